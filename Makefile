@@ -1,0 +1,51 @@
+# The two commands are `make run` and `make test`. `make` alone lists all.
+SHELL := /bin/sh
+PYTHON ?= python3
+PORT ?= 8000
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+.PHONY: help run test check format clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 10
+
+run: .venv/run ## Start everything (PORT=8000); Ctrl-C stops it
+	@exec $(BIN)/python manage.py up --port $(PORT)
+
+test: .venv/test ## The whole check: format, lint, types, contracts, all tests on both databases
+	@.ci/system_parts
+	@$(MAKE) --no-print-directory check
+	$(BIN)/python -m tests.run
+
+check: .venv/test ## Format, lint, types, import contracts and Django's own checks
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/djlint --check --lint templates
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+	$(BIN)/python -m tests.checks
+
+format: .venv/test ## Format the code and the templates
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	-$(BIN)/djlint --reformat --quiet templates
+
+clean: ## Remove the environment (never the data of an installation)
+	rm -rf .venv
+
+.venv/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed; say PYTHON=/path/to/python3."; exit 1; }
+	@$(PYTHON) -m venv .venv \
+	  || { echo "Python's venv module is missing (Debian: apt install python3-venv)."; exit 1; }
+	@touch $@
+
+.venv/run: requirements.txt .venv/python
+	@echo "Installing the requirements …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+.venv/test: requirements.txt requirements-dev.txt .venv/python
+	@echo "Installing the requirements and the test tools …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@ .venv/run
