@@ -1,0 +1,96 @@
+"""That wish, for one device: the row that the engine moves."""
+
+from typing import Any
+
+from django.db import models
+from django.db.models import Q
+from django.utils.timezone import now
+
+from actions.models.action_request import ActionRequest
+from actions.models.device import Device
+from actions.models.vendor_call import VendorCall
+from actions.states import WAITING, CommandStatus, Lane, check_move
+
+
+class DeviceCommandQuerySet(models.QuerySet["DeviceCommand"]):
+    """Commands, with the only way to change their status."""
+
+    def move(self, old: CommandStatus, new: CommandStatus, **changes: Any) -> int:
+        """Move the rows still in `old`; the count says how many this caller won."""
+        check_move(old, new)
+        moment = now()
+        changes["settled_at"] = None if new in WAITING else moment
+        return self.filter(status=old).update(status=new, moved_at=moment, **changes)
+
+
+class DeviceCommand(models.Model):
+    """One request's wish for one device.
+
+    `target` is the id or MAC exactly as the vendor is told it. The device's name, id and MAC are
+    kept as text, so that the record outlives the device. `device_key` is one text per device,
+    however it was addressed. `batch` keeps the halves of a refused call apart.
+    """
+
+    request = models.ForeignKey(ActionRequest, on_delete=models.PROTECT, related_name="commands")
+    device = models.ForeignKey(
+        Device, null=True, on_delete=models.SET_NULL, related_name="commands"
+    )
+    target = models.CharField(max_length=255)
+    device_key = models.CharField(max_length=255)
+    device_name = models.CharField(max_length=255, blank=True)
+    device_vendor_id = models.CharField(max_length=255, blank=True)
+    device_mac = models.CharField(max_length=17, blank=True)
+    status = models.CharField(max_length=12, choices=CommandStatus.choices)
+    lane = models.PositiveSmallIntegerField(choices=Lane.choices)
+    likeness = models.CharField(max_length=64)
+    batch = models.BigIntegerField(default=0)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    due_at = models.DateTimeField()
+    call = models.ForeignKey(
+        VendorCall, null=True, on_delete=models.PROTECT, related_name="commands"
+    )
+    vendor_status = models.IntegerField(null=True)
+    vendor_raw = models.CharField(max_length=100, blank=True)
+    http_status = models.PositiveSmallIntegerField(null=True)
+    command_id = models.CharField(max_length=255, blank=True)
+    detail = models.CharField(max_length=500, blank=True)
+    created_at = models.DateTimeField()
+    moved_at = models.DateTimeField()
+    settled_at = models.DateTimeField(null=True)
+
+    objects = DeviceCommandQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["request", "target"], name="command_once_for_a_target"),
+            # Never two open calls for one device.
+            models.UniqueConstraint(
+                fields=["device_key"],
+                condition=Q(status=CommandStatus.SENDING),
+                name="one_open_call_for_a_device",
+            ),
+        ]
+        indexes = [
+            # Claim: which row goes next in this lane, request by request?
+            models.Index(
+                fields=["lane", "request", "id"],
+                condition=Q(status=CommandStatus.QUEUED),
+                name="command_due",
+            ),
+            # Order for one device: does an older command for it still wait?
+            models.Index(
+                fields=["device_key", "id"],
+                condition=Q(status__in=[CommandStatus.QUEUED, CommandStatus.SENDING]),
+                name="command_before_it",
+            ),
+            # Request page: how many of each outcome, and the rows of one outcome.
+            models.Index(fields=["request", "status", "id"], name="command_outcome"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.request_id}:{self.target}"
+
+    @property
+    def label(self) -> str:
+        """What to call the device on a screen."""
+        return self.device_name or self.target

@@ -1,0 +1,61 @@
+"""One HTTP request to the vendor; its rows are also the ledger of the rate limit."""
+
+from django.db import models
+from django.db.models import Q
+
+from actions.models.action_request import ActionRequest
+from actions.states import CallState, Lane
+
+
+class VendorCall(models.Model):
+    """One HTTP request to the vendor: what it carried and how it ended.
+
+    The row is written before the first byte leaves and *holds a slot* until `holds_until`: while
+    the call is open that is the end of its lease plus one window, and once the vendor has
+    replied, the reply plus one window. Why never over the limit: see services/budget.py.
+    """
+
+    api = models.CharField(max_length=10)
+    lane = models.PositiveSmallIntegerField(choices=Lane.choices)
+    kind_name = models.CharField(max_length=32, blank=True)
+    params = models.JSONField(default=dict)
+    addressing = models.CharField(max_length=4, blank=True)
+    device_count = models.PositiveIntegerField(default=0)
+    action_requests = models.ManyToManyField(ActionRequest, related_name="calls")
+    lead_request_id = models.BigIntegerField(null=True)
+    state = models.CharField(max_length=10, choices=CallState.choices)
+    worker = models.CharField(max_length=100, blank=True)
+    claimed_at = models.DateTimeField()
+    lease_until = models.DateTimeField()
+    replied_at = models.DateTimeField(null=True)
+    holds_until = models.DateTimeField()
+    http_status = models.PositiveSmallIntegerField(null=True)
+    rate_limit = models.IntegerField(null=True)
+    rate_remaining = models.IntegerField(null=True)
+    rate_reset_after = models.FloatField(null=True)
+    detail = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [
+            # The ledger: which slots are held at this moment, and when does the next one free?
+            models.Index(fields=["holds_until"], name="call_holds"),
+            # The sweeper: which open calls are past their lease?
+            models.Index(
+                fields=["lease_until"],
+                condition=Q(state=CallState.SENDING),
+                name="call_open",
+            ),
+            # Turns: whose call went last in this lane?
+            models.Index(fields=["lane", "-id"], name="call_turn"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.api} #{self.pk}"
+
+    @property
+    def seconds(self) -> float | None:
+        """How long the vendor took to reply, in seconds."""
+        if self.replied_at is None:
+            return None
+        return (self.replied_at - self.claimed_at).total_seconds()

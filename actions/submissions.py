@@ -1,0 +1,186 @@
+"""What a form, the API or the command line hands over once it has checked all it can."""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from uuid import UUID, uuid4
+
+from actions.catalog import FOR_EVER, MAX_EXEMPT_HOURS, ActionKind, find_kind
+from actions.errors import Refused
+from actions.roles import Role
+
+Addressing = Literal["ids", "macs"]
+Source = Literal["page", "api", "command", "system"]
+
+MAX_REASON = 500
+"""Characters of a reason: two long sentences."""
+
+MAX_TARGET = 255
+"""Characters of a device id; the vendor's real ones have 16 or 32."""
+
+_MAC_SEPARATORS = re.compile(r"[\s:.\-]")
+_MAC = re.compile(r"[0-9A-F]{12}")
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts, as the trail will name them; `user_id` is None for the system itself."""
+
+    name: str
+    role: Role
+    source: Source
+    user_id: int | None = None
+    address: str = ""
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """One person's checked and frozen wish: what, for which devices, and why."""
+
+    kind: ActionKind
+    addressing: Addressing
+    targets: tuple[str, ...]
+    reason: str
+    params: dict[str, Any] = field(default_factory=dict)
+    ticket: str = ""
+    form_token: UUID = field(default_factory=uuid4)
+    allow_unlisted: bool = False
+
+
+def tidy_mac(text: str) -> str | None:
+    """A MAC in any of the usual notations as AA:BB:CC:DD:EE:FF, or None if it is none."""
+    digits = _MAC_SEPARATORS.sub("", text).upper()
+    if not _MAC.fullmatch(digits):
+        return None
+    return ":".join(digits[start : start + 2] for start in range(0, 12, 2))
+
+
+def read_hours(text: str | None, *, forever: bool) -> int:
+    """The hours of an exemption, 0 meaning for ever; raises Refused for anything unclear.
+
+    For ever must be asked for as such: an empty field or a zero never means it by accident.
+    """
+    given = (text or "").strip()
+    if forever:
+        if given:
+            raise Refused.because(
+                "exempt_hours", "Choose either a number of hours or for ever, not both."
+            )
+        return FOR_EVER
+    if not given:
+        raise Refused.because("exempt_hours", "Say for how many hours, or choose for ever.")
+    if not re.fullmatch(r"[0-9]{1,9}", given) or not 1 <= int(given) <= MAX_EXEMPT_HOURS:
+        raise Refused.because(
+            "exempt_hours",
+            f"Hours must be a whole number from 1 to {MAX_EXEMPT_HOURS}, not “{given[:20]}”.",
+        )
+    return int(given)
+
+
+def read_params(
+    kind: ActionKind, *, hours: str | None, forever: bool, group_id: str | None
+) -> dict[str, Any]:
+    """The vendor parameters of `kind`; raises Refused for a missing, odd or foreign one."""
+    if kind.parameter != "exempt_hours" and (forever or (hours or "").strip()):
+        raise Refused.because("exempt_hours", f"{kind.label} takes no hours.")
+    if kind.parameter != "group_id" and (group_id or "").strip():
+        raise Refused.because("group_id", f"{kind.label} takes no group.")
+    if kind.parameter == "exempt_hours":
+        return {"exempt_time": read_hours(hours, forever=forever)}
+    if kind.parameter == "group_id":
+        if not (group_id or "").strip():
+            raise Refused.because("group_id", "Choose the group to assign the devices to.")
+        return {"group_id": str(group_id).strip()}
+    return {}
+
+
+def read_reason(text: str | None) -> str:
+    """A usable reason; raises Refused when it is empty or too long."""
+    reason = _UNPRINTABLE.sub(" ", text or "").strip()
+    if not reason:
+        raise Refused.because("reason", "Give a reason: the audit trail keeps it.")
+    if len(reason) > MAX_REASON:
+        raise Refused.because("reason", f"Keep the reason under {MAX_REASON} characters.")
+    return reason
+
+
+def read_targets(addressing: Addressing, lines: list[str]) -> tuple[str, ...]:
+    """The devices as the vendor will be told them; raises Refused for empty, doubled or odd."""
+    targets = [text for line in lines if (text := line.strip())]
+    if not targets:
+        raise Refused.because("devices", "Choose at least one device.")
+    if addressing == "macs":
+        targets = [_read_mac(text) for text in targets]
+    elif odd := [text for text in targets if len(text) > MAX_TARGET or _UNPRINTABLE.search(text)]:
+        raise Refused.because("devices", f"Not a device id: “{odd[0][:40]}”.")
+    doubled = _doubled(targets)
+    if doubled:
+        sample = ", ".join(doubled[:3])
+        raise Refused.because("devices", f"Named more than once: {sample[:150]}.")
+    return tuple(targets)
+
+
+def _read_mac(text: str) -> str:
+    mac = tidy_mac(text)
+    if mac is None:
+        raise Refused.because("devices", f"Not a MAC address: “{text[:40]}”.")
+    return mac
+
+
+def _doubled(targets: list[str]) -> list[str]:
+    seen: set[str] = set()
+    doubled = []
+    for target in targets:
+        if target in seen:
+            doubled.append(target)
+        seen.add(target)
+    return doubled
+
+
+def new_submission(
+    *,
+    kind: str,
+    version: str,
+    addressing: Addressing,
+    targets: list[str],
+    reason: str | None,
+    hours: str | None = None,
+    forever: bool = False,
+    group_id: str | None = None,
+    ticket: str = "",
+    form_token: UUID | None = None,
+    allow_unlisted: bool = False,
+) -> Submission:
+    """Check everything at once and freeze it; raises Refused with every problem found."""
+    problems: dict[str, list[str]] = {}
+
+    def attempt(check: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return check(*args, **kwargs)
+        except Refused as refusal:
+            for name, texts in refusal.problems.items():
+                problems.setdefault(name, []).extend(texts)
+            return None
+
+    found = attempt(find_kind, kind, version)
+    frozen = attempt(read_targets, addressing, targets)
+    why = attempt(read_reason, reason)
+    params = (
+        attempt(read_params, found, hours=hours, forever=forever, group_id=group_id)
+        if found
+        else None
+    )
+    if problems:
+        raise Refused(problems)
+    return Submission(
+        kind=found,
+        addressing=addressing,
+        targets=frozen,
+        reason=why,
+        params=params or {},
+        ticket=_UNPRINTABLE.sub(" ", ticket).strip()[:100],
+        form_token=form_token or uuid4(),
+        allow_unlisted=allow_unlisted,
+    )
