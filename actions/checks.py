@@ -1,0 +1,72 @@
+"""System checks: refuse a start that cannot work, and say what is missing."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register
+
+from actions.catalog import VERSIONS
+from actions.vendor.client import check_base_url
+
+
+@register()
+def check_vendor(**_: Any) -> list[CheckMessage]:
+    """The vendor's settings: complete, sane and pointing at an allowed host."""
+    problems: list[CheckMessage] = []
+    for name in ("OPSWAT_CLIENT_ID", "OPSWAT_CLIENT_SECRET"):
+        if not settings.SIMULATED and not getattr(settings, name):
+            problems.append(
+                Error(
+                    f"{name} is missing, but other OPSWAT_ settings are given.",
+                    hint="Set all of them, or none to use the built-in simulator.",
+                    id="actions.E001",
+                )
+            )
+    try:
+        check_base_url(settings.OPSWAT_BASE_URL, settings.OPSWAT_ALLOWED_HOSTS)
+    except ValueError as error:
+        problems.append(Error(f"OPSWAT_BASE_URL: {error}", id="actions.E002"))
+    if settings.OPSWAT_ACTION_VERSION not in VERSIONS:
+        known = ", ".join(VERSIONS)
+        problems.append(
+            Error(
+                f"OPSWAT_ACTION_VERSION is {settings.OPSWAT_ACTION_VERSION!r}; known: {known}.",
+                id="actions.E003",
+            )
+        )
+    return problems
+
+
+@register()
+def check_engine(**_: Any) -> list[CheckMessage]:
+    """The engine's numbers: such that calls can be made and the vendor's limit is kept."""
+    problems: list[CheckMessage] = []
+    calls, seconds = settings.OPSWAT_RATE_LIMIT
+    if calls != int(calls) or calls - settings.ENGINE_RESERVE < 1:
+        problems.append(
+            Error(
+                "OPSWAT_RATE_LIMIT less ENGINE_RESERVE must leave at least one whole call.",
+                id="actions.E010",
+            )
+        )
+    if not 1 <= settings.OPSWAT_MAX_DEVICES <= 1000:
+        problems.append(Error("OPSWAT_MAX_DEVICES must be from 1 to 1000.", id="actions.E011"))
+    if settings.ENGINE_IN_FLIGHT < 1:
+        problems.append(Error("ENGINE_IN_FLIGHT must be at least 1.", id="actions.E012"))
+    if not settings.SIMULATED and calls / seconds > 10 / 60:
+        problems.append(
+            Warning(
+                f"OPSWAT_RATE_LIMIT is {calls:g}/{seconds:g}, more than the 10/60 that the "
+                "vendor documents.",
+                id="actions.W013",
+            )
+        )
+    return problems
+
+
+@register(deploy=True)
+def check_secrets(**_: Any) -> list[CheckMessage]:
+    """What must not stand open once others can reach the console."""
+    if settings.DEBUG and not settings.LOOPBACK.issuperset(settings.ALLOWED_HOSTS):
+        return [Error("DEBUG must be off where others can reach the console.", id="actions.E020")]
+    return []

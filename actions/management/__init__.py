@@ -1,0 +1,1 @@
+"""Doors to the engine from the command line."""

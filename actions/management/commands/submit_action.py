@@ -1,0 +1,141 @@
+"""Submit an action without a browser."""
+
+import json
+import sys
+from getpass import getuser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from actions.catalog import KINDS
+from actions.errors import Refused
+from actions.models import ActionRequest
+from actions.roles import Role
+from actions.selectors import action_requests
+from actions.services.submit import check_submission, submit_action
+from actions.services.waiting import pump_until
+from actions.submissions import Actor, Addressing, Submission, new_submission, tidy_mac
+
+NOT_ALL, WAIT_OVER, REFUSED = 3, 4, 2
+
+
+class Command(BaseCommand):
+    """The same service that the page uses; what it prints is stable, because scripts read it."""
+
+    help = (
+        "Submit an action for many devices. Exit codes: 0 all accepted (or stored, without "
+        "--wait), 2 refused before storing, 3 finished but not all accepted, 4 the wait ran out."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """What, for which devices, why, and how to answer."""
+        parser.add_argument("kind", help="one of: " + ", ".join(KINDS))
+        devices = parser.add_mutually_exclusive_group(required=True)
+        devices.add_argument("--ids", help="device ids, separated by commas")
+        devices.add_argument("--macs", help="MAC addresses, separated by commas")
+        devices.add_argument(
+            "--from-file",
+            metavar="PATH|-",
+            help="a file with one device on a line: ids only or MACs only",
+        )
+        time = parser.add_mutually_exclusive_group()
+        time.add_argument("--exempt-hours", metavar="N", help="1 to 64999 hours")
+        time.add_argument("--forever", action="store_true", help="exempt without end")
+        parser.add_argument("--group-id", help="the group to assign to")
+        parser.add_argument("--reason", required=True, help="why; the audit trail keeps it")
+        parser.add_argument("--ticket", default="", help="the ticket it belongs to")
+        parser.add_argument("--as", dest="username", help="the person in whose name")
+        parser.add_argument(
+            "--unlisted", action="store_true", help="accept devices not in the inventory"
+        )
+        parser.add_argument("--dry-run", action="store_true", help="check, and store nothing")
+        parser.add_argument("--wait", type=float, default=0, help="seconds to wait for the end")
+        parser.add_argument("--json", action="store_true", help="answer with one JSON object")
+
+    def handle(self, *_: Any, **options: Any) -> None:
+        """Check, submit, perhaps wait, and answer."""
+        try:
+            actor = _actor(options["username"])
+            submission = _submission(options)
+            if options["dry_run"]:
+                check_submission(submission, actor)
+                self._say_dry(submission, as_json=options["json"])
+                return
+            action_request = submit_action(submission, actor)
+        except Refused as refusal:
+            raise CommandError(str(refusal), returncode=REFUSED) from None
+        finished = not options["wait"] or pump_until(
+            lambda: action_requests.is_finished(action_request), options["wait"]
+        )
+        self._say(action_request, as_json=options["json"])
+        if not finished:
+            sys.exit(WAIT_OVER)
+        if options["wait"] and not action_requests.all_accepted(action_request):
+            sys.exit(NOT_ALL)
+
+    def _say(self, action_request: ActionRequest, *, as_json: bool) -> None:
+        if as_json:
+            self.stdout.write(json.dumps(action_requests.as_json(action_request)))
+            return
+        counts = action_requests.counts(action_request)
+        said = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
+        self.stdout.write(f"{action_request.uuid} {said}")
+
+    def _say_dry(self, submission: Submission, *, as_json: bool) -> None:
+        calls = -(-len(submission.targets) // settings.OPSWAT_MAX_DEVICES)
+        answer = {
+            "dry_run": True,
+            "kind": submission.kind.name,
+            "devices": len(submission.targets),
+            "calls": calls,
+        }
+        text = "Would send {kind} to {devices} devices in {calls} calls; nothing was stored."
+        self.stdout.write(json.dumps(answer) if as_json else text.format(**answer))
+
+
+def _actor(username: str | None) -> Actor:
+    """The person in whose name; without one, whoever may run this command is an operator."""
+    if not username:
+        return Actor(name=getuser(), role=Role.OPERATOR, source="command")
+    user: Any = get_user_model().objects.filter(username=username, is_active=True).first()
+    if user is None:
+        raise Refused.because("as", f"There is no active person “{username}”.")
+    return Actor(name=user.username, role=Role(user.role), source="command", user_id=user.pk)
+
+
+def _submission(options: dict[str, Any]) -> Submission:
+    addressing, targets = _targets(options)
+    return new_submission(
+        kind=options["kind"],
+        version=settings.OPSWAT_ACTION_VERSION,
+        addressing=addressing,
+        targets=targets,
+        reason=options["reason"],
+        hours=options["exempt_hours"],
+        forever=options["forever"],
+        group_id=options["group_id"],
+        ticket=options["ticket"],
+        allow_unlisted=options["unlisted"],
+    )
+
+
+def _targets(options: dict[str, Any]) -> tuple[Addressing, list[str]]:
+    if options["ids"] is not None:
+        return "ids", options["ids"].split(",")
+    if options["macs"] is not None:
+        return "macs", options["macs"].split(",")
+    lines = [line.strip() for line in _read(options["from_file"]).splitlines() if line.strip()]
+    macs = sum(tidy_mac(line) is not None for line in lines)
+    if macs not in (0, len(lines)):
+        raise Refused.because("devices", "The file mixes ids and MAC addresses: use two requests.")
+    return ("macs" if macs else "ids"), lines
+
+
+def _read(path: str) -> str:
+    try:
+        return sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Refused.because("devices", f"{path} cannot be read: {error}.") from None

@@ -1,0 +1,54 @@
+"""Read the vendor's groups and devices."""
+
+import json
+from getpass import getuser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from actions.models import InventorySync
+from actions.roles import Role
+from actions.services.inventory import start_sync
+from actions.services.waiting import pump_until
+from actions.submissions import Actor
+
+FOR_EVER = 10.0**9
+
+
+class Command(BaseCommand):
+    """A full read, from the first group to the last device."""
+
+    help = "Read all groups and devices from the vendor; goes on until the last page."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """How to answer, and how long to stay."""
+        parser.add_argument("--json", action="store_true", help="answer with one JSON object")
+        parser.add_argument("--wait", type=float, default=FOR_EVER, help="seconds to stay at most")
+
+    def handle(self, *_: Any, **options: Any) -> None:
+        """Start a read, or join the one that is running, and see it to its end."""
+        actor = Actor(name=getuser(), role=Role.OPERATOR, source="command")
+        sync, started = start_sync(actor)
+        if not options["json"]:
+            self.stdout.write("Reading …" if started else "Joined the read that is running …")
+
+        def done() -> bool:
+            sync.refresh_from_db()
+            return not sync.running
+
+        finished = pump_until(done, options["wait"])
+        answer = {
+            "stage": sync.stage,
+            "devices": sync.devices_read,
+            "groups": sync.groups_read,
+            "calls": sync.calls,
+            "detail": sync.detail,
+        }
+        if options["json"]:
+            self.stdout.write(json.dumps(answer))
+        else:
+            self.stdout.write("{devices} devices, {groups} groups, {calls} calls".format(**answer))
+        if not finished:
+            raise CommandError("The wait ran out; the read goes on.", returncode=4)
+        if sync.stage == InventorySync.Stage.FAILED:
+            raise CommandError(f"The read failed: {sync.detail}", returncode=3)

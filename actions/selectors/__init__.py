@@ -1,0 +1,1 @@
+"""Reads, each shaped for a screen; nothing here writes."""

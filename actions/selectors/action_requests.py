@@ -1,0 +1,218 @@
+"""What the pages and commands show of requests."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Case, Count, Exists, IntegerField, OuterRef, Q, QuerySet, Value, When
+from django.utils.timezone import now
+
+from actions.models import ActionRequest, DeviceCommand, VendorCall
+from actions.states import MEANING, SUCCEEDED, WAITING, CommandStatus
+
+S = CommandStatus
+
+FAILED_FIRST = (
+    S.FAILED,
+    S.UNCONFIRMED,
+    S.NOT_SEEN,
+    S.UNSUPPORTED,
+    S.EXPIRED,
+    S.CANCELLED,
+    S.SENDING,
+    S.HELD,
+    S.QUEUED,
+    S.ACCEPTED,
+    S.CONFIRMED,
+)
+"""The order in which a request's devices are shown: what needs a person stands on top."""
+
+BAR = (
+    S.CONFIRMED,
+    S.ACCEPTED,
+    S.UNSUPPORTED,
+    S.NOT_SEEN,
+    S.UNCONFIRMED,
+    S.FAILED,
+    S.EXPIRED,
+    S.CANCELLED,
+    S.SENDING,
+    S.QUEUED,
+    S.HELD,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeShare:
+    """One part of the bar; `start` and `width` are in thousandths of the whole."""
+
+    status: CommandStatus
+    count: int
+    start: float
+    width: float
+
+    @property
+    def label(self) -> str:
+        """The status as a word."""
+        return str(self.status.label)
+
+    @property
+    def meaning(self) -> str:
+        """The status in one sentence."""
+        return MEANING[self.status]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a request has come, counted from its commands."""
+
+    total: int
+    waiting: int
+    shares: tuple[OutcomeShare, ...]
+
+    @property
+    def settled(self) -> int:
+        """Devices that the engine has nothing more to do for."""
+        return self.total - self.waiting
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing waits any more."""
+        return self.waiting == 0
+
+
+def find(token: UUID) -> ActionRequest | None:
+    """The request with that id."""
+    return ActionRequest.objects.filter(uuid=token).first()
+
+
+def newest(limit: int) -> QuerySet[ActionRequest]:
+    """The latest requests, with whether each still has work."""
+    return with_progress(ActionRequest.objects.all())[:limit]
+
+
+def with_progress(requests: QuerySet[ActionRequest]) -> QuerySet[ActionRequest]:
+    """Add `is_running`; the counts come by `progress_of` for the few that a page shows."""
+    waiting = DeviceCommand.objects.filter(request=OuterRef("pk"), status__in=list(WAITING))
+    return requests.annotate(is_running=Exists(waiting)).order_by("-id")
+
+
+def listed(*, before: int | None, size: int, mine: int | None, kind: str) -> list[ActionRequest]:
+    """A page of requests, newest first, after the one with the id `before`."""
+    requests = with_progress(ActionRequest.objects.all())
+    if before:
+        requests = requests.filter(pk__lt=before)
+    if mine:
+        requests = requests.filter(user_id=mine)
+    if kind:
+        requests = requests.filter(kind_name=kind)
+    return list(requests[:size])
+
+
+def running_count() -> int:
+    """How many requests still have work, for the badge in the navigation; 100 means many."""
+    waiting = DeviceCommand.objects.filter(request=OuterRef("pk"), status__in=list(WAITING))
+    recent = ActionRequest.objects.order_by("-id")
+    return recent.filter(Exists(waiting))[:100].count()
+
+
+def counts(action_request: ActionRequest) -> dict[str, int]:
+    """How many commands stand in each status, with every status named."""
+    rows = DeviceCommand.objects.filter(request=action_request).order_by()
+    found = dict(rows.values_list("status").annotate(Count("id")))
+    return {str(status): found.get(str(status), 0) for status in S}
+
+
+def progress(action_request: ActionRequest) -> Progress:
+    """The counts of one request, as the bar draws them."""
+    return _progress(counts(action_request))
+
+
+def progress_of(action_requests: list[ActionRequest]) -> dict[int, Progress]:
+    """The counts of several requests with one query, by the request's key."""
+    rows = DeviceCommand.objects.filter(request__in=action_requests).order_by()
+    found: dict[int, dict[str, int]] = {wish.pk: {} for wish in action_requests}
+    for key, status, count in rows.values_list("request_id", "status").annotate(Count("id")):
+        found[key][status] = count
+    return {key: _progress(each) for key, each in found.items()}
+
+
+def _progress(found: dict[str, int]) -> Progress:
+    total = sum(found.values())
+    shares, start = [], 0.0
+    for status in BAR:
+        if count := found.get(status, 0):
+            width = 1000 * count / total
+            shares.append(OutcomeShare(status, count, round(start, 2), round(width, 2)))
+            start += width
+    waiting = sum(found.get(status, 0) for status in WAITING)
+    return Progress(total=total, waiting=waiting, shares=tuple(shares))
+
+
+def commands(
+    action_request: ActionRequest, *, status: str = "", page: int = 1, size: int = 100
+) -> tuple[list[DeviceCommand], bool]:
+    """A page of the request's devices, what needs a person on top; and whether more follow."""
+    rows = DeviceCommand.objects.filter(request=action_request).select_related("call")
+    if status:
+        rows = rows.filter(status=status).order_by("id")
+    else:
+        rows = rows.annotate(urgency=_urgency()).order_by("urgency", "id")
+    start = (page - 1) * size
+    found = list(rows[start : start + size + 1])
+    return found[:size], len(found) > size
+
+
+def _urgency() -> Case:
+    ranks = [When(status=status, then=Value(rank)) for rank, status in enumerate(FAILED_FIRST)]
+    return Case(*ranks, default=Value(99), output_field=IntegerField())
+
+
+def calls(action_request: ActionRequest, limit: int = 20) -> list[VendorCall]:
+    """The latest calls made for the request."""
+    return list(action_request.calls.order_by("-id")[:limit])
+
+
+def is_finished(action_request: ActionRequest) -> bool:
+    """Whether nothing of the request waits any more."""
+    rows = DeviceCommand.objects.filter(request=action_request)
+    return not rows.filter(status__in=list(WAITING)).exists()
+
+
+def all_accepted(action_request: ActionRequest) -> bool:
+    """Whether the vendor accepted every device."""
+    rows = DeviceCommand.objects.filter(request=action_request)
+    return not rows.exclude(status__in=list(SUCCEEDED)).exists()
+
+
+def as_json(action_request: ActionRequest) -> dict[str, Any]:
+    """The request as scripts read it: the form is stable."""
+    rows = DeviceCommand.objects.filter(request=action_request).order_by("id")
+    return {
+        "request": str(action_request.uuid),
+        "kind": action_request.kind_name,
+        "counts": counts(action_request),
+        "devices": [
+            {"id": target, "status": status, "code": code, "command_id": command_id}
+            for target, status, code, command_id in rows.values_list(
+                "target", "status", "vendor_status", "command_id"
+            )
+        ],
+    }
+
+
+def needing_a_person(limit: int) -> list[ActionRequest]:
+    """The latest requests with devices whose outcome nobody knows."""
+    unknown = DeviceCommand.objects.filter(request=OuterRef("pk"), status=S.UNCONFIRMED)
+    return list(ActionRequest.objects.filter(Exists(unknown)).order_by("-id")[:limit])
+
+
+def oldest_waiting_seconds() -> float:
+    """How long the oldest waiting command has waited, in seconds; 0 when none waits."""
+    oldest = (
+        DeviceCommand.objects.filter(Q(status=S.QUEUED) | Q(status=S.SENDING))
+        .order_by("id")
+        .values_list("created_at", flat=True)
+        .first()
+    )
+    return (now() - oldest).total_seconds() if oldest else 0.0

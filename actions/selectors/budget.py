@@ -1,0 +1,82 @@
+"""What the pages show of the vendor's minute."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import Count
+from django.utils import timezone
+
+from actions.models import DeviceCommand, PumpHeartbeat, VendorAccount, VendorCall
+from actions.states import CallState, CommandStatus, Lane
+
+
+@dataclass(frozen=True, slots=True)
+class Minute:
+    """The vendor's window as it stands: slots held, and what stops or slows sending."""
+
+    limit: int
+    seconds: int
+    used: int
+    foreign: int
+    next_in: float
+    frozen: bool
+    frozen_reason: str
+    blocked_for: float
+    blocked_reason: str
+
+    @property
+    def free(self) -> int:
+        """Slots that nobody holds."""
+        return max(0, self.limit - self.used)
+
+    @property
+    def slots(self) -> list[str]:
+        """One word for each slot, for the row of squares."""
+        ours = max(0, min(self.limit, self.used) - self.foreign)
+        words = ["used"] * ours + ["foreign"] * min(self.foreign, self.limit)
+        return (words + ["free"] * self.limit)[: self.limit]
+
+
+def minute() -> Minute:
+    """The window at this moment."""
+    at = timezone.now()
+    account = VendorAccount.objects.filter(pk=1).first() or VendorAccount()
+    held = VendorCall.objects.filter(holds_until__gt=at).order_by("holds_until")
+    rows = list(held.values_list("holds_until", "state"))
+    limit = int(settings.OPSWAT_RATE_LIMIT[0])
+    late = len(rows) - limit
+    return Minute(
+        limit=limit,
+        seconds=int(settings.OPSWAT_RATE_LIMIT[1]),
+        used=min(limit, len(rows)),
+        foreign=sum(state == CallState.FOREIGN for _, state in rows),
+        next_in=(rows[late][0] - at).total_seconds() if late >= 0 else 0.0,
+        frozen=account.frozen,
+        frozen_reason=account.frozen_reason,
+        blocked_for=_left(account.blocked_until, at),
+        blocked_reason=account.blocked_reason,
+    )
+
+
+def _left(until: datetime | None, at: datetime) -> float:
+    return max(0.0, (until - at).total_seconds()) if until else 0.0
+
+
+def queue() -> list[tuple[Lane, int]]:
+    """How many devices wait in each lane that has any."""
+    waiting = DeviceCommand.objects.filter(status=CommandStatus.QUEUED).order_by()
+    found = dict(waiting.values_list("lane").annotate(Count("id")))
+    return [(lane, found[lane]) for lane in Lane if lane in found]
+
+
+def latest_calls(limit: int = 100, before: int | None = None) -> list[VendorCall]:
+    """The latest calls, newest first."""
+    calls = VendorCall.objects.prefetch_related("action_requests")
+    return list((calls.filter(pk__lt=before) if before else calls)[:limit])
+
+
+def worker_seen(seconds: float = 60.0) -> bool:
+    """Whether a pump has given a sign of life lately."""
+    since = timezone.now() - timedelta(seconds=seconds)
+    return PumpHeartbeat.objects.filter(beat_at__gt=since).exists()

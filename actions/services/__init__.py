@@ -1,0 +1,1 @@
+"""The only writers: each service does one thing and records it."""

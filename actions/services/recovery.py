@@ -1,0 +1,28 @@
+"""Settle what is past its deadline, so that nothing stays in a passing state."""
+
+from django.db import transaction
+
+from actions.models import VendorCall
+from actions.services import budget, outcomes
+from actions.states import CallState
+
+
+def sweep() -> int:
+    """Give up the calls of dead workers; returns how many.
+
+    Their slots stay held for a whole window after the lease. The commands are *unconfirmed*, and
+    wait again only where repeating is safe: the worker may have died after the vendor acted.
+    """
+    late = VendorCall.objects.filter(state=CallState.SENDING, lease_until__lt=budget.clock())
+    return sum(_give_up(call_id) for call_id in late.values_list("pk", flat=True))
+
+
+@transaction.atomic
+def _give_up(call_id: int) -> bool:
+    budget.lock_account()
+    late = VendorCall.objects.filter(pk=call_id, state=CallState.SENDING)
+    reason = "The worker died while it waited for the vendor's answer."
+    if not late.update(state=CallState.LOST, detail=reason):
+        return False
+    outcomes.unconfirm(VendorCall.objects.get(pk=call_id), reason)
+    return True

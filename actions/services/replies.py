@@ -1,0 +1,112 @@
+"""How a call ended: from the vendor's answer, or the lack of one, to rows and brakes."""
+
+import logging
+from typing import Any
+
+from django.db import transaction
+from django.views.decorators.debug import sensitive_variables
+
+from actions.models import InventorySync, VendorAccount, VendorCall
+from actions.services import budget, inventory, outcomes, tokens
+from actions.states import CallState
+from actions.vendor.client import Answer
+from actions.vendor.errors import (
+    Rejected,
+    RetryLater,
+    Throttled,
+    Unauthorized,
+    Unreachable,
+    VendorError,
+)
+
+log = logging.getLogger(__name__)
+
+STATE: dict[type[VendorError], CallState] = {
+    Throttled: CallState.ANSWERED,
+    Unreachable: CallState.NOT_SENT,
+    Rejected: CallState.ANSWERED,
+    Unauthorized: CallState.ANSWERED,
+}
+"""How a call stands after each error; every other one leaves it without a usable answer."""
+
+
+@sensitive_variables("answer")
+@transaction.atomic(durable=True)
+def record_answer(call: VendorCall, sync: InventorySync | None, answer: Answer[Any]) -> None:
+    """The vendor answered properly: settle what the call carried."""
+    account = budget.lock_account()
+    call.refresh_from_db()
+    budget.close_call(call, CallState.ANSWERED, http_status=answer.http_status, rate=answer.rate)
+    if call.api == "token":
+        tokens.store(account, answer.value, budget.clock())
+        return
+    budget.good_answer(account)
+    if call.api == "action":
+        outcomes.settle(call, answer.value)
+    elif (running := _still_asked(sync)) is None:
+        return
+    elif call.api == InventorySync.Stage.GROUPS:
+        inventory.store_groups(running, answer.value)
+    else:
+        inventory.store_devices(running, answer.value)
+
+
+@sensitive_variables("token")
+@transaction.atomic(durable=True)
+def record_error(
+    call: VendorCall, sync: InventorySync | None, token: str, error: VendorError
+) -> None:
+    """No usable answer: put the brakes on where they are needed, and move the rows."""
+    log.warning("Vendor call %s (%s): %s", call.pk, call.api, error)
+    account = budget.lock_account()
+    call.refresh_from_db()
+    state = STATE.get(type(error), CallState.FAILED)
+    budget.close_call(
+        call, state, http_status=error.http_status, rate=error.rate, detail=str(error)
+    )
+    _brake(account, call, token, error)
+    if running := _still_asked(sync):
+        _settle_sync(running, error)
+    elif call.api == "action":
+        _settle_commands(call, error)
+
+
+def _still_asked(sync: InventorySync | None) -> InventorySync | None:
+    """The read as it stands, unless a later call has asked for the same page since."""
+    if sync is None:
+        return None
+    running = InventorySync.objects.filter(pk=sync.pk, running=True, calls=sync.calls)
+    return running.select_for_update().first()
+
+
+def _brake(account: VendorAccount, call: VendorCall, token: str, error: VendorError) -> None:
+    if isinstance(error, Throttled):
+        whole = budget.window().total_seconds()
+        seconds = whole if error.retry_after is None else min(error.retry_after, 2 * whole)
+        budget.block(account, seconds, str(error))
+    elif isinstance(error, Unauthorized):
+        account.unauthorized += 1
+        if token:
+            tokens.drop(account, token, budget.clock())
+        account.save()
+        # An expired token is renewed once at once; a second refusal is about our credentials.
+        if account.unauthorized > 1 or call.api == "token":
+            budget.back_off(account, str(error))
+    elif not isinstance(error, Rejected):
+        budget.back_off(account, str(error))
+
+
+def _settle_commands(call: VendorCall, error: VendorError) -> None:
+    if isinstance(error, (RetryLater, Unauthorized)):
+        outcomes.give_back(call, str(error))
+    elif isinstance(error, Rejected):
+        outcomes.refuse(call, str(error), error.http_status or 0)
+    else:
+        outcomes.unconfirm(call, str(error), error.http_status)
+
+
+def _settle_sync(sync: InventorySync, error: VendorError) -> None:
+    if isinstance(error, Rejected):
+        inventory.fail(sync, str(error))
+    else:
+        inventory.give_back(sync, str(error))
