@@ -1,0 +1,36 @@
+"""Demo people for the simulator, one of each role, with random passwords kept in the data folder."""
+
+import json
+import os
+import secrets
+from pathlib import Path
+
+from django.conf import settings
+
+from actions.roles import Role
+from dashboard.models import User
+
+
+def demo_people() -> dict[str, str]:
+    """Make sure that the demo people exist; returns their passwords by name."""
+    path = Path(settings.DATA_DIR) / "demo_people.json"
+    if path.exists():
+        passwords: dict[str, str] = json.loads(path.read_text(encoding="ascii"))
+    else:
+        passwords = {role.value: secrets.token_urlsafe(9) for role in Role}
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+            json.dump(passwords, file)
+    for name, password in passwords.items():
+        person, created = User.objects.get_or_create(
+            username=name, defaults={"role": name, "is_demo": True}
+        )
+        if created or not person.is_active:
+            person.set_password(password)
+            person.is_active = True
+            person.save()
+    return passwords
+
+
+def lock_demo_people() -> int:
+    """Nobody signs in to a real fleet with a demo password; returns how many were locked."""
+    return User.objects.filter(is_demo=True, is_active=True).update(is_active=False)

@@ -1,0 +1,117 @@
+"""Forms: they check all they can and hand over a frozen Submission."""
+
+import uuid
+from typing import Any
+
+from django import forms
+from django.conf import settings
+
+from actions.catalog import DEFAULT_GROUP, KINDS, ActionKind, offered_kinds
+from actions.errors import Refused
+from actions.roles import RIGHTS, Role
+from actions.selectors import devices as device_rows
+from actions.submissions import MAX_REASON, Submission, new_submission
+
+PRESETS = ((4, "4 h"), (24, "1 day"), (72, "3 days"), (168, "1 week"), (720, "30 days"))
+
+
+class ComposeForm(forms.Form):
+    """What to do with the chosen devices, and why."""
+
+    devices = forms.CharField(widget=forms.HiddenInput, required=False)
+    form_token = forms.UUIDField(widget=forms.HiddenInput)
+    kind = forms.ChoiceField(
+        label="Action",
+        choices=[(kind.name, kind.label) for kind in KINDS.values()],
+        error_messages={"required": "Choose an action."},
+    )
+    exempt_hours = forms.CharField(
+        label="Hours",
+        required=False,
+        max_length=20,
+        help_text="A whole number from 1 to 64999. 24 is a day, 168 a week.",
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off", "size": 8}),
+    )
+    forever = forms.BooleanField(
+        label="For ever",
+        required=False,
+        help_text="Without end: somebody must end it by hand. Leave the hours empty.",
+    )
+    group_id = forms.ChoiceField(label="Group", required=False)
+    reason = forms.CharField(
+        label="Reason",
+        max_length=MAX_REASON,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="Why this is done. The audit trail keeps it.",
+        error_messages={"required": "Give a reason: the audit trail keeps it."},
+    )
+    ticket = forms.CharField(
+        label="Ticket",
+        required=False,
+        max_length=100,
+        help_text="Optional, such as INC-4711.",
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+
+    def __init__(self, *args: Any, role: Role, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.role = role
+        self.submission: Submission | None = None
+        self.fields["form_token"].initial = uuid.uuid4
+        self.fields["group_id"].choices = [  # type: ignore[attr-defined]  # A ChoiceField.
+            ("", "Choose a group"),
+            *_groups(),
+        ]
+
+    def kinds(self) -> list[tuple[ActionKind, str]]:
+        """The offered kinds, each with the reason why this person may not use it, or ""."""
+        allowed = RIGHTS[self.role].kinds
+        refusal = f"The role {self.role.label} may not send this."
+        offered = offered_kinds(settings.OPSWAT_ACTION_VERSION)
+        return [(kind, "" if kind.name in allowed else refusal) for kind in offered]
+
+    def clean(self) -> dict[str, Any]:
+        """Freeze what was chosen; every problem stands beside its field."""
+        data = self.cleaned_data
+        kind = KINDS.get(data.get("kind", ""))
+        keys = [int(key) for key in data.get("devices", "").split(",") if key.isdigit()]
+        chosen = device_rows.by_keys(keys)
+        if len(chosen) < len(set(keys)) or any(device.gone_at for device in chosen):
+            missing = len(set(keys)) - len([row for row in chosen if row.gone_at is None])
+            self.add_error(
+                None, f"{missing} of the chosen devices are no longer listed. Choose again."
+            )
+        if kind is None:
+            return data
+        takes_hours = kind.parameter == "exempt_hours"
+        try:
+            self.submission = new_submission(
+                kind=kind.name,
+                version=settings.OPSWAT_ACTION_VERSION,
+                addressing="ids",
+                targets=[device.vendor_id for device in chosen],
+                reason=data.get("reason"),
+                hours=data.get("exempt_hours") if takes_hours else None,
+                forever=takes_hours and bool(data.get("forever")),
+                group_id=data.get("group_id") if kind.parameter == "group_id" else None,
+                ticket=data.get("ticket", ""),
+                form_token=data.get("form_token"),
+            )
+        except Refused as refusal:
+            self.add_refusal(refusal)
+        return data
+
+    def add_refusal(self, refusal: Refused) -> None:
+        """Put each problem beside its field."""
+        for name, texts in refusal.problems.items():
+            field = name if name in self.fields and name != "devices" else None
+            for text in texts:
+                if field is None or text not in self.errors.get(field, []):
+                    self.add_error(field, text)
+
+
+def _groups() -> list[tuple[str, str]]:
+    known = [(group.vendor_id, str(group)) for group in device_rows.groups()]
+    if any(vendor_id == DEFAULT_GROUP for vendor_id, _ in known):
+        return known
+    return [(DEFAULT_GROUP, "The vendor's default group"), *known]

