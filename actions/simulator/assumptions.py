@@ -1,0 +1,88 @@
+"""What the vendor leaves open, each as one switch.
+
+The numbers U1 to U17 are those of the list of unknowns in the contract of the vendor's API. A
+default is a guess, never a fact: what depends on it must be tried with the other values too.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+
+@dataclass(frozen=True, slots=True)
+class Assumptions:
+    """The guesses behind one simulated account; raises ValueError for a word it does not know."""
+
+    # Device Action.
+    accepted_status: int = 1  # assumed, U1: seen in the example only
+    not_supported_status: int = 0  # assumed, U1: from the order of the words
+    failed_status: int = -1  # assumed, U1: the same
+    failed_after_days: float = 30.0  # assumed, U1: an agent silent for longer cannot be reached
+    max_action_ids: int | None = 50  # assumed, U2: more is a 400; None means no limit
+    unknown_ids: Literal["failed", "dropped"] = "failed"  # assumed, U3
+    doubled_ids: Literal["row_each", "merged"] = "row_each"  # assumed, U3
+    row_order: Literal["as_sent", "by_id"] = "as_sent"  # assumed, U3
+    id_echo: Literal["as_sent", "upper", "lower"] = "as_sent"  # assumed, U3
+    exempt_again: Literal["restart", "keep", "not_supported"] = "restart"  # assumed, U13
+    unexempt_normal: Literal["accepted", "not_supported", "failed"] = "accepted"  # assumed, U13
+    unknown_group: Literal["failed", "400"] = "failed"  # assumed, U13: 400 was called a bug in 2018
+    hour_seconds: float = (
+        3600.0  # seconds in an hour of exempt_time; a demo may let time run faster
+    )
+
+    # Get Reports.
+    log_not_ready: Literal["200", "404", "400"] = "200"  # assumed, U4: code of the JSON reply
+    command_lifetime: float | None = None  # assumed, U5: seconds; None means for ever
+    report_megabytes: float = 0.0  # assumed, U5: what cannot be compressed is added to each log
+
+    # Errors and the token.
+    error_body: Literal["object", "nested", "text", "empty"] = "object"  # assumed, U6
+    token_seconds: int = 43199  # assumed, U8: expires_in, as seen about 2014
+    grant_policy: Literal["new", "same", "replace"] = "new"  # assumed, U8: "same" while it lives
+    grant_reply: Literal["full", "short"] = "full"  # assumed, U8: fields beyond the two known ones
+    bearer_accepted: bool = False  # assumed, U9: only the URL parameter is documented
+
+    # The limit.
+    window: Literal["sliding", "fixed"] = "sliding"  # assumed, U7
+    counter: Literal["account", "per_api"] = "account"  # assumed, U7: "of an account"
+    token_counts: bool = True  # assumed, U7: whether the token call uses up the limit
+    throttled_counts: bool = False  # assumed, U7: whether a refused call uses it up as well
+    reset_unit: Literal["seconds", "epoch"] = "seconds"  # assumed, U7: "in second"
+    rate_headers: Literal["all", "429", "none"] = "all"  # assumed, U7: on which replies
+
+    # Reading devices.
+    agent_type_in_list: bool = False  # assumed, U10: not among the list's visible fields
+    list_fields: Literal["full", "documented"] = "full"  # assumed, U11: the table is cut off
+    end_mark: Literal["empty", "missing", "null", "repeated", "empty_page"] = (
+        "empty"  # assumed, U11
+    )
+    issue_in_list: Literal["long", "short", "plural"] = "short"  # three spellings seen in clients
+    issue_in_detail: Literal["long", "short", "plural"] = "long"  # the same
+    detail_shape: Literal["array", "object"] = "array"  # assumed: no example could be read
+    detail_spelling: Literal["underscore", "hyphen"] = "underscore"  # assumed: non[_-]compliant
+
+    def __post_init__(self) -> None:
+        """Refuse a word outside the list, for a typing slip would quietly test the default."""
+        for name, hint in get_type_hints(type(self)).items():
+            value = getattr(self, name)
+            if get_origin(hint) is not Literal:
+                _check_type(name, hint, value)
+            elif value not in get_args(hint):
+                raise ValueError(f"{name} must be one of: {', '.join(get_args(hint))}")
+
+
+def _check_type(name: str, hint: Any, value: object) -> None:
+    """Raise ValueError unless the value fits; a whole number is a float too, but no bool is."""
+    allowed = set(get_args(hint) or (hint,))
+    if float in allowed:
+        allowed.add(int)
+    if type(value) not in allowed:
+        raise ValueError(f"{name} cannot be {value!r}")
+
+
+def make_assumptions(switches: dict[str, Any]) -> Assumptions:
+    """Build the assumptions from switches by name; raises ValueError for an unknown name."""
+    known = get_type_hints(Assumptions)
+    for name in switches:
+        if name not in known:
+            raise ValueError(f"no such switch: {name}")
+    return Assumptions(**switches)

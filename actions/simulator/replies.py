@@ -1,0 +1,113 @@
+"""What is sent back: the vendor's answers and refusals, and what a fault makes of them."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from actions.simulator.checks import Answer, Refusal
+from actions.simulator.faults import Fault
+
+JSON_TYPE = "application/json;charset=UTF-8"
+HTML_PAGE = (
+    b"<!DOCTYPE html><html><head><title>Please wait</title></head><body>Gateway</body></html>"
+)
+
+
+@dataclass(slots=True)
+class Reply:
+    """What the server shall do with the connection; `delay` and `pause` are seconds."""
+
+    code: int
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    manner: Literal["whole", "half", "drip", "padded", "none"] = "whole"
+    delay: float = 0.0
+    pause: float = 0.0
+    size: int = 1  # bytes at a time for "drip", bytes in all for "padded"
+    announced: bool = True  # whether Content-Length is sent
+
+
+def make_reply(answer: Answer) -> Reply:
+    """Write an API's answer as JSON, or as the bytes it is."""
+    payload = answer.payload
+    body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+    return Reply(answer.code, body, {"Content-Type": answer.content_type, **answer.headers})
+
+
+def refuse(refusal: Refusal, shape: str) -> Reply:
+    """Write a refusal; the body's shape is assumed (U6) unless the API gave one."""
+    payload = refusal.payload
+    if payload is None and shape == "empty":
+        return Reply(refusal.code)
+    if payload is None and shape == "text":
+        return Reply(refusal.code, refusal.message.encode(), {"Content-Type": "text/plain"})
+    if payload is None:
+        nested = {"message": refusal.message, "code": refusal.code}
+        payload = {"error": nested if shape == "nested" else refusal.message}
+    return Reply(refusal.code, json.dumps(payload).encode(), {"Content-Type": JSON_TYPE})
+
+
+def spoil(fault: Fault, reply: Reply, error_shape: str) -> Reply:
+    """Give what becomes of a good reply under a fault; the faults of rows have no part here."""
+    if fault.name in _STATUS:
+        code = _STATUS[fault.name] or int(fault.number("code"))
+        reply = refuse(Refusal(code, "a fault was ordered"), error_shape)
+        if fault.options.get("reset") is not None:
+            reply.headers["X-RateLimit-Reset-Time"] = str(fault.options["reset"])
+        return reply
+    return _SPOILERS[fault.name](fault, reply) if fault.name in _SPOILERS else reply
+
+
+def _cut(fault: Fault, reply: Reply) -> Reply:
+    held = fault.number("seconds") if "seconds" in fault.options else 0.0
+    return Reply(0, manner="none", delay=held)
+
+
+def _cut_body(fault: Fault, reply: Reply) -> Reply:
+    reply.manner = "half"
+    return reply
+
+
+def _drip(fault: Fault, reply: Reply) -> Reply:
+    reply.manner, reply.pause = "drip", fault.number("seconds")
+    reply.size = max(1, int(fault.number("size")))
+    return reply
+
+
+def _huge(fault: Fault, reply: Reply) -> Reply:
+    size, announced = int(fault.number("mb") * 2**20), bool(fault.options["announced"])
+    headers = {"Content-Type": JSON_TYPE}
+    return Reply(200, headers=headers, manner="padded", size=size, announced=announced)
+
+
+def _html(fault: Fault, reply: Reply) -> Reply:
+    return Reply(200, HTML_PAGE, {"Content-Type": "text/html; charset=utf-8"})
+
+
+def _broken_json(fault: Fault, reply: Reply) -> Reply:
+    return Reply(200, reply.body[: len(reply.body) // 2] or b"{", {"Content-Type": JSON_TYPE})
+
+
+def _wrong_shape(fault: Fault, reply: Reply) -> Reply:
+    return Reply(200, b'{"ok": true}', {"Content-Type": JSON_TYPE})
+
+
+def _redirect(fault: Fault, reply: Reply) -> Reply:
+    return Reply(int(fault.number("code")), headers={"Location": str(fault.options["location"])})
+
+
+_STATUS = {"status": None, "throttled": 429, "expired_token": 401}
+_SPOILERS: dict[str, Callable[[Fault, Reply], Reply]] = {
+    "timeout_before": _cut,
+    "timeout_after": _cut,
+    "cut_before": _cut,
+    "cut_after": _cut,
+    "cut_body": _cut_body,
+    "drip": _drip,
+    "huge": _huge,
+    "html": _html,
+    "broken_json": _broken_json,
+    "wrong_shape": _wrong_shape,
+    "redirect": _redirect,
+}
