@@ -3,7 +3,8 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Warning, register
+from django.core import checks
+from django.core.checks import CheckMessage, Error, register
 
 from actions.catalog import VERSIONS
 from actions.vendor.client import check_base_url
@@ -55,7 +56,7 @@ def check_engine(**_: Any) -> list[CheckMessage]:
         problems.append(Error("ENGINE_IN_FLIGHT must be at least 1.", id="actions.E012"))
     if not settings.SIMULATED and calls / seconds > 10 / 60:
         problems.append(
-            Warning(
+            checks.Warning(
                 f"OPSWAT_RATE_LIMIT is {calls:g}/{seconds:g}, more than the 10/60 that the "
                 "vendor documents.",
                 id="actions.W013",

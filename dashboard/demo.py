@@ -1,4 +1,4 @@
-"""Demo people for the simulator, one of each role, with random passwords kept in the data folder."""
+"""Demo people for the simulator, one of each role; their passwords stay in the data folder."""
 
 import json
 import os

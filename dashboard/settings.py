@@ -192,6 +192,10 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_keepalive": not OWN_REDIS,
     "health_check_interval": 25,
     "visibility_timeout": 600,
+    # A hint that cannot be given must not make a person wait: beat repeats it.
+    "max_retries": 1,
+    "interval_start": 0,
+    "interval_step": 0.1,
 }
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1}
 CELERY_TASK_IGNORE_RESULT = True

@@ -19,9 +19,11 @@ MAX_ATTEMPTS = 8
 """Troubles in a row after which a read is given up."""
 
 FIELDS = (
-    "name host_name nickname status severity device_type os_family os_name os_version agent_type "
-    "agent_version group_name public_ip ip user_name enrolled_at last_seen last_reboot"
-).split()
+    *("name", "host_name", "nickname", "status", "severity", "device_type"),
+    *("os_family", "os_name", "os_version", "agent_type", "agent_version"),
+    *("group_name", "public_ip", "ip", "user_name", "enrolled_at", "last_seen", "last_reboot"),
+)
+"""What is copied from the vendor's record to our row, name for name."""
 
 
 def start_sync(actor: Actor) -> tuple[InventorySync, bool]:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 Json = dict[str, object]
 
 
-class Refusal(Exception):  # noqa: N818  It is the vendor's answer, not an error of the simulator.
+class Refusal(Exception):
     """The whole call is refused with an HTTP code of the vendor's table of codes."""
 
     def __init__(self, code: int, message: str, payload: object = None) -> None:

@@ -38,7 +38,7 @@ def duration(hours: int) -> str:
 @register.filter
 def signed(number: int | None) -> str:
     """A status number of the vendor, with a true minus sign; a dash when there is none."""
-    return "–" if number is None else str(number).replace("-", "−")
+    return "\u2013" if number is None else str(number).replace("-", "\u2212")
 
 
 @register.filter

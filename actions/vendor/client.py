@@ -1,0 +1,251 @@
+"""The one door to the vendor: every byte that leaves does so in `VendorClient._send`.
+
+Each method makes exactly one HTTP call and demands a `Slot`, the proof that the ledger has granted
+it. What an answer means is decided in `verdicts`: only 200 is a success; 401, 429 and the other 4xx
+say that nothing was done; everything else leaves us not knowing.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import BinaryIO, TypeVar
+
+import requests
+
+from actions.catalog import VERSIONS
+from actions.vendor.adapter import SecretQueryAdapter
+from actions.vendor.base_url import check_base_url, check_form
+from actions.vendor.bodies import MAX_ERROR_BYTES, Body, Reply, read_reply
+from actions.vendor.calls import Answer, Slot, VendorConfig
+from actions.vendor.connection import Journey
+from actions.vendor.devices import (
+    DevicePage,
+    DeviceRecord,
+    GroupRecord,
+    read_device_list,
+    read_device_page,
+    read_groups,
+)
+from actions.vendor.errors import Rejected, Unconfirmed
+from actions.vendor.orders import ActionOrder
+from actions.vendor.rates import RateWord
+from actions.vendor.receipts import ReceiptBook, read_receipts
+from actions.vendor.reports import REPORT_CODES, ReportBody, ReportReply, read_report
+from actions.vendor.secrecy import Hidden, Scrubber
+from actions.vendor.tokens import Token, is_token, read_token
+from actions.vendor.verdicts import judge, unusable
+
+__all__ = ["Answer", "Slot", "Token", "VendorClient", "VendorConfig", "check_base_url"]
+
+T = TypeVar("T")
+
+MAX_PER_CALL = 50
+"""The vendor's largest page (Get Devices, Get Groups) and list of ids (Device Details)."""
+
+_HEADERS = {
+    "Accept-Encoding": "gzip",
+    "Connection": "close",
+    "User-Agent": "device-action-console",
+}
+
+
+class VendorClient:
+    """The vendor's API as plain calls with plain values; it keeps no state between them.
+
+    All methods raise the errors of `actions.vendor.errors`, and ValueError before anything is
+    sent when they are asked for something that the API cannot take.
+    """
+
+    def __init__(self, config: VendorConfig) -> None:
+        """Raises ValueError for an address of the wrong form or an unknown action version."""
+        if config.action_version not in VERSIONS:
+            raise ValueError(f"There is no Device Action version {config.action_version!r}.")
+        self._origin = check_form(config.base_url)
+        self._config = config
+
+    def fetch_token(self, slot: Slot) -> Answer[Token]:
+        """Log in by client credentials; 400 and 401 both mean that they are not accepted."""
+        form = Hidden(
+            {
+                "grant_type": "client_credentials",
+                "client_id": self._config.client_id,
+                "client_secret": self._config.client_secret,
+            }
+        )
+        body = Body(self._config.max_body_bytes)
+        reply = self._send(slot, "POST", "/o/oauth/token", read=body, form=form)
+        judge(reply, self._scrubber(), refused=(400, 401))
+        token = None if reply.flaw else read_token(body.json()[1])
+        if token is None:
+            # Without the vendor's words: a token may stand among them.
+            raise Unconfirmed(
+                f"{reply.what}: the answer holds no usable token.",
+                http_status=reply.http_status,
+                rate=reply.rate,
+            )
+        return Answer(token, reply.http_status, reply.rate)
+
+    def device_action(self, slot: Slot, token: str, order: ActionOrder) -> Answer[ReceiptBook]:
+        """Ask for one kind of action on the order's devices (Device Action v3 to v3.3).
+
+        The answer's status 200 does not mean that anything was done: each device has its receipt.
+        """
+        hidden = Hidden(token)
+        del token
+        version = self._config.action_version
+        if order.kind not in VERSIONS[version].kinds:
+            raise ValueError(f"Device Action {version} does not know {order.kind!r}.")
+        return self._fetch(
+            slot,
+            f"/o/api/{version}/devices/action",
+            hidden,
+            order.body(),
+            lambda body: read_receipts(body, order.targets),
+        )
+
+    def list_devices(
+        self, slot: Slot, token: str, cursor: str | None, limit: int = MAX_PER_CALL
+    ) -> Answer[DevicePage]:
+        """Read one page of all devices, oldest enrolment first (Get Devices v3.7)."""
+        hidden = Hidden(token)
+        del token
+        asked: dict[str, object] = {"limit": _checked(limit, "limit", MAX_PER_CALL)}
+        if cursor is not None:
+            asked["token"] = cursor
+        path = "/o/api/v3.7/devices"
+        return self._fetch(slot, path, hidden, asked, lambda body: read_device_page(body, cursor))
+
+    def device_details(
+        self, slot: Slot, token: str, ids: Sequence[str]
+    ) -> Answer[tuple[DeviceRecord, ...]]:
+        """Read 1 to 50 devices by their ids (Device Details v3.8); unknown ones are left out."""
+        hidden = Hidden(token)
+        del token
+        names = list(ids)
+        _checked(len(names), "number of ids", MAX_PER_CALL)
+        if not all(name.strip() for name in names):
+            raise ValueError("A device cannot have an empty name.")
+        # `opt` 0 means device ids or MACs in v3; it had other meanings before, so it is said.
+        asked: dict[str, object] = {"opt": 0, "ids": names, "verbose": {"system_info": 1}}
+        return self._fetch(slot, "/o/api/v3.8/devices/detail", hidden, asked, read_device_list)
+
+    def list_groups(
+        self, slot: Slot, token: str, page: int, limit: int = MAX_PER_CALL
+    ) -> Answer[tuple[GroupRecord, ...]]:
+        """Read one page of groups, from page 1 (Get Groups v3.0); past the end it is empty."""
+        hidden = Hidden(token)
+        del token
+        asked: dict[str, object] = {
+            "limit": _checked(limit, "limit", MAX_PER_CALL),
+            "page": _checked(page, "page", 1_000_000),
+        }
+        try:
+            return self._fetch(slot, "/o/api/v3/groups", hidden, asked, read_groups)
+        except Rejected as error:
+            # 413 is the vendor's way to say that this page lies beyond the last one.
+            if error.http_status != 413:
+                raise
+            return Answer((), 413, error.rate or RateWord())
+
+    def get_report(
+        self, slot: Slot, token: str, command_id: str, sink: BinaryIO
+    ) -> Answer[ReportReply]:
+        """Ask for an agent log (Get Reports v3.1) and stream it into `sink`, a buffered file.
+
+        A ZIP by its first bytes is the log; JSON, 404 and 400 mean "not ready" with the vendor's
+        words. On any error the caller throws away what the sink got. What the sink itself raises
+        (a full disk) passes through.
+        """
+        hidden = Hidden(token)
+        del token
+        body = ReportBody(sink, self._config.max_report_bytes)
+        query = {"type": "agent_log", "command_id": command_id}
+        reply = self._send(
+            slot,
+            "GET",
+            "/o/api/v3.1/get_reports",
+            read=body,
+            read_for=REPORT_CODES,
+            query=query,
+            token=hidden,
+        )
+        scrubber = self._scrubber(hidden)
+        value = read_report(reply, body, scrubber)
+        if value is None:
+            judge(reply, scrubber)
+            flaw = reply.flaw or "it is neither a ZIP file nor JSON"
+            raise unusable(reply, scrubber, flaw)
+        return Answer(value, reply.http_status, reply.rate)
+
+    def _fetch(
+        self,
+        slot: Slot,
+        path: str,
+        token: Hidden[str],
+        asked: dict[str, object],
+        read: Callable[[object], T],
+    ) -> Answer[T]:
+        """POST JSON, read JSON: what all calls but the token and the report have in common."""
+        body = Body(self._config.max_body_bytes)
+        reply = self._send(slot, "POST", path, read=body, json=asked, token=token)
+        scrubber = self._scrubber(token)
+        judge(reply, scrubber)
+        flaw = reply.flaw
+        if not flaw:
+            is_json, value = body.json()
+            value = scrubber.tree(value)
+            flaw = "" if is_json else "it is not JSON"
+        if not flaw:
+            try:
+                return Answer(read(value), reply.http_status, reply.rate)
+            except Unconfirmed as error:
+                flaw = str(error)
+        raise unusable(reply, scrubber, flaw)
+
+    def _scrubber(self, *tokens: Hidden[str]) -> Scrubber:
+        return Scrubber((*tokens, Hidden(self._config.client_secret)))
+
+    def _send(
+        self,
+        slot: Slot,
+        method: str,
+        path: str,
+        *,
+        read: Body,
+        read_for: tuple[int, ...] = (200,),
+        query: Mapping[str, str] | None = None,
+        json: dict[str, object] | None = None,
+        form: Hidden[dict[str, str]] | None = None,
+        token: Hidden[str] | None = None,
+    ) -> Reply:
+        """Make one call over a connection of its own; all input and output happens here.
+
+        `read` takes the body of an answer whose code is in `read_for`; other bodies only explain.
+        Raises Unreachable when nothing was sent, Unconfirmed when no answer's head came.
+        """
+        if not isinstance(slot, Slot):
+            raise TypeError("A call to the vendor needs a slot.")
+        if token is not None and not is_token(token.reveal()):
+            raise ValueError("The access token holds characters that no token has.")
+        journey = Journey(self._config.read_timeout)
+        adapter = SecretQueryAdapter(journey, token=token, form=form)
+        with requests.Session() as session:
+            # Neither proxies nor certificates nor a .netrc from the surroundings.
+            session.trust_env = False
+            session.mount("https://", adapter)
+            session.mount("http://", adapter)
+            request = requests.Request(
+                method, self._origin + path, headers=_HEADERS, params=query, json=json
+            )
+            response = session.send(
+                session.prepare_request(request),
+                stream=True,
+                timeout=(self._config.connect_timeout, self._config.read_timeout),
+                allow_redirects=False,
+            )
+            body = read if response.status_code in read_for else Body(MAX_ERROR_BYTES)
+            return read_reply(f"{method} {path}", response, body)
+
+
+def _checked(number: int, name: str, largest: int) -> int:
+    if not 1 <= number <= largest:
+        raise ValueError(f"The {name} must be from 1 to {largest}.")
+    return number

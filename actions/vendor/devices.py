@@ -1,0 +1,198 @@
+"""Devices and groups as the vendor lists them.
+
+Sources: Get Devices v3.7, Device Details v3.8 and Get Groups v3.0 for the documented fields; the
+rest was seen in public clients of older versions, so every field may be absent or odd. A row that
+cannot be read is dropped and counted, it never spoils its page. `<private>` (a privacy setting
+hides the value) stays as it is.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from actions.vendor.errors import Unconfirmed
+from actions.vendor.moments import read_moment
+from actions.vendor.networks import first_ip, read_ip, read_macs
+from actions.vendor.texts import clean_text, read_count, read_name, read_text
+
+_MAX_CURSOR = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRecord:
+    """One device as the vendor describes it; texts are "" and moments and counts None if absent.
+
+    `status`, `severity`, `device_type` and `agent_type` are lower case with underscores;
+    `vendor_id` is untouched, as it is sent back.
+    """
+
+    vendor_id: str
+    name: str = ""
+    host_name: str = ""
+    nickname: str = ""
+    status: str = ""
+    severity: str = ""
+    device_type: str = ""
+    os_family: str = ""
+    os_name: str = ""
+    os_version: str = ""
+    agent_type: str = ""
+    agent_version: str = ""
+    group_name: str = ""
+    public_ip: str = ""
+    ip: str = ""
+    macs: tuple[str, ...] = ()
+    user_name: str = ""
+    enrolled_at: datetime | None = None
+    last_seen: datetime | None = None
+    last_reboot: datetime | None = None
+    total_issues: int | None = None
+    critical_issues: int | None = None
+    warning_issues: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DevicePage:
+    """One page of the list; `next_cursor` is None at the end, `dropped` counts unusable rows."""
+
+    devices: tuple[DeviceRecord, ...]
+    next_cursor: str | None = None
+    dropped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRecord:
+    """One device group; `device_count` is None when the vendor did not give it."""
+
+    vendor_id: str
+    name: str = ""
+    device_count: int | None = None
+
+
+def read_device_page(body: object, cursor: str | None) -> DevicePage:
+    """Read one page of Get Devices v3.5 to v3.7; `cursor` is the one that was asked with.
+
+    How the vendor marks the end is not documented: a missing, empty, null or repeated token and
+    an empty page all mean the end. Raises Unconfirmed when `body` is not such a page; an end must
+    never be read out of an answer that says something else.
+    """
+    if not isinstance(body, dict) or not ("devices" in body or "next_token" in body):
+        raise Unconfirmed("The vendor's answer is not a page of devices.")
+    rows = body.get("devices")
+    if rows is None:
+        rows = []
+    if not isinstance(rows, list):
+        raise Unconfirmed("The vendor's page of devices holds no list.")
+    following = _read_cursor(body.get("next_token"))
+    devices = _read_rows(rows)
+    return DevicePage(
+        devices=devices,
+        next_cursor=following if rows and following != cursor else None,
+        dropped=len(rows) - len(devices),
+    )
+
+
+def read_device_list(body: object) -> tuple[DeviceRecord, ...]:
+    """Read the reply of Device Details: a list, a list under `devices`, or a single device.
+
+    The reply's outer shape is not documented. Raises Unconfirmed for any other shape.
+    """
+    if isinstance(body, dict) and "device_id" in body:
+        return _read_rows([body])
+    rows = body.get("devices") if isinstance(body, dict) else body
+    if not isinstance(rows, list):
+        raise Unconfirmed("The vendor's answer is not a list of devices.")
+    return _read_rows(rows)
+
+
+def read_groups(body: object) -> tuple[GroupRecord, ...]:
+    """Read one page of Get Groups, a list at top level or under `groups`.
+
+    Raises Unconfirmed for any other shape; rows without a usable id are dropped.
+    """
+    rows = body.get("groups") if isinstance(body, dict) else body
+    if not isinstance(rows, list):
+        raise Unconfirmed("The vendor's answer is not a list of groups.")
+    groups = []
+    for row in rows:
+        vendor_id = read_name(row.get("group_id")) if isinstance(row, dict) else ""
+        if vendor_id:
+            name, count = row.get("group_name"), row.get("number_of_devices")
+            groups.append(GroupRecord(vendor_id, read_text(name), read_count(count)))
+    return tuple(groups)
+
+
+def _read_rows(rows: list[object]) -> tuple[DeviceRecord, ...]:
+    read = (_read_device(row) for row in rows)
+    return tuple(record for record in read if record is not None)
+
+
+def _read_device(row: object) -> DeviceRecord | None:
+    vendor_id = read_name(row.get("device_id")) if isinstance(row, dict) else ""
+    if not isinstance(row, dict) or not vendor_id:
+        return None
+    system, issues = _part(row, "os_info"), _part(row, "issue")
+    return DeviceRecord(
+        vendor_id=vendor_id,
+        name=read_text(row.get("device_name")),
+        host_name=read_text(row.get("host_name")),
+        nickname=read_text(row.get("nickname")) or read_text(row.get("nick_name")),
+        status=_read_word(row.get("status")),
+        severity=_read_word(row.get("severity")),
+        device_type=_read_word(row.get("device_type")),
+        os_family=read_text(system.get("family")),
+        os_name=read_text(system.get("name")),
+        os_version=read_text(system.get("version")),
+        agent_type=_read_word(row.get("agent_type")),
+        agent_version=read_text(row.get("agent_version")),
+        group_name=read_text(row.get("group_name")),
+        public_ip=read_ip(row.get("public_ip")),
+        ip=first_ip(row.get("network_info")),
+        macs=read_macs(row.get("network_info")),
+        user_name=_read_user(row),
+        enrolled_at=read_moment(row.get("enrolled_at")),
+        last_seen=read_moment(row.get("last_seen")),
+        last_reboot=read_moment(row.get("last_reboot")),
+        total_issues=_read_issues(issues, "total_issue", "total_issues"),
+        critical_issues=_read_issues(
+            issues, "total_critical_issue", "total_critical", "total_critical_issues"
+        ),
+        warning_issues=_read_issues(
+            issues, "total_warning_issue", "total_warning", "total_warning_issues"
+        ),
+    )
+
+
+def _part(row: dict[str, object], name: str) -> dict[str, object]:
+    part = row.get(name)
+    return part if isinstance(part, dict) else {}
+
+
+def _read_word(value: object) -> str:
+    """A word of the vendor's vocabulary: it writes both non_compliant and non-compliant."""
+    return read_text(value).lower().replace("-", "_").replace(" ", "_")
+
+
+def _read_user(row: dict[str, object]) -> str:
+    for name in ("user_info", "link_user"):
+        user = read_text(_part(row, name).get("username"))
+        if user:
+            return user
+    return read_text(row.get("user_identity"))
+
+
+def _read_issues(issues: dict[str, object], *spellings: str) -> int | None:
+    """The first count found: public clients and the vendor's pages know three spellings."""
+    counts = (read_count(issues.get(spelling)) for spelling in spellings)
+    return next((count for count in counts if count is not None), None)
+
+
+def _read_cursor(value: object) -> str | None:
+    """The token of the next page, untouched; raises Unconfirmed when it cannot be used as one."""
+    if value is None or value is False or value == "":
+        return None
+    token = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if not isinstance(token, str) or len(token) > _MAX_CURSOR:
+        raise Unconfirmed("The vendor's token for the next page cannot be used.")
+    if clean_text(token, _MAX_CURSOR) != token:
+        raise Unconfirmed("The vendor's token for the next page holds control characters.")
+    return token

@@ -1,0 +1,53 @@
+"""Addresses out of a device's network adapters (`network_info[]`), where "N/A" is common."""
+
+import ipaddress
+import re
+
+from actions.vendor.macs import normalise_mac
+from actions.vendor.texts import read_text
+
+_MAX_ADAPTERS = 64
+_NO_MAC = frozenset({"00:00:00:00:00:00", "FF:FF:FF:FF:FF:FF"})
+
+
+def read_ip(value: object) -> str:
+    """An IPv4 or IPv6 address in its usual spelling; other text stays text, as <private> does."""
+    text = read_text(value)
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return "" if text.upper() in ("N/A", "NA", "-") else text
+
+
+def first_ip(adapters: object) -> str:
+    """The first IPv4 address that tells something, or "".
+
+    Loopback, link-local and unspecified addresses tell nothing of where a device is.
+    """
+    for adapter in _adapters(adapters):
+        for word in _words(adapter.get("ipv4")):
+            try:
+                address = ipaddress.IPv4Address(word)
+            except ValueError:
+                continue
+            if not (address.is_unspecified or address.is_loopback or address.is_link_local):
+                return str(address)
+    return ""
+
+
+def read_macs(adapters: object) -> tuple[str, ...]:
+    """The adapters' MAC addresses in our one form, each once, in the vendor's order."""
+    found = (normalise_mac(read_text(adapter.get("mac"))) for adapter in _adapters(adapters))
+    return tuple(dict.fromkeys(mac for mac in found if mac and mac not in _NO_MAC))
+
+
+def _adapters(value: object) -> list[dict[str, object]]:
+    rows = value if isinstance(value, list) else [value]
+    return [row for row in rows[:_MAX_ADAPTERS] if isinstance(row, dict)]
+
+
+def _words(value: object) -> list[str]:
+    values = value if isinstance(value, list) else [value]
+    return [
+        word for item in values[:_MAX_ADAPTERS] for word in re.split(r"[,;\s]+", read_text(item))
+    ]

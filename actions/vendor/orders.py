@@ -1,0 +1,83 @@
+"""What we ask of Device Action: one kind of action for a list of devices.
+
+Source: page "Device Action v3.1", table "Request Parameters".
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from actions.catalog import KINDS, MAX_EXEMPT_HOURS
+from actions.vendor.macs import normalise_mac
+
+Addressing = Literal["ids", "macs"]
+
+
+@dataclass(frozen=True, slots=True)
+class ActionOrder:
+    """One call's worth of work: the kind, its parameter and the devices it is for.
+
+    `targets` are device ids or MAC addresses, as `addressing` says: the vendor wants one or the
+    other, never both. `exempt_hours` is for `exempt` alone (0 means for ever), `group_id` for
+    `assign_to_group` alone. Nothing is checked before `body` is asked for.
+    """
+
+    kind: str
+    addressing: Addressing
+    targets: tuple[str, ...]
+    exempt_hours: int | None = None
+    group_id: str | None = None
+
+    def body(self) -> dict[str, object]:
+        """The JSON body to send; raises ValueError when the order is not exactly well formed."""
+        if self.kind not in KINDS:
+            raise ValueError(f"There is no action {self.kind!r}.")
+        if self.addressing not in ("ids", "macs"):
+            raise ValueError("Devices are named by ids or by macs.")
+        body: dict[str, object] = {"types": self.kind, self.addressing: self._checked_targets()}
+        params = self._params()
+        if params:
+            body["params"] = params
+        return body
+
+    def _checked_targets(self) -> list[str]:
+        if not isinstance(self.targets, tuple) or not self.targets:
+            raise ValueError("An order names its devices in a tuple, at least one.")
+        for target in self.targets:
+            if not isinstance(target, str) or not target.strip():
+                raise ValueError("A device cannot have an empty name.")
+        names = list(self.targets)
+        if self.addressing == "macs":
+            names = [_checked_mac(target) for target in names]
+        if len(set(names)) != len(names):
+            raise ValueError("An order names each device once.")
+        return names
+
+    def _params(self) -> dict[str, object]:
+        parameter = KINDS[self.kind].parameter
+        if self.exempt_hours is not None and parameter != "exempt_hours":
+            raise ValueError(f"The action {self.kind} takes no exempt hours.")
+        if self.group_id is not None and parameter != "group_id":
+            raise ValueError(f"The action {self.kind} takes no group.")
+        if parameter == "exempt_hours":
+            return {"exempt_time": _checked_hours(self.exempt_hours)}
+        if parameter == "group_id":
+            if not isinstance(self.group_id, str) or not self.group_id.strip():
+                raise ValueError(f"The action {self.kind} needs the id of a group.")
+            return {"group_id": self.group_id}
+        return {}
+
+
+def _checked_mac(text: str) -> str:
+    mac = normalise_mac(text)
+    if mac is None:
+        raise ValueError(f"{text[:40]!r} is not a MAC address.")
+    return mac
+
+
+def _checked_hours(hours: object) -> int:
+    # The vendor reads a missing value as 0, which is for ever: that must be said, never implied.
+    if isinstance(hours, bool) or not isinstance(hours, int):
+        raise ValueError("An exemption needs its length in whole hours.")
+    if not 0 <= hours <= MAX_EXEMPT_HOURS:
+        raise ValueError(f"An exemption lasts from 0 (for ever) to {MAX_EXEMPT_HOURS} hours.")
+    return hours

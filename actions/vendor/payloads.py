@@ -1,0 +1,36 @@
+"""What goes to the vendor and what comes back, as plain values.
+
+The rest of the engine imports from here; the parts live in orders, receipts, devices, reports,
+rates and macs.
+"""
+
+from actions.vendor.devices import (
+    DevicePage,
+    DeviceRecord,
+    GroupRecord,
+    read_device_list,
+    read_device_page,
+    read_groups,
+)
+from actions.vendor.macs import normalise_mac
+from actions.vendor.orders import ActionOrder
+from actions.vendor.rates import RateWord, read_rate
+from actions.vendor.receipts import Receipt, ReceiptBook, read_receipts
+from actions.vendor.reports import ReportReply
+
+__all__ = [
+    "ActionOrder",
+    "DevicePage",
+    "DeviceRecord",
+    "GroupRecord",
+    "RateWord",
+    "Receipt",
+    "ReceiptBook",
+    "ReportReply",
+    "normalise_mac",
+    "read_device_list",
+    "read_device_page",
+    "read_groups",
+    "read_rate",
+    "read_receipts",
+]

@@ -1,0 +1,58 @@
+"""What the vendor's headers say about the rate limit.
+
+Source: page "APIs" of the vendor's developer guidelines: X-RateLimit-Limit, X-RateLimit-Remaining
+and X-RateLimit-Reset-Time, the last one "in second". Whether that is seconds from now or a point
+in Unix time is not documented, so both are read.
+"""
+
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+EPOCH_FROM = 1_000_000_000
+"""A reset time above this is a point in Unix time (seconds), not a number of seconds to wait."""
+
+_MILLISECONDS_FROM = 100_000_000_000
+_NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class RateWord:
+    """The vendor's word on its limit; None where it said nothing that makes sense.
+
+    `limit` and `remaining` are calls in the vendor's window; `reset_after` is seconds from now,
+    0 when that moment has passed. It is not capped: whoever waits decides how long at most.
+    """
+
+    limit: int | None = None
+    remaining: int | None = None
+    reset_after: float | None = None
+
+
+def read_rate(headers: Mapping[str, str]) -> RateWord:
+    """Read the three headers of one answer; never raises."""
+    return RateWord(
+        limit=_read_calls(headers.get("X-RateLimit-Limit")),
+        remaining=_read_calls(headers.get("X-RateLimit-Remaining")),
+        reset_after=_read_reset(headers.get("X-RateLimit-Reset-Time")),
+    )
+
+
+def _read_number(text: str | None) -> float | None:
+    stripped = (text or "").strip()
+    return float(stripped) if _NUMBER.fullmatch(stripped) else None
+
+
+def _read_calls(text: str | None) -> int | None:
+    number = _read_number(text)
+    return int(number) if number is not None and number <= 1_000_000 else None
+
+
+def _read_reset(text: str | None) -> float | None:
+    number = _read_number(text)
+    if number is None or number <= EPOCH_FROM:
+        return number
+    moment = number / 1000 if number >= _MILLISECONDS_FROM else number
+    wait = max(0.0, moment - time.time())
+    return wait if wait <= EPOCH_FROM else None

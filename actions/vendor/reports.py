@@ -1,0 +1,89 @@
+"""The agent log that a command ID promises: a ZIP file, or words why there is none yet.
+
+Source: page "Get Reports" v3.1 (formats CSV, ZIP and JSON). What the vendor answers while a log
+is not ready is cut off in every copy, so the content decides, never the HTTP code.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from actions.vendor.bodies import MAX_EXCERPT, Body, Reply
+from actions.vendor.secrecy import Scrubber
+from actions.vendor.texts import clean_text, read_text
+
+REPORT_CODES = (200, 202, 204, 400, 404)
+"""Codes whose body may be the log, or the vendor's words that it is not there."""
+
+_SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06")
+_SIGNATURE_BYTES = 4
+_MAX_WORDS = 64 * 1024
+_WORD_FIELDS = ("message", "error_description", "error", "status")
+
+
+@dataclass(frozen=True, slots=True)
+class ReportReply:
+    """Whether the log is there; `size` in bytes and `sha256` in hex are of what went to the sink.
+
+    `message` is the vendor's own words while it is not there, at most 300 characters.
+    """
+
+    ready: bool
+    size: int = 0
+    sha256: str = ""
+    message: str = ""
+
+
+class ReportBody(Body):
+    """Streams a ZIP into `sink` and keeps anything else as words, by the first four bytes."""
+
+    def __init__(self, sink: BinaryIO, cap: int) -> None:
+        super().__init__(_MAX_WORDS)
+        self._sink = sink
+        self._sink_cap = cap
+        self._digest = hashlib.sha256()
+        self._size = 0
+        self._decided = False
+        self.is_archive = False
+
+    def feed(self, chunk: bytes) -> bool:
+        """Take a piece; False means too large. What the sink raises passes through."""
+        if not self._decided:
+            chunk = bytes(self._data) + chunk
+            self._data.clear()
+            self._decided = len(chunk) >= _SIGNATURE_BYTES
+            self.is_archive = chunk[:_SIGNATURE_BYTES] in _SIGNATURES
+        return self._write(chunk) if self.is_archive else super().feed(chunk)
+
+    def _write(self, chunk: bytes) -> bool:
+        if self._size + len(chunk) > self._sink_cap:
+            return False
+        self._sink.write(chunk)
+        self._digest.update(chunk)
+        self._size += len(chunk)
+        return True
+
+    def words(self, scrubber: Scrubber) -> str:
+        """The vendor's reason why there is no log, from its JSON or as it stands."""
+        is_json, value = self.json()
+        if not is_json:
+            return self.excerpt(scrubber)
+        fields = value if isinstance(value, dict) else {}
+        found = (read_text(fields.get(name), _MAX_WORDS) for name in _WORD_FIELDS)
+        text = next((word for word in found if word), "") or self.excerpt(scrubber)
+        return clean_text(scrubber.text(text), MAX_EXCERPT)
+
+    def reply(self) -> ReportReply:
+        """What was written."""
+        return ReportReply(ready=True, size=self._size, sha256=self._digest.hexdigest())
+
+
+def read_report(reply: Reply, body: ReportBody, scrubber: Scrubber) -> ReportReply | None:
+    """The log or the reason why there is none; None when the answer says neither for certain."""
+    if reply.http_status not in REPORT_CODES:
+        return None
+    if body.is_archive:
+        return None if reply.flaw else body.reply()
+    # A broken refusal is still a refusal; a broken success may have been the log.
+    says_no = reply.http_status != 200 or (not reply.flaw and body.json()[0])
+    return ReportReply(ready=False, message=body.words(scrubber)) if says_no else None

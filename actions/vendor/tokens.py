@@ -1,0 +1,102 @@
+"""The access token: how it is read, and how it is kept where others can look."""
+
+import base64
+import binascii
+import math
+import os
+from dataclasses import dataclass, field
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from actions.vendor.secrecy import Hidden
+
+FALLBACK_LIFETIME = 600.0
+"""Seconds that a token is used for when the vendor does not say how long it lives (*assumed*)."""
+
+_AAD = b"opswat-token"
+_VERSION = "v1."
+_NONCE_BYTES = 12
+_KEY_BYTES = 32
+_MAX_TOKEN = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An access token and the seconds it lives, counted from the answer that brought it."""
+
+    value: str = field(repr=False)
+    expires_in: float
+
+
+def read_token(body: object) -> Token | None:
+    """The token in a parsed answer of the token endpoint, or None when there is no usable one.
+
+    It returns None instead of raising, so that no traceback holds the answer. The fields
+    `access_token` and `expires_in` (seconds) are those that public clients rely on.
+    """
+    fields = body if isinstance(body, dict) else {}
+    value = fields.get("access_token")
+    if not isinstance(value, str) or not is_token(value):
+        return None
+    return Token(value, _read_lifetime(fields.get("expires_in")))
+
+
+def is_token(value: object) -> bool:
+    """Whether a value can travel as a token: visible ASCII without blanks, not endless."""
+    if not isinstance(value, str) or not 0 < len(value) <= _MAX_TOKEN:
+        return False
+    return value.isascii() and value.isprintable() and " " not in value
+
+
+def seal(value: str, key: bytes) -> str:
+    """Encrypt a token for keeping; `key` has 32 bytes. Raises ValueError for any other key.
+
+    The result is text that `unseal` alone can read, and that says when it was changed.
+    """
+    hidden, secret = Hidden(value), Hidden(key)
+    del value, key
+    nonce = os.urandom(_NONCE_BYTES)
+    sealed = _cipher(secret).encrypt(nonce, _to_bytes(hidden), _AAD)
+    return _VERSION + base64.urlsafe_b64encode(nonce + sealed).decode("ascii")
+
+
+def unseal(text: str, key: bytes) -> str:
+    """Decrypt what `seal` made; raises ValueError when it was changed or has another key."""
+    secret = Hidden(key)
+    del key
+    opened = _open(text, _cipher(secret))
+    if opened is None:
+        raise ValueError("The kept token cannot be read: it was changed or the key is another.")
+    return opened.reveal()
+
+
+def _cipher(key: Hidden[bytes]) -> AESGCM:
+    if len(key.reveal()) != _KEY_BYTES:
+        raise ValueError(f"The key that seals tokens must have {_KEY_BYTES} bytes.")
+    return AESGCM(key.reveal())
+
+
+def _to_bytes(value: Hidden[str]) -> bytes:
+    # An encoding error would carry the whole token, so there must be none.
+    return value.reveal().encode("utf-8", "surrogatepass")
+
+
+def _open(text: str, cipher: AESGCM) -> Hidden[str] | None:
+    if not text.startswith(_VERSION):
+        return None
+    try:
+        packed = base64.b64decode(text.removeprefix(_VERSION), altchars=b"-_", validate=True)
+        opened = cipher.decrypt(packed[:_NONCE_BYTES], packed[_NONCE_BYTES:], _AAD)
+        return Hidden(opened.decode("utf-8", "surrogatepass"))
+    except (InvalidTag, binascii.Error, ValueError):
+        return None
+
+
+def _read_lifetime(value: object) -> float:
+    try:
+        seconds = float(value) if isinstance(value, int | float | str) else 0.0
+    except (ValueError, OverflowError):
+        seconds = 0.0
+    usable = math.isfinite(seconds) and seconds > 0 and not isinstance(value, bool)
+    return seconds if usable else FALLBACK_LIFETIME

@@ -1,0 +1,65 @@
+"""What an answer's status line means: nothing was done, or we cannot know.
+
+Source: the vendor's table of HTTP codes (page "APIs"). 406 and 413 are about paging there, not
+about content. 403, 409 and 503 are not in the table; they follow the general rules here.
+"""
+
+from typing import Any
+
+from actions.vendor.bodies import Reply
+from actions.vendor.errors import Rejected, Throttled, Unauthorized, Unconfirmed
+from actions.vendor.secrecy import Scrubber
+
+_MEANING = {
+    400: "the request or one of its values is invalid",
+    404: "not found",
+    405: "wrong HTTP method",
+    406: "more than 50 items asked for",
+    413: "past the last page",
+    415: "unsupported media type",
+    500: "an error inside the vendor's system",
+}
+
+
+def judge(reply: Reply, scrubber: Scrubber, refused: tuple[int, ...] = (401,)) -> None:
+    """Return for 200, else raise; `refused` are the codes that mean bad credentials.
+
+    Raises Unauthorized for those, Throttled for 429, Rejected for all other 4xx, and Unconfirmed
+    for the rest: a redirect or a 5xx does not say whether the request was carried out.
+    """
+    status, what = reply.http_status, reply.what
+    if status == 200:
+        return
+    known = _known(reply, scrubber)
+    meaning = f" ({_MEANING[status]})" if status in _MEANING else ""
+    if status in refused:
+        raise Unauthorized(f"{what}: the vendor does not accept our credentials.", **known)
+    if status == 429:
+        raise Throttled(
+            f"{what}: the vendor's rate limit is reached.",
+            retry_after=reply.rate.reset_after,
+            **known,
+        )
+    if 400 <= status < 500:
+        raise Rejected(f"{what}: the vendor refused it with HTTP {status}{meaning}.", **known)
+    if 300 <= status < 400:
+        raise Unconfirmed(
+            f"{what}: the vendor answered with a redirect (HTTP {status}), not followed.", **known
+        )
+    raise Unconfirmed(f"{what}: the vendor answered HTTP {status}{meaning}.", **known)
+
+
+def unusable(reply: Reply, scrubber: Scrubber, flaw: str) -> Unconfirmed:
+    """The error for an answer that came, but whose body cannot be used."""
+    return Unconfirmed(
+        f"{reply.what}: HTTP {reply.http_status}, but the answer cannot be used: {flaw}",
+        **_known(reply, scrubber),
+    )
+
+
+def _known(reply: Reply, scrubber: Scrubber) -> dict[str, Any]:
+    return {
+        "http_status": reply.http_status,
+        "rate": reply.rate,
+        "body": reply.body.excerpt(scrubber),
+    }

@@ -1,0 +1,184 @@
+"""The ledger: never more calls in a window than the vendor allows, whatever the network does."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+from django.db import transaction
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actions.models import VendorAccount, VendorCall
+from actions.services import budget
+from actions.states import CallState, Lane
+from actions.vendor.payloads import RateWord
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+WINDOW = 60.0
+LIMIT = 10
+
+
+def at(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+def worst_window(arrivals: list[float]) -> int:
+    """The most arrivals in any window of 60 s, both ends included."""
+    ordered = sorted(arrivals)
+    return max(
+        sum(first <= other <= first + WINDOW for other in ordered[place:])
+        for place, first in enumerate(ordered)
+    )
+
+
+# Seconds on the way there and back: mostly quick, sometimes a minute.
+delays = st.one_of(st.floats(0, 0.5), st.floats(0, 70))
+lanes = st.sampled_from([Lane.URGENT, Lane.BULK, Lane.INVENTORY])
+
+
+@given(trips=st.lists(st.tuples(delays, delays, lanes), min_size=11, max_size=60))
+def test_no_window_ever_holds_more_arrivals_than_the_limit(trips):
+    """Calls go as soon as the ledger lets them; each arrives and is answered at random times."""
+    now = 0.0
+    holds: list[float] = []
+    arrivals: list[float] = []
+    for there, back, lane in trips:
+        while True:
+            held = tuple(at(until) for until in sorted(holds) if until > now)
+            wait = budget.Ledger(at(now), held, 0).wait_for(lane)
+            if wait <= 0:
+                break
+            now += wait + 1e-6
+        arrivals.append(now + there)
+        holds.append(now + there + back + WINDOW + budget.MARGIN.total_seconds())
+
+    assert worst_window(arrivals) <= LIMIT
+
+
+@given(held=st.lists(st.floats(0.1, 120), max_size=14), lane=lanes)
+def test_after_a_lower_lanes_call_an_urgent_one_waits_at_most_its_time(held, lane):
+    ledger = budget.Ledger(START, tuple(at(seconds) for seconds in sorted(held)), 0)
+    if lane == Lane.URGENT or ledger.wait_for(lane) > 0:
+        return
+    after = (*ledger.holds, at(10_000))
+
+    assert budget.Ledger(START, after, 0).wait_for(Lane.URGENT) <= 10.0
+
+
+def test_a_full_ledger_says_when_the_next_slot_frees():
+    holds = tuple(at(seconds) for seconds in range(5, 15))
+
+    ledger = budget.Ledger(START, holds, 0)
+
+    assert ledger.free == 0
+    assert ledger.frees_in() == 5
+    assert ledger.frees_in(3) == 7
+
+
+@pytest.mark.django_db
+class TestRows:
+    def open(self, lane=Lane.NORMAL) -> VendorCall:
+        return budget.open_call(budget.clock(), lane, "action")
+
+    def close(self, call, state=CallState.ANSWERED, remaining=None, status=200) -> None:
+        rate = RateWord(limit=10, remaining=remaining, reset_after=None)
+        with transaction.atomic():
+            budget.lock_account()
+            budget.close_call(call, state, http_status=status, rate=rate)
+
+    def held(self) -> int:
+        return len(budget.read_ledger(budget.clock()).holds)
+
+    def test_a_call_holds_its_slot_from_before_the_send_until_a_window_after_the_reply(self):
+        call = self.open()
+        assert self.held() == 1
+        assert call.holds_until > call.lease_until + budget.window()
+
+        self.close(call)
+
+        assert call.replied_at
+        assert call.holds_until == call.replied_at + budget.window() + budget.MARGIN
+        assert self.held() == 1
+
+    def test_a_call_given_up_on_holds_its_slot_a_little_longer(self):
+        call = self.open()
+
+        self.close(call, CallState.FAILED)
+
+        assert call.replied_at
+        held_for = (call.holds_until - call.replied_at).total_seconds()
+        assert held_for == pytest.approx(WINDOW + WINDOW / 12 + 0.05)
+
+    def test_calls_that_others_made_are_put_into_the_ledger(self):
+        call = self.open()
+
+        self.close(call, remaining=6)  # The vendor counts four, we made one.
+
+        assert VendorCall.objects.filter(state=CallState.FOREIGN).count() == 3
+        assert self.held() == 4
+
+    def test_others_calls_are_not_counted_again_with_each_answer(self):
+        self.close(self.open(), remaining=6)
+        self.close(self.open(), remaining=5)
+        self.close(self.open(), remaining=4)
+
+        assert VendorCall.objects.filter(state=CallState.FOREIGN).count() == 3
+
+    def test_a_vendor_that_counts_as_we_do_adds_nothing(self):
+        first, second = self.open(), self.open()
+        self.close(second, remaining=8)
+        self.close(first, remaining=9)
+
+        assert not VendorCall.objects.filter(state=CallState.FOREIGN).exists()
+
+    @pytest.mark.parametrize("remaining", [-5, 10_000, None])
+    def test_an_absurd_count_never_makes_more_calls_than_the_limit(self, remaining):
+        self.close(self.open(), remaining=remaining)
+
+        assert self.held() <= LIMIT
+
+    def test_trouble_in_a_row_pauses_longer_each_time_and_a_good_answer_ends_it(self):
+        pauses = []
+        for _ in range(8):
+            VendorAccount.objects.update(blocked_until=None)
+            with transaction.atomic():
+                budget.back_off(budget.lock_account(), "the vendor cannot be reached")
+            until = VendorAccount.objects.get().blocked_until
+            assert until
+            pauses.append((until - budget.clock()).total_seconds())
+        with transaction.atomic():
+            budget.good_answer(budget.lock_account())
+        account = VendorAccount.objects.get()
+
+        assert [round(pause) for pause in pauses] == [2, 4, 8, 16, 32, 60, 60, 60]
+        assert (account.blocked_until, account.trouble, account.probe) == (None, 0, False)
+
+    def test_the_ledger_needs_one_query_however_many_calls_were_ever_made(
+        self, django_assert_num_queries
+    ):
+        for _ in range(5):
+            self.close(self.open())
+
+        with django_assert_num_queries(1):
+            budget.read_ledger(datetime.now(UTC))
+
+
+def test_a_clock_that_jumps_is_noticed_and_a_steady_one_is_not():
+    budget.forget_clock()
+    assert not budget.clock_jumped(at(0))
+    assert not budget.clock_jumped(at(0.01))
+    assert budget.clock_jumped(at(3600))
+    assert not budget.clock_jumped(at(3600.01))
+    assert budget.clock_jumped(at(10))
+    budget.forget_clock()
+
+
+@pytest.mark.django_db
+def test_time_that_passes_frees_the_slots(settings):
+    with time_machine.travel(START, tick=False) as travel:
+        for _ in range(10):
+            call = budget.open_call(START, Lane.NORMAL, "action")
+            VendorCall.objects.filter(pk=call.pk).update(holds_until=at(60.05))
+        assert budget.read_ledger(START).free == 0
+        travel.shift(61)
+        assert budget.read_ledger(at(61)).free == 10

@@ -1,0 +1,383 @@
+"""From a stored wish to the vendor and back."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils.timezone import now
+
+from actions.models import AuditEvent, DeviceCommand, VendorAccount, VendorCall
+from actions.services import budget, dispatch, recovery
+from actions.states import CallState
+from actions.states import CommandStatus as S
+from tests.factories import enrol, know_devices, make_request, statuses
+
+pytestmark = pytest.mark.django_db
+
+
+def actions(vendor):
+    return [call for call in vendor.received if call.api == "action"]
+
+
+def test_an_accepted_device_ends_accepted_with_its_code(operator, vendor, send_due):
+    enrol(vendor, "kiosk")
+    action_request = make_request(operator, "kiosk", kind="exempt")
+
+    send_due()
+
+    command = action_request.commands.get()
+    assert (command.status, command.vendor_status, command.http_status) == (S.ACCEPTED, 1, 200)
+    assert vendor.applied["exempt", "kiosk"] == 1
+    assert vendor.devices["kiosk"].status == "exempted"
+
+
+def test_the_vendor_is_told_exactly_what_was_asked(operator, vendor, send_due):
+    enrol(vendor, "a", "b")
+    make_request(operator, "a", "b", kind="exempt", hours="60")
+
+    send_due()
+
+    call = actions(vendor)[0]
+    assert call.path == "/o/api/v3.1/devices/action"
+    assert call.body == {"types": "exempt", "ids": ["a", "b"], "params": {"exempt_time": 60}}
+
+
+def test_each_device_gets_its_own_outcome(operator, vendor, send_due):
+    enrol(vendor, "fine")
+    enrol(vendor, "unknown", status="unknown")
+    enrol(vendor, "broken")
+    vendor.devices["broken"].forced_status = -1
+    action_request = make_request(operator, "fine", "unknown", "broken", kind="exempt")
+
+    send_due()
+
+    assert statuses(action_request) == {
+        "fine": S.ACCEPTED,
+        "unknown": S.UNSUPPORTED,
+        "broken": S.FAILED,
+    }
+
+
+def test_a_log_request_keeps_the_command_id_of_each_device(operator, vendor, send_due):
+    enrol(vendor, "a", "b")
+    action_request = make_request(operator, "a", "b", kind="fetch_agent_log")
+
+    send_due()
+
+    command_ids = set(action_request.commands.values_list("command_id", flat=True))
+    assert len(command_ids) == 2
+    assert all(command_ids)
+    line = AuditEvent.objects.get(verb="call.answered")
+    assert {device["command_id"] for device in line.data["devices"]} == command_ids
+
+
+def test_more_devices_than_a_call_carries_ride_in_several(operator, vendor, send_due, settings):
+    settings.OPSWAT_MAX_DEVICES = 20
+    names = [f"d{number:02}" for number in range(50)]
+    enrol(vendor, *names)
+    action_request = make_request(operator, *names)
+
+    send_due()
+
+    assert [len(call.body["ids"]) for call in actions(vendor)] == [20, 20, 10]
+    assert set(statuses(action_request).values()) == {S.ACCEPTED}
+
+
+def test_a_device_addressed_by_mac_is_told_by_mac(operator, vendor, send_due):
+    enrol(vendor, "kiosk", macs=("AA:BB:CC:DD:EE:01",))
+    know_devices("kiosk", macs=("AA:BB:CC:DD:EE:01",))
+    action_request = make_request(operator, "aabb.ccdd.ee01", addressing="macs")
+
+    send_due()
+
+    assert actions(vendor)[0].body["macs"] == ["AA:BB:CC:DD:EE:01"]
+    assert statuses(action_request) == {"AA:BB:CC:DD:EE:01": S.ACCEPTED}
+    assert action_request.commands.get().device_name == "kiosk"
+
+
+@pytest.mark.parametrize(
+    ("fault", "options"),
+    [
+        ("cut_after", {}),
+        ("cut_before", {}),
+        ("cut_body", {}),
+        ("timeout_after", {}),
+        ("timeout_before", {}),
+        ("status", {"code": 500, "apply": True}),
+        ("status", {"code": 503}),
+        ("html", {}),
+        ("broken_json", {}),
+        ("wrong_shape", {}),
+        ("huge", {}),
+        ("redirect", {}),
+        ("missing_rows", {}),
+        ("doubled_differing", {}),
+        ("odd_status", {}),
+    ],
+)
+def test_a_call_without_a_usable_answer_is_never_made_again(
+    operator, vendor, send_due, settings, fault, options
+):
+    settings.OPSWAT_TIMEOUT = (1.0, 0.3)
+    settings.OPSWAT_RATE_LIMIT = (1000, 1.0)
+    enrol(vendor, "kiosk")
+    action_request = make_request(operator, "kiosk", kind="fetch_agent_log")
+    vendor.fault(fault, **options)
+
+    send_due()
+    send_due()
+
+    assert statuses(action_request) == {"kiosk": S.UNCONFIRMED}
+    assert action_request.commands.get().detail
+    assert len(actions(vendor)) == 1
+
+
+def test_a_kind_that_is_safe_to_repeat_is_sent_again_by_itself(
+    operator, vendor, send_due, settings
+):
+    settings.OPSWAT_RATE_LIMIT = (1000, 1.0)
+    enrol(vendor, "kiosk")
+    action_request = make_request(operator, "kiosk", kind="unexempt")
+    vendor.fault("cut_after")
+
+    send_due()
+
+    assert statuses(action_request) == {"kiosk": S.ACCEPTED}
+    assert len(actions(vendor)) == 2
+
+
+def test_repeating_ends_after_three_attempts_and_a_person_decides(
+    operator, vendor, send_due, settings
+):
+    settings.OPSWAT_RATE_LIMIT = (1000, 1.0)
+    enrol(vendor, "kiosk")
+    action_request = make_request(operator, "kiosk", kind="unexempt")
+    vendor.fault("cut_after", times=None)
+
+    send_due()
+
+    assert statuses(action_request) == {"kiosk": S.UNCONFIRMED}
+    assert len(actions(vendor)) == 3
+
+
+@pytest.mark.parametrize("fault", ["throttled", "expired_token"])
+def test_what_the_vendor_refused_before_acting_is_sent_again(
+    operator, vendor, send_due, settings, fault
+):
+    settings.OPSWAT_RATE_LIMIT = (1000, 0.5)
+    enrol(vendor, "kiosk")
+    action_request = make_request(operator, "kiosk", kind="delete")
+    options = {"reset": 0} if fault == "throttled" else {}
+    vendor.fault(fault, **options)
+
+    send_due()
+
+    assert statuses(action_request) == {"kiosk": S.ACCEPTED}
+    assert vendor.applied["delete", "kiosk"] == 1
+
+
+def test_a_vendor_that_is_not_there_costs_nothing_but_time(operator, vendor, send_due, settings):
+    settings.OPSWAT_RATE_LIMIT = (1000, 0.5)
+    enrol(vendor, "kiosk")
+    action_request = make_request(operator, "kiosk", kind="delete")
+    address = settings.OPSWAT_BASE_URL
+    settings.OPSWAT_BASE_URL = "http://127.0.0.1:9"
+
+    dispatch.step()
+    assert statuses(action_request) == {"kiosk": S.QUEUED}
+    assert VendorCall.objects.get().state == CallState.NOT_SENT
+    settings.OPSWAT_BASE_URL = address
+    send_due()
+
+    assert statuses(action_request) == {"kiosk": S.ACCEPTED}
+
+
+def test_wrong_credentials_stop_the_line_and_a_right_one_lets_it_go_on(
+    operator, vendor, send_due, settings
+):
+    settings.OPSWAT_RATE_LIMIT = (1000, 0.5)
+    enrol(vendor, "kiosk")
+    action_request = make_request(operator, "kiosk")
+    secret = settings.OPSWAT_CLIENT_SECRET
+    settings.OPSWAT_CLIENT_SECRET = "not the secret"
+
+    dispatch.pump(0.2, alone=True)
+    assert statuses(action_request) == {"kiosk": S.QUEUED}
+    assert "credentials" in VendorAccount.objects.get().blocked_reason
+    settings.OPSWAT_CLIENT_SECRET = secret
+    send_due()
+
+    assert statuses(action_request) == {"kiosk": S.ACCEPTED}
+
+
+def test_one_bad_id_does_not_fail_the_good_ones(operator, vendor, send_due):
+    names = [f"d{number:02}" for number in range(10)]
+    enrol(vendor, *names)
+    vendor.refused_ids.add("d07")
+    action_request = make_request(operator, *names, kind="delete")
+
+    send_due()
+
+    outcome = statuses(action_request)
+    assert outcome.pop("d07") == S.FAILED
+    assert set(outcome.values()) == {S.ACCEPTED}
+    assert len(actions(vendor)) <= 9  # 10, then halves down to the bad one.
+
+
+def test_a_refused_call_fails_its_devices_with_the_reason(operator, vendor, send_due):
+    enrol(vendor, "a", "b")
+    action_request = make_request(operator, "a", "b")
+    vendor.fault("status", code=404)
+
+    send_due()
+
+    assert set(statuses(action_request).values()) == {S.FAILED}
+    assert set(action_request.commands.values_list("http_status", flat=True)) == {404}
+
+
+def test_two_commands_for_one_device_go_in_the_order_of_their_submission(
+    operator, vendor, send_due
+):
+    enrol(vendor, *(f"d{number}" for number in range(8)))
+    make_request(operator, *(f"d{number}" for number in range(8)), kind="exempt")
+    make_request(operator, "d3", kind="unexempt")  # Urgent, but not before the older one.
+
+    send_due()
+
+    assert [call.body["types"] for call in actions(vendor)] == ["exempt", "unexempt"]
+    assert vendor.devices["d3"].status == "compliant"
+
+
+def test_an_urgent_request_goes_before_a_larger_older_one(operator, vendor, send_due):
+    enrol(vendor, *(f"d{number}" for number in range(8)), "kiosk")
+    make_request(operator, *(f"d{number}" for number in range(8)), kind="exempt")
+    make_request(operator, "kiosk", kind="delete")
+
+    send_due()
+
+    assert [call.body["types"] for call in actions(vendor)] == ["delete", "exempt"]
+
+
+def test_requests_of_one_lane_take_turns(operator, vendor, send_due, settings):
+    settings.OPSWAT_MAX_DEVICES = 3
+    first, second = [f"a{n}" for n in range(6)], [f"b{n}" for n in range(6)]
+    enrol(vendor, *first, *second)
+    make_request(operator, *first)
+    make_request(operator, *second)
+
+    send_due()
+
+    assert [call.body["ids"][0][0] for call in actions(vendor)] == ["a", "b", "a", "b"]
+
+
+def test_nothing_is_sent_while_sending_is_frozen(operator, vendor, send_due):
+    enrol(vendor, "kiosk")
+    action_request = make_request(operator, "kiosk")
+    budget.freeze(frozen=True, reason="a restored backup")
+
+    send_due()
+
+    assert vendor.received == []
+    assert statuses(action_request) == {"kiosk": S.QUEUED}
+
+
+def test_the_first_call_of_a_new_installation_goes_alone(operator, vendor):
+    enrol(vendor, "kiosk", "other")
+    make_request(operator, "kiosk")
+
+    first = dispatch.claim()
+
+    assert isinstance(first, dispatch.Claim)
+    assert isinstance(dispatch.claim(), dispatch.Rest)
+
+
+def claim_and_die(vendor) -> dispatch.Claim:
+    """Take a slot and its work as a worker does that then dies."""
+    dispatch.step()  # The token.
+    taken = dispatch.claim()
+    assert isinstance(taken, dispatch.Claim)
+    VendorCall.objects.filter(pk=taken.call.pk).update(lease_until=now() - timedelta(seconds=1))
+    return taken
+
+
+def test_the_call_of_a_dead_worker_ends_unconfirmed(operator, vendor, send_due):
+    enrol(vendor, "kiosk")
+    action_request = make_request(operator, "kiosk", kind="delete")
+    claim_and_die(vendor)
+
+    assert recovery.sweep() == 1
+    send_due()
+
+    assert statuses(action_request) == {"kiosk": S.UNCONFIRMED}
+    assert "died" in action_request.commands.get().detail
+    assert actions(vendor) == []
+
+
+def test_a_late_answer_after_the_sweep_is_still_the_truth(operator, vendor):
+    enrol(vendor, "kiosk")
+    action_request = make_request(operator, "kiosk", kind="delete")
+    taken = claim_and_die(vendor)
+    recovery.sweep()
+
+    dispatch.send(taken)
+
+    assert statuses(action_request) == {"kiosk": S.ACCEPTED}
+
+
+def test_the_sweeper_leaves_living_calls_alone(operator, vendor):
+    enrol(vendor, "kiosk")
+    action_request = make_request(operator, "kiosk", kind="delete")
+    dispatch.step()
+    dispatch.claim()
+
+    assert recovery.sweep() == 0
+    assert statuses(action_request) == {"kiosk": S.SENDING}
+
+
+def test_every_change_of_status_has_its_audit_line(operator, vendor, send_due, settings):
+    settings.OPSWAT_RATE_LIMIT = (1000, 0.5)
+    enrol(vendor, "a", "b")
+    vendor.fault("throttled", reset=0)
+    vendor.fault("missing_rows", skip=1)
+    action_request = make_request(operator, "a", "b", kind="delete")
+
+    send_due()
+
+    lines = list(AuditEvent.objects.filter(subject=str(action_request.uuid)).order_by("id"))
+    assert [line.verb for line in lines] == [
+        "request.submitted",
+        "call.not_done",
+        "call.answered",
+    ]
+    told = {row["target"]: row["status"] for row in lines[-1].data["devices"]}
+    assert told == statuses(action_request)
+
+
+def test_a_doubled_hint_sends_nothing_twice(operator, vendor, send_due):
+    enrol(vendor, "kiosk")
+    make_request(operator, "kiosk", kind="delete")
+
+    send_due()
+    send_due()
+
+    assert vendor.applied["delete", "kiosk"] == 1
+
+
+def test_answers_that_are_reordered_doubled_or_foreign_still_reach_their_device(
+    operator, vendor, send_due
+):
+    enrol(vendor, "a", "b", "c")
+    vendor.devices["b"].forced_status = -1
+    for fault in ("reordered", "doubled_rows", "foreign_rows"):
+        action_request = make_request(operator, "a", "b", "c")
+        vendor.fault(fault)
+        send_due()
+        assert statuses(action_request) == {"a": S.ACCEPTED, "b": S.FAILED, "c": S.ACCEPTED}
+
+
+def test_no_row_is_left_in_a_passing_state(operator, vendor, send_due):
+    enrol(vendor, "a")
+    make_request(operator, "a")
+
+    send_due()
+
+    assert not DeviceCommand.objects.filter(settled_at=None).exists()

@@ -1,0 +1,142 @@
+"""What is checked before anything is stored."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actions.catalog import KINDS, VERSIONS, find_kind
+from actions.errors import IllegalMove, Refused
+from actions.roles import RIGHTS, Role, why_not
+from actions.states import MOVES, WAITING, CommandStatus, check_move
+from actions.submissions import new_submission, read_hours, read_targets, tidy_mac
+from tests.factories import make_submission
+
+
+def problems(**wishes) -> set[str]:
+    """The fields that a submission with these wishes is refused for."""
+    given_ = {"kind": "exempt", "version": "v3.1", "addressing": "ids", "targets": ["a"]}
+    given_ |= {"reason": "a test", "hours": "24"}
+    with pytest.raises(Refused) as refusal:
+        new_submission(**(given_ | wishes))
+    return set(refusal.value.problems)
+
+
+@pytest.mark.parametrize("hours", ["", " ", None, "-1", "0", "65000", "1.5", "x", "1e3", "٣", "+5"])
+def test_unclear_hours_are_refused_beside_their_field(hours):
+    assert problems(hours=hours) == {"exempt_hours"}
+
+
+@pytest.mark.parametrize(("text", "hours"), [("1", 1), (" 24 ", 24), ("64999", 64_999)])
+def test_whole_hours_in_range_are_taken(text, hours):
+    assert read_hours(text, forever=False) == hours
+
+
+def test_for_ever_is_only_ever_chosen_as_such():
+    assert read_hours(None, forever=True) == 0
+    assert problems(forever=True) == {"exempt_hours"}  # Beside 24 hours: which of the two?
+
+
+def test_all_problems_are_told_at_once():
+    assert problems(hours="x", reason=" ", targets=[]) == {"exempt_hours", "reason", "devices"}
+
+
+@pytest.mark.parametrize(
+    ("wishes", "field"),
+    [
+        ({"kind": "reboot"}, "kind"),
+        ({"kind": "assign_to_group", "hours": None}, "group_id"),
+        ({"kind": "delete"}, "exempt_hours"),
+        ({"group_id": "g1"}, "group_id"),
+        ({"targets": ["a", "b", "a"]}, "devices"),
+        ({"targets": ["a\x00b"]}, "devices"),
+        ({"targets": ["x" * 256]}, "devices"),
+        ({"targets": ["not a mac"], "addressing": "macs"}, "devices"),
+        ({"targets": ["aabbccddee01", "AA:BB:CC:DD:EE:01"], "addressing": "macs"}, "devices"),
+        ({"reason": "x" * 501}, "reason"),
+        ({"reason": "\x00\n"}, "reason"),
+    ],
+)
+def test_bad_input_is_refused_beside_its_field(wishes, field):
+    assert problems(**wishes) == {field}
+
+
+@given(st.text())
+def test_no_text_breaks_the_reading_of_hours_or_macs(text):
+    assert tidy_mac(text) is None or len(tidy_mac(text) or "") == 17
+    try:
+        assert 1 <= read_hours(text, forever=False) <= 64_999
+    except Refused as refusal:
+        assert "exempt_hours" in refusal.problems
+
+
+@given(st.binary(min_size=6, max_size=6), st.sampled_from([":", "-", ".", ""]), st.booleans())
+def test_a_mac_is_one_mac_in_any_notation(raw, separator, upper):
+    digits = raw.hex()
+    size = 4 if separator == "." else 2
+    text = separator.join(digits[start : start + size] for start in range(0, 12, size))
+
+    tidy = tidy_mac(text.upper() if upper else text)
+
+    assert tidy == ":".join(digits[start : start + 2] for start in range(0, 12, 2)).upper()
+
+
+def test_blank_lines_between_devices_do_not_count():
+    assert read_targets("ids", ["a", "", "  ", " b "]) == ("a", "b")
+
+
+def test_a_submission_cannot_be_changed():
+    submission = make_submission("a")
+    with pytest.raises(AttributeError):
+        submission.targets = ("b",)  # type: ignore[misc]
+
+
+def test_each_version_offers_what_the_vendor_documents():
+    assert set(VERSIONS) == {"v3", "v3.1", "v3.2", "v3.3"}
+    assert len(KINDS) == 9
+    for version in ("v3.1", "v3.2", "v3.3"):
+        assert find_kind("fetch_agent_log", version)
+    with pytest.raises(Refused, match="not offered"):
+        find_kind("fetch_agent_log", "v3")
+
+
+def test_only_kinds_that_leave_the_same_result_are_repeated():
+    safe = {name for name, kind in KINDS.items() if kind.safe_to_repeat}
+
+    assert safe == {"unexempt", "ignore", "unignore", "assign_to_group"}
+
+
+@pytest.mark.parametrize(
+    ("role", "kind", "devices", "field"),
+    [
+        (Role.VIEWER, "exempt", 1, ""),
+        (Role.AUDITOR, "exempt", 1, ""),
+        (Role.HELPDESK, "delete", 1, "kind"),
+        (Role.HELPDESK, "exempt", 11, "devices"),
+    ],
+)
+def test_a_role_refuses_with_the_field_and_the_reason(role, kind, devices, field):
+    refusal = why_not(role, kind, devices)
+
+    assert refusal
+    assert refusal[0] == field
+    assert role.label in refusal[1]
+
+
+def test_helpdesk_acts_on_ten_devices_and_operators_on_many():
+    assert why_not(Role.HELPDESK, "exempt", 10) is None
+    assert why_not(Role.OPERATOR, "delete", 100_000) is None
+    assert set(RIGHTS) == set(Role)
+
+
+def test_only_waiting_states_have_moves_that_the_engine_makes_by_itself():
+    assert set(MOVES) == set(CommandStatus)
+    settled_for_good = {status for status, moves in MOVES.items() if not moves}
+    assert settled_for_good.isdisjoint(WAITING)
+    assert CommandStatus.FAILED in settled_for_good
+
+
+def test_a_move_that_the_table_does_not_know_is_an_error():
+    check_move(CommandStatus.QUEUED, CommandStatus.SENDING)
+    for old, new in (("failed", "queued"), ("accepted", "failed"), ("queued", "accepted")):
+        with pytest.raises(IllegalMove):
+            check_move(CommandStatus(old), CommandStatus(new))

@@ -1,0 +1,64 @@
+"""What most tests need: people, a vendor over real HTTP, and the engine pointed at it."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from actions.services import budget, dispatch
+from actions.simulator import Simulator
+from actions.submissions import Actor
+from dashboard.models import User
+from tests.factories import actor_for, make_person
+
+
+@pytest.fixture
+def operator(db: None) -> Actor:
+    return actor_for(make_person("oscar", "operator"))
+
+
+@pytest.fixture
+def helpdesk(db: None) -> Actor:
+    return actor_for(make_person("hanna", "helpdesk"))
+
+
+@pytest.fixture
+def viewer(db: None) -> Actor:
+    return actor_for(make_person("vera", "viewer"))
+
+
+@pytest.fixture
+def auditor(db: None) -> Actor:
+    return actor_for(make_person("ada", "auditor"))
+
+
+@pytest.fixture
+def vendor(settings: Any) -> Iterator[Simulator]:
+    """A vendor with 60 devices and room for a thousand calls a minute; the engine calls it."""
+    with Simulator(devices=60, limit=(1000, 60.0), log_delay=(0.0, 0.0)) as simulator:
+        point_at(simulator, settings)
+        settings.OPSWAT_RATE_LIMIT = (1000, 60.0)
+        yield simulator
+
+
+def point_at(simulator: Simulator, settings: Any) -> None:
+    """Let the engine of this process call that simulator."""
+    settings.OPSWAT_BASE_URL = simulator.url
+    settings.OPSWAT_CLIENT_ID = simulator.client_id
+    settings.OPSWAT_CLIENT_SECRET = simulator.client_secret
+    settings.OPSWAT_TIMEOUT = (2.0, 2.0)
+    settings.ENGINE_NAP_SECONDS = 0.3
+    budget.forget_clock()
+
+
+@pytest.fixture
+def send_due(vendor: Simulator) -> Callable[[], int]:
+    """Send what is due now, as a worker's pump does; returns the calls made."""
+    return lambda: dispatch.pump(20.0, alone=True)
+
+
+@pytest.fixture
+def signed_in(client: Any, operator: Actor) -> Any:
+    """A browser session of the operator, without a browser."""
+    client.force_login(User.objects.get(username=operator.name))
+    return client

@@ -1,0 +1,71 @@
+"""Make what tests start from, through the services that make it in life."""
+
+from typing import Any
+
+from actions.catalog import KINDS
+from actions.models import ActionRequest, Device, DeviceCommand
+from actions.services.inventory import store_records
+from actions.services.submit import submit_action
+from actions.simulator import Simulator
+from actions.states import CommandStatus
+from actions.submissions import Actor, Submission, new_submission
+from actions.vendor.payloads import DeviceRecord
+from dashboard.models import User
+
+PASSWORD = "correct horse battery"
+
+
+def make_person(name: str, role: str) -> User:
+    person = User(username=name, role=role)
+    person.set_password(PASSWORD)
+    person.save()
+    return person
+
+
+def actor_for(person: User) -> Actor:
+    return Actor(name=person.username, role=person.rank, source="page", user_id=person.pk)
+
+
+def make_record(vendor_id: str, **fields: Any) -> DeviceRecord:
+    blank: dict[str, Any] = {
+        name: "" for name in DeviceRecord.__dataclass_fields__ if name != "vendor_id"
+    }
+    blank |= {"name": vendor_id, "status": "compliant", "macs": ()}
+    blank |= {"enrolled_at": None, "last_seen": None, "last_reboot": None}
+    return DeviceRecord(vendor_id=vendor_id, **(blank | fields))
+
+
+def know_devices(*vendor_ids: str, **fields: Any) -> list[Device]:
+    """Devices in the inventory; the vendor need not have them."""
+    store_records([make_record(vendor_id, **fields) for vendor_id in vendor_ids])
+    return list(Device.objects.filter(vendor_id__in=vendor_ids).order_by("vendor_id"))
+
+
+def enrol(vendor: Simulator, *vendor_ids: str, **fields: Any) -> list[Device]:
+    """Devices that both the vendor and the inventory have."""
+    for vendor_id in vendor_ids:
+        vendor.add_device(device_id=vendor_id, **fields)
+    return know_devices(*vendor_ids)
+
+
+def make_submission(*targets: str, kind: str = "unexempt", **wishes: Any) -> Submission:
+    wishes.setdefault("reason", "because a test says so")
+    if kind == "exempt":
+        wishes.setdefault("hours", "24")
+    wishes.setdefault("addressing", "ids")
+    return new_submission(kind=kind, version="v3.1", targets=list(targets), **wishes)
+
+
+def make_request(
+    actor: Actor, *targets: str, kind: str = "unexempt", **wishes: Any
+) -> ActionRequest:
+    assert kind in KINDS
+    return submit_action(make_submission(*targets, kind=kind, **wishes), actor)
+
+
+def statuses(action_request: ActionRequest) -> dict[str, CommandStatus]:
+    """Each target with its status."""
+    rows = DeviceCommand.objects.filter(request=action_request)
+    return {
+        target: CommandStatus(status) for target, status in rows.values_list("target", "status")
+    }

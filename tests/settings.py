@@ -1,0 +1,27 @@
+"""The settings under test: those of the console, with a data folder of their own.
+
+Tests choose their database by DATABASE_URL, as an installation does (see tests/run.py).
+"""
+
+import os
+import tempfile
+
+os.environ["READ_DOT_ENV"] = "0"
+os.environ.setdefault("DATA_DIR", tempfile.mkdtemp(prefix="console-test-"))
+for name in list(os.environ):
+    if name.startswith(("OPSWAT_", "ENGINE_")):
+        del os.environ[name]
+
+from dashboard.settings import *  # noqa: E402, F403
+from dashboard.settings import DATA_DIR, DATABASES, env  # noqa: E402
+
+DATABASES["default"]["TEST"] = {"NAME": env.str("TEST_DATABASE", default="") or None}
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # A file, because live servers and workers open it from other threads and processes.
+    DATABASES["default"]["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}
+
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
