@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 from actions.catalog import FOR_EVER, MAX_EXEMPT_HOURS, ActionKind, find_kind
 from actions.errors import Refused
+from actions.macs import normalise_mac
 from actions.roles import Role
 
 Addressing = Literal["ids", "macs"]
@@ -18,8 +19,6 @@ MAX_REASON = 500
 MAX_TARGET = 255
 """Characters of a device id; the vendor's real ones have 16 or 32."""
 
-_MAC_SEPARATORS = re.compile(r"[\s:.\-]")
-_MAC = re.compile(r"[0-9A-F]{12}")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -47,14 +46,6 @@ class Submission:
     ticket: str = ""
     form_token: UUID = field(default_factory=uuid4)
     allow_unlisted: bool = False
-
-
-def tidy_mac(text: str) -> str | None:
-    """A MAC in any of the usual notations as AA:BB:CC:DD:EE:FF, or None if it is none."""
-    digits = _MAC_SEPARATORS.sub("", text).upper()
-    if not _MAC.fullmatch(digits):
-        return None
-    return ":".join(digits[start : start + 2] for start in range(0, 12, 2))
 
 
 def read_hours(text: str | None, *, forever: bool) -> int:
@@ -123,7 +114,7 @@ def read_targets(addressing: Addressing, lines: list[str]) -> tuple[str, ...]:
 
 
 def _read_mac(text: str) -> str:
-    mac = tidy_mac(text)
+    mac = normalise_mac(text)
     if mac is None:
         raise Refused.because("devices", f"Not a MAC address: “{text[:40]}”.")
     return mac

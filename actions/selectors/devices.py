@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from django.db.models import Count, Q, QuerySet
 
+from actions.macs import normalise_mac
 from actions.models import Device, DeviceGroup, InventorySync
-from actions.submissions import tidy_mac
 
 MAX_SEARCH = 200
 """Characters of a search; longer ones are cut."""
@@ -51,7 +51,7 @@ def matching(*, search: str, status: str) -> QuerySet[Device]:
         devices = devices.filter(status=status)
     for word in search[:MAX_SEARCH].lower().split():
         wanted = Q(search_text__contains=word)
-        if mac := tidy_mac(word):
+        if mac := normalise_mac(word):
             wanted |= Q(macs__mac=mac)
         devices = devices.filter(wanted)
     return devices

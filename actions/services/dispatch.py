@@ -29,7 +29,7 @@ from actions.services import budget, inventory, tokens
 from actions.services.replies import record_answer, record_error
 from actions.states import CommandStatus, Lane
 from actions.vendor.client import Answer, Slot, VendorClient, VendorConfig
-from actions.vendor.errors import VendorError
+from actions.vendor.errors import Rejected, VendorError
 from actions.vendor.payloads import ActionOrder
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ class Claim:
     """A slot of the minute with the work that will use it."""
 
     call: VendorCall
-    token: str = field(default="", repr=False)
+    sealed_token: str = field(default="", repr=False)
     order: ActionOrder | None = None
     sync: InventorySync | None = None
 
@@ -59,7 +59,6 @@ class Rest:
 Work = DeviceCommand | InventorySync
 
 
-@sensitive_variables("token")
 @transaction.atomic(durable=True)
 def claim() -> Claim | Rest | None:
     """Take a slot and the work that goes next; Rest if none is free yet, None without work."""
@@ -189,13 +188,19 @@ def vendor_client() -> VendorClient:
 def _call_vendor(taken: Claim) -> Answer[Any]:
     """Make the call that the claim stands for; raises VendorError."""
     client, slot = vendor_client(), Slot(taken.call.pk)
-    if taken.order:
-        return client.device_action(slot, taken.token, taken.order)
-    if taken.sync and taken.call.api == InventorySync.Stage.GROUPS:
-        return client.list_groups(slot, taken.token, taken.sync.page, inventory.PAGE)
-    if taken.sync:
-        return client.list_devices(slot, taken.token, taken.sync.cursor or None, inventory.PAGE)
-    return client.fetch_token(slot)
+    if taken.call.api == "token":
+        return client.fetch_token(slot)
+    try:
+        token = tokens.reveal(taken.sealed_token)
+        if taken.order:
+            return client.device_action(slot, token, taken.order)
+        if taken.sync and taken.call.api == InventorySync.Stage.GROUPS:
+            return client.list_groups(slot, token, taken.sync.page, inventory.PAGE)
+        cursor = taken.sync.cursor or None if taken.sync else None
+        return client.list_devices(slot, token, cursor, inventory.PAGE)
+    except (TypeError, ValueError) as error:
+        # The client refuses to make a malformed call: nothing was sent, and never will be.
+        raise Rejected(f"The call was not made: {error}") from None
 
 
 def send(taken: Claim) -> None:
@@ -203,7 +208,7 @@ def send(taken: Claim) -> None:
     try:
         answer = _call_vendor(taken)
     except VendorError as error:
-        record_error(taken.call, taken.sync, taken.token, error)
+        record_error(taken.call, taken.sync, taken.sealed_token, error)
     else:
         record_answer(taken.call, taken.sync, answer)
 

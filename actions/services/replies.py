@@ -51,10 +51,9 @@ def record_answer(call: VendorCall, sync: InventorySync | None, answer: Answer[A
         inventory.store_devices(running, answer.value)
 
 
-@sensitive_variables("token")
 @transaction.atomic(durable=True)
 def record_error(
-    call: VendorCall, sync: InventorySync | None, token: str, error: VendorError
+    call: VendorCall, sync: InventorySync | None, sealed_token: str, error: VendorError
 ) -> None:
     """No usable answer: put the brakes on where they are needed, and move the rows."""
     log.warning("Vendor call %s (%s): %s", call.pk, call.api, error)
@@ -64,7 +63,7 @@ def record_error(
     budget.close_call(
         call, state, http_status=error.http_status, rate=error.rate, detail=str(error)
     )
-    _brake(account, call, token, error)
+    _brake(account, call, sealed_token, error)
     if running := _still_asked(sync):
         _settle_sync(running, error)
     elif call.api == "action":
@@ -79,15 +78,15 @@ def _still_asked(sync: InventorySync | None) -> InventorySync | None:
     return running.select_for_update().first()
 
 
-def _brake(account: VendorAccount, call: VendorCall, token: str, error: VendorError) -> None:
+def _brake(account: VendorAccount, call: VendorCall, sealed_token: str, error: VendorError) -> None:
     if isinstance(error, Throttled):
         whole = budget.window().total_seconds()
         seconds = whole if error.retry_after is None else min(error.retry_after, 2 * whole)
         budget.block(account, seconds, str(error))
     elif isinstance(error, Unauthorized):
         account.unauthorized += 1
-        if token:
-            tokens.drop(account, token, budget.clock())
+        if sealed_token:
+            tokens.drop(account, sealed_token)
         account.save()
         # An expired token is renewed once at once; a second refusal is about our credentials.
         if account.unauthorized > 1 or call.api == "token":

@@ -20,15 +20,21 @@ def _key() -> bytes:
     return hashlib.sha256(material.encode()).digest()
 
 
-@sensitive_variables()
 def current(account: VendorAccount, at: datetime) -> str | None:
-    """The token if there is one that is still good at that moment."""
+    """The token, still sealed, if there is one that is good at that moment."""
     if not account.token_sealed or account.token_until is None or at >= account.token_until:
         return None
     try:
-        return unseal(account.token_sealed, _key())
-    except ValueError:
+        reveal(account.token_sealed)
+    except ValueError:  # Sealed under another key: an old SECRET_KEY or other credentials.
         return None
+    return account.token_sealed
+
+
+@sensitive_variables()
+def reveal(sealed: str) -> str:
+    """The token in clear, for the one function that hands it to the client; raises ValueError."""
+    return unseal(sealed, _key())
 
 
 @sensitive_variables()
@@ -40,9 +46,8 @@ def store(account: VendorAccount, token: Token, at: datetime) -> None:
     account.save()
 
 
-@sensitive_variables()
-def drop(account: VendorAccount, used: str, at: datetime) -> None:
+def drop(account: VendorAccount, sealed: str) -> None:
     """Forget the token that the vendor refused, unless a newer one has replaced it."""
-    if current(account, at) == used:
+    if account.token_sealed == sealed:
         account.token_sealed, account.token_until = "", None
         account.save()

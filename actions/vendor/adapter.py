@@ -60,7 +60,7 @@ class SecretQueryAdapter(HTTPAdapter):
         super().init_poolmanager(connections, maxsize, block=block, **pool_kwargs)
         self.poolmanager.pool_classes_by_scheme = pool_classes(self._journey)
 
-    def send(  # noqa: PLR0917 - the library's own signature
+    def send(
         self,
         request: requests.PreparedRequest,
         stream: bool = False,

@@ -3,7 +3,7 @@
 import ipaddress
 import re
 
-from actions.vendor.macs import normalise_mac
+from actions.macs import normalise_mac
 from actions.vendor.texts import read_text
 
 _MAX_ADAPTERS = 64

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from actions.catalog import KINDS, MAX_EXEMPT_HOURS
-from actions.vendor.macs import normalise_mac
+from actions.macs import normalise_mac
 
 Addressing = Literal["ids", "macs"]
 

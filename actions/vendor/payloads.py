@@ -4,6 +4,7 @@ The rest of the engine imports from here; the parts live in orders, receipts, de
 rates and macs.
 """
 
+from actions.macs import normalise_mac
 from actions.vendor.devices import (
     DevicePage,
     DeviceRecord,
@@ -12,7 +13,6 @@ from actions.vendor.devices import (
     read_device_page,
     read_groups,
 )
-from actions.vendor.macs import normalise_mac
 from actions.vendor.orders import ActionOrder
 from actions.vendor.rates import RateWord, read_rate
 from actions.vendor.receipts import Receipt, ReceiptBook, read_receipts

@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 
 from actions.catalog import KINDS, VERSIONS, find_kind
 from actions.errors import IllegalMove, Refused
+from actions.macs import normalise_mac
 from actions.roles import RIGHTS, Role, why_not
 from actions.states import MOVES, WAITING, CommandStatus, check_move
-from actions.submissions import new_submission, read_hours, read_targets, tidy_mac
+from actions.submissions import new_submission, read_hours, read_targets
 from tests.factories import make_submission
 
 
@@ -62,7 +63,7 @@ def test_bad_input_is_refused_beside_its_field(wishes, field):
 
 @given(st.text())
 def test_no_text_breaks_the_reading_of_hours_or_macs(text):
-    assert tidy_mac(text) is None or len(tidy_mac(text) or "") == 17
+    assert normalise_mac(text) is None or len(normalise_mac(text) or "") == 17
     try:
         assert 1 <= read_hours(text, forever=False) <= 64_999
     except Refused as refusal:
@@ -75,7 +76,7 @@ def test_a_mac_is_one_mac_in_any_notation(raw, separator, upper):
     size = 4 if separator == "." else 2
     text = separator.join(digits[start : start + size] for start in range(0, 12, size))
 
-    tidy = tidy_mac(text.upper() if upper else text)
+    tidy = normalise_mac(text.upper() if upper else text)
 
     assert tidy == ":".join(digits[start : start + 2] for start in range(0, 12, 2)).upper()
 

@@ -12,12 +12,13 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from actions.catalog import KINDS
 from actions.errors import Refused
+from actions.macs import normalise_mac
 from actions.models import ActionRequest
 from actions.roles import Role
 from actions.selectors import action_requests
 from actions.services.submit import check_submission, submit_action
 from actions.services.waiting import pump_until
-from actions.submissions import Actor, Addressing, Submission, new_submission, tidy_mac
+from actions.submissions import Actor, Addressing, Submission, new_submission
 
 NOT_ALL, WAIT_OVER, REFUSED = 3, 4, 2
 
@@ -128,7 +129,7 @@ def _targets(options: dict[str, Any]) -> tuple[Addressing, list[str]]:
     if options["macs"] is not None:
         return "macs", options["macs"].split(",")
     lines = [line.strip() for line in _read(options["from_file"]).splitlines() if line.strip()]
-    macs = sum(tidy_mac(line) is not None for line in lines)
+    macs = sum(normalise_mac(line) is not None for line in lines)
     if macs not in (0, len(lines)):
         raise Refused.because("devices", "The file mixes ids and MAC addresses: use two requests.")
     return ("macs" if macs else "ids"), lines

@@ -1,0 +1,36 @@
+"""Fixtures of the vendor package's tests."""
+
+import contextlib
+import signal
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    """A loopback port that nobody listens on and nobody else can take."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
+
+
+@pytest.fixture
+def stop_during():
+    """A context that raises in the main thread after some seconds, as a task's time limit does."""
+
+    @contextlib.contextmanager
+    def context(kind: type[BaseException], seconds: float) -> Iterator[None]:
+        def stop(*_: object) -> None:
+            raise kind
+
+        before = signal.signal(signal.SIGALRM, stop)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+
+    return context

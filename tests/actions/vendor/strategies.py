@@ -1,0 +1,28 @@
+"""What hypothesis draws: any JSON value, and rows with the vendor's names and odd values."""
+
+import math
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+
+# The machine is shared: how long an example takes says nothing about the code.
+steady = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+# With lone surrogates and control characters, which JSON can carry by its escapes.
+TEXTS = st.text(st.characters(codec=None, exclude_categories=()), max_size=12)
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.sampled_from([math.inf, 10**30, "N/A", "<private>", "2024-01-01T00:00:00Z", "d1"])
+    | TEXTS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
+    max_leaves=8,
+)
+
+
+def rows_with(*names: str) -> st.SearchStrategy[object]:
+    """Objects that have some of `names`, with any JSON value behind each."""
+    return st.dictionaries(st.sampled_from(names), JSON, max_size=len(names))

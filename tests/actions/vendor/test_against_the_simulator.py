@@ -1,0 +1,280 @@
+"""Two independent readings of the vendor's documents, the client's and the simulator's, agree."""
+
+import hashlib
+import io
+import time
+import zipfile
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from actions.catalog import VERSIONS
+from actions.simulator import Simulator
+from actions.vendor.client import Slot, Token, VendorClient, VendorConfig
+from actions.vendor.errors import Rejected, Throttled, Unauthorized, Unconfirmed, VendorError
+from actions.vendor.payloads import ActionOrder, DeviceRecord
+
+SLOT = Slot(1)
+
+
+def connect(sim: Simulator, **changes) -> tuple[VendorClient, Token]:
+    values = {"read_timeout": 5.0} | changes
+    client = VendorClient(VendorConfig(sim.url, sim.client_id, sim.client_secret, **values))
+    return client, client.fetch_token(SLOT).value
+
+
+def make_sim(devices: int = 5, **switches) -> Simulator:
+    return Simulator(devices=devices, limit=None, log_delay=(0.0, 0.0), **switches)
+
+
+def test_a_token_is_given_and_a_wrong_secret_is_unauthorized():
+    with make_sim() as sim:
+        _, token = connect(sim)
+        assert token.expires_in == 43199
+        stranger = VendorClient(VendorConfig(sim.url, sim.client_id, "another secret"))
+        with pytest.raises(Unauthorized) as caught:
+            stranger.fetch_token(SLOT)
+    assert "invalid_client" in caught.value.body
+
+
+def test_an_expired_token_is_unauthorized():
+    with make_sim() as sim:
+        client, token = connect(sim)
+        sim.issue_new_tokens()
+        with pytest.raises(Unauthorized):
+            client.list_groups(SLOT, token.value, 1)
+
+
+PARAMETERS: dict[str, dict[str, Any]] = {
+    "exempt": {"exempt_hours": 60},
+    "assign_to_group": {"group_id": "5b1f0c6e9c"},
+}
+
+
+@pytest.mark.parametrize(
+    ("version", "kind"),
+    [(name, kind) for name in VERSIONS for kind in sorted(VERSIONS[name].kinds)],
+)
+def test_every_kind_of_every_version_gets_a_receipt_for_every_device(version, kind):
+    with make_sim(devices=40) as sim:
+        client, token = connect(sim, action_version=version)
+        targets = tuple(sim.devices)
+        order = ActionOrder(kind, "ids", targets, **PARAMETERS.get(kind, {}))
+        book = client.device_action(SLOT, token.value, order).value
+        done = {device_id for name, device_id in sim.applied if name == kind}
+    assert (book.missing, book.foreign) == ((), ())
+    accepted = {name for name, receipt in book.receipts.items() if receipt.status == 1}
+    assert accepted == done
+    assert {receipt.status for receipt in book.receipts.values()} <= {1, 0, -1}
+    with_command = {name for name, receipt in book.receipts.items() if receipt.command_id}
+    assert with_command == (accepted if kind == "fetch_agent_log" else set())
+
+
+@pytest.mark.parametrize("echo", ["as_sent", "upper", "lower"])
+@pytest.mark.parametrize("order_of_rows", ["as_sent", "by_id"])
+def test_devices_named_by_mac_get_their_receipts(echo, order_of_rows):
+    with make_sim(id_echo=echo, row_order=order_of_rows) as sim:
+        client, token = connect(sim)
+        first = sim.add_device(macs=("AA:BB:CC:DD:EE:01",)).device_id
+        sim.add_device(macs=("AA:BB:CC:DD:EE:02",), status="unknown")
+        targets = ("aabb.ccdd.ee02", "aa-bb-cc-dd-ee-01", "aabbccddee03")
+        book = client.device_action(SLOT, token.value, ActionOrder("unexempt", "macs", targets))
+        assert sim.applied == {("unexempt", first): 1}
+    statuses = [book.value.receipts[target].status for target in targets]
+    assert statuses == [0, 1, -1]
+
+
+@pytest.mark.parametrize(
+    ("fault", "options"),
+    [
+        ("cut_before", {}),
+        ("cut_after", {}),
+        ("cut_body", {}),
+        ("timeout_after", {"seconds": 2.0}),
+        ("drip", {"seconds": 0.05}),
+        ("status", {"code": 500}),
+        ("status", {"code": 503}),
+        ("html", {}),
+        ("broken_json", {}),
+        ("wrong_shape", {}),
+        ("huge", {"mb": 2.0}),
+        ("huge", {"mb": 2.0, "announced": False}),
+        ("redirect", {}),
+    ],
+)
+@pytest.mark.parametrize("api", ["token", "action", "devices", "detail", "groups"])
+def test_no_fault_is_taken_for_an_answer(api, fault, options):
+    with make_sim() as sim:
+        client, token = connect(sim, read_timeout=0.5, max_body_bytes=2**20)
+        targets = tuple(sim.devices)
+        calls = {
+            "token": lambda: client.fetch_token(SLOT),
+            "action": lambda: client.device_action(
+                SLOT, token.value, ActionOrder("ignore", "ids", targets)
+            ),
+            "devices": lambda: client.list_devices(SLOT, token.value, None),
+            "detail": lambda: client.device_details(SLOT, token.value, targets),
+            "groups": lambda: client.list_groups(SLOT, token.value, 1),
+        }
+        sim.fault(fault, api=api, **options)
+        before = len(sim.received)
+        with pytest.raises(VendorError) as caught:
+            calls[api]()
+        assert type(caught.value) is Unconfirmed
+        assert len(sim.received) == before + 1
+
+
+def test_odd_rows_never_give_a_device_what_it_was_not_told():
+    with make_sim() as sim:
+        client, token = connect(sim)
+        targets = tuple(sim.devices)
+
+        def act():
+            return client.device_action(SLOT, token.value, ActionOrder("delete", "ids", targets))
+
+        for device in sim.devices.values():
+            device.forced_status = 0
+        sim.fault("missing_rows", count=2)
+        assert act().value.missing == targets[-2:]
+        sim.fault("doubled_rows", count=2)
+        assert act().value.missing == ()
+        sim.fault("doubled_differing", count=1)
+        assert act().value.missing == targets[:1]
+        sim.fault("reordered")
+        assert list(act().value.receipts) == list(reversed(targets))
+        sim.fault("foreign_rows", count=1)
+        book = act().value
+        assert (len(book.foreign), book.missing) == (1, ())
+        sim.fault("odd_status", value="done", count=1)
+        receipt = act().value.receipts[targets[0]]
+        assert (receipt.status, receipt.raw) == (None, '"done"')
+
+
+def test_a_refused_call_keeps_the_vendors_words_in_each_shape():
+    for shape in ("object", "nested", "text", "empty"):
+        with make_sim(error_body=shape, unknown_group="400") as sim:
+            client, token = connect(sim)
+            order = ActionOrder("assign_to_group", "ids", tuple(sim.devices), group_id="none")
+            with pytest.raises(Rejected) as caught:
+                client.device_action(SLOT, token.value, order)
+            assert caught.value.http_status == 400
+            assert ("does not exist" in caught.value.body) == (shape != "empty")
+
+
+@pytest.mark.parametrize("unit", ["seconds", "epoch"])
+def test_the_limit_says_how_long_to_wait_in_both_units(unit):
+    with Simulator(devices=1, limit=(3, 60.0), reset_unit=unit) as sim:
+        client, token = connect(sim)
+        answer = client.list_groups(SLOT, token.value, 1)
+        assert (answer.rate.limit, answer.rate.remaining) == (3, 1)
+        client.list_groups(SLOT, token.value, 1)
+        with pytest.raises(Throttled) as caught:
+            client.list_groups(SLOT, token.value, 1)
+    assert caught.value.retry_after is not None
+    assert 55 < caught.value.retry_after <= 61
+
+
+def read_all(client: VendorClient, token: Token, limit: int) -> list[DeviceRecord]:
+    found: list[DeviceRecord] = []
+    cursor = None
+    for _ in range(20):
+        page = client.list_devices(SLOT, token.value, cursor, limit).value
+        assert page.dropped == 0
+        found += page.devices
+        cursor = page.next_cursor
+        if cursor is None:
+            return found
+    raise AssertionError("the list has no end")
+
+
+@pytest.mark.parametrize("mark", ["empty", "missing", "null", "repeated", "empty_page"])
+@pytest.mark.parametrize("devices", [0, 1, 50, 120])
+def test_the_list_is_read_to_its_end_whatever_marks_it(mark, devices):
+    with make_sim(devices=devices, end_mark=mark) as sim:
+        client, token = connect(sim)
+        found = read_all(client, token, 50)
+        expected = list(sim.devices)
+    assert [record.vendor_id for record in found] == expected
+
+
+@pytest.mark.parametrize("spelling", ["long", "short", "plural"])
+@pytest.mark.parametrize("shape", ["array", "object"])
+def test_list_and_details_say_the_same_of_a_device(spelling, shape):
+    switches = {"issue_in_list": spelling, "issue_in_detail": spelling, "detail_shape": shape}
+    with make_sim(agent_type_in_list=True, detail_spelling="hyphen", **switches) as sim:
+        client, token = connect(sim)
+        seen = time.time() - 100
+        device = sim.add_device(
+            device_name="kiosk",
+            host_name="kiosk.example",
+            nickname="Lobby",
+            status="out_of_license_usage",
+            severity="warning",
+            warning_issues=2,
+            critical_issues=1,
+            user_name="anna",
+            macs=("AA:BB:CC:DD:EE:01", "AA:BB:CC:DD:EE:02"),
+            ipv4="10.1.2.3",
+            last_seen=seen,
+        )
+        listed = {record.vendor_id: record for record in read_all(client, token, 50)}
+        ids = [*sim.devices, "nobody"]
+        detailed = client.device_details(SLOT, token.value, ids).value
+    assert listed == {record.vendor_id: record for record in detailed}
+    record = listed[device.device_id]
+    assert (record.name, record.host_name, record.nickname) == ("kiosk", "kiosk.example", "Lobby")
+    assert (record.status, record.severity) == ("out_of_license_usage", "warning")
+    assert (record.total_issues, record.critical_issues, record.warning_issues) == (3, 1, 2)
+    assert (record.os_family, record.os_name, record.agent_type) == (
+        "windows",
+        "Windows 11 Pro",
+        "persistent",
+    )
+    assert (record.user_name, record.group_name) == ("anna", "Default")
+    assert (record.ip, record.public_ip, record.macs) == ("10.1.2.3", "203.0.113.1", device.macs)
+    assert record.last_seen == datetime.fromtimestamp(int(seen), UTC)
+
+
+def test_groups_are_read_page_by_page_until_413():
+    with make_sim() as sim:
+        client, token = connect(sim)
+        pages = [client.list_groups(SLOT, token.value, page, limit=3) for page in (1, 2, 3, 4)]
+        expected = {key: group.name for key, group in sim.groups.items()}
+    assert [len(page.value) for page in pages] == [3, 3, 2, 0]
+    assert [page.http_status for page in pages] == [200, 200, 200, 413]
+    groups = [group for page in pages for group in page.value]
+    assert {group.vendor_id: group.name for group in groups} == expected
+    assert sum(group.device_count or 0 for group in groups) == 5
+
+
+@pytest.mark.parametrize("code", ["200", "404", "400"])
+def test_a_log_is_waited_for_and_then_read_whole(code):
+    with Simulator(devices=0, limit=None, log_delay=(0.3, 0.3), log_not_ready=code) as sim:
+        client, token = connect(sim)
+        device_id = sim.add_device().device_id
+        order = ActionOrder("fetch_agent_log", "ids", (device_id,))
+        receipt = client.device_action(SLOT, token.value, order).value.receipts[device_id]
+        sink = io.BytesIO()
+        report = client.get_report(SLOT, token.value, receipt.command_id, sink).value
+        assert (report.ready, report.size, report.message) == (
+            False,
+            0,
+            "The report is not ready yet",
+        )
+        assert sink.getvalue() == b""
+        time.sleep(0.35)
+        report = client.get_report(SLOT, token.value, receipt.command_id, sink).value
+    log = sink.getvalue()
+    assert (report.ready, report.size) == (True, len(log))
+    assert report.sha256 == hashlib.sha256(log).hexdigest()
+    with zipfile.ZipFile(io.BytesIO(log)) as archive:
+        assert archive.testzip() is None
+
+
+def test_an_unknown_command_id_is_not_ready():
+    with make_sim() as sim:
+        client, token = connect(sim)
+        answer = client.get_report(SLOT, token.value, "c0000000000000000", io.BytesIO())
+    assert (answer.http_status, answer.value.ready) == (404, False)
+    assert answer.value.message == "Not found"

@@ -1,0 +1,260 @@
+"""Devices and groups are read with patience: a row may be odd, a page may not."""
+
+from dataclasses import fields
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actions.vendor.errors import Unconfirmed
+from actions.vendor.moments import read_moment
+from actions.vendor.payloads import (
+    DevicePage,
+    DeviceRecord,
+    GroupRecord,
+    read_device_list,
+    read_device_page,
+    read_groups,
+)
+from tests.actions.vendor.strategies import JSON, rows_with, steady
+
+FULL = {
+    "device_id": "0123456789abcdef0123456789abcdef",
+    "device_name": "kiosk-7",
+    "host_name": "<private>",
+    "nickname": "Lobby\nleft",
+    "status": "non-compliant",
+    "severity": "critical",
+    "device_type": "Desktop",
+    "agent_type": "On-Demand",
+    "agent_version": "7.6.231.0",
+    "group_name": "Kiosks",
+    "public_ip": "203.0.113.9",
+    "os_info": {"family": "Windows", "name": "Windows 11", "version": "10.0.22631"},
+    "network_info": [
+        {"mac": "00-00-00-00-00-00", "ipv4": "N/A"},
+        {"mac": "aa-bb-cc-dd-ee-01", "ipv4": "127.0.0.1"},
+        {"mac": "N/A", "ipv4": "169.254.3.4"},
+        {"mac": "AA:BB:CC:DD:EE:02", "ipv4": "N/A, 10.1.2.3"},
+        {"mac": "aabb.ccdd.ee01", "ipv4": "10.9.9.9"},
+    ],
+    "user_info": {"username": "anna", "domain": "CORP"},
+    "enrolled_at": "2014-07-18T08:59:00Z",
+    "last_seen": 1_700_000_000,
+    "last_reboot": "1700000000000",
+    "issue": {"total_issue": 3, "total_critical_issue": 1, "total_warning_issue": 2},
+}
+
+
+ODD_MOMENTS: list[object] = [
+    *("", "N/A", "<private>", "0001-01-01", "2014-13-01", "9" * 15, None, True, [], {}),
+    *(0, -1, 10**400, float("nan"), float("inf")),
+]
+ODD_TOKENS: list[object] = [[], {}, 1.5, "\x00", " a", "x" * 4097]
+ODD_PAGES: list[object] = [
+    *(None, [], "x", 1, {}, {"error": "x"}, {"devices": "x"}, {"devices": {}}),
+    *({"devices": [], "next_token": token} for token in ODD_TOKENS),
+]
+
+
+def one(**changes: object) -> DeviceRecord:
+    (record,) = read_device_list([{"device_id": "d1"} | changes])
+    return record
+
+
+def test_a_full_row_is_read_in_all_its_fields():
+    (record,) = read_device_page({"devices": [FULL], "next_token": "n"}, None).devices
+    assert record == DeviceRecord(
+        vendor_id="0123456789abcdef0123456789abcdef",
+        name="kiosk-7",
+        host_name="<private>",
+        nickname="Lobby left",
+        status="non_compliant",
+        severity="critical",
+        device_type="desktop",
+        os_family="Windows",
+        os_name="Windows 11",
+        os_version="10.0.22631",
+        agent_type="on_demand",
+        agent_version="7.6.231.0",
+        group_name="Kiosks",
+        public_ip="203.0.113.9",
+        ip="10.1.2.3",
+        macs=("AA:BB:CC:DD:EE:01", "AA:BB:CC:DD:EE:02"),
+        user_name="anna",
+        enrolled_at=datetime(2014, 7, 18, 8, 59, tzinfo=UTC),
+        last_seen=datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC),
+        last_reboot=datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC),
+        total_issues=3,
+        critical_issues=1,
+        warning_issues=2,
+    )
+
+
+@pytest.mark.parametrize(
+    "issue",
+    [
+        {"total_issue": 3, "total_critical_issue": 1, "total_warning_issue": 2},
+        {"total_issue": 3, "total_critical": 1, "total_warning": 2},
+        {"total_issues": 3, "total_critical_issues": 1, "total_warning_issues": 2},
+    ],
+)
+def test_issues_are_counted_in_all_three_spellings(issue):
+    record = one(issue=issue)
+    assert (record.total_issues, record.critical_issues, record.warning_issues) == (3, 1, 2)
+
+
+def test_other_names_of_a_field_are_understood():
+    assert one(nick_name="n").nickname == "n"
+    assert one(link_user={"username": "u"}).user_name == "u"
+    assert one(user_info={"username": ""}, link_user={"username": "u"}).user_name == "u"
+    assert one(user_identity="u@example.org").user_name == "u@example.org"
+    assert one(public_ip="N/A").public_ip == ""
+    assert one(public_ip="<private>").public_ip == "<private>"
+
+
+def test_text_is_cut_and_cleaned():
+    record = one(device_name="a\x00\ud800\x1b" + "b" * 1000, host_name=7, nickname=["x"])
+    assert record.name == "a" + "b" * 254
+    assert (record.host_name, record.nickname) == ("7", "")
+
+
+@pytest.mark.parametrize("name", ["", " d1", "d\x00", "d\ud800", "d" * 256, None, True, ["d1"], {}])
+def test_a_row_without_a_usable_id_is_dropped_and_counted(name):
+    page = read_device_page({"devices": [{"device_id": name}, FULL, "x"], "next_token": "n"}, None)
+    assert (len(page.devices), page.dropped, page.next_cursor) == (1, 2, "n")
+
+
+def test_a_numeric_id_is_taken_as_text():
+    assert read_device_list([{"device_id": 12}])[0].vendor_id == "12"
+
+
+@pytest.mark.parametrize(
+    ("value", "moment"),
+    [
+        ("2014-07-18T08:59:00Z", datetime(2014, 7, 18, 8, 59, tzinfo=UTC)),
+        ("2014-07-18T10:59:00+02:00", datetime(2014, 7, 18, 8, 59, tzinfo=UTC)),
+        ("2014-07-18T08:59:00.250Z", datetime(2014, 7, 18, 8, 59, 0, 250_000, tzinfo=UTC)),
+        ("2014-07-18 08:59:00", datetime(2014, 7, 18, 8, 59, tzinfo=UTC)),
+        ("2014-07-18", datetime(2014, 7, 18, tzinfo=UTC)),
+        (1_405_673_940, datetime(2014, 7, 18, 8, 59, tzinfo=UTC)),
+        ("1405673940000", datetime(2014, 7, 18, 8, 59, tzinfo=UTC)),
+        (1_405_673_940_000.0, datetime(2014, 7, 18, 8, 59, tzinfo=UTC)),
+        *((odd, None) for odd in ODD_MOMENTS),
+        ("0001-01-01T00:00:00+23:00", None),
+        ("9999-12-31T23:59:59-23:00", None),
+    ],
+)
+def test_moments_are_read_in_all_forms_that_were_seen(value, moment):
+    assert read_moment(value) == moment
+
+
+@pytest.mark.parametrize("end", [None, "", False])
+def test_the_end_is_a_missing_empty_or_null_token(end):
+    assert read_device_page({"devices": [FULL], "next_token": end}, "c").next_cursor is None
+    assert read_device_page({"devices": [FULL]}, "c").next_cursor is None
+
+
+def test_the_end_is_also_a_repeated_token_and_an_empty_page():
+    assert read_device_page({"devices": [FULL], "next_token": "c"}, "c").next_cursor is None
+    assert read_device_page({"devices": [], "next_token": "n"}, "c").next_cursor is None
+    assert read_device_page({"devices": None, "next_token": "n"}, "c") == DevicePage(())
+
+
+def test_a_page_of_rows_that_are_all_unusable_is_not_the_end():
+    page = read_device_page({"devices": [{}], "next_token": "n"}, "c")
+    assert (page.devices, page.next_cursor, page.dropped) == ((), "n", 1)
+
+
+@pytest.mark.parametrize("body", ODD_PAGES)
+def test_an_answer_that_is_no_page_is_never_taken_for_the_end(body):
+    with pytest.raises(Unconfirmed):
+        read_device_page(body, None)
+
+
+def test_details_come_as_list_under_a_name_or_alone():
+    for body in ([FULL], {"devices": [FULL]}, FULL):
+        assert [record.name for record in read_device_list(body)] == ["kiosk-7"]
+    for odd in (None, "x", {}, {"error": "x"}):
+        with pytest.raises(Unconfirmed):
+            read_device_list(odd)
+
+
+def test_groups_are_read_and_rows_without_an_id_dropped():
+    rows = [
+        {"group_id": "g1", "group_name": "Kiosks", "number_of_devices": 12},
+        {"group_id": "g2", "number_of_devices": "many"},
+        {"group_id": ""},
+        7,
+    ]
+    expected = (GroupRecord("g1", "Kiosks", 12), GroupRecord("g2", "", None))
+    assert read_groups(rows) == read_groups({"groups": rows}) == expected
+    for odd in (None, "x", {}, {"error": "x"}):
+        with pytest.raises(Unconfirmed):
+            read_groups(odd)
+
+
+def assert_fit_to_store(record: object) -> None:
+    for field in fields(record):  # type: ignore[arg-type]
+        value = getattr(record, field.name)
+        for text in value if isinstance(value, tuple) else [value]:
+            if isinstance(text, str):
+                assert "\x00" not in text
+                assert len(text) <= 255
+                text.encode()
+            if isinstance(text, int):
+                assert 0 <= text < 2**31
+
+
+ROWS = rows_with(*FULL, "nick_name", "link_user", "user_identity") | JSON
+NESTED = st.fixed_dictionaries(
+    {"device_id": st.just("d1")},
+    optional={
+        "network_info": st.lists(rows_with("mac", "ipv4")) | rows_with("mac", "ipv4"),
+        "os_info": rows_with("family", "name", "version"),
+        "issue": rows_with("total_issue", "total_critical", "total_warning_issues"),
+        "user_info": rows_with("username"),
+        "last_seen": JSON,
+    },
+)
+
+
+@steady
+@given(body=JSON | st.lists(ROWS | NESTED, max_size=4) | ROWS)
+def test_no_answer_can_break_the_reading_of_details(body):
+    try:
+        records = read_device_list(body)
+    except Unconfirmed:
+        return
+    for record in records:
+        assert record.vendor_id
+        assert_fit_to_store(record)
+
+
+@steady
+@given(
+    body=JSON
+    | st.fixed_dictionaries(
+        {}, optional={"devices": JSON | st.lists(ROWS | NESTED, max_size=4), "next_token": JSON}
+    )
+)
+def test_no_answer_can_break_the_reading_of_a_page(body):
+    try:
+        page = read_device_page(body, "d1")
+    except Unconfirmed:
+        return
+    assert page.next_cursor != "d1"
+    for record in page.devices:
+        assert_fit_to_store(record)
+
+
+@steady
+@given(body=JSON | st.lists(rows_with("group_id", "group_name", "number_of_devices") | JSON))
+def test_no_answer_can_break_the_reading_of_groups(body):
+    try:
+        groups = read_groups(body)
+    except Unconfirmed:
+        return
+    for group in groups:
+        assert_fit_to_store(group)

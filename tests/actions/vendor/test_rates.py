@@ -1,0 +1,57 @@
+"""The vendor's word on its limit is read in both units, and nonsense is no word."""
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actions.vendor.payloads import RateWord, read_rate
+from tests.actions.vendor.strategies import steady
+
+
+def reset_of(text: str) -> float | None:
+    return read_rate({"X-RateLimit-Reset-Time": text}).reset_after
+
+
+def test_plain_numbers_are_read():
+    headers = {"X-RateLimit-Limit": "10", "X-RateLimit-Remaining": " 0 "}
+    assert read_rate(headers) == RateWord(limit=10, remaining=0, reset_after=None)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("0", 0), ("42", 42), ("1.5", 1.5), ("86400", 86400)]
+)
+def test_a_small_reset_time_is_seconds_to_wait_without_a_cap(text, seconds):
+    assert reset_of(text) == seconds
+
+
+def test_a_large_reset_time_is_a_point_in_unix_time():
+    assert reset_of(str(int(time.time()) + 30)) == pytest.approx(30, abs=2)
+    assert reset_of(str((int(time.time()) + 30) * 1000)) == pytest.approx(30, abs=2)
+
+
+def test_a_point_in_the_past_means_now():
+    assert reset_of(str(int(time.time()) - 30)) == 0.0
+    assert reset_of("1000000001") == 0.0
+
+
+@pytest.mark.parametrize(
+    "text", ["", "-1", "soon", "1e3", "nan", "inf", "0x10", "٣", "9" * 16, "1 2"]
+)
+def test_nonsense_is_no_word(text):
+    assert reset_of(text) is None
+    headers = {"X-RateLimit-Limit": text, "X-RateLimit-Remaining": text}
+    assert read_rate(headers) == RateWord()
+
+
+def test_a_limit_of_millions_is_no_word():
+    assert read_rate({"X-RateLimit-Limit": "1000001"}).limit is None
+
+
+@steady
+@given(st.text())
+def test_no_header_can_break_the_reading(text):
+    names = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset-Time")
+    rate = read_rate(dict.fromkeys(names, text))
+    assert rate.reset_after is None or rate.reset_after >= 0

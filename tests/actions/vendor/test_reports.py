@@ -1,0 +1,114 @@
+"""An agent log is known by its first bytes; everything else is the vendor's reason to wait."""
+
+import hashlib
+import io
+import zipfile
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from actions.vendor.errors import Rejected, Unconfirmed
+from actions.vendor.payloads import ReportReply
+from tests.actions.vendor.hostile import HostileServer, head, reply, reply_json
+from tests.actions.vendor.parts import SLOT, TOKEN, make_client
+
+
+def make_zip(size: int = 200_000) -> bytes:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        archive.writestr("agent.log", b"0123456789" * (size // 10))
+    return target.getvalue()
+
+
+def ask(script, **changes) -> tuple[ReportReply, bytes]:
+    sink = io.BytesIO()
+    with HostileServer(script) as server:
+        answer = make_client(server.url, **changes).get_report(SLOT, TOKEN, "c/1 &x", sink)
+        (arrived,) = server.received
+    parts = urlsplit(arrived.target)
+    assert (arrived.method, parts.path) == ("GET", "/o/api/v3.1/get_reports")
+    asked = parse_qs(parts.query)
+    assert asked == {"type": ["agent_log"], "command_id": ["c/1 &x"], "access_token": [TOKEN]}
+    return answer.value, sink.getvalue()
+
+
+@pytest.mark.parametrize("code", [200, 400, 404])
+@pytest.mark.parametrize("kind", ["application/zip", "application/json", "text/html"])
+def test_a_zip_is_the_log_whatever_code_and_type_it_has(code, kind):
+    log = make_zip()
+    report, written = ask(reply(code, log, f"Content-Type: {kind}"))
+    assert written == log
+    assert report == ReportReply(True, len(log), hashlib.sha256(log).hexdigest(), "")
+
+
+def test_a_log_that_comes_byte_by_byte_is_the_same_log():
+    log = make_zip(100)
+
+    def script(connection, arrived):
+        connection.sendall(head(200, "Transfer-Encoding: chunked"))
+        for byte in log:
+            connection.sendall(b"1\r\n" + bytes([byte]) + b"\r\n")
+        connection.sendall(b"0\r\n\r\n")
+
+    report, written = ask(script)
+    assert (report.ready, written) == (True, log)
+
+
+def test_an_empty_archive_is_a_log():
+    report, written = ask(reply(200, b"PK\x05\x06" + bytes(18)))
+    assert (report.ready, len(written)) == (True, 22)
+
+
+@pytest.mark.parametrize("code", [200, 202, 400, 404])
+def test_json_means_not_ready_with_the_vendors_words(code):
+    report, written = ask(reply_json({"status": 0, "message": "still\n\x00collecting"}, code))
+    assert report == ReportReply(False, 0, "", "still collecting")
+    assert written == b""
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"", ""),
+        (b"{}", "{}"),
+        (b"[]", "[]"),
+        (b"no such command", "no such command"),
+        (b'{"error": "gone"}', "gone"),
+        (b'{"message": "' + b"m" * 1000 + b'"}', "m" * 300),
+        (b"PK", "PK"),
+        (b"PK\x03", "PK"),
+    ],
+)
+def test_404_means_not_ready_whatever_it_says(body, message):
+    report, written = ask(reply(404, body))
+    assert (report.ready, report.message, written) == (False, message, b"")
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"PK", b"PK\x03\x03 and more", b"\xff\xfe"])
+def test_a_success_that_is_neither_zip_nor_json_is_not_taken_for_anything(body):
+    with HostileServer(reply(200, body)) as server, pytest.raises(Unconfirmed):
+        make_client(server.url).get_report(SLOT, TOKEN, "c1", io.BytesIO())
+
+
+@pytest.mark.parametrize("code", [403, 405, 415])
+def test_a_zip_behind_a_refusal_is_not_read(code):
+    sink = io.BytesIO()
+    with HostileServer(reply(code, make_zip())) as server, pytest.raises(Rejected):
+        make_client(server.url).get_report(SLOT, TOKEN, "c1", sink)
+    assert sink.getvalue() == b""
+
+
+def test_a_log_that_breaks_off_is_no_log():
+    def script(connection, arrived):
+        connection.sendall(head(200, "Content-Length: 1000") + b"PK\x03\x04" + bytes(100))
+
+    with HostileServer(script) as server, pytest.raises(Unconfirmed, match="broke off"):
+        make_client(server.url).get_report(SLOT, TOKEN, "c1", io.BytesIO())
+
+
+def test_a_log_over_the_cap_is_no_log_and_never_writes_more():
+    sink = io.BytesIO()
+    refused = pytest.raises(Unconfirmed, match="too large")
+    with HostileServer(reply(200, make_zip(500_000))) as server, refused:
+        make_client(server.url, max_report_bytes=100_000).get_report(SLOT, TOKEN, "c1", sink)
+    assert len(sink.getvalue()) <= 100_000

@@ -1,0 +1,192 @@
+"""The token and the client's secret are in nothing that anybody could read later."""
+
+import dataclasses
+import http.client
+import io
+import logging
+import pickle
+import traceback
+from urllib.parse import quote, quote_plus
+
+import pytest
+
+from actions.vendor.client import Token, VendorClient
+from actions.vendor.errors import VendorError
+from actions.vendor.secrecy import Hidden, Scrubber
+from tests.actions.vendor.hostile import FAULTS, HostileServer, echo, reply, reply_json
+from tests.actions.vendor.parts import METHODS, ORDER, SECRET, SLOT, TOKEN, make_client
+
+CANARIES = {
+    spelling for value in (TOKEN, SECRET) for spelling in (value, quote(value), quote_plus(value))
+}
+
+
+@pytest.fixture(autouse=True)
+def everything_talks(caplog, monkeypatch):
+    """All loggers at DEBUG, and the standard library prints what it sends."""
+    caplog.set_level(logging.DEBUG)
+    for name in ("urllib3", "urllib3.connectionpool", "urllib3.util.retry", "requests"):
+        caplog.set_level(logging.DEBUG, logger=name)
+    monkeypatch.setattr(http.client.HTTPConnection, "debuglevel", 1)
+
+
+def walk(value: object, seen: set[int] | None = None) -> list[str]:
+    """All texts that can be reached from a value over its attributes, items and causes."""
+    seen = set() if seen is None else seen
+    if id(value) in seen:
+        return []
+    seen.add(id(value))
+    texts = [repr(value), str(value)]
+    parts: list[object] = list(getattr(value, "__dict__", {}).items())
+    for kind in type(value).__mro__:
+        slots = kind.__dict__.get("__slots__", ())
+        parts += [getattr(value, name, None) for name in slots if isinstance(slots, tuple)]
+    if isinstance(value, BaseException):
+        parts += [value.args, value.__cause__, value.__context__]
+    if isinstance(value, dict):
+        parts += [*value.keys(), *value.values()]
+    if isinstance(value, list | tuple | set | frozenset):
+        parts += value
+    return texts + [text for part in parts for text in walk(part, seen)]
+
+
+def traces_of(error: BaseException) -> list[str]:
+    """All that could be kept of an exception."""
+    assert error.__cause__ is error.__context__ is None
+    told = traceback.TracebackException.from_exception(error, capture_locals=True)
+    pickled = pickle.dumps(error)
+    copy = pickle.loads(pickled)  # noqa: S301 - made two lines above
+    assert type(copy) is type(error)
+    assert vars(copy) == vars(error)
+    return [*told.format(), pickled.decode("latin-1"), *walk(error)]
+
+
+def assert_no_canary(texts) -> None:
+    for text in texts:
+        found = [canary for canary in CANARIES if canary.lower() in text.lower()]
+        assert not found, text
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("method", METHODS)
+def test_no_fault_lets_a_secret_out(method, fault, caplog, capfd, recwarn):
+    with HostileServer(FAULTS[fault]) as server:
+        client = make_client(server.url, read_timeout=0.3, max_body_bytes=2**20)
+        try:
+            kept = walk(METHODS[method](client))
+        except VendorError as error:
+            kept = traces_of(error)
+        sent = server.received[0].text
+    assert any(canary in sent for canary in CANARIES)  # The secret did travel.
+    records = [text for record in caplog.records for text in walk(vars(record))]
+    warned = [str(warning.message) for warning in recwarn]
+    assert_no_canary([*kept, caplog.text, *records, *warned, *capfd.readouterr()])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_refused_connection_lets_no_secret_out(method, caplog, capfd, closed_port):
+    with pytest.raises(VendorError) as caught:
+        METHODS[method](make_client(f"http://127.0.0.1:{closed_port}"))
+    assert_no_canary([*traces_of(caught.value), caplog.text, *capfd.readouterr()])
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed_and_takes_no_secret_along(method, code, caplog):
+    with HostileServer(reply_json([])) as elsewhere:
+        with HostileServer(echo(code, "{}", f"Location: {elsewhere.url}/stolen")) as server:
+            with pytest.raises(VendorError) as caught:
+                METHODS[method](make_client(server.url))
+            assert len(server.received) == 1
+        assert elsewhere.connections == 0
+    assert caught.value.http_status == code
+    assert_no_canary([*traces_of(caught.value), caplog.text])
+
+
+class FullDisk(io.BytesIO):
+    """A file that cannot be written."""
+
+    def write(self, data, /):
+        raise OSError(28, "No space left on device")
+
+
+def test_a_sink_that_fails_is_the_callers_own_error_and_shows_no_secret(caplog):
+    fails = pytest.raises(OSError, match="No space left")
+    with HostileServer(reply(200, b"PK\x03\x04" + b"x" * 100)) as server, fails as caught:
+        make_client(server.url).get_report(SLOT, TOKEN, "c1", FullDisk())
+    assert_no_canary([*traces_of(caught.value), caplog.text])
+
+
+class StopSignal(BaseException):
+    """Stands for what a worker raises in the middle of anything when its time is up."""
+
+
+def test_a_stop_signal_in_the_middle_of_a_call_shows_no_secret(caplog, stop_during):
+    stops, stop = pytest.raises(StopSignal), stop_during(StopSignal, seconds=0.3)
+    with HostileServer(FAULTS["silent"]) as server, stops as caught, stop:
+        make_client(server.url).device_action(SLOT, TOKEN, ORDER)
+    assert caught.value.__context__ is None
+    assert_no_canary([*traces_of_signal(caught.value), caplog.text])
+
+
+def traces_of_signal(error: BaseException) -> list[str]:
+    told = traceback.TracebackException.from_exception(error, capture_locals=True)
+    return [*told.format(), *walk(error)]
+
+
+@pytest.mark.parametrize("token", ["", "a b" + TOKEN, TOKEN + "\n", TOKEN + "\ud800", TOKEN + "é"])
+def test_a_token_that_cannot_travel_is_refused_before_anything_is_sent(token, caplog):
+    with HostileServer(reply_json([])) as server:
+        error = value_error_of(make_client(server.url), Hidden(token))
+        assert server.connections == 0
+    assert_no_canary(traces_of(error))
+
+
+def value_error_of(client: VendorClient, token: Hidden[str]) -> ValueError:
+    # A frame of its own, so that the test's variable is not part of the traceback.
+    try:
+        client.list_groups(SLOT, token.reveal(), 1)
+    except ValueError as error:
+        return error
+    raise AssertionError("nothing was raised")
+
+
+def test_the_reprs_of_configuration_and_token_hide_the_secrets():
+    client = make_client("https://gears.opswat.com")
+    token = Token(TOKEN, 60.0)
+    assert_no_canary([repr(client._config), repr(token), repr(client), repr(Hidden(TOKEN))])
+    assert_no_canary([repr(dataclasses.fields(token))])
+
+
+def test_a_hidden_value_cannot_be_pickled():
+    with pytest.raises(TypeError):
+        pickle.dumps(Hidden(TOKEN))
+
+
+def test_an_address_with_a_wrong_form_does_not_show_the_secret():
+    with pytest.raises(ValueError, match="must begin with https") as caught:
+        make_client("http://gears.opswat.com")
+    assert_no_canary(traces_of(caught.value))
+
+
+def test_the_scrubber_finds_all_spellings_and_leaves_other_text_alone():
+    scrubber = Scrubber([Hidden('se"cret/+&<1'), Hidden("short")])
+    for spelling in ('se"cret/+&<1', "SE%22CRET%2F%2B%26%3C1", 'se\\"cret/+&<1'):
+        assert scrubber.text(f"a {spelling} z") == "a [removed] z"
+    assert scrubber.text("a short text") == "a short text"
+    assert scrubber.text('{"access_token": "unknown", "a": 1}') == (
+        '{"access_token": "[removed]", "a": 1}'
+    )
+
+
+def test_a_secret_is_taken_out_of_names_and_values_of_any_depth():
+    tree: object = TOKEN
+    for _ in range(5000):
+        tree = [{f"a{TOKEN}": tree}]
+    cleaned = Scrubber([Hidden(TOKEN)]).tree(tree)
+    depth = 0
+    while isinstance(cleaned, list):
+        ((name, cleaned),) = cleaned[0].items()
+        assert name == "a[removed]"
+        depth += 1
+    assert (depth, cleaned) == (5000, "[removed]")
