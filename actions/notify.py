@@ -6,6 +6,8 @@ the person who submitted, because beat repeats the first and pages poll for the 
 
 import json
 import logging
+import time
+from collections.abc import Callable
 from functools import cache
 
 import redis
@@ -23,6 +25,9 @@ CHANGES = "console:changes"
 PUMP = "actions.pump"
 """The task by its name: services never import tasks."""
 
+AWAY_SECONDS = 3.0
+"""How long Redis is left alone after it failed to answer."""
+
 
 @cache
 def _redis() -> "redis.Redis":
@@ -36,10 +41,9 @@ def _redis() -> "redis.Redis":
 
 def hint_work() -> None:
     """Ask a worker to look at the table now; returns whatever becomes of the message."""
-    try:
-        current_app.send_task(PUMP, expires=30, ignore_result=True, retry=False)
-    except Exception as error:  # noqa: BLE001  # Any broker trouble: beat repeats the hint.
-        log.warning("The hint that there is work was not delivered: %s", type(error).__name__)
+    _redis_state.give(
+        lambda: current_app.send_task(PUMP, expires=30, ignore_result=True, retry=False)
+    )
 
 
 def work_waits() -> None:
@@ -53,7 +57,31 @@ def changed(topic: str, version: int) -> None:
 
 
 def _publish(topic: str, version: int) -> None:
-    try:
-        _redis().publish(CHANGES, json.dumps({"topic": topic, "version": version}))
-    except redis.RedisError as error:
-        log.warning("Open pages were not told of %s: %s", topic, type(error).__name__)
+    _redis_state.give(
+        lambda: _redis().publish(CHANGES, json.dumps({"topic": topic, "version": version}))
+    )
+
+
+class _RedisState:
+    """Whether Redis answered the last time, so that nobody waits for a dead one again and again."""
+
+    def __init__(self) -> None:
+        self._away_until = 0.0
+        self._told = False
+
+    def give(self, hint: Callable[[], object]) -> None:
+        """Give a hint, unless Redis failed to answer a moment ago; never raises."""
+        if time.monotonic() < self._away_until:
+            return
+        try:
+            hint()
+        except Exception as error:  # noqa: BLE001  # Whatever it is: a hint may be lost.
+            self._away_until = time.monotonic() + AWAY_SECONDS
+            if not self._told:
+                log.warning("Redis does not answer, hints are lost: %s", type(error).__name__)
+            self._told = True
+        else:
+            self._told = False
+
+
+_redis_state = _RedisState()

@@ -29,7 +29,7 @@ def find_server() -> str | None:
 
 
 @contextmanager
-def own_redis(socket: Path) -> Iterator[None]:
+def own_redis(socket: Path) -> Iterator["subprocess.Popen[bytes]"]:
     """Run the server on that socket; raises RuntimeError when there is none or it fails."""
     program = find_server()
     if program is None:
@@ -50,7 +50,7 @@ def own_redis(socket: Path) -> Iterator[None]:
         )
         try:
             _wait(process, socket, output)
-            yield
+            yield process
         finally:
             process.terminate()
             try:

@@ -5,6 +5,7 @@
 
 import hashlib
 import json
+import math
 import os
 import secrets
 import tempfile
@@ -16,7 +17,21 @@ from django.core.exceptions import ImproperlyConfigured
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-env = environ.FileAwareEnv()
+
+class _Env(environ.FileAwareEnv):  # type: ignore[misc]  # The package has no types.
+    """The environment; a value of the wrong form is told by its name."""
+
+    def get_value(self, var: str, *args: Any, **kwargs: Any) -> Any:
+        """Read one value; raises ImproperlyConfigured without it, for it may be secret."""
+        try:
+            return super().get_value(var, *args, **kwargs)
+        except ValueError:
+            raise ImproperlyConfigured(f"{var} has a wrong form: see .env.example.") from None
+        except OSError as error:
+            raise ImproperlyConfigured(f"The file of {var}: {error.strerror}.") from None
+
+
+env = _Env()
 if os.environ.get("READ_DOT_ENV", "1") == "1":
     env.read_env(BASE_DIR / ".env")
 
@@ -56,7 +71,7 @@ def _pair(name: str, default: str) -> tuple[float, float]:
         first, second = (float(part) for part in text.split("/"))
     except ValueError:
         first = second = 0.0
-    if first <= 0 or second <= 0:
+    if not (0 < first < math.inf and 0 < second < math.inf):
         raise ImproperlyConfigured(f"{name}={text!r}: write two positive numbers, as {default}.")
     return first, second
 
@@ -112,6 +127,7 @@ MIDDLEWARE = [
     "dashboard.middleware.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -119,7 +135,6 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "dashboard.middleware.HtmxLoginMiddleware",
@@ -150,6 +165,10 @@ def _database() -> dict[str, Any]:
     # The simulator's fleet and a real one never meet in one file.
     name = "simulator.sqlite3" if SIMULATED else "console.sqlite3"
     default = f"sqlite:///{DATA_DIR / name}"
+    if not env.str("DATABASE_URL", default=default).startswith(
+        ("sqlite:///", "postgres://", "postgresql://")
+    ):
+        raise ImproperlyConfigured("DATABASE_URL must begin with sqlite:/// or postgres://.")
     config: dict[str, Any] = env.db_url("DATABASE_URL", default=default)
     if config["ENGINE"] == "django.db.backends.sqlite3":
         config["OPTIONS"] = {
@@ -187,8 +206,8 @@ CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     # Without these a half-open connection hangs for ever.
-    "socket_timeout": 10,
-    "socket_connect_timeout": 5,
+    "socket_timeout": 2,
+    "socket_connect_timeout": 2,
     "socket_keepalive": not OWN_REDIS,
     "health_check_interval": 25,
     "visibility_timeout": 600,

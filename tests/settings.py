@@ -3,11 +3,15 @@
 Tests choose their database by DATABASE_URL, as an installation does (see tests/run.py).
 """
 
+import atexit
 import os
+import shutil
 import tempfile
 
 os.environ["READ_DOT_ENV"] = "0"
-os.environ.setdefault("DATA_DIR", tempfile.mkdtemp(prefix="console-test-"))
+if "DATA_DIR" not in os.environ:
+    os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="console-test-")
+    atexit.register(shutil.rmtree, os.environ["DATA_DIR"], ignore_errors=True)
 for name in list(os.environ):
     if name.startswith(("OPSWAT_", "ENGINE_")):
         del os.environ[name]

@@ -7,6 +7,7 @@ due or its time is up; any number of pumps may run at once.
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -235,16 +236,22 @@ def _more_is_possible() -> bool:
     return found is not None and ledger.wait_for(found[0]) <= 0
 
 
-def pump(seconds: float | None = None, *, alone: bool = False) -> int:
+def pump(
+    seconds: float | None = None,
+    *,
+    alone: bool = False,
+    leave: Callable[[], bool] = lambda: False,
+) -> int:
     """Claim, send and record until nothing is due or the time is up; returns the calls made.
 
     It naps for the next slot here, in the process, at most ENGINE_NAP_SECONDS long: later work is
     found by the next hint. Where another pump naps already, it leaves at once unless `alone`.
+    Between two calls it asks `leave` whether it shall stop.
     """
     end = time.monotonic() + (settings.ENGINE_PUMP_SECONDS if seconds is None else seconds)
     calls = 0
     name = budget.worker_name()
-    while (left := end - time.monotonic()) > 0:
+    while (left := end - time.monotonic()) > 0 and not leave():
         rest = step()
         if rest == 0.0:
             calls += 1

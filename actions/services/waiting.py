@@ -1,23 +1,28 @@
 """Send and wait in this process, for commands that want to see the end."""
 
+import signal
 import time
 from collections.abc import Callable
 
-from actions.services import dispatch, recovery
+from actions.services import dispatch, leaving, recovery
 
 
 def pump_until(done: Callable[[], bool], seconds: float) -> bool:
     """Send what is due until `done` or the time is up; says whether it was done.
 
-    Other workers may be sending too: the ledger keeps all of them within the limit.
+    Other workers may be sending too: the ledger keeps all of them within the limit. Raises
+    KeyboardInterrupt for Ctrl-C, but not before the call that is on its way has come back.
     """
     end = time.monotonic() + seconds
     recovery.sweep()
-    while not done():
-        left = end - time.monotonic()
-        if left <= 0:
-            return False
-        rest = dispatch.step()
-        if rest != 0.0:
-            time.sleep(min(left, 0.25 if rest is None else max(0.01, min(rest, 0.25))))
+    with leaving.noting(signal.SIGINT) as leave:
+        while not done():
+            if leave():
+                raise KeyboardInterrupt
+            left = end - time.monotonic()
+            if left <= 0:
+                return False
+            rest = dispatch.step()
+            if rest != 0.0:
+                time.sleep(min(left, 0.25 if rest is None else max(0.01, min(rest, 0.25))))
     return True

@@ -1,23 +1,26 @@
 """Send what is due without Celery."""
 
+import signal
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
-from actions.services import dispatch, recovery
+from actions.management.one_line import OneLineCommand, seconds
+from actions.services import dispatch, leaving, recovery
 
 
-class Command(BaseCommand):
+class Command(OneLineCommand):
     """The worker's own loop, run once in this process."""
 
     help = "Send what is due, for so many seconds, without Celery."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """How long to go on."""
-        parser.add_argument("--seconds", type=float, default=30.0, help="how long (30)")
+        parser.add_argument("--seconds", type=seconds, default=30.0, help="how long (30)")
 
     def handle(self, *_: Any, **options: Any) -> None:
         """Settle what was left behind, then send."""
         recovery.sweep()
-        calls = dispatch.pump(options["seconds"], alone=True)
-        self.stdout.write(f"{calls} calls made")
+        with leaving.noting(signal.SIGTERM, signal.SIGINT) as leave:
+            calls = dispatch.pump(options["seconds"], alone=True, leave=leave)
+        self.stdout.write(f"{calls} call{'' if calls == 1 else 's'} made")

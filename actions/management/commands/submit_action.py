@@ -8,11 +8,12 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from actions.catalog import KINDS
 from actions.errors import Refused
 from actions.macs import normalise_mac
+from actions.management.one_line import REFUSED, OneLineCommand, seconds
 from actions.models import ActionRequest
 from actions.roles import Role
 from actions.selectors import action_requests
@@ -20,10 +21,10 @@ from actions.services.submit import check_submission, submit_action
 from actions.services.waiting import pump_until
 from actions.submissions import Actor, Addressing, Submission, new_submission
 
-NOT_ALL, WAIT_OVER, REFUSED = 3, 4, 2
+NOT_ALL, WAIT_OVER = 3, 4
 
 
-class Command(BaseCommand):
+class Command(OneLineCommand):
     """The same service that the page uses; what it prints is stable, because scripts read it."""
 
     help = (
@@ -53,7 +54,12 @@ class Command(BaseCommand):
             "--unlisted", action="store_true", help="accept devices not in the inventory"
         )
         parser.add_argument("--dry-run", action="store_true", help="check, and store nothing")
-        parser.add_argument("--wait", type=float, default=0, help="seconds to wait for the end")
+        parser.add_argument(
+            "--wait",
+            type=seconds,
+            default=0,
+            help="send in this process too, and wait so many seconds for the end",
+        )
         parser.add_argument("--json", action="store_true", help="answer with one JSON object")
 
     def handle(self, *_: Any, **options: Any) -> None:
@@ -93,7 +99,7 @@ class Command(BaseCommand):
             "devices": len(submission.targets),
             "calls": calls,
         }
-        text = "Would send {kind} to {devices} devices in {calls} calls; nothing was stored."
+        text = "Would send {kind}: devices {devices}, calls {calls}. Nothing was stored."
         self.stdout.write(json.dumps(answer) if as_json else text.format(**answer))
 
 
@@ -139,4 +145,8 @@ def _read(path: str) -> str:
     try:
         return sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise Refused.because("devices", f"{path} cannot be read: {error}.") from None
+        raise Refused.because("devices", f"{path} cannot be read: {_why(error)}.") from None
+
+
+def _why(error: OSError | UnicodeDecodeError) -> str:
+    return "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else error.strerror or "?"

@@ -4,8 +4,9 @@ import json
 from getpass import getuser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from actions.management.one_line import OneLineCommand, seconds
 from actions.models import InventorySync
 from actions.roles import Role
 from actions.services.inventory import start_sync
@@ -15,15 +16,20 @@ from actions.submissions import Actor
 FOR_EVER = 10.0**9
 
 
-class Command(BaseCommand):
+class Command(OneLineCommand):
     """A full read, from the first group to the last device."""
 
-    help = "Read all groups and devices from the vendor; goes on until the last page."
+    help = (
+        "Read all groups and devices from the vendor; goes on until the last page. Exit codes: "
+        "0 read, 3 the read failed, 4 the wait ran out and the read goes on."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """How to answer, and how long to stay."""
         parser.add_argument("--json", action="store_true", help="answer with one JSON object")
-        parser.add_argument("--wait", type=float, default=FOR_EVER, help="seconds to stay at most")
+        parser.add_argument(
+            "--wait", type=seconds, default=FOR_EVER, help="seconds to stay at most"
+        )
 
     def handle(self, *_: Any, **options: Any) -> None:
         """Start a read, or join the one that is running, and see it to its end."""
@@ -33,7 +39,10 @@ class Command(BaseCommand):
             self.stdout.write("Reading …" if started else "Joined the read that is running …")
 
         def done() -> bool:
+            before = sync.devices_read
             sync.refresh_from_db()
+            if sync.devices_read > before and not options["json"]:
+                self.stdout.write(f"{sync.devices_read} devices so far …")
             return not sync.running
 
         finished = pump_until(done, options["wait"])

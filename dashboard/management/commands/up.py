@@ -12,14 +12,14 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from honcho.manager import Manager
+from django.db import DatabaseError, connections
 
 from actions.roles import Role
 from actions.selectors.devices import latest_sync
@@ -28,11 +28,14 @@ from actions.submissions import Actor
 from dashboard.demo import demo_people, lock_demo_people
 from dashboard.models import User
 from dashboard.own_redis import own_redis
+from dashboard.processes import Processes
 
 HOST = "127.0.0.1"
 
 ROOT = "ignore:You're running the worker with superuser privileges"
 """Celery's advice for servers; who starts this as root in a container knows."""
+
+INTERRUPTED = 130
 
 
 class Command(BaseCommand):
@@ -48,34 +51,35 @@ class Command(BaseCommand):
     def handle(self, *_: Any, **options: Any) -> None:
         """Prepare, start, tell, and stay until Ctrl-C or until a part fails."""
         port = options["port"]
-        if not _is_free(port):
-            raise CommandError(f"Port {port} is taken. Choose another: make run PORT={port + 1}")
-        with _only_one():
-            # New files must carry the new key: old static files would stay named in pages.
-            call_command("migrate", verbosity=0)
-            call_command("collectstatic", interactive=False, verbosity=0)
-            people = demo_people() if settings.SIMULATED else {}
-            if not settings.SIMULATED:
-                lock_demo_people()
-            if latest_sync() is None:
-                start_sync(Actor(name="up", role=Role.OPERATOR, source="system"))
-            redis = own_redis(settings.REDIS_SOCKET) if settings.OWN_REDIS else nullcontext()
-            try:
-                with redis:
+        try:
+            with _only_one():
+                _check_port(port)
+                people = _prepare()
+                with _redis():
+                    if latest_sync() is None:
+                        start_sync(Actor(name="up", role=Role.OPERATOR, source="system"))
                     code = self._run(port, options["devices"], people)
-            except RuntimeError as error:
-                raise CommandError(str(error)) from None
+        except RuntimeError as error:
+            raise CommandError(str(error)) from None
+        except DatabaseError as error:
+            raise CommandError(f"The database cannot be used: {error}".splitlines()[0]) from None
+        except KeyboardInterrupt:
+            code = INTERRUPTED
         sys.exit(code)
 
     def _run(self, port: int, devices: int, people: dict[str, str]) -> int:
-        manager = Manager()
+        teller = threading.Thread(target=self._tell, args=(port, people), daemon=True)
+        manager = Processes(when_started=teller.start)
         for name, (command, env) in _processes(port, devices).items():
             manager.add_process(name, f"exec {shlex.join(command)}", env={**os.environ, **env})
-        told = threading.Thread(target=self._tell, args=(port, people), daemon=True)
-        told.start()
-        manager.loop()
+        # The manager forks: a connection must not be in two processes.
+        connections.close_all()
+        try:
+            manager.loop()
+        finally:
+            manager.end()
         # Ctrl-C and a polite kill are how this is meant to end.
-        return 0 if manager.returncode in (130, 143) else manager.returncode or 0
+        return 0 if manager.returncode in (INTERRUPTED, 143) else manager.returncode or 0
 
     def _tell(self, port: int, people: dict[str, str]) -> None:
         """Print the address and the demo people once the web answers."""
@@ -90,6 +94,21 @@ class Command(BaseCommand):
         lines += ["", "Ctrl-C stops everything."]
         self.stdout.write("\n" + "\n".join(lines) + "\n\n")
         self.stdout.flush()
+
+
+def _prepare() -> dict[str, str]:
+    """Tables, static files and people; returns the demo people's passwords by name."""
+    call_command("migrate", verbosity=0)
+    # New files must carry the new key: old static files would stay named in pages.
+    call_command("collectstatic", interactive=False, verbosity=0)
+    if settings.SIMULATED:
+        return demo_people()
+    lock_demo_people()
+    return {}
+
+
+def _redis() -> AbstractContextManager[Any]:
+    return own_redis(settings.REDIS_SOCKET) if settings.OWN_REDIS else nullcontext()
 
 
 def _processes(port: int, devices: int) -> dict[str, tuple[list[str], dict[str, str]]]:
@@ -129,14 +148,32 @@ def _simulator() -> dict[str, str]:
     path: Path = settings.SIMULATOR_FILE
     vendor: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
     if not vendor or not _is_free(int(vendor["base_url"].rsplit(":", 1)[1])):
-        with socket.socket() as probe:
-            probe.bind((HOST, 0))
-            vendor["base_url"] = f"http://{HOST}:{probe.getsockname()[1]}"
+        vendor["base_url"] = f"http://{HOST}:{_free_port()}"
         vendor.setdefault("client_id", secrets.token_urlsafe(12))
         vendor.setdefault("client_secret", secrets.token_urlsafe(24))
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        # In one step, because commands in other terminals read it when they start.
+        new = path.with_suffix(".new")
+        new.unlink(missing_ok=True)
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             json.dump(vendor, file)
+        new.replace(path)
     return vendor
+
+
+def _check_port(port: int) -> None:
+    """Raise CommandError, with a port that would do, unless the web can listen there."""
+    if not 0 < port < 65536:
+        raise CommandError(f"There is no port {port}: choose one from 1 to 65535.")
+    if not _is_free(port):
+        raise CommandError(
+            f"Port {port} is taken or not allowed. Choose another: make run PORT={_free_port()}"
+        )
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
 
 
 def _is_free(port: int) -> bool:
@@ -144,7 +181,7 @@ def _is_free(port: int) -> bool:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
-        except (OSError, OverflowError):
+        except OSError:
             return False
     return True
 

@@ -1,0 +1,70 @@
+"""Whole installations for the tests of processes."""
+
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from actions.simulator import Simulator
+from tests.processes.databases import PostgresDatabase, SqliteDatabase, empty_database
+from tests.processes.installation import (
+    MANAGE,
+    ROOT,
+    Installation,
+    bare_environment,
+    short_folder,
+)
+
+MakeInstallation = Callable[..., Installation]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "processes" in item.path.parts:
+            item.add_marker("processes")
+
+
+@pytest.fixture(scope="session")
+def migrated_database() -> Iterator[SqliteDatabase | PostgresDatabase]:
+    """The database from which each installation's is copied: migrating takes seconds."""
+    with short_folder() as folder, empty_database(folder) as database:
+        env = bare_environment(folder) | {"DATABASE_URL": database.url}
+        subprocess.run([*MANAGE, "migrate", "--verbosity", "0"], cwd=ROOT, env=env, check=True)
+        yield database
+
+
+@pytest.fixture
+def make_installation(
+    migrated_database: SqliteDatabase | PostgresDatabase,
+) -> Iterator[MakeInstallation]:
+    """Make installations; the options are those of Simulator."""
+    with ExitStack() as stack:
+
+        def make(**options: Any) -> Installation:
+            folder = stack.enter_context(short_folder())
+            database = migrated_database.copy_to(folder)
+            stack.callback(database.remove)
+            choices: dict[str, Any] = {"devices": 0, "limit": (1000, 60.0), "log_delay": (0, 0)}
+            vendor = stack.enter_context(Simulator(**choices | options))
+            installation = Installation(folder, database, vendor)
+            stack.callback(installation.stop)
+            return installation
+
+        yield make
+
+
+@pytest.fixture
+def installation(make_installation: MakeInstallation) -> Installation:
+    """An installation with a vendor that has no devices yet and is not in a hurry."""
+    return make_installation()
+
+
+@pytest.fixture
+def enrolled(installation: Installation) -> list[str]:
+    """Three devices that the vendor has and the inventory has not."""
+    names = ["a1", "b2", "c3"]
+    for name in names:
+        installation.vendor.add_device(device_id=name)
+    return names

@@ -1,0 +1,81 @@
+"""A database of its own for each installation, of the kind that the suite runs on."""
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import psycopg
+
+Row = tuple[Any, ...]
+
+
+class Database(Protocol):
+    """Where an installation keeps its rows, and a way to look at them from a test."""
+
+    url: str
+
+    def rows(self, query: str) -> list[Row]: ...
+
+    def remove(self) -> None: ...
+
+
+class SqliteDatabase:
+    """A file; a new one is a copy of the migrated one."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.url = f"sqlite:///{path}"
+
+    def copy_to(self, folder: Path) -> "SqliteDatabase":
+        return SqliteDatabase(Path(shutil.copy(self.path, folder / "console.sqlite3")))
+
+    def rows(self, query: str) -> list[Row]:
+        with closing(sqlite3.connect(self.path, timeout=20)) as connection:
+            return connection.execute(query).fetchall()
+
+    def remove(self) -> None:
+        """It goes with its folder."""
+
+
+class PostgresDatabase:
+    """A database in the server under test; a new one is made from the migrated one."""
+
+    def __init__(self, server_url: str, template: str = "template0") -> None:
+        self.name = f"console_{uuid4().hex[:12]}"
+        self._server = server_url
+        self._order(f"CREATE DATABASE {self.name} TEMPLATE {template} ENCODING 'UTF8'")
+        self.url = urlunsplit(urlsplit(server_url)._replace(path=f"/{self.name}"))
+
+    def copy_to(self, folder: Path) -> "PostgresDatabase":
+        return PostgresDatabase(self._server, self.name)
+
+    def rows(self, query: str) -> list[Row]:
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            return connection.execute(query.encode()).fetchall()
+
+    def remove(self) -> None:
+        self._order(f"DROP DATABASE {self.name} WITH (FORCE)")
+
+    def _order(self, statement: str) -> None:
+        with psycopg.connect(self._server, autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+
+@contextmanager
+def empty_database(folder: Path) -> Iterator[SqliteDatabase | PostgresDatabase]:
+    """A database that still has to be migrated, of the kind that DATABASE_URL names."""
+    url = os.environ.get("DATABASE_URL", "")
+    if not url.startswith(("postgres://", "postgresql://")):
+        yield SqliteDatabase(folder / "template.sqlite3")
+        return
+    database = PostgresDatabase(url)
+    try:
+        yield database
+    finally:
+        database.remove()

@@ -1,0 +1,71 @@
+"""Redis is only the bell: without it everything goes on, a little slower."""
+
+import signal
+import time
+
+from tests.processes.installation import Installation
+
+ONE = ("--unlisted", "--reason", "because a test says so", "--ids")
+
+
+def submit_seconds(installation: Installation, device: str) -> float:
+    """How much longer it takes to submit than to check only, which never asks Redis."""
+    taken = []
+    for more in (["--dry-run"], []):
+        start = time.monotonic()
+        done = installation.manage("submit_action", "unexempt", *ONE, device, *more)
+        taken.append(time.monotonic() - start)
+        assert done.returncode == 0, done.stderr
+    return taken[1] - taken[0]
+
+
+def test_without_redis_people_submit_at_once_and_a_command_sends(
+    installation: Installation, enrolled: list[str]
+) -> None:
+    assert submit_seconds(installation, "a1") < 2
+    assert installation.manage("pump", "--seconds", "5").returncode == 0
+    assert installation.statuses() == {"a1": "accepted"}
+
+
+def test_a_redis_that_dies_is_missed_by_nobody_and_used_again_when_it_is_back(
+    installation: Installation, enrolled: list[str]
+) -> None:
+    redis = installation.start_redis()
+    installation.worker()
+    installation.beat()
+    installation.submit("unexempt", "a1")
+    installation.until(lambda: installation.statuses().get("a1") == "accepted")
+
+    redis.kill()
+    redis.wait()
+    assert submit_seconds(installation, "b2") < 2
+    assert installation.manage("pump", "--seconds", "5").returncode == 0
+    assert installation.statuses()["b2"] == "accepted"
+
+    installation.submit("unexempt", "c3")
+    installation.start_redis()
+    installation.until(lambda: installation.statuses()["c3"] == "accepted", 60)
+    assert [call.status for call in installation.vendor.received] == [200] * 4
+
+
+def test_workers_and_clock_that_start_before_redis_wait_for_it(
+    installation: Installation, enrolled: list[str]
+) -> None:
+    installation.worker()
+    installation.beat()
+    installation.submit("unexempt", "a1")
+
+    installation.start_redis()
+
+    installation.until(lambda: installation.statuses()["a1"] == "accepted", 60)
+
+
+def test_a_redis_that_hangs_does_not_hold_a_person_for_long(
+    installation: Installation, enrolled: list[str]
+) -> None:
+    redis = installation.start_redis()
+    redis.send_signal(signal.SIGSTOP)  # It stops, with its socket open.
+    try:
+        assert submit_seconds(installation, "a1") < 8
+    finally:
+        redis.send_signal(signal.SIGCONT)

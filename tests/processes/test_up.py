@@ -1,0 +1,214 @@
+"""`manage.py up`: the whole console with one command, from start to a clean stop."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.processes.installation import (
+    MANAGE,
+    ROOT,
+    bare_environment,
+    processes_of,
+    short_folder,
+)
+
+STOP_SECONDS = 10.0
+START_SECONDS = 10.0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Console:
+    """A console of its own in a folder; `up` may be started there again and again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.port = folder, free_port()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and wait until it has told its address."""
+        # Told to a file: nobody has to read along, as with a terminal.
+        self.output = self.folder / f"output-{time.monotonic_ns()}.log"
+        with self.output.open("wb") as output:
+            self.process = subprocess.Popen(
+                [*MANAGE, "up", "--port", str(self.port), "--devices", "60"],
+                cwd=ROOT,
+                env=bare_environment(self.folder),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        end = time.monotonic() + 60
+        while "Ctrl-C stops everything." not in self.said():
+            assert self.process.poll() is None, self.said()
+            assert time.monotonic() < end, self.said()
+            time.sleep(0.05)
+
+    def said(self) -> str:
+        return self.output.read_text(errors="replace")
+
+    def passwords(self) -> dict[str, str]:
+        return dict(re.findall(r"^  (\w+) +(\S+)$", self.said(), re.MULTILINE))
+
+    def stop(self, number: signal.Signals) -> int:
+        """Signal it alone, and wait for its end; returns the exit code."""
+        assert self.process is not None
+        self.process.send_signal(number)
+        return self.process.wait(STOP_SECONDS)
+
+    def clear(self) -> dict[int, str]:
+        """Kill what is left of it; tells what that was."""
+        left = processes_of(self.folder)
+        for pid in left:
+            os.kill(pid, signal.SIGKILL)
+        if self.process:
+            self.process.wait()
+        return left
+
+
+@pytest.fixture
+def console() -> Iterator[Console]:
+    with short_folder() as folder:
+        console = Console(folder)
+        yield console
+        console.clear()
+
+
+def up(folder: Path, port: int, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*MANAGE, "up", "--port", str(port)],
+        cwd=ROOT,
+        env=bare_environment(folder) | env,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def opened(path: Path) -> str:
+    return oct(path.stat().st_mode & 0o777)
+
+
+def test_one_command_starts_everything_and_ctrl_c_stops_it(console: Console) -> None:
+    console.start()
+    passwords = console.passwords()
+
+    assert f"http://localhost:{console.port}/" in console.said()
+    assert set(passwords) == {"viewer", "helpdesk", "operator", "auditor"}
+    with urllib.request.urlopen(f"http://127.0.0.1:{console.port}/alive", timeout=5) as reply:
+        assert reply.status == 200
+    for name in ("simulator.json", "demo_people.json", "secret_key"):
+        assert opened(console.folder / name) == "0o600"
+    assert json.loads((console.folder / "demo_people.json").read_text()) == passwords
+    assert opened(console.folder / "redis") == "0o700"
+
+    again = up(console.folder, free_port())
+    assert again.returncode == 1
+    assert (
+        again.stderr == f"CommandError: It is running already, with the data in {console.folder}.\n"
+    )
+
+    assert console.stop(signal.SIGINT) == 0
+    assert processes_of(console.folder) == {}
+
+    start = time.monotonic()
+    console.start()
+    assert time.monotonic() - start < START_SECONDS
+    assert console.passwords() == passwords
+    assert console.stop(signal.SIGTERM) == 0
+    assert console.clear() == {}
+
+
+def test_a_closed_terminal_leaves_no_process_behind(console: Console) -> None:
+    console.start()
+
+    console.stop(signal.SIGHUP)
+
+    assert console.clear() == {}
+
+
+def test_a_signal_in_the_first_moments_leaves_no_process_behind(console: Console) -> None:
+    command = [*MANAGE, "up", "--port", str(console.port), "--devices", "60"]
+    env = bare_environment(console.folder)
+    with subprocess.Popen(
+        command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
+        console.process = process
+        assert process.stdout is not None
+        for line in process.stdout:
+            if b"started (pid=" in line:
+                break  # The first of four.
+        process.send_signal(signal.SIGINT)
+        rest = process.stdout.read()
+        assert process.wait(STOP_SECONDS) == 0, rest
+    assert b"Traceback" not in rest
+    assert console.clear() == {}
+
+
+def test_a_part_that_fails_ends_all_of_it_with_an_error(console: Console) -> None:
+    console.start()
+    beat = next(pid for pid, args in processes_of(console.folder).items() if " beat " in args)
+
+    os.kill(beat, signal.SIGKILL)
+
+    assert console.process is not None
+    assert console.process.wait(STOP_SECONDS) != 0
+    assert console.clear() == {}
+
+
+def test_a_taken_port_is_one_clear_line(console: Console) -> None:
+    with socket.create_server(("127.0.0.1", console.port)):
+        done = up(console.folder, console.port)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    [line] = done.stderr.splitlines()
+    assert f"Port {console.port} is taken" in line
+    assert not (console.folder / "redis").exists()
+
+
+HALF: dict[str, tuple[dict[str, str], str]] = {
+    "an id without a secret": ({"OPSWAT_CLIENT_ID": "me"}, "OPSWAT_CLIENT_SECRET is missing"),
+    "a foreign host by http": (
+        {
+            "OPSWAT_CLIENT_ID": "me",
+            "OPSWAT_CLIENT_SECRET": "hidden",
+            "OPSWAT_BASE_URL": "http://vendor.example.com",
+        },
+        "https://",
+    ),
+    "an unknown version": ({"OPSWAT_ACTION_VERSION": "v9"}, "OPSWAT_ACTION_VERSION"),
+    "a limit in words": ({"OPSWAT_RATE_LIMIT": "ten"}, "OPSWAT_RATE_LIMIT"),
+    "a number that is none": ({"OPSWAT_MAX_DEVICES": "many"}, "OPSWAT_MAX_DEVICES"),
+    "a database of another kind": ({"DATABASE_URL": "mysql://me:hidden@db/x"}, "DATABASE_URL"),
+    "a database that is away": ({"DATABASE_URL": "postgres://me:hidden@127.0.0.1:9/x"}, "database"),
+    "a secret file that is away": ({"SECRET_KEY_FILE": "/does/not/exist"}, "SECRET_KEY"),
+}
+
+
+@pytest.mark.parametrize(("env", "word"), HALF.values(), ids=HALF.keys())
+def test_half_a_configuration_is_refused_before_anything_starts(
+    console: Console, env: dict[str, str], word: str
+) -> None:
+    done = up(console.folder, console.port, **env)
+
+    assert done.returncode != 0
+    assert word in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "hidden" not in done.stderr
+    assert not (console.folder / "redis").exists()
+    assert console.clear() == {}

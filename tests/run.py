@@ -1,0 +1,108 @@
+"""`python -m tests.run [pytest arguments]`: the whole suite, on SQLite and on PostgreSQL.
+
+Each round has a data folder of its own. With CI=true a skipped test is a failed run.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from tests.postgres import own_postgres
+
+ROOT = Path(__file__).resolve().parent.parent
+WITHOUT_DATABASE = ("tests/simulator", "tests/actions/vendor")
+"""What touches no database runs once only, in the first round."""
+
+SECONDS_TO_END = 60.0
+"""How long pytest may clean up after it was interrupted."""
+
+
+def main(arguments: list[str]) -> int:
+    """Run both rounds; 0 only if both passed."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    results = []
+    try:
+        results.append(_round("SQLite", None, arguments))
+        ignored = [f"--ignore={path}" for path in WITHOUT_DATABASE]
+        with own_postgres() as url:
+            results.append(_round("PostgreSQL", url, [*ignored, *arguments]))
+    except KeyboardInterrupt:
+        print("\nInterrupted.", file=sys.stderr)
+        return 130
+    print()
+    for name, code, seconds in results:
+        print(f"{name:<11} {'passed' if code == 0 else 'FAILED':<7} in {seconds:.0f} s")
+    return max(code for _, code, _ in results)
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> NoReturn:
+    """A polite kill ends the run as Ctrl-C does, so that nothing is left behind."""
+    raise KeyboardInterrupt
+
+
+def _round(name: str, url: str | None, arguments: list[str]) -> tuple[str, int, float]:
+    print(f"\n── {name} ──", flush=True)
+    start = time.monotonic()
+    with _data_dir() as folder:
+        env = {**os.environ, "DATA_DIR": str(folder), "PYTHONUNBUFFERED": "1"}
+        env.pop("DATABASE_URL", None)
+        if url:
+            env["DATABASE_URL"] = url
+        report = folder / "report.xml"
+        code = _pytest(["-n", "2", f"--junitxml={report}", *arguments], env)
+        if code == 0 and os.environ.get("CI", "").lower() in {"1", "true"}:
+            code = _refuse_skips(report)
+    return name, code, time.monotonic() - start
+
+
+@contextmanager
+def _data_dir() -> Iterator[Path]:
+    """A folder with a short path, because sockets lie in it."""
+    folder = Path(tempfile.mkdtemp(prefix="console-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _pytest(arguments: list[str], env: dict[str, str]) -> int:
+    process = subprocess.Popen([sys.executable, "-m", "pytest", *arguments], cwd=ROOT, env=env)
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        # A Ctrl-C in the terminal has reached pytest by itself; a kill has not.
+        process.send_signal(signal.SIGINT)
+        raise
+    finally:
+        try:
+            process.wait(SECONDS_TO_END)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _refuse_skips(report: Path) -> int:
+    """What was skipped here was not tested anywhere."""
+    skipped = [
+        f"  {case.get('classname')}::{case.get('name')}: {mark.get('message')}"
+        for case in ET.parse(report).iter("testcase")  # noqa: S314  # Written by our own pytest.
+        for mark in case.iter("skipped")
+        if mark.get("type") != "pytest.xfail"
+    ]
+    if skipped:
+        print("In CI no test may be skipped:", *skipped, sep="\n")
+    return 1 if skipped else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
