@@ -9,6 +9,7 @@ from django.urls import reverse
 from actions.roles import RIGHTS
 from actions.selectors import action_requests, budget
 from dashboard.models import User
+from dashboard.templatetags.console import shown
 
 PLACES = (
     ("overview", "Overview", "layout-dashboard"),
@@ -55,7 +56,7 @@ def _notices() -> list[dict[str, str]]:
             {
                 "level": "danger",
                 "title": "Sending is frozen.",
-                "text": minute.frozen_reason,
+                "text": shown(minute.frozen_reason),
                 "url": reverse("vendor_calls"),
             }
         )
@@ -64,7 +65,7 @@ def _notices() -> list[dict[str, str]]:
             {
                 "level": "warning",
                 "title": f"Sending pauses for {minute.blocked_for:.0f} s.",
-                "text": minute.blocked_reason,
+                "text": shown(minute.blocked_reason),
                 "url": reverse("vendor_calls"),
             }
         )

@@ -11,6 +11,8 @@ from actions.errors import Refused
 from actions.roles import RIGHTS, Role
 from actions.selectors import devices as device_rows
 from actions.submissions import MAX_REASON, Submission, new_submission
+from dashboard.http import read_keys
+from dashboard.templatetags.console import shown
 
 PRESETS = ((4, "4 h"), (24, "1 day"), (72, "3 days"), (168, "1 week"), (720, "30 days"))
 
@@ -23,7 +25,8 @@ class ComposeForm(forms.Form):
     kind = forms.ChoiceField(
         label="Action",
         choices=[(kind.name, kind.label) for kind in KINDS.values()],
-        error_messages={"required": "Choose an action."},
+        # Django's own words repeat what was sent, whatever it holds.
+        error_messages={"required": "Choose an action.", "invalid_choice": "Choose an action."},
     )
     exempt_hours = forms.CharField(
         label="Hours",
@@ -37,7 +40,11 @@ class ComposeForm(forms.Form):
         required=False,
         help_text="Without end: somebody must end it by hand. Leave the hours empty.",
     )
-    group_id = forms.ChoiceField(label="Group", required=False)
+    group_id = forms.ChoiceField(
+        label="Group",
+        required=False,
+        error_messages={"invalid_choice": "There is no such group. Choose one of the list."},
+    )
     reason = forms.CharField(
         label="Reason",
         max_length=MAX_REASON,
@@ -73,13 +80,16 @@ class ComposeForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         """Freeze what was chosen; every problem stands beside its field."""
         data = self.cleaned_data
+        if "form_token" in self.errors:
+            self._renew_token()
         kind = KINDS.get(data.get("kind", ""))
-        keys = [int(key) for key in data.get("devices", "").split(",") if key.isdigit()]
+        keys = read_keys(data.get("devices", "").split(","))
         chosen = device_rows.by_keys(keys)
-        if len(chosen) < len(set(keys)) or any(device.gone_at for device in chosen):
-            missing = len(set(keys)) - len([row for row in chosen if row.gone_at is None])
+        missing = len(keys) - len([row for row in chosen if row.gone_at is None])
+        if missing:
+            verb = "is" if missing == 1 else "are"
             self.add_error(
-                None, f"{missing} of the chosen devices are no longer listed. Choose again."
+                None, f"{missing} of the chosen devices {verb} no longer listed. Choose again."
             )
         if kind is None:
             return data
@@ -101,17 +111,25 @@ class ComposeForm(forms.Form):
             self.add_refusal(refusal)
         return data
 
+    def _renew_token(self) -> None:
+        """A hidden field shows no error of its own, and its bad value must not come back."""
+        del self.errors["form_token"]
+        self.add_error(None, "This form was not complete. Look at it again, then send it.")
+        data: Any = self.data.copy()  # type: ignore[attr-defined]  # A QueryDict.
+        data["form_token"] = str(uuid.uuid4())
+        self.data = data
+
     def add_refusal(self, refusal: Refused) -> None:
         """Put each problem beside its field."""
         for name, texts in refusal.problems.items():
             field = name if name in self.fields and name != "devices" else None
-            for text in texts:
+            for text in map(shown, texts):
                 if field is None or text not in self.errors.get(field, []):
                     self.add_error(field, text)
 
 
 def _groups() -> list[tuple[str, str]]:
-    known = [(group.vendor_id, str(group)) for group in device_rows.groups()]
+    known = [(group.vendor_id, shown(group)) for group in device_rows.groups()]
     if any(vendor_id == DEFAULT_GROUP for vendor_id, _ in known):
         return known
     return [(DEFAULT_GROUP, "The vendor's default group"), *known]

@@ -1,5 +1,7 @@
 """The typed request of this console, and whether a page or a part of it is asked for."""
 
+from collections.abc import Iterable
+
 from django.http import HttpRequest
 from django_htmx.middleware import HtmxDetails
 
@@ -17,6 +19,17 @@ class DashboardRequest(HttpRequest):
 def wants_part(request: DashboardRequest, target: str) -> bool:
     """Whether htmx asks for the fragment with that id, rather than a browser for the page."""
     return bool(request.htmx) and request.htmx.target == target
+
+
+def read_text(text: str | None, *, most: int = 200) -> str:
+    """A text from the URL, cut; PostgreSQL takes no NUL, so none reaches a query."""
+    return (text or "").replace("\x00", "").strip()[:most]
+
+
+def read_keys(texts: Iterable[str]) -> list[int]:
+    """The keys of rows named in a form, each once; what is no key is left out."""
+    keys = (read_int(text.strip(), default=0) for text in texts)
+    return [key for key in dict.fromkeys(keys) if key]
 
 
 def read_int(text: str | None, *, default: int, low: int = 1, high: int = 10**9) -> int:

@@ -4,12 +4,14 @@ from allauth.account import views as account
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
+from django.views.decorators.http import require_safe
 
 from dashboard.live import action_request_stream
 from dashboard.views import action_requests, audit, compose, devices, overview, vendor_calls
 
 
 @login_not_required
+@require_safe
 def alive(_: HttpRequest) -> HttpResponse:
     """Say that the web process answers; used at start and by load balancers."""
     return HttpResponse("ok", content_type="text/plain")
@@ -30,3 +32,6 @@ urlpatterns = [
     path("accounts/signup/", account.signup, name="account_signup"),
     path("alive", alive, name="alive"),
 ]
+
+handler400 = "dashboard.views.errors.bad_request"
+handler500 = "dashboard.views.errors.server_error"

@@ -42,6 +42,15 @@ def signed(number: int | None) -> str:
 
 
 @register.filter
+def event_extent(event: Any) -> str:
+    """Of which kind an audit line is, and how many devices it is about."""
+    found = event.data.get("count", event.data.get("devices"))
+    count = len(found) if isinstance(found, list) else found
+    devices = f"{count:,} device{'' if count == 1 else 's'}" if isinstance(count, int) else ""
+    return ", ".join(filter(None, (str(event.data.get("kind", "")), devices)))
+
+
+@register.filter
 def as_json(data: Any) -> str:
     """The details of an audit line as they are stored, a line for each; nothing in it is hidden."""
     return json.dumps(data, indent=1)

@@ -61,8 +61,9 @@ def action_request_detail(request: DashboardRequest, token: UUID) -> HttpRespons
         context |= _rows_of(request, action_request)
         return render(request, "action_requests/_devices.html", context)
     context["events"] = audit.of_subject("request", str(action_request.uuid), limit=20)
-    if wants_part(request, "request-events"):
-        return render(request, "action_requests/_events.html", context)
+    context["calls"] = action_requests.calls(action_request)
+    if wants_part(request, "request-record"):
+        return render(request, "action_requests/_record.html", context)
     context |= _rows_of(request, action_request) | progress_of(action_request)
     context["just_sent"] = request.session.pop("just_sent", "") == str(action_request.uuid)
     return render(request, "action_requests/detail.html", context)
@@ -74,7 +75,6 @@ def progress_of(action_request: Any) -> dict[str, Any]:
     return {
         "action_request": action_request,
         "progress": action_requests.progress(action_request),
-        "calls": action_requests.calls(action_request),
         "group_name": devices.group_name(group) if group else "",
     }
 

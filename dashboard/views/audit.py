@@ -8,7 +8,7 @@ from django.views.decorators.http import require_GET
 
 from actions.selectors import audit
 from dashboard.access import audit_reader_required
-from dashboard.http import DashboardRequest, read_int
+from dashboard.http import DashboardRequest, read_int, read_text
 
 SIZE = 50
 
@@ -17,8 +17,8 @@ SIZE = 50
 @audit_reader_required
 def audit_list(request: DashboardRequest) -> HttpResponse:
     """List what happened, newest first: who, when, what, why and from where."""
-    search = request.GET.get("q", "").strip()[:200]
-    actor = request.GET.get("actor", "").strip()[:150]
+    search = read_text(request.GET.get("q"))
+    actor = read_text(request.GET.get("actor"), most=150)
     before = read_int(request.GET.get("before"), default=0) or None
     found = audit.listed(search=search, actor=actor, before=before, size=SIZE + 1)
     view = {key: value for key, value in (("q", search), ("actor", actor)) if value}

@@ -12,7 +12,7 @@ from actions.services.submit import AlreadySubmitted, check_submission, submit_a
 from actions.submissions import Submission
 from dashboard.access import actor_of, submitter_required
 from dashboard.forms import PRESETS, ComposeForm
-from dashboard.http import DashboardRequest
+from dashboard.http import DashboardRequest, read_keys
 
 
 @require_http_methods(["GET", "POST"])
@@ -22,7 +22,7 @@ def compose(request: DashboardRequest) -> HttpResponse:
     step = request.POST.get("step", "")
     if request.method == "GET" or step == "choose":
         chosen = request.GET if request.method == "GET" else request.POST
-        keys = ",".join(key for key in chosen.getlist("device") if key.isdigit())
+        keys = ",".join(str(key) for key in read_keys(chosen.getlist("device")))
         form = ComposeForm(initial={"devices": keys}, role=request.user.rank)
         return _draw(request, form, "compose/form.html")
     form = ComposeForm(request.POST, role=request.user.rank)
@@ -65,7 +65,7 @@ def _draw(
     request: DashboardRequest, form: ComposeForm, template: str, status: int = 200
 ) -> HttpResponse:
     value = str(form["devices"].value() or "")
-    chosen = devices.by_keys([int(key) for key in value.split(",") if key.isdigit()][:5000])
+    chosen = devices.by_keys(read_keys(value.split(",")))
     group = form.submission.params.get("group_id") if form.submission else None
     context = {
         "nav": "devices",
@@ -76,6 +76,8 @@ def _draw(
         "more": max(0, len(chosen) - 8),
         "presets": PRESETS,
         "calls": -(-len(chosen) // settings.OPSWAT_MAX_DEVICES),
+        "call_limit": f"{settings.OPSWAT_RATE_LIMIT[0]:g}",
+        "call_seconds": f"{settings.OPSWAT_RATE_LIMIT[1]:g}",
         "group_name": devices.group_name(group) if group else "",
     }
     return render(request, template, context, status=status)

@@ -21,10 +21,10 @@ def overview(request: DashboardRequest) -> HttpResponse:
         "newest": [(wish, progress) for wish, progress in _with_progress(newest)],
         "waiting_for_you": action_requests.needing_a_person(5),
         "sync": devices.latest_sync(),
+        "states": devices.by_status(),
     }
-    if wants_part(request, "overview-live"):
-        return render(request, "overview/_live.html", context)
-    return render(request, "overview/page.html", context | {"states": devices.by_status()})
+    part = wants_part(request, "overview-live")
+    return render(request, "overview/_live.html" if part else "overview/page.html", context)
 
 
 def _with_progress(newest: list) -> list:  # type: ignore[type-arg]

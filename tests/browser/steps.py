@@ -1,0 +1,51 @@
+"""What a person does on the pages, in words that tests share."""
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import wait_for_inventory
+
+
+def choose_first(page: Page, count: int, view: str = "size=100") -> None:
+    """Choose the first devices of the list as a range: a click, then one with Shift."""
+    wait_for_inventory(page, view)
+    boxes = page.locator("[data-select-row]")
+    boxes.first.click()
+    if count > 1:
+        boxes.nth(count - 1).click(modifiers=["Shift"])
+    expect(page.locator("[data-selection]")).to_contain_text(f"{count} selected")
+    page.get_by_role("button", name="Choose an action").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text(f"{count} device")
+
+
+def fill_exemption(page: Page, reason: str) -> None:
+    """Exempt for a day, by the button that fills in the hours."""
+    page.get_by_role("radio", name="Exempt Let").check()
+    page.get_by_role("button", name="1 day").click()
+    expect(page.get_by_label("Hours")).to_have_value("24")
+    page.get_by_label("Reason").fill(reason)
+
+
+def review_and_send(page: Page, verb: str) -> None:
+    """Look at it once more, then press the button that repeats the verb and the number."""
+    page.get_by_role("button", name="Review").click()
+    expect(page.get_by_role("heading", name="What will be sent")).to_be_visible()
+    page.locator("button[value=send]", has_text=verb).click()
+    page.wait_for_url("**/requests/*-*/")
+
+
+def outcomes(page: Page) -> dict[str, int]:
+    """The words of the bar with their numbers."""
+    found = {}
+    for item in page.locator(".legend li").all():
+        number, word = item.inner_text().strip().split(maxsplit=1)
+        found[word] = int(number.replace(",", ""))
+    return found
+
+
+def mark(page: Page) -> None:
+    """Leave a mark on this load of the page: a reload would wipe it out."""
+    page.evaluate("window.stillHere = true")
+
+
+def is_marked(page: Page) -> bool:
+    return bool(page.evaluate("window.stillHere === true"))

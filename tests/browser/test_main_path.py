@@ -1,0 +1,155 @@
+"""From signing in to the outcome of each device, as a person does it."""
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Complaints, Console, Open, running_console, wait_for_inventory
+from tests.browser.steps import (
+    choose_first,
+    fill_exemption,
+    is_marked,
+    mark,
+    outcomes,
+    review_and_send,
+)
+
+TRIES = 150
+
+
+def finish(page: Page) -> None:
+    expect(page.locator("#progress[data-finished]")).to_be_attached(timeout=30_000)
+    expect(page.locator("[data-live-word]")).to_have_text("finished")
+
+
+def test_sixty_devices_are_exempted_and_all_outcomes_arrive_by_themselves(
+    console: Console, open_page: Open
+) -> None:
+    page = open_page(console, "operator")
+    choose_first(page, 60)
+    fill_exemption(page, "Windows update weekend")
+    page.get_by_role("button", name="Review").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Exempt 60 devices?")
+    expect(page.get_by_text("and 52 more")).to_be_visible()
+    page.locator("button[value=send]").click()
+    page.wait_for_url("**/requests/*-*/")
+    mark(page)
+
+    finish(page)
+
+    assert is_marked(page)
+    found = outcomes(page)
+    assert sum(found.values()) == 60
+    assert set(found) <= {"accepted", "unsupported"}
+    assert found["accepted"] > 0
+    rows = page.locator("#request-devices tbody tr")
+    expect(rows).to_have_count(60)
+    for word, count in found.items():
+        expect(rows.locator(f".status-{word}")).to_have_count(count)
+    record = page.locator("#request-record")
+    expect(record).to_contain_text("request.submitted")
+    expect(record.get_by_text("call.answered")).to_have_count(2)
+
+
+def test_a_selection_that_was_sent_is_not_offered_again(console: Console, open_page: Open) -> None:
+    page = open_page(console, "operator")
+    choose_first(page, 2)
+    page.get_by_role("radio", name="Renew DHCP").check()
+    page.get_by_label("Reason").fill("no address")
+    review_and_send(page, "Renew DHCP 2 devices")
+
+    page.goto("/devices/")
+
+    expect(page.locator("[data-selection]")).to_be_hidden()
+
+
+def test_a_selection_goes_along_over_pages_and_searches(console: Console, open_page: Open) -> None:
+    page = open_page(console, "operator")
+    wait_for_inventory(page)
+    page.goto("/devices/?size=25")
+    page.get_by_label("Select all on this page").check()
+    page.get_by_role("link", name="Next").click()
+    page.locator("[data-select-row]").first.check()
+    expect(page.locator("[data-selection]")).to_contain_text("26 selected")
+    expect(page.locator("[data-selection]")).to_contain_text("25 on other pages")
+
+    page.get_by_role("button", name="Choose an action").click()
+
+    expect(page.get_by_role("heading", level=1)).to_contain_text("26 devices")
+
+
+def test_helpdesk_is_told_beside_the_field_what_it_may_not_do(
+    console: Console, open_page: Open, complaints: Complaints
+) -> None:
+    complaints.expect("422")
+    page = open_page(console, "helpdesk")
+    choose_first(page, 11)
+    expect(page.get_by_role("radio", name="Delete")).to_be_disabled()
+    fill_exemption(page, "one caller")
+
+    page.get_by_role("button", name="Review").click()
+
+    expect(page.locator(".form-errors")).to_contain_text("at most 10 devices")
+    expect(page.get_by_label("Reason")).to_have_value("one caller")
+
+
+def test_the_keyboard_alone_finds_chooses_and_sends(console: Console, open_page: Open) -> None:
+    page = open_page(console, "operator")
+    wait_for_inventory(page)
+    name = page.locator("tbody tr .cell-main bdi").nth(7).inner_text()
+    page.keyboard.press("g")
+    page.keyboard.press("d")
+    page.wait_for_url("**/devices/")
+    page.keyboard.press("/")
+    page.keyboard.type(name)
+    expect(page.locator("[data-select-row]")).to_have_count(1)
+
+    tab_to(page, "[data-select-row]")
+    page.keyboard.press("Space")
+    tab_to(page, "button[value=choose]")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/requests/new")
+    tab_to(page, "input[name=kind]")
+    while page.evaluate("document.activeElement.value") != "unexempt":
+        page.keyboard.press("ArrowDown")
+    tab_to(page, "[name=reason]")
+    page.keyboard.type("by keys alone")
+    tab_to(page, "button[value=review]")
+    page.keyboard.press("Enter")
+    expect(page.locator("button[value=change]")).to_be_focused()
+    tab_to(page, "button[value=send]")
+    page.keyboard.press("Enter")
+
+    page.wait_for_url("**/requests/*-*/")
+    finish(page)
+    assert sum(outcomes(page).values()) == 1
+
+
+def test_without_redis_the_page_polls_and_the_outcomes_still_arrive(
+    chromium: object, open_page: Open, complaints: Complaints
+) -> None:
+    complaints.expect("503", "console: [object Event]")  # What htmx says of a refused stream.
+    with running_console(60) as console:
+        page = open_page(console, "operator")
+        choose_first(page, 60)
+        fill_exemption(page, "Redis is down")
+        console.stop_redis()
+        review_and_send(page, "Exempt 60 devices")
+        mark(page)
+        expect(page.locator("[data-live-state]")).to_have_class(re.compile("live-polling"))
+
+        console.manage("pump", "--seconds", "20")
+
+        finish(page)
+        assert is_marked(page)
+        assert sum(outcomes(page).values()) == 60
+        expect(page.locator("#request-devices .status-queued")).to_have_count(0)
+
+
+def tab_to(page: Page, selector: str) -> None:
+    """Press Tab until that element has the focus."""
+    for _ in range(TRIES):
+        page.keyboard.press("Tab")
+        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
+            return
+    raise AssertionError(f"Tab does not reach {selector}.")

@@ -1,0 +1,152 @@
+"""Every page, wide and narrow, light and dark: accessible, quiet, and never wider than the screen.
+
+SHOTS=folder also saves a picture of each; SHOTS=docs saves the one of the README alone.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Complaints, Console, Open, wait_for_inventory
+from tests.browser.steps import choose_first, fill_exemption, review_and_send
+
+WIDE, NARROW = (1440, 900), (360, 740)
+SHOTS = os.environ.get("SHOTS", "")
+Rules = dict[str, Any]
+ALL: Rules = {
+    "type": "tag",
+    "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+}
+COLOURS: Rules = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
+"""All that can differ between light and dark."""
+
+Visit = Callable[[Page], object]
+
+
+def composing(page: Page) -> None:
+    choose_first(page, 12)
+    page.get_by_role("radio", name="Exempt Let").check()
+
+
+def with_errors(page: Page) -> None:
+    composing(page)
+    page.get_by_role("button", name="Review").click()
+    expect(page.locator(".form-errors")).to_be_visible()
+
+
+def reviewing(page: Page) -> None:
+    choose_first(page, 12)
+    fill_exemption(page, "Windows update weekend")
+    page.get_by_role("button", name="Review").click()
+    expect(page.get_by_role("heading", name="What will be sent")).to_be_visible()
+
+
+def reviewing_delete(page: Page) -> None:
+    choose_first(page, 3)
+    page.get_by_role("radio", name="Delete").check()
+    page.get_by_label("Reason").fill("Laptops that were scrapped")
+    page.get_by_role("button", name="Review").click()
+    expect(page.get_by_text("This cannot be undone.").first).to_be_visible()
+
+
+def finished(page: Page) -> None:
+    choose_first(page, 60, "size=100&q=-0")
+    fill_exemption(page, "Windows update weekend")
+    page.get_by_label("Ticket").fill("CHG-2041")
+    review_and_send(page, "Exempt 60 devices")
+    expect(page.locator("#progress[data-finished]")).to_be_attached(timeout=30_000)
+    page.reload()
+
+
+def listing(page: Page) -> None:
+    wait_for_inventory(page, "size=25")
+
+
+def selecting(page: Page) -> None:
+    listing(page)
+    page.locator("[data-select-row]").nth(2).check()
+
+
+def menu(page: Page) -> None:
+    page.goto("/")
+    button = page.get_by_role("button", name="Menu")
+    if button.is_visible():
+        button.click()
+
+
+PAGES: dict[str, tuple[str, Visit]] = {
+    "sign-in": ("", lambda page: page.goto("/accounts/login/")),
+    "overview": ("operator", lambda page: page.goto("/")),
+    "devices": ("operator", listing),
+    "devices-selected": ("operator", selecting),
+    "devices-none": ("operator", lambda page: page.goto("/devices/?q=nothing-is-called-so")),
+    "devices-viewer": ("viewer", listing),
+    "compose": ("operator", composing),
+    "compose-helpdesk": ("helpdesk", composing),
+    "compose-errors": ("operator", with_errors),
+    "compose-empty": ("operator", lambda page: page.goto("/requests/new")),
+    "review": ("operator", reviewing),
+    "review-delete": ("operator", reviewing_delete),
+    "request": ("operator", finished),
+    "requests": ("operator", lambda page: page.goto("/requests/")),
+    "requests-none": ("auditor", lambda page: page.goto("/requests/?whose=mine")),
+    "vendor-calls": ("operator", lambda page: page.goto("/budget/")),
+    "audit": ("auditor", lambda page: page.goto("/audit/")),
+    "audit-none": ("auditor", lambda page: page.goto("/audit/?q=nothing-is-called-so")),
+    "forbidden": ("viewer", lambda page: page.goto("/audit/")),
+    "not-found": ("operator", lambda page: page.goto("/requests/no-such-page/")),
+}
+if SHOTS:
+    PAGES["menu"] = ("operator", menu)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_accessible_and_fits_wide_and_narrow_light_and_dark(
+    name: str, console: Console, open_page: Open, complaints: Complaints
+) -> None:
+    complaints.expect("403", "404", "422")
+    who, visit = PAGES[name]
+    page = open_page(console, who)
+    visit(page)
+    problems = []
+    for size in (WIDE, NARROW):
+        page.set_viewport_size({"width": size[0], "height": size[1]})
+        for scheme, rules in (("light", ALL), ("dark", COLOURS)):
+            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+            problems += [f"{size[0]} {scheme}: {each}" for each in violations(page, rules)]
+            if is_too_wide(page):
+                problems.append(f"{size[0]} {scheme}: the page scrolls sideways")
+            save(page, name, size[0], scheme)
+    assert problems == []
+
+
+def violations(page: Page, rules: Rules) -> list[str]:
+    options = {"resultTypes": ["violations"], "runOnly": rules}
+    found = Axe().run(page, options=options).response["violations"]
+    return [f"{each['id']}: {[_place(node) for node in each['nodes']][:3]}" for each in found]
+
+
+def _place(node: dict[str, Any]) -> str:
+    return f"{node['html'][:160]} {node['failureSummary']}"
+
+
+def is_too_wide(page: Page) -> bool:
+    wide = "document.scrollingElement.scrollWidth > document.documentElement.clientWidth"
+    return bool(page.evaluate(wide))
+
+
+def save(page: Page, name: str, width: int, scheme: str) -> None:
+    """Save a picture where SHOTS says so."""
+    if SHOTS == "docs":
+        if (name, width, scheme) == ("request", 1440, "light"):
+            page.screenshot(path="docs/screenshot.png")
+    elif SHOTS:
+        tall = page.evaluate("document.documentElement.scrollHeight")
+        clip: Any = {"x": 0, "y": 0, "width": width, "height": min(tall, 1600)}
+        picture = Path(SHOTS) / f"{name}-{width}-{scheme}.png"
+        page.screenshot(path=picture, full_page=True, clip=clip)

@@ -1,0 +1,104 @@
+"""Who did what to which device, when and why."""
+
+import pytest
+
+from actions.models import AuditEvent
+from actions.services import trail
+from tests.dashboard.conftest import Visitor
+from tests.dashboard.walk import Parsed
+from tests.factories import actor_for, enrol, know_devices, make_person, make_request
+
+pytestmark = pytest.mark.django_db
+
+AUDIT = "/audit/"
+
+
+@pytest.fixture
+def reader(visit: Visitor):
+    return visit("auditor")
+
+
+@pytest.fixture
+def history(operator):
+    hanna = actor_for(make_person("hanna", "helpdesk"))
+    know_devices("kiosk", "laptop")
+    make_request(operator, "kiosk", reason="Windows update weekend", ticket="CHG-2041")
+    make_request(hanna, "laptop", reason="caller is locked out", ticket="INC-7")
+
+
+def verbs(client, **view):
+    return [event.verb for event in client.get(AUDIT, view).context["events"]]
+
+
+def actors(client, **view):
+    return [event.actor for event in client.get(AUDIT, view).context["events"]]
+
+
+def test_the_trail_says_who_what_when_why_and_from_where(reader, operator, vendor, send_due):
+    enrol(vendor, "kiosk")
+    action_request = make_request(operator, "kiosk", reason="Windows update", ticket="CHG-1")
+    send_due()
+    text = Parsed(reader.get(AUDIT).content.decode()).text
+    for word in ("oscar", "request.submitted", "Windows update", "CHG-1", "unexempt, 1 device"):
+        assert word in text
+    for word in ("call.answered", "engine", action_request.short_id, "UTC", "page"):
+        assert word in text
+
+
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [
+        ("weekend", ["oscar"]),
+        ("WEEKEND", ["oscar"]),
+        ("INC-7", ["hanna"]),
+        ("request.submitted", ["hanna", "oscar"]),
+        ("nobody wrote this", []),
+        ("%", []),
+        ("\x00", ["hanna", "oscar"]),
+    ],
+)
+def test_the_trail_is_searched_by_reason_ticket_and_deed(reader, history, search, found):
+    assert actors(reader, q=search) == found
+
+
+def test_the_trail_of_one_request_is_found_by_its_id(reader, history):
+    subject = AuditEvent.objects.get(actor="hanna").subject
+    assert actors(reader, q=subject) == ["hanna"]
+
+
+def test_the_trail_of_one_person_is_a_click_away(reader, history):
+    assert 'href="?actor=hanna"' in reader.get(AUDIT).content.decode()
+    assert actors(reader, actor="hanna") == ["hanna"]
+    assert actors(reader, actor="hanna", q="weekend") == []
+    assert "by hanna" in Parsed(reader.get(AUDIT, {"actor": "hanna"}).content.decode()).text
+
+
+def test_the_trail_goes_on_to_older_lines_and_keeps_the_filter(reader, operator):
+    made = [
+        trail.record(operator, "test.line", subject_kind="test", subject=str(number)).pk
+        for number in range(120)
+    ]
+    shown, url = [], "?q=test.line"
+    while url:
+        context = reader.get(AUDIT + url).context
+        shown += [event.pk for event in context["events"]]
+        url = context["next_url"]
+        assert not url or "q=test.line" in url
+    assert shown == made[::-1]
+
+
+@pytest.mark.parametrize(
+    "view", [{"before": "x"}, {"before": "-1"}, {"q": "x" * 5000}, {"actor": "\x00"}]
+)
+def test_nonsense_in_the_address_is_no_error(reader, history, view):
+    assert reader.get(AUDIT, view).status_code == 200
+
+
+def test_nothing_found_says_so(reader):
+    assert "Nothing found" in reader.get(AUDIT, {"q": "nothing"}).content.decode()
+
+
+def test_the_place_is_shown_locked_to_who_may_not_read_it(visit: Visitor):
+    html = visit("helpdesk").get("/").content.decode()
+    assert 'href="/audit/"' not in html
+    assert "The role Helpdesk does not read the audit trail." in html

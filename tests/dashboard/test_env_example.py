@@ -1,0 +1,52 @@
+""".env.example names every setting, and nothing else."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
+SETTINGS = (ROOT / "dashboard" / "settings.py").read_text(encoding="utf-8")
+
+READ = re.compile(r"""(?:env\.\w+|environ\.get|_pair)\(\s*"([A-Z_]+)\"""")
+LINE = re.compile(r"^# ([A-Z_]+)=(.*)$", re.MULTILINE)
+
+
+def test_every_setting_is_documented_and_nothing_else() -> None:
+    assert sorted(name for name, _ in LINE.findall(EXAMPLE)) == sorted(set(READ.findall(SETTINGS)))
+
+
+def test_every_setting_has_its_explanation_above_it() -> None:
+    for block in EXAMPLE.strip().split("\n\n"):
+        lines = block.splitlines()
+        assert all(line.startswith("#") for line in lines)
+        settings = [line for line in lines if LINE.match(line)]
+        assert len(settings) <= 1
+        if settings:
+            assert lines[-1] == settings[0]
+            assert len(lines) > 1
+
+
+def test_the_defaults_of_the_example_are_those_of_the_settings(tmp_path: Path) -> None:
+    """With every line put in force, the settings are what they are without the file."""
+    lines = [(name, value) for name, value in LINE.findall(EXAMPLE) if value]
+    ask = (
+        "import json, dashboard.settings as s;"
+        "print(json.dumps({n: repr(getattr(s, n)) for n in dir(s) if n.isupper()"
+        " and n.startswith(('OPSWAT', 'ENGINE', 'ALLOWED', 'HTTPS', 'DEBUG', 'LOGGING'))}))"
+    )
+    bare = {
+        "DATA_DIR": str(tmp_path),
+        "READ_DOT_ENV": "0",
+        "OPSWAT_CLIENT_ID": "me",
+        "OPSWAT_CLIENT_SECRET": "x",
+    }
+    answers = [
+        subprocess.run(
+            [sys.executable, "-c", ask], env=env, cwd=ROOT, capture_output=True, check=True
+        ).stdout
+        for env in (bare, dict(lines) | bare)
+    ]
+
+    assert answers[0] == answers[1]

@@ -1,0 +1,111 @@
+"""Who may open what. A new URL fails here until it is classified."""
+
+import pytest
+
+from tests.dashboard.conftest import Visitor
+from tests.dashboard.walk import address, row_counts, url_names
+from tests.factories import know_devices, make_request
+
+pytestmark = pytest.mark.django_db
+
+ROLES = ("", "viewer", "helpdesk", "operator", "auditor")
+EVERYBODY = (302, 200, 200, 200, 200)
+NO_POST = (302, 405, 405, 405, 405)
+
+GET = {
+    "overview": EVERYBODY,
+    "devices": EVERYBODY,
+    "action_requests": EVERYBODY,
+    "action_request": EVERYBODY,
+    # This test asks by WSGI, which cannot stream: 501 says that the guards were passed.
+    "action_request_stream": (302, 501, 501, 501, 501),
+    "compose": (302, 403, 200, 200, 403),
+    "vendor_calls": EVERYBODY,
+    "audit": (302, 403, 403, 200, 200),
+    "account_login": (200, 302, 302, 302, 302),
+    "account_logout": (302, 200, 200, 200, 200),
+    "account_inactive": (200, 200, 200, 200, 200),
+    "account_signup": (200, 302, 302, 302, 302),
+    "alive": (200, 200, 200, 200, 200),
+}
+POST = {
+    "overview": NO_POST,
+    "devices": NO_POST,
+    "action_requests": NO_POST,
+    "action_request": NO_POST,
+    "action_request_stream": NO_POST,
+    "compose": (302, 403, 422, 422, 403),
+    "vendor_calls": NO_POST,
+    "audit": NO_POST,
+    "account_login": (200, 302, 302, 302, 302),
+    "account_logout": (302, 302, 302, 302, 302),
+    "account_inactive": (405, 405, 405, 405, 405),
+    "account_signup": (200, 302, 302, 302, 302),
+    "alive": (405, 405, 405, 405, 405),
+}
+
+
+@pytest.fixture
+def token(operator):
+    know_devices("kiosk")
+    return make_request(operator, "kiosk").uuid
+
+
+def test_every_url_is_classified():
+    assert sorted(url_names()) == sorted(GET) == sorted(POST)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_each_role_opens_what_the_table_says_and_nothing_else(role, visit: Visitor, token):
+    place = ROLES.index(role)
+    found = {name: visit(role).get(address(name, token)).status_code for name in GET}
+    assert found == {name: codes[place] for name, codes in GET.items()}
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_each_role_posts_where_the_table_says_and_nowhere_else(role, visit: Visitor, token):
+    place = ROLES.index(role)
+    found = {name: visit(role).post(address(name, token)).status_code for name in POST}
+    assert found == {name: codes[place] for name, codes in POST.items()}
+
+
+def test_the_signed_out_are_sent_to_the_sign_in_page_and_back(visit: Visitor, token):
+    for name, codes in GET.items():
+        if codes[0] == 302 and not name.startswith("account_"):
+            where = address(name, token)
+            assert visit("").get(where)["Location"] == f"/accounts/login/?next={where}"
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_looking_at_a_page_changes_no_row(role, visit: Visitor, token):
+    client = visit(role)
+    before = row_counts()
+    for name in GET:
+        client.get(address(name, token))
+        client.get(address(name, token), headers={"HX-Request": "true"})
+    assert row_counts() == before
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_no_form_without_its_token_is_taken(role, visit: Visitor, token):
+    client = visit(role, enforce_csrf_checks=True)
+    before = row_counts()
+    for name in POST:
+        answer = client.post(address(name, token))
+        assert (name, answer.status_code) == (name, 403)
+        assert "This form is no longer valid" in answer.content.decode()
+    assert row_counts() == before
+
+
+def test_a_session_that_ran_out_does_not_put_the_sign_in_form_into_a_table(visit: Visitor):
+    answer = visit("").get("/devices/", headers={"HX-Request": "true", "HX-Target": "device-list"})
+    assert (answer.status_code, answer["HX-Redirect"]) == (204, "/accounts/login/")
+
+
+@pytest.mark.parametrize("role", ["viewer", "auditor"])
+def test_who_may_not_send_is_offered_no_boxes_and_no_button(role, visit: Visitor):
+    know_devices("kiosk")
+    html = visit(role).get("/devices/").content.decode()
+    assert "kiosk" in html
+    assert "data-select-row" not in html
+    assert "Choose an action" not in html

@@ -1,0 +1,102 @@
+"""Whatever the vendor or a person calls a thing, it is shown as text, and nothing in it hides."""
+
+import re
+from uuid import uuid4
+
+import pytest
+
+from actions.models import Device, DeviceGroup, InventorySync, VendorAccount
+from actions.services.inventory import FIELDS, store_records
+from tests.dashboard.walk import Parsed
+from tests.factories import enrol, make_record, make_request
+
+pytestmark = pytest.mark.django_db
+
+NAMES = {
+    "script": "<script>alert(1)</script>",
+    "handler": "\"'><img src=x onerror=alert(1)>",
+    "template": "{{ settings.SECRET_KEY }}{% debug %}",
+    "bidi": "\u202egnp.exe\u202c \u2066isolated\u2069",
+    "zero width": "inv\u200bisi\u2060ble\ufeff\u00ad",
+    "lines": "two\nlines\r\n\u2028and\x85more\ttabs",
+    "controls": "bell\x07 escape\x1b[31m delete\x7f",
+    "long": "W" * 255,
+}
+TEXTS = sorted({*FIELDS} - {"status", "severity", "enrolled_at", "last_seen", "last_reboot"})
+HIDES = "\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff"
+HIDDEN = re.compile(f"(?![\n\t])[{HIDES}]")
+"""What must never reach a reader's eye; a page's own line ends and tabs are no harm."""
+
+LONG_AGO = "2026-01-01T00:00Z"
+
+
+@pytest.fixture(params=NAMES)
+def name(request):
+    return NAMES[request.param]
+
+
+@pytest.fixture
+def named(name, operator, vendor, send_due):
+    """A request of which every text that comes from elsewhere carries the name."""
+    enrol(vendor, "kiosk")
+    store_records([make_record("kiosk", **dict.fromkeys(TEXTS, name))])
+    DeviceGroup.objects.create(vendor_id="g-1", name=name, read_at=LONG_AGO)
+    InventorySync.objects.create(
+        stage="failed", running=False, detail=name, due_at=LONG_AGO, started_at=LONG_AGO
+    )
+    wish = {"kind": "assign_to_group", "group_id": "g-1", "reason": f"because {name}"}
+    action_request = make_request(operator, "kiosk", ticket=name[:100], **wish)
+    send_due()
+    action_request.commands.update(
+        detail=name, command_id=name, vendor_raw=name[:100], vendor_status=None
+    )
+    action_request.calls.update(detail=name)
+    VendorAccount.objects.update(frozen=True, frozen_reason=name)
+    return action_request
+
+
+@pytest.fixture
+def everywhere(named, name, page):
+    """Each page that shows something of it."""
+    device = str(Device.objects.get(vendor_id="kiosk").pk)
+    form = {"device": device, "devices": device, "form_token": str(uuid4())}
+    form |= {"kind": "assign_to_group", "group_id": "g-1", "reason": f"because {name}"}
+    compose = "/requests/new"
+    return {
+        "overview": page.get("/"),
+        "devices": page.get("/devices/"),
+        "search": page.get("/devices/", {"q": name, "status": name}),
+        "compose": page.post(compose, form | {"step": "choose"}),
+        "errors": page.post(compose, form | {"step": "review", "reason": "", "group_id": name}),
+        "odd kind": page.post(compose, form | {"step": "review", "kind": name}),
+        "review": page.post(compose, form | {"step": "review"}),
+        "requests": page.get("/requests/"),
+        "request": page.get(f"/requests/{named.uuid}/"),
+        "vendor calls": page.get("/budget/"),
+        "audit": page.get("/audit/"),
+        "audit of": page.get("/audit/", {"actor": name}),
+    }
+
+
+def test_a_hostile_name_is_shown_as_text_on_every_page(everywhere, name):
+    for where, answer in everywhere.items():
+        html = answer.content.decode()
+        parsed = Parsed(html)
+        assert answer.status_code in {200, 422}, where
+        assert "<script>alert" not in html, where
+        assert not [tag for tag, found in parsed.elements if tag == "img" or "onerror" in found]
+        for words in [*parsed.words, *seen_attributes(parsed)]:
+            assert not HIDDEN.search(words), f"{where}: {words!r}"
+
+
+@pytest.mark.parametrize("where", ["overview", "devices", "compose", "review", "request"])
+def test_what_would_hide_is_shown_as_its_number(everywhere, name, where):
+    visible = re.sub(f"[{HIDES}]", lambda found: f"⟨U+{ord(found[0]):04X}⟩", name)
+    text = Parsed(everywhere[where].content.decode()).text
+    assert "".join(visible.split()) in "".join(text.split())
+
+
+def seen_attributes(parsed):
+    for _, found in parsed.elements:
+        for attribute in ("title", "aria-label", "placeholder", "alt", "class", "data-copy"):
+            yield found.get(attribute, "")

@@ -1,0 +1,314 @@
+"""Live pages over a real server, a real Redis and real sockets."""
+
+import gc
+import http.client
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+import uvicorn
+from django.db import transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.test import Client
+
+from actions import notify
+from actions.notify import CHANGES
+from actions.roles import Role
+from actions.services import outcomes
+from dashboard import live
+from dashboard.asgi import application
+from dashboard.own_redis import own_redis
+from tests.factories import actor_for, know_devices, make_person, make_request
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class RealRedis:
+    """A Redis of this test, which can crash and come back."""
+
+    def __init__(self, folder: Path) -> None:
+        self.socket = folder / "redis.sock"
+        self._running = ExitStack()
+
+    def start(self) -> None:
+        self._running.enter_context(own_redis(self.socket))
+
+    def stop(self) -> None:
+        self._running.close()
+
+    def listeners(self) -> int:
+        """How many connections are subscribed to the changes."""
+        client = redis.Redis(unix_socket_path=str(self.socket))
+        found: Any = client.pubsub_numsub(CHANGES)
+        client.close()
+        return int(found[0][1])
+
+
+@pytest.fixture
+def real_redis(wish: Any, other: Any, settings: Any, monkeypatch: Any) -> Iterator[RealRedis]:
+    with tempfile.TemporaryDirectory(prefix="live-") as folder:
+        found = RealRedis(Path(folder))
+        settings.REDIS_URL = f"unix://{found.socket}"
+        # As in a process that has just started: the requests were made while there was no Redis.
+        notify._redis.cache_clear()
+        monkeypatch.setattr(notify, "_redis_state", notify._RedisState())
+        found.start()
+        yield found
+        found.stop()
+        notify._redis.cache_clear()
+
+
+@contextmanager
+def running_server() -> Iterator[int]:
+    """The console behind the server that it has in life, in a thread of this process; its port."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        config = uvicorn.Config(
+            application, log_level="warning", lifespan="off", timeout_graceful_shutdown=1
+        )
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        wait_until(lambda: server.started)
+        yield listening.getsockname()[1]
+        server.should_exit = True
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    with running_server() as found:
+        yield found
+
+
+@pytest.fixture
+def cookie() -> str:
+    client = Client()
+    client.force_login(make_person("vera", Role.VIEWER))
+    return f"session={client.cookies['session'].value}"
+
+
+@pytest.fixture
+def wish(db: None) -> Any:
+    know_devices("kiosk")
+    return make_request(actor_for(make_person("oscar", Role.OPERATOR)), "kiosk")
+
+
+@pytest.fixture
+def other(wish: Any) -> Any:
+    return make_request(actor_for(make_person("otto", Role.OPERATOR)), "kiosk")
+
+
+class Stream:
+    """One open page's stream, read event by event."""
+
+    def __init__(self, port: int, wish: Any, cookie: str = "") -> None:
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        headers = {"Cookie": cookie} if cookie else {}
+        self.connection.request("GET", f"/requests/{wish.uuid}/stream", headers=headers)
+        self.answer = self.connection.getresponse()
+
+    def event(self) -> bytes:
+        """The next event; nothing when the stream has ended."""
+        lines = []
+        while (line := self.answer.readline()) not in {b"\n", b""}:
+            lines.append(line)
+        return b"".join(lines)
+
+    def close(self) -> None:
+        self.answer.close()
+        self.connection.close()
+
+
+@pytest.fixture
+def stream(port: int, wish: Any, cookie: str) -> Iterator[Any]:
+    """Open a stream as a signed-in person; all are closed in the end."""
+    opened: list[Stream] = []
+
+    def open_stream() -> Stream:
+        opened.append(Stream(port, wish, cookie))
+        return opened[-1]
+
+    yield open_stream
+    for each in opened:
+        each.close()
+
+
+def change(wish: Any) -> int:
+    """Give the request a new version, as every outcome does."""
+    with transaction.atomic():
+        outcomes.touch([wish])
+    wish.refresh_from_db()
+    return int(wish.version)
+
+
+def wait_until(true: Any, seconds: float = 10.0) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "It did not come true in time."
+        time.sleep(0.02)
+
+
+def version_of(event: bytes) -> int:
+    first = event.splitlines()[0]
+    assert first.startswith(b"id: ")
+    return int(first.removeprefix(b"id: "))
+
+
+def test_the_state_is_sent_at_once_and_a_change_within_a_second(real_redis, stream, wish):
+    opened = stream()
+    assert opened.answer.status == 200
+    assert opened.answer.headers["Content-Type"] == "text/event-stream"
+    assert opened.answer.headers["Cache-Control"] == "no-store"
+    assert opened.answer.headers["X-Accel-Buffering"] == "no"
+    assert opened.answer.headers["Content-Encoding"] is None
+    first = opened.event()
+    assert version_of(first) == wish.version
+    assert b"event: progress\n" in first
+    assert b'data: <div class="stack" id="progress"' in first
+
+    began = time.monotonic()
+    version = change(wish)
+    second = opened.event()
+
+    assert time.monotonic() - began < 1.0
+    assert version_of(second) == version
+
+
+def test_a_change_made_before_the_page_was_heard_is_in_the_first_event(real_redis, stream, wish):
+    version = change(wish)
+    assert version_of(stream().event()) == version
+
+
+def test_many_changes_at_once_are_few_events_and_the_last_one_wins(real_redis, stream, wish):
+    opened = stream()
+    opened.event()
+    for _ in range(30):
+        version = change(wish)
+    events = [opened.event()]
+    while version_of(events[-1]) != version:
+        events.append(opened.event())
+    assert len(events) <= 4
+
+
+def test_all_pages_of_a_request_get_the_same_bytes(real_redis, stream, wish):
+    pages = [stream(), stream(), stream()]
+    assert len({page.event() for page in pages}) == 1
+    change(wish)
+    assert len({page.event() for page in pages}) == 1
+
+
+def test_a_change_of_one_request_is_not_told_to_the_pages_of_another(
+    real_redis, stream, wish, other
+):
+    opened = stream()
+    opened.event()
+    change(other)
+    version = change(wish)
+    assert version_of(opened.event()) == version
+
+
+def test_nobody_unknown_is_given_a_stream(real_redis, port, wish):
+    opened = Stream(port, wish)
+    assert opened.answer.status == 302
+    assert opened.answer.headers["Location"].startswith("/accounts/login/")
+    opened.close()
+
+
+def test_a_request_that_does_not_exist_has_no_stream(real_redis, port, cookie, wish):
+    wish.uuid = "00000000-0000-4000-8000-000000000000"
+    opened = Stream(port, wish, cookie)
+    assert opened.answer.status == 404
+    opened.close()
+
+
+def test_without_redis_a_page_is_told_at_once_to_poll(real_redis, stream):
+    real_redis.stop()
+    began = time.monotonic()
+    assert stream().answer.status == 503
+    assert time.monotonic() - began < 2.0
+
+
+def test_streams_end_when_redis_goes_and_work_again_when_it_is_back(real_redis, stream, wish):
+    before = stream()
+    before.event()
+    real_redis.stop()
+    assert before.event() == b""  # The end, so that the page does not believe itself live.
+    assert stream().answer.status == 503
+
+    real_redis.start()
+
+    after = stream()
+    assert after.answer.status == 200
+    after.event()
+    version = change(wish)
+    assert version_of(after.event()) == version
+
+
+def test_a_page_that_is_opened_again_and_again_stays_live(real_redis, stream, wish):
+    for _ in range(15):
+        opened = stream()
+        opened.event()
+        opened.close()
+        following = stream()
+        following.event()
+        version = change(wish)
+        assert version_of(following.event()) == version
+        following.close()
+
+
+def test_a_stream_ends_after_its_time_so_that_rights_are_checked_again(
+    real_redis, stream, monkeypatch
+):
+    monkeypatch.setattr(live, "LIFE", 0.2)
+    monkeypatch.setattr(live, "COMMENT_EVERY", 0.1)
+    opened = stream()
+    assert opened.event().startswith(b"id: ")
+    assert opened.event().startswith(b": still here")
+    rest = [opened.event() for _ in range(3)]
+    assert rest[-1] == b""
+
+
+def test_fifty_open_pages_hold_one_subscription_and_no_database_connection(
+    real_redis, stream, wish
+):
+    before = open_connections()
+    pages = [stream() for _ in range(50)]
+    for page in pages:
+        page.event()
+    assert real_redis.listeners() == 1
+    assert open_connections() <= before
+
+    version = change(wish)
+    assert {version_of(page.event()) for page in pages} == {version}
+    assert open_connections() <= before
+    for page in pages:
+        page.close()
+    wait_until(lambda: not live.HUB.pages)
+    assert live.HUB.shown_at == {}
+
+
+def test_a_stopped_server_leaves_no_subscription_behind(real_redis, wish, cookie):
+    with running_server() as port:
+        opened = Stream(port, wish, cookie)
+        opened.event()
+        opened.close()
+        assert real_redis.listeners() == 1
+    assert real_redis.listeners() == 0
+    assert live.HUB.subscribed is None
+
+
+def open_connections() -> int:
+    """Connections to the database that this process has open, in whatever thread."""
+    gc.collect()
+    # Not isinstance: that would ask lazy objects for what they stand for.
+    found = [each for each in gc.get_objects() if issubclass(type(each), BaseDatabaseWrapper)]
+    return sum(each.connection is not None for each in found)

@@ -1,0 +1,220 @@
+"""The page of one request, the list of all, the overview and the calls."""
+
+from uuid import uuid4
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from actions.models import Device, DeviceCommand, VendorAccount
+from actions.services import outcomes
+from actions.states import CommandStatus as S
+from tests.dashboard.conftest import Visitor
+from tests.dashboard.walk import Parsed
+from tests.factories import actor_for, enrol, know_devices, make_person, make_request
+
+pytestmark = pytest.mark.django_db
+
+
+def part(name):
+    return {"HX-Request": "true", "HX-Target": name}
+
+
+def words(answer):
+    return Parsed(answer.content.decode()).text
+
+
+@pytest.fixture
+def sent(operator, vendor, send_due):
+    """A request whose devices ended in three ways: see `counts`."""
+    enrol(vendor, *(f"good-{number}" for number in range(4)))
+    enrol(vendor, "odd", agent_type="ondemand")
+    know_devices("elsewhere")
+    vendor.refused_ids.add("elsewhere")
+    targets = [*(f"good-{number}" for number in range(4)), "odd", "elsewhere"]
+    action_request = make_request(operator, *targets, kind="dhcprenew", ticket="CHG-7")
+    send_due()
+    return action_request
+
+
+def test_the_counts_are_those_of_the_rows(page, sent):
+    answer = page.get(f"/requests/{sent.uuid}/")
+
+    shares = {share.status: share.count for share in answer.context["progress"].shares}
+    rows = list(DeviceCommand.objects.filter(request=sent).values_list("status", flat=True))
+    assert shares == {status: rows.count(status) for status in set(rows)}
+    assert sum(shares.values()) == 6
+    assert shares[S.ACCEPTED] == 4
+    text = words(answer)
+    for status, count in shares.items():
+        assert f"{count} {S(status).label.lower()}" in text
+    for target in ("good-0", "good-3", "odd", "elsewhere"):
+        assert target in text
+    assert "because a test says so" in text
+    assert "CHG-7" in text
+
+
+def test_what_needs_a_person_stands_on_top(page, sent):
+    commands = page.get(f"/requests/{sent.uuid}/").context["commands"]
+    assert commands[0].status == S.FAILED
+    assert commands[-1].status == S.ACCEPTED
+
+
+def test_one_outcome_can_be_looked_at_alone(page, sent):
+    answer = page.get(f"/requests/{sent.uuid}/", {"status": "accepted"})
+    assert {command.status for command in answer.context["commands"]} == {S.ACCEPTED}
+    assert len(answer.context["commands"]) == 4
+    none = page.get(f"/requests/{sent.uuid}/", {"status": "cancelled"})
+    assert "No device with this outcome" in words(none)
+
+
+def test_the_devices_come_by_the_hundred(page, operator):
+    many = [f"device-{number:03}" for number in range(230)]
+    know_devices(*many)
+    where = f"/requests/{make_request(operator, *many).uuid}/"
+    pages = [page.get(where, {"page": number}).context for number in (1, 2, 3)]
+    assert [len(context["commands"]) for context in pages] == [100, 100, 30]
+    assert [command.target for context in pages for command in context["commands"]] == many
+    assert pages[0]["next_url"] == "?page=2"
+    assert pages[2]["next_url"] == ""
+    assert pages[1]["shown"] == "101 to 200"
+
+
+@pytest.mark.parametrize(
+    "view", [{"page": "-1"}, {"page": "x"}, {"page": "99999"}, {"status": "x\x00"}, {"v": "x"}]
+)
+def test_nonsense_in_the_address_is_no_error(page, sent, view):
+    assert page.get(f"/requests/{sent.uuid}/", view).status_code == 200
+
+
+def test_each_part_comes_alone_from_the_address_of_the_page(page, sent):
+    for name in ("request-devices", "request-record"):
+        answer = page.get(f"/requests/{sent.uuid}/", headers=part(name))
+        html = answer.content.decode()
+        assert "<html" not in html
+        assert Parsed(html).elements[0][1]["id"] == name
+    answer = page.get(f"/requests/{sent.uuid}/", headers=part("progress-live"))
+    assert Parsed(answer.content.decode()).elements[0][1]["id"] == "progress"
+    assert answer["HX-Trigger"] == "progressed"
+
+
+def test_caches_tell_page_and_parts_from_one_another(page, sent):
+    for name in ("", "progress-live", "request-devices"):
+        answer = page.get(f"/requests/{sent.uuid}/", headers=part(name) if name else None)
+        assert {"HX-Request", "HX-Target"} <= {each.strip() for each in answer["Vary"].split(",")}
+
+
+def test_a_poll_with_the_newest_version_brings_nothing(page, sent):
+    sent.refresh_from_db()
+    where, headers = f"/requests/{sent.uuid}/", part("progress-live")
+    unchanged = page.get(where, {"v": sent.version}, headers=headers)
+    assert (unchanged.status_code, unchanged.content) == (204, b"")
+    outcomes.touch([sent])
+    assert page.get(where, {"v": sent.version}, headers=headers).status_code == 200
+
+
+def test_a_finished_request_asks_for_no_stream_and_says_that_it_is_done(page, sent, operator):
+    html = page.get(f"/requests/{sent.uuid}/").content.decode()
+    assert "data-finished" in html
+    assert "sse-connect" not in html
+    know_devices("late")
+    waiting = page.get(f"/requests/{make_request(operator, 'late').uuid}/").content.decode()
+    assert "data-finished" not in waiting
+    assert "sse-connect" in waiting
+
+
+def test_an_unknown_request_is_a_page_with_an_id_to_quote(page):
+    answer = page.get(f"/requests/{uuid4()}/")
+    assert answer.status_code == 404
+    assert "There is no such request." in words(answer)
+    assert answer["X-Request-ID"] in words(answer)
+    assert page.get("/requests/no-uuid/").status_code == 404
+
+
+def test_the_page_of_a_large_request_needs_few_queries(page, operator):
+    def queries(*targets):
+        know_devices(*targets)
+        where = f"/requests/{make_request(operator, *targets).uuid}/"
+        page.get(where)
+        with CaptureQueriesContext(connection) as found:
+            assert page.get(where).status_code == 200
+        return len(found)
+
+    assert queries("one") == queries(*(f"device-{number}" for number in range(500))) <= 18
+
+
+def test_the_list_shows_everybodys_requests_or_mine(page, sent):
+    hanna = actor_for(make_person("hanna", "helpdesk"))
+    know_devices("caller")
+    hers = make_request(hanna, "caller")
+    assert len(page.get("/requests/").context["rows"]) == 2
+    assert "No requests here yet" in words(page.get("/requests/", {"whose": "mine"}))
+    of_kind = page.get("/requests/", {"kind": hers.kind_name}).context["rows"]
+    assert [wish.pk for wish, _ in of_kind] == [hers.pk]
+    assert page.get("/requests/", {"kind": "nonsense", "before": "x"}).status_code == 200
+
+
+def test_the_list_of_requests_goes_on_to_older_ones(page, operator):
+    know_devices("kiosk")
+    made = [make_request(operator, "kiosk").pk for _ in range(53)]
+    first = page.get("/requests/").context
+    second = page.get("/requests/" + first["next_url"]).context
+    assert [wish.pk for wish, _ in first["rows"] + second["rows"]] == made[::-1]
+    assert second["next_url"] == ""
+
+
+def test_lists_cost_the_same_however_many_requests_there_are(page, operator):
+    def queries(where):
+        with CaptureQueriesContext(connection) as found:
+            assert page.get(where).status_code == 200
+        return len(found)
+
+    know_devices("kiosk")
+    make_request(operator, "kiosk")
+    few = {where: queries(where) for where in ("/", "/requests/", "/budget/")}
+    for _ in range(40):
+        make_request(operator, "kiosk")
+    assert {where: queries(where) for where in few} == few
+    assert max(few.values()) <= 18
+
+
+def test_the_overview_tells_what_waits_for_a_person(page, operator, vendor, send_due):
+    enrol(vendor, "kiosk")
+    action_request = make_request(operator, "kiosk", kind="exempt")
+    vendor.fault("cut_after")
+    send_due()
+    answer = page.get("/")
+    assert f"/requests/{action_request.uuid}/?status=unconfirmed" in answer.content.decode()
+    assert "look at the devices before you send again" in words(answer)
+
+
+def test_the_overview_and_the_calls_renew_a_part_of_themselves(page, sent):
+    for where, name in (("/", "overview-live"), ("/budget/", "calls-live")):
+        answer = page.get(where, headers=part(name))
+        html = answer.content.decode()
+        assert "<html" not in html
+        assert Parsed(html).elements[0][1]["id"] == name
+        assert "HX-Target" in answer["Vary"]
+
+
+def test_each_call_is_listed_with_its_request(page, sent):
+    text = words(page.get("/budget/"))
+    assert sent.short_id in text
+    assert "token" in text
+    assert "Nothing waits." in text
+
+
+def test_a_frozen_engine_is_told_on_every_page(page, sent):
+    VendorAccount.objects.update(frozen=True, frozen_reason="The credentials were refused.")
+    for where in ("/", "/devices/", "/requests/", f"/requests/{sent.uuid}/", "/audit/"):
+        assert "Sending is frozen. The credentials were refused." in words(page.get(where))
+
+
+def test_a_request_outlives_its_devices(page, sent):
+    Device.objects.all().delete()
+    assert "good-0" in words(page.get(f"/requests/{sent.uuid}/"))
+
+
+def test_every_role_sees_requests_and_their_outcome(visit: Visitor, sent):
+    for role in ("viewer", "helpdesk", "auditor"):
+        assert "4 accepted" in words(visit(role).get(f"/requests/{sent.uuid}/"))

@@ -1,0 +1,77 @@
+"""Every URL of the console, found in the resolver itself; and every table."""
+
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.urls import URLPattern, get_resolver, reverse
+
+NOT_COUNTED = {"django_session"}
+
+
+def url_names() -> list[str]:
+    """The name of each URL; one without a name would escape the tests, so it is an error."""
+    return [_name(pattern) for pattern in _patterns(get_resolver().url_patterns)]
+
+
+def address(name: str, token: UUID) -> str:
+    """The address of a URL; those about a request get this one."""
+    wants_token = name.startswith("action_request") and name != "action_requests"
+    return reverse(name, args=[token] if wants_token else [])
+
+
+def _patterns(found: Any) -> Iterator[URLPattern]:
+    for each in found:
+        if isinstance(each, URLPattern):
+            yield each
+        else:
+            yield from _patterns(each.url_patterns)
+
+
+def _name(pattern: URLPattern) -> str:
+    assert pattern.name, f"{pattern} has no name"
+    return pattern.name
+
+
+def row_counts() -> dict[str, int]:
+    """How many rows each table of the database has."""
+    counts = {}
+    with connection.cursor() as cursor:
+        for table in connection.introspection.table_names(cursor):
+            if table not in NOT_COUNTED:
+                cursor.execute(f"SELECT COUNT(*) FROM {connection.ops.quote_name(table)}")  # noqa: S608
+                counts[table] = cursor.fetchone()[0]
+    return counts
+
+
+class Parsed(HTMLParser):
+    """What a rendered page holds: its elements with attributes, and the words people see."""
+
+    UNSEEN = {"script", "style", "textarea", "title"}
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str]]] = []
+        self.words: list[str] = []
+        self._inside: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, {name: value or "" for name, value in attrs}))
+        if tag in self.UNSEEN:
+            self._inside.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if self._inside and self._inside[-1] == tag:
+            self._inside.pop()
+
+    def handle_data(self, data: str) -> None:
+        if not self._inside:
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        """All words, with single spaces."""
+        return " ".join(" ".join(self.words).split())
