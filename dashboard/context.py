@@ -9,7 +9,7 @@ from django.urls import reverse
 from actions.roles import RIGHTS
 from actions.selectors import action_requests, budget
 from dashboard.models import User
-from dashboard.templatetags.console import shown
+from dashboard.texts import shown
 
 PLACES = (
     ("overview", "Overview", "layout-dashboard"),

@@ -12,7 +12,7 @@ from actions.roles import RIGHTS, Role
 from actions.selectors import devices as device_rows
 from actions.submissions import MAX_REASON, Submission, new_submission
 from dashboard.http import read_keys
-from dashboard.templatetags.console import shown
+from dashboard.texts import shown
 
 PRESETS = ((4, "4 h"), (24, "1 day"), (72, "3 days"), (168, "1 week"), (720, "30 days"))
 

@@ -1,23 +1,15 @@
 """How values are written on a page."""
 
 import json
-import re
 from typing import Any
 
 from django import template
 
+from dashboard.texts import shown
+
 register = template.Library()
 
-# Controls, bidi overrides and isolates, zero-width characters, soft hyphen, byte order mark.
-_INVISIBLE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
-)
-
-
-@register.filter
-def shown(text: object) -> str:
-    """The text with every character made visible that would hide itself or turn the line round."""
-    return _INVISIBLE.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", str(text))
+register.filter(shown)
 
 
 @register.filter

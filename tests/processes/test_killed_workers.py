@@ -10,9 +10,9 @@ from tests.processes.installation import Installation
 
 @pytest.fixture
 def quick(installation: Installation) -> Installation:
-    """Leases of six seconds: pump 2, connect 1, read 2 and twice the grace of 0.5."""
+    """Leases of eight seconds: pump 2, connect 1, read 4 and twice the grace of 0.5."""
     installation.env |= {
-        "OPSWAT_TIMEOUT": "1/2",
+        "OPSWAT_TIMEOUT": "1/4",
         "ENGINE_PUMP_SECONDS": "2",
         "ENGINE_GRACE_SECONDS": "0.5",
     }
@@ -39,7 +39,7 @@ def test_a_worker_killed_in_a_call_loses_nothing_and_nothing_is_sent_twice(
     workers = {worker.pid: worker for worker in (quick.worker(1), quick.worker(1))}
     quick.beat()
     warm_up(quick)
-    quick.vendor.fault("slow", seconds=1.9)
+    quick.vendor.fault("slow", seconds=3.8)
 
     quick.submit("delete", "struck")
     quick.until(lambda: quick.vendor.applied["delete", "struck"])
@@ -47,8 +47,7 @@ def test_a_worker_killed_in_a_call_loses_nothing_and_nothing_is_sent_twice(
     quick.kill(workers[os.getpgid(int(name.split(":")[-2]))])
 
     quick.submit("unexempt", "other")
-    quick.until(lambda: quick.statuses()["other"] == "accepted", 10)
-    assert quick.statuses()["struck"] == "sending"
+    quick.until(lambda: quick.statuses()["other"] == "accepted")
     quick.until(lambda: quick.statuses()["struck"] != "sending", 40)
 
     assert quick.statuses() == {"first": "accepted", "struck": "unconfirmed", "other": "accepted"}

@@ -1,0 +1,13 @@
+"""Texts that come from elsewhere, made fit for a reader's eye."""
+
+import re
+
+# Controls, bidi overrides and isolates, zero-width characters, soft hyphen, byte order mark.
+_INVISIBLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
+)
+
+
+def shown(text: object) -> str:
+    """The text with every character made visible that would hide itself or turn the line round."""
+    return _INVISIBLE.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", str(text))
