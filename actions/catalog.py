@@ -27,7 +27,8 @@ class ActionKind:
 
     `applies_to` is the vendor's rule in words, for v3.1; `danger` is 0 (harmless), 1 (changes what
     a device may do) or 2 (cannot be undone). `safe_to_repeat` says that doing it twice leaves the
-    same result as doing it once, so that it may be sent again when no answer came.
+    same result as doing it once, so that it may be sent again when no answer came; `shows` that
+    its effect can be seen in the device's record afterwards.
     """
 
     name: str
@@ -39,6 +40,7 @@ class ActionKind:
     parameter: Parameter | None = None
     opposite: str = ""
     safe_to_repeat: bool = False
+    shows: bool = False
     danger: int = 0
 
 
@@ -52,6 +54,7 @@ KINDS: dict[str, ActionKind] = {
             name="exempt",
             label="Exempt",
             past="Exempted",
+            shows=True,
             summary="Let the device pass although it does not meet its policy.",
             applies_to=_NOT_NEW,
             icon="shield-check",
@@ -63,6 +66,7 @@ KINDS: dict[str, ActionKind] = {
             name="unexempt",
             label="Unexempt",
             past="Unexempted",
+            shows=True,
             summary="End an exemption: the device is judged by its policy again.",
             applies_to=_NOT_NEW,
             icon="shield-off",
@@ -74,6 +78,7 @@ KINDS: dict[str, ActionKind] = {
             name="ignore",
             label="Ignore",
             past="Ignored",
+            shows=True,
             summary="Stop counting an unknown device.",
             applies_to="Unknown devices only.",
             icon="eye-off",
@@ -84,6 +89,7 @@ KINDS: dict[str, ActionKind] = {
             name="unignore",
             label="Unignore",
             past="Unignored",
+            shows=True,
             summary="Count an ignored device again.",
             applies_to="Ignored devices only.",
             icon="eye",
@@ -94,6 +100,7 @@ KINDS: dict[str, ActionKind] = {
             name="delete",
             label="Delete",
             past="Deleted",
+            shows=True,
             summary="Remove the device's record. Its agent may be uninstalled (not documented).",
             applies_to="All devices.",
             icon="trash-2",
@@ -119,6 +126,7 @@ KINDS: dict[str, ActionKind] = {
             name="assign_to_group",
             label="Assign to group",
             past="Assigned to a group",
+            shows=True,
             summary="Move the device to another group, and so to that group's policy.",
             applies_to="All devices but those with a domain controller agent.",
             icon="folder-input",

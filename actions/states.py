@@ -1,10 +1,13 @@
 """The states of a command, the only moves between them, and the lanes calls travel in.
 
-held ─► queued ⇄ sending ─► accepted ─► confirmed | not_seen
+held ⇄ queued ⇄ sending ─► accepted ─► confirmed | not_seen
  │        │         ├─► unsupported      the vendor's status 0
  │        │         ├─► failed           the vendor's status -1, or a 4xx for the whole call
  ▼        ▼         └─► unconfirmed ─► accepted | unsupported | failed | queued
 cancelled / expired
+
+A command whose call did nothing goes back to *queued*, or, if a person paused or cancelled it
+meanwhile, to *held* or *cancelled*.
 """
 
 from django.db.models import IntegerChoices, TextChoices
@@ -74,7 +77,9 @@ MEANING: dict[CommandStatus, str] = {
 MOVES: dict[CommandStatus, frozenset[CommandStatus]] = {
     _S.HELD: frozenset({_S.QUEUED, _S.CANCELLED, _S.EXPIRED}),
     _S.QUEUED: frozenset({_S.SENDING, _S.HELD, _S.CANCELLED, _S.EXPIRED}),
-    _S.SENDING: frozenset({_S.QUEUED, _S.ACCEPTED, _S.UNSUPPORTED, _S.FAILED, _S.UNCONFIRMED}),
+    _S.SENDING: frozenset(
+        {_S.QUEUED, _S.HELD, _S.CANCELLED, _S.ACCEPTED, _S.UNSUPPORTED, _S.FAILED, _S.UNCONFIRMED}
+    ),
     _S.UNCONFIRMED: frozenset({_S.QUEUED, _S.ACCEPTED, _S.UNSUPPORTED, _S.FAILED}),
     _S.ACCEPTED: frozenset({_S.CONFIRMED, _S.NOT_SEEN}),
     _S.NOT_SEEN: frozenset({_S.CONFIRMED}),

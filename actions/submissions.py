@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID, uuid4
 
@@ -18,6 +19,9 @@ MAX_REASON = 500
 
 MAX_TARGET = 255
 """Characters of a device id; the vendor's real ones have 16 or 32."""
+
+MAX_START_DAYS = 90
+MAX_GIVE_UP_HOURS = 720
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
@@ -46,6 +50,10 @@ class Submission:
     ticket: str = ""
     form_token: UUID = field(default_factory=uuid4)
     allow_unlisted: bool = False
+    start_at: datetime | None = None
+    give_up_at: datetime | None = None
+    parent_id: int | None = None
+    origin: Literal["", "retry", "undo"] = ""
 
 
 def read_hours(text: str | None, *, forever: bool) -> int:
@@ -97,6 +105,37 @@ def read_reason(text: str | None) -> str:
     return reason
 
 
+def read_start(text: str | None, now: datetime) -> datetime | None:
+    """When to begin, from ISO 8601 (UTC where no offset stands); raises Refused for the past."""
+    if not (text or "").strip():
+        return None
+    try:
+        start = datetime.fromisoformat(str(text).strip())
+    except ValueError:
+        raise Refused.because(
+            "start_at", "Write the start as 2026-01-31T18:00 (UTC), or leave it empty."
+        ) from None
+    start = start if start.tzinfo else start.replace(tzinfo=UTC)
+    if start <= now:
+        raise Refused.because("start_at", "The start must lie in the future.")
+    if start > now + timedelta(days=MAX_START_DAYS):
+        raise Refused.because("start_at", f"Start within {MAX_START_DAYS} days.")
+    return start
+
+
+def read_give_up(text: str | None, begin: datetime) -> datetime | None:
+    """When to stop trying, from whole hours after the beginning; raises Refused otherwise."""
+    given = (text or "").strip()
+    if not given:
+        return None
+    if not re.fullmatch(r"[0-9]{1,4}", given) or not 1 <= int(given) <= MAX_GIVE_UP_HOURS:
+        raise Refused.because(
+            "give_up_after",
+            f"Hours must be a whole number from 1 to {MAX_GIVE_UP_HOURS}, or empty.",
+        )
+    return begin + timedelta(hours=int(given))
+
+
 def read_targets(addressing: Addressing, lines: list[str]) -> tuple[str, ...]:
     """The devices as the vendor will be told them; raises Refused for empty, doubled or odd."""
     targets = [text for line in lines if (text := line.strip())]
@@ -143,6 +182,9 @@ def new_submission(
     ticket: str = "",
     form_token: UUID | None = None,
     allow_unlisted: bool = False,
+    start_at: str | None = None,
+    give_up_after: str | None = None,
+    now: datetime | None = None,
 ) -> Submission:
     """Check everything at once and freeze it; raises Refused with every problem found."""
     problems: dict[str, list[str]] = {}
@@ -163,6 +205,9 @@ def new_submission(
         if found
         else None
     )
+    moment = now or datetime.now(UTC)
+    start = attempt(read_start, start_at, moment)
+    give_up = attempt(read_give_up, give_up_after, start or moment)
     if problems:
         raise Refused(problems)
     return Submission(
@@ -174,4 +219,6 @@ def new_submission(
         ticket=_UNPRINTABLE.sub(" ", ticket).strip()[:100],
         form_token=form_token or uuid4(),
         allow_unlisted=allow_unlisted,
+        start_at=start,
+        give_up_at=give_up,
     )

@@ -1,9 +1,12 @@
 """What most tests need: people, a vendor over real HTTP, and the engine pointed at it."""
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import time_machine
+from django.db import connection
 
 from actions.services import budget, dispatch
 from actions.simulator import Simulator
@@ -47,7 +50,8 @@ def point_at(simulator: Simulator, settings: Any) -> None:
     settings.OPSWAT_CLIENT_ID = simulator.client_id
     settings.OPSWAT_CLIENT_SECRET = simulator.client_secret
     settings.OPSWAT_TIMEOUT = (2.0, 2.0)
-    settings.ENGINE_NAP_SECONDS = 0.3
+    settings.ENGINE_NAP_SECONDS = 0.5
+    settings.ENGINE_URGENT_WAIT = 0.2
     budget.forget_clock()
 
 
@@ -55,6 +59,41 @@ def point_at(simulator: Simulator, settings: Any) -> None:
 def send_due(vendor: Simulator) -> Callable[[], int]:
     """Send what is due now, as a worker's pump does; returns the calls made."""
     return lambda: dispatch.pump(20.0, alone=True)
+
+
+class Travel:
+    """Moves this process's clock, and PostgreSQL's own one with it."""
+
+    def __init__(self, traveller: time_machine.Traveller) -> None:
+        self.traveller = traveller
+
+    def move_to(self, moment: datetime) -> None:
+        self.traveller.move_to(moment)
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute("UPDATE time_travel.moment SET at = %s", [moment])
+
+
+@pytest.fixture
+def travel(db: None) -> Iterator[Travel]:
+    """A time of the test's own, which stands still unless moved.
+
+    PostgreSQL finds our clock_timestamp() before its own by the search path; the end of the
+    test rolls all of that back.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("CREATE SCHEMA time_travel")
+            cursor.execute("CREATE TABLE time_travel.moment AS SELECT now() AS at")
+            cursor.execute(
+                "CREATE FUNCTION time_travel.clock_timestamp() RETURNS timestamptz "
+                "LANGUAGE sql AS 'SELECT at FROM time_travel.moment'"
+            )
+            cursor.execute("SET LOCAL search_path TO time_travel, public, pg_catalog")
+    with time_machine.travel(datetime.now(UTC), tick=False) as traveller:
+        budget.forget_clock()
+        yield Travel(traveller)
+    budget.forget_clock()
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Make what tests start from, through the services that make it in life."""
 
+from dataclasses import replace
 from typing import Any
 
 from actions.catalog import KINDS
@@ -53,7 +54,9 @@ def make_submission(*targets: str, kind: str = "unexempt", **wishes: Any) -> Sub
     if kind == "exempt":
         wishes.setdefault("hours", "24")
     wishes.setdefault("addressing", "ids")
-    return new_submission(kind=kind, version="v3.1", targets=list(targets), **wishes)
+    times = {name: wishes.pop(name, None) for name in ("start_at", "give_up_at")}
+    checked = new_submission(kind=kind, version="v3.1", targets=list(targets), **wishes)
+    return replace(checked, **times)
 
 
 def make_request(

@@ -65,7 +65,15 @@ def _owner() -> dict[str, Any]:
 
 
 def _initialise(programs: Path, data: Path, owner: dict[str, Any]) -> None:
-    command: list[str | Path] = [programs / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--no-sync"]
+    command: list[str | Path] = [
+        programs / "initdb",
+        "-D",
+        data,
+        "-U",
+        "postgres",
+        "--auth=trust",
+        "--no-sync",
+    ]
     done = subprocess.run(
         [*command, "--encoding=UTF8", "--locale=C"],
         capture_output=True,

@@ -13,7 +13,9 @@ class ActionRequest(models.Model):
     """One person's wish: a kind, parameters, a reason, a frozen set of devices.
 
     It has no status of its own: progress is counted from its commands, so the two cannot
-    disagree. `version` grows with every change of a command; open pages ask by it.
+    disagree. `paused` is a mark for rows that come back from a call meanwhile. `parent` is the
+    request that this one retries or undoes, as `origin` says. `version` grows with every change
+    of a command; open pages ask by it.
     """
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -34,6 +36,11 @@ class ActionRequest(models.Model):
     role = models.CharField(max_length=20)
     source = models.CharField(max_length=10)
     created_at = models.DateTimeField()
+    parent = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="children")
+    origin = models.CharField(max_length=10, blank=True)
+    paused = models.BooleanField(default=False)
+    start_at = models.DateTimeField(null=True)
+    give_up_at = models.DateTimeField(null=True)
     version = models.PositiveIntegerField(default=0)
 
     class Meta:

@@ -28,7 +28,9 @@ class DeviceCommand(models.Model):
 
     `target` is the id or MAC exactly as the vendor is told it. The device's name, id and MAC are
     kept as text, so that the record outlives the device. `device_key` is one text per device,
-    however it was addressed. `batch` keeps the halves of a refused call apart.
+    however it was addressed. `batch` keeps the halves of a refused call apart; `rides` marks one
+    whose device another command of the same call names. `device_status` and `device_group` are
+    what was known of the device when it was asked for. `check_at` is when it will be read back.
     """
 
     request = models.ForeignKey(ActionRequest, on_delete=models.PROTECT, related_name="commands")
@@ -44,8 +46,15 @@ class DeviceCommand(models.Model):
     lane = models.PositiveSmallIntegerField(choices=Lane.choices)
     likeness = models.CharField(max_length=64)
     batch = models.BigIntegerField(default=0)
+    rides = models.BooleanField(default=False)
+    cancel_asked = models.BooleanField(default=False)
+    device_status = models.CharField(max_length=255, blank=True)
+    device_group = models.CharField(max_length=255, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     due_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True)
+    check_at = models.DateTimeField(null=True)
+    checks = models.PositiveSmallIntegerField(default=0)
     call = models.ForeignKey(
         VendorCall, null=True, on_delete=models.PROTECT, related_name="commands"
     )
@@ -63,10 +72,10 @@ class DeviceCommand(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["request", "target"], name="command_once_for_a_target"),
-            # Never two open calls for one device.
+            # Never two open calls for one device; who only rides along names no device of its own.
             models.UniqueConstraint(
                 fields=["device_key"],
-                condition=Q(status=CommandStatus.SENDING),
+                condition=Q(status=CommandStatus.SENDING, rides=False),
                 name="one_open_call_for_a_device",
             ),
         ]
@@ -82,6 +91,33 @@ class DeviceCommand(models.Model):
                 fields=["device_key", "id"],
                 condition=Q(status__in=[CommandStatus.QUEUED, CommandStatus.SENDING]),
                 name="command_before_it",
+            ),
+            # Claim: what may ride along in a call of this kind with these parameters?
+            models.Index(
+                fields=["likeness", "request", "id"],
+                condition=Q(status=CommandStatus.QUEUED),
+                name="command_alike",
+            ),
+            # Release: which held command's time has come?
+            models.Index(
+                fields=["due_at"],
+                condition=Q(status=CommandStatus.HELD),
+                name="command_held",
+            ),
+            # Sweeper: which waiting command was to be given up by now?
+            models.Index(
+                fields=["expires_at"],
+                condition=Q(
+                    status__in=[CommandStatus.HELD, CommandStatus.QUEUED],
+                    expires_at__isnull=False,
+                ),
+                name="command_expires",
+            ),
+            # Read-back: which device must be looked at next?
+            models.Index(
+                fields=["status", "check_at"],
+                condition=Q(check_at__isnull=False),
+                name="command_to_check",
             ),
             # Request page: how many of each outcome, and the rows of one outcome.
             models.Index(fields=["request", "status", "id"], name="command_outcome"),

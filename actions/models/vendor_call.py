@@ -20,6 +20,7 @@ class VendorCall(models.Model):
     kind_name = models.CharField(max_length=32, blank=True)
     params = models.JSONField(default=dict)
     addressing = models.CharField(max_length=4, blank=True)
+    likeness = models.CharField(max_length=64, blank=True)
     device_count = models.PositiveIntegerField(default=0)
     action_requests = models.ManyToManyField(ActionRequest, related_name="calls")
     lead_request_id = models.BigIntegerField(null=True)
@@ -40,6 +41,8 @@ class VendorCall(models.Model):
         indexes = [
             # The ledger: which slots are held at this moment, and when does the next one free?
             models.Index(fields=["holds_until"], name="call_holds"),
+            # The chart: how many calls in each minute of the last day?
+            models.Index(fields=["claimed_at"], name="call_by_time"),
             # The sweeper: which open calls are past their lease?
             models.Index(
                 fields=["lease_until"],

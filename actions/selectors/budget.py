@@ -1,5 +1,6 @@
 """What the pages show of the vendor's minute."""
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -68,6 +69,35 @@ def queue() -> list[tuple[Lane, int]]:
     waiting = DeviceCommand.objects.filter(status=CommandStatus.QUEUED).order_by()
     found = dict(waiting.values_list("lane").annotate(Count("id")))
     return [(lane, found[lane]) for lane in Lane if lane in found]
+
+
+@dataclass(frozen=True, slots=True)
+class MinuteOfDay:
+    """The calls made in one minute; `place` counts minutes from the left end of the chart."""
+
+    place: int
+    good: int
+    bad: int
+
+    @property
+    def total(self) -> int:
+        """All calls of the minute."""
+        return self.good + self.bad
+
+
+def per_minute(hours: int = 24) -> list[MinuteOfDay]:
+    """The minutes of the last hours in which calls were made, the oldest first."""
+    end = timezone.now().replace(second=0, microsecond=0) + timedelta(minutes=1)
+    begin = end - timedelta(hours=hours)
+    calls = VendorCall.objects.filter(claimed_at__gte=begin).exclude(state=CallState.FOREIGN)
+    good: Counter[int] = Counter()
+    bad: Counter[int] = Counter()
+    for claimed_at, state, code in calls.values_list("claimed_at", "state", "http_status"):
+        place = int((claimed_at - begin).total_seconds() // 60)
+        is_good = state in (CallState.ANSWERED, CallState.SENDING) and code in (200, None)
+        (good if is_good else bad)[place] += 1
+    places = sorted(good.keys() | bad.keys())
+    return [MinuteOfDay(place, good[place], bad[place]) for place in places]
 
 
 def latest_calls(limit: int = 100, before: int | None = None) -> list[VendorCall]:

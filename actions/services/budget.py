@@ -12,19 +12,16 @@ import os
 import socket
 import threading
 import time
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection
 from django.utils import timezone
 
+from actions.ledger import MARGIN, Ledger
 from actions.models import VendorAccount, VendorCall
 from actions.states import CallState, Lane
 from actions.vendor.payloads import RateWord
-
-MARGIN = timedelta(milliseconds=50)
-"""Added to each window, for the coarseness of clocks."""
 
 CLOCK_JUMP = 0.5
 """Seconds that the wall clock may move against the machine's own before nothing is sent."""
@@ -71,38 +68,6 @@ def lock_account() -> VendorAccount:
     return account
 
 
-@dataclass(frozen=True, slots=True)
-class Ledger:
-    """The slots as they are held at one moment."""
-
-    at: datetime
-    holds: tuple[datetime, ...]
-    open_calls: int
-
-    @property
-    def free(self) -> int:
-        """Slots that nobody holds."""
-        return max(0, limit() - len(self.holds))
-
-    def frees_in(self, slots: int = 1) -> float:
-        """Seconds until that many slots are free, if nobody takes one in the meantime."""
-        late = len(self.holds) + slots - limit()
-        if late <= 0:
-            return 0.0
-        return (self.holds[min(late, len(self.holds)) - 1] - self.at).total_seconds()
-
-    def wait_for(self, lane: Lane) -> float:
-        """Seconds until `lane` may take a slot; 0 when it may now.
-
-        A lower lane may only take one if an urgent call would still wait at most
-        ENGINE_URGENT_WAIT seconds after it.
-        """
-        if lane == Lane.URGENT:
-            return self.frees_in(1)
-        two_free_in = self.frees_in(2) if limit() > 1 else 0.0
-        return float(max(self.frees_in(1), two_free_in - settings.ENGINE_URGENT_WAIT))
-
-
 def read_ledger(at: datetime) -> Ledger:
     """The ledger at that moment; exact inside the account's lock, a picture outside it."""
     held = VendorCall.objects.filter(holds_until__gt=at).order_by("holds_until")
@@ -111,6 +76,8 @@ def read_ledger(at: datetime) -> Ledger:
         at=at,
         holds=tuple(until for until, _ in rows),
         open_calls=sum(state == CallState.SENDING for _, state in rows),
+        limit=limit(),
+        urgent_wait=settings.ENGINE_URGENT_WAIT,
     )
 
 
@@ -222,11 +189,3 @@ def clock_jumped(at: datetime) -> bool:
 def forget_clock() -> None:
     """Start anew, as a new process does."""
     _last_seen.clear()
-
-
-@transaction.atomic
-def freeze(*, frozen: bool, reason: str) -> None:
-    """Stop or allow all sending; the caller records it."""
-    account = lock_account()
-    account.frozen, account.frozen_reason = frozen, reason[:500]
-    account.save()

@@ -5,169 +5,21 @@ transaction open. A second transaction records how it ended. `pump` repeats that
 due or its time is up; any number of pumps may run at once.
 """
 
-import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
-from django.db.models import Exists, F, OuterRef
 from django.views.decorators.debug import sensitive_variables
 
 from actions import notify
-from actions.models import (
-    ActionRequest,
-    DeviceCommand,
-    InventorySync,
-    PumpHeartbeat,
-    VendorAccount,
-    VendorCall,
-)
+from actions.models import InventorySync, PumpHeartbeat
 from actions.services import budget, inventory, tokens
+from actions.services.claims import Claim, Rest, claim, offers
 from actions.services.replies import record_answer, record_error
-from actions.states import CommandStatus, Lane
 from actions.vendor.client import Answer, Slot, VendorClient, VendorConfig
 from actions.vendor.errors import Rejected, VendorError
-from actions.vendor.payloads import ActionOrder
-
-log = logging.getLogger(__name__)
-
-S = CommandStatus
-LOOK_AGAIN = 0.2
-"""Seconds after which a pump looks whether a call that is on its way has come back."""
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A slot of the minute with the work that will use it."""
-
-    call: VendorCall
-    sealed_token: str = field(default="", repr=False)
-    order: ActionOrder | None = None
-    sync: InventorySync | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Rest:
-    """Nothing may be sent for so many seconds, although there may be work."""
-
-    seconds: float
-
-
-Work = DeviceCommand | InventorySync
-
-
-@transaction.atomic(durable=True)
-def claim() -> Claim | Rest | None:
-    """Take a slot and the work that goes next; Rest if none is free yet, None without work."""
-    account = budget.lock_account()
-    at = budget.clock()
-    if budget.clock_jumped(at):
-        budget.block(account, budget.window().total_seconds(), "The clock jumped.")
-    found = None if account.frozen else _next_work(at)
-    if found is None:
-        return None
-    lane, work = found
-    ledger = budget.read_ledger(at)
-    wait = _wait(account, ledger, lane)
-    if wait > 0:
-        return Rest(wait)
-    token = tokens.current(account, at)
-    if token is None:
-        if VendorCall.objects.filter(api="token", lease_until__gt=at, replied_at=None).exists():
-            return Rest(LOOK_AGAIN)
-        return Claim(budget.open_call(at, lane, "token"))
-    if isinstance(work, InventorySync):
-        return _claim_page(work, at, lane, token)
-    return _claim_commands(work, at, lane, token)
-
-
-def _wait(account: VendorAccount, ledger: budget.Ledger, lane: Lane) -> float:
-    """Seconds until a call of that lane may be made; 0 when it may be made now."""
-    if account.blocked_until and account.blocked_until > ledger.at:
-        return (account.blocked_until - ledger.at).total_seconds()
-    if ledger.open_calls >= (1 if account.probe else settings.ENGINE_IN_FLIGHT):
-        return LOOK_AGAIN
-    return ledger.wait_for(lane)
-
-
-def _next_work(at: datetime) -> tuple[Lane, Work] | None:
-    for lane in (Lane.URGENT, Lane.NORMAL, Lane.BULK):
-        if command := _next_command(lane, at):
-            return lane, command
-    sync = inventory.due_sync(at)
-    return (Lane.INVENTORY, sync) if sync else None
-
-
-def _due(at: datetime) -> Any:
-    """Queued commands that may go now: none waits behind an older one for the same device."""
-    older = DeviceCommand.objects.filter(
-        device_key=OuterRef("device_key"), id__lt=OuterRef("id"), status__in=[S.QUEUED, S.SENDING]
-    )
-    return DeviceCommand.objects.filter(~Exists(older), status=S.QUEUED, due_at__lte=at)
-
-
-def _next_command(lane: Lane, at: datetime) -> DeviceCommand | None:
-    """The row that goes next in a lane: requests take turns, call by call."""
-    last = VendorCall.objects.filter(lane=lane, lead_request_id__isnull=False).first()
-    rows = _due(at).filter(lane=lane).order_by("request_id", "id")
-    turn: DeviceCommand | None = None
-    if last:
-        turn = rows.filter(request_id__gt=last.lead_request_id).first()
-    return turn or rows.first()
-
-
-def _claim_commands(lead: DeviceCommand, at: datetime, lane: Lane, token: str) -> Claim:
-    """Take the lead's request's due rows, up to what one call may carry."""
-    rows = list(
-        _due(at)
-        .filter(request=lead.request_id, batch=lead.batch)
-        .select_for_update(of=("self",))
-        .order_by("id")[: settings.OPSWAT_MAX_DEVICES]
-    )
-    wish: ActionRequest = lead.request
-    call = budget.open_call(
-        at,
-        lane,
-        "action",
-        kind_name=wish.kind_name,
-        params=wish.params,
-        addressing=wish.addressing,
-        device_count=len(rows),
-        lead_request_id=wish.pk,
-    )
-    call.action_requests.add(wish)
-    DeviceCommand.objects.filter(pk__in=[row.pk for row in rows]).move(
-        S.QUEUED, S.SENDING, call=call, attempts=F("attempts") + 1
-    )
-    _touch(wish)
-    return Claim(call, token, order=_order(wish, tuple(row.target for row in rows)))
-
-
-def _claim_page(sync: InventorySync, at: datetime, lane: Lane, token: str) -> Claim:
-    call = budget.open_call(at, lane, sync.stage, device_count=inventory.PAGE)
-    sync.calls += 1
-    sync.due_at = call.lease_until
-    sync.save()
-    return Claim(call, token, sync=sync)
-
-
-def _order(wish: ActionRequest, targets: tuple[str, ...]) -> ActionOrder:
-    return ActionOrder(
-        kind=wish.kind_name,
-        addressing="macs" if wish.addressing == "macs" else "ids",
-        targets=targets,
-        exempt_hours=wish.params.get("exempt_time"),
-        group_id=wish.params.get("group_id"),
-    )
-
-
-def _touch(wish: ActionRequest) -> None:
-    ActionRequest.objects.filter(pk=wish.pk).update(version=F("version") + 1)
-    notify.changed(f"request:{wish.uuid}", wish.version + 1)
 
 
 def vendor_client() -> VendorClient:
@@ -195,6 +47,8 @@ def _call_vendor(taken: Claim) -> Answer[Any]:
         token = tokens.reveal(taken.sealed_token)
         if taken.order:
             return client.device_action(slot, token, taken.order)
+        if taken.looks:
+            return client.device_details(slot, token, taken.looks.ids)
         if taken.sync and taken.call.api == InventorySync.Stage.GROUPS:
             return client.list_groups(slot, token, taken.sync.page, inventory.PAGE)
         cursor = taken.sync.cursor or None if taken.sync else None
@@ -209,9 +63,9 @@ def send(taken: Claim) -> None:
     try:
         answer = _call_vendor(taken)
     except VendorError as error:
-        record_error(taken.call, taken.sync, taken.sealed_token, error)
+        record_error(taken, error)
     else:
-        record_answer(taken.call, taken.sync, answer)
+        record_answer(taken, answer)
 
 
 def step() -> float | None:
@@ -228,12 +82,11 @@ def step() -> float | None:
 
 
 def _more_is_possible() -> bool:
-    at = budget.clock()
-    ledger = budget.read_ledger(at)
+    ledger = budget.read_ledger(budget.clock())
     if ledger.open_calls >= settings.ENGINE_IN_FLIGHT:
         return False
-    found = _next_work(at)
-    return found is not None and ledger.wait_for(found[0]) <= 0
+    offer = next(offers(ledger.at), None)
+    return offer is not None and ledger.wait_for(offer.waits_as) <= 0
 
 
 def pump(

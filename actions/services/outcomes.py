@@ -2,19 +2,26 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db.models import F
+from django.utils.timezone import now
 
 from actions import notify
 from actions.catalog import KINDS
 from actions.models import ActionRequest, DeviceCommand, VendorCall
+from actions.models.device_command import DeviceCommandQuerySet
 from actions.services import trail
 from actions.states import VENDOR_STATUS, CommandStatus
 from actions.vendor.payloads import Receipt, ReceiptBook
 
 MAX_ATTEMPTS = 3
 """Times that a kind which is safe to repeat is sent by itself before a person must decide."""
+
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+"""When a paused command is due: only a person lets it go on."""
 
 S = CommandStatus
 Commands = list[DeviceCommand]
@@ -31,14 +38,14 @@ def settle(call: VendorCall, book: ReceiptBook) -> None:
         groups[_outcome(book.receipts.get(command.target), call)].append(command)
     moved: Commands = []
     for (status, changes), commands in groups.items():
-        moved += _move(commands, status, **dict(changes))
-    _record(call, "call.answered", moved)
+        look = _first_look(status, call.kind_name)
+        moved += _move(commands, status, **dict(changes), check_at=look)
+    _record("call.answered", moved, call)
 
 
 def give_back(call: VendorCall, reason: str) -> None:
     """Nothing was done: the commands wait again."""
-    moved = _move(_carried(call), S.QUEUED, detail=reason)
-    _record(call, "call.not_done", moved, reason=reason)
+    _record("call.not_done", _wait_again(_carried(call), detail=reason), call, reason=reason)
 
 
 def refuse(call: VendorCall, reason: str, http_status: int) -> None:
@@ -48,15 +55,18 @@ def refuse(call: VendorCall, reason: str, http_status: int) -> None:
     until the bad device is alone.
     """
     carried = _carried(call)
-    if http_status == 400 and len(carried) > 1:
-        half = len(carried) // 2
+    targets = list(dict.fromkeys(command.target for command in carried))
+    if http_status == 400 and len(targets) > 1:
+        first = set(targets[: len(targets) // 2])
         detail = "The vendor refused the call (400): sent again in halves to find the cause."
-        moved = _move(carried[:half], S.QUEUED, detail=detail, batch=2 * call.pk)
-        moved += _move(carried[half:], S.QUEUED, detail=detail, batch=2 * call.pk + 1)
-        _record(call, "call.split", moved, reason=reason)
+        half = [command for command in carried if command.target in first]
+        rest = [command for command in carried if command.target not in first]
+        moved = _wait_again(half, detail=detail, batch=2 * call.pk)
+        moved += _wait_again(rest, detail=detail, batch=2 * call.pk + 1)
+        _record("call.split", moved, call, reason=reason)
         return
-    moved = _move(carried, S.FAILED, detail=reason, http_status=http_status)
-    _record(call, "call.refused", moved, reason=reason)
+    moved = _move(carried, S.FAILED, detail=reason, http_status=http_status or None)
+    _record("call.refused", moved, call, reason=reason)
 
 
 def unconfirm(call: VendorCall, reason: str, http_status: int | None = None) -> None:
@@ -64,15 +74,75 @@ def unconfirm(call: VendorCall, reason: str, http_status: int | None = None) -> 
     carried = _carried(call)
     again = [command for command in carried if _may_repeat(command, call)]
     rest = [command for command in carried if not _may_repeat(command, call)]
-    moved = _move(again, S.QUEUED, detail=f"{reason} Safe to repeat: sent again by itself.")
-    moved += _move(rest, S.UNCONFIRMED, detail=reason, http_status=http_status)
-    _record(call, "call.unconfirmed", moved, reason=reason)
+    moved = _wait_again(again, detail=f"{reason} Safe to repeat: sent again by itself.")
+    look = _first_look(S.UNCONFIRMED, call.kind_name)
+    moved += _move(rest, S.UNCONFIRMED, detail=reason, http_status=http_status, check_at=look)
+    _record("call.unconfirmed", moved, call, reason=reason)
+
+
+def confirm(commands: Commands, old: CommandStatus, new: CommandStatus) -> None:
+    """A later look at the devices tells what became of these commands."""
+    said = {
+        S.CONFIRMED: "Read back: the device shows the change.",
+        S.NOT_SEEN: "Read back: the device does not show the change.",
+        S.ACCEPTED: "Read back: the device shows the change, so it was done.",
+        S.FAILED: "Read back: the device does not show the change, so it was not done.",
+    }[new]
+    keys = [command.pk for command in commands]
+    DeviceCommand.objects.filter(pk__in=keys).move(old, new, detail=said, check_at=None)
+    moved = DeviceCommand.objects.filter(pk__in=keys, status=new).select_related("request")
+    _record(f"readback.{new}", list(moved), None, reason=said)
+
+
+def release(held: DeviceCommandQuerySet) -> None:
+    """Held commands whose time has come, or whose request goes on, wait for their turn."""
+    wishes = list(held.order_by().values_list("request_id", flat=True).distinct())
+    for wish in wishes:
+        count = held.filter(request=wish).move(S.HELD, S.QUEUED)
+        _record_count(wish, "commands.released", count)
+    touch(wishes)
+
+
+def expire(moment: datetime) -> int:
+    """Give up what was to be given up by now and was not sent; returns how many commands."""
+    late = DeviceCommand.objects.filter(expires_at__lte=moment, status__in=[S.HELD, S.QUEUED])
+    wishes = list(late.order_by().values_list("request_id", flat=True).distinct())
+    gone = 0
+    for wish in wishes:
+        rows = late.filter(request=wish)
+        count = sum(
+            rows.move(old, S.EXPIRED, detail="Its time to give up came before its turn.")
+            for old in (S.HELD, S.QUEUED)
+        )
+        _record_count(wish, "commands.expired", count)
+        gone += count
+    touch(wishes)
+    return gone
 
 
 def _carried(call: VendorCall) -> Commands:
     """The commands of the call that still wait for its answer, or that lost it to the sweeper."""
     waiting = DeviceCommand.objects.filter(call=call, status__in=[S.SENDING, S.UNCONFIRMED])
     return list(waiting.select_related("request").order_by("id"))
+
+
+def _first_look(status: CommandStatus, kind: str) -> datetime | None:
+    """When a command that has just got that status is read back; None where nothing would show."""
+    wait = settings.ENGINE_CONFIRM_AFTER
+    if not KINDS[kind].shows or not wait or status not in (S.ACCEPTED, S.UNCONFIRMED):
+        return None
+    return now() + timedelta(seconds=wait if status == S.ACCEPTED else wait / 6)
+
+
+def _wait_again(commands: Commands, **changes: Any) -> Commands:
+    """Back to the queue, unless a person cancelled or paused them while they were in the call."""
+    cancelled = [command for command in commands if command.cancel_asked]
+    rest = [command for command in commands if not command.cancel_asked]
+    held = [command for command in rest if command.request.paused]
+    free = [command for command in rest if not command.request.paused]
+    moved = _move(cancelled, S.CANCELLED, detail="Cancelled while it was in a call.")
+    moved += _move(held, S.HELD, **changes, due_at=NEVER)
+    return moved + _move(free, S.QUEUED, **changes)
 
 
 def _may_repeat(command: DeviceCommand, call: VendorCall) -> bool:
@@ -100,20 +170,20 @@ def _move(commands: Commands, new: CommandStatus, **changes: Any) -> Commands:
     """Move those that are still where they were; what somebody else moved is left alone."""
     won: Commands = []
     for old in (S.SENDING, S.UNCONFIRMED):
-        group = [command for command in commands if command.status == old and old != new]
-        if not group:
-            continue
-        keys = [command.pk for command in group]
-        if DeviceCommand.objects.filter(pk__in=keys).move(old, new, **changes):
+        keys = [command.pk for command in commands if command.status == old and old != new]
+        if old == S.UNCONFIRMED and new in (S.HELD, S.CANCELLED):
+            continue  # Nobody knows what became of it: it can be neither held nor taken back.
+        if keys and DeviceCommand.objects.filter(pk__in=keys).move(old, new, **changes):
             won += DeviceCommand.objects.filter(pk__in=keys, status=new).select_related("request")
     return won
 
 
-def _record(call: VendorCall, verb: str, moved: Commands, *, reason: str = "") -> None:
-    """One audit line for each request that the call served, and a word to its open pages."""
+def _record(verb: str, moved: Commands, call: VendorCall | None, *, reason: str = "") -> None:
+    """One audit line for each request that is concerned, and a word to its open pages."""
     by_request: dict[ActionRequest, Commands] = defaultdict(list)
     for command in moved:
         by_request[command.request].append(command)
+    told: dict[str, Any] = {"call": call.pk, "http_status": call.http_status} if call else {}
     for action_request, commands in by_request.items():
         trail.record(
             trail.ENGINE,
@@ -121,12 +191,16 @@ def _record(call: VendorCall, verb: str, moved: Commands, *, reason: str = "") -
             subject_kind="request",
             subject=str(action_request.uuid),
             reason=reason,
-            call=call.pk,
             kind=action_request.kind_name,
-            http_status=call.http_status,
             devices=[_line(command) for command in commands],
+            **told,
         )
-    touch(by_request)
+    touch(action_request.pk for action_request in by_request)
+
+
+def _record_count(wish: int, verb: str, count: int) -> None:
+    uuid = ActionRequest.objects.values_list("uuid", flat=True).get(pk=wish)
+    trail.record(trail.ENGINE, verb, subject_kind="request", subject=str(uuid), count=count)
 
 
 def _line(command: DeviceCommand) -> dict[str, Any]:
@@ -138,9 +212,9 @@ def _line(command: DeviceCommand) -> dict[str, Any]:
     return line
 
 
-def touch(action_requests: Iterable[ActionRequest]) -> None:
-    """Give the requests a new version and tell their open pages after commit."""
-    for action_request in action_requests:
-        ActionRequest.objects.filter(pk=action_request.pk).update(version=F("version") + 1)
-        notify.changed(f"request:{action_request.uuid}", action_request.version + 1)
-    notify.changed("budget", 0)
+def touch(wishes: Iterable[int]) -> None:
+    """Give the requests with these keys a new version and tell their open pages after commit."""
+    rows = ActionRequest.objects.filter(pk__in=set(wishes))
+    rows.update(version=F("version") + 1)
+    for uuid, version in rows.values_list("uuid", "version"):
+        notify.changed(f"request:{uuid}", version)

@@ -1,5 +1,7 @@
 """Settle what is past its deadline, so that nothing stays in a passing state."""
 
+from datetime import datetime
+
 from django.db import transaction
 
 from actions.models import VendorCall
@@ -13,8 +15,16 @@ def sweep() -> int:
     Their slots stay held for a whole window after the lease. The commands are *unconfirmed*, and
     wait again only where repeating is safe: the worker may have died after the vendor acted.
     """
+    expire(budget.clock())
     late = VendorCall.objects.filter(state=CallState.SENDING, lease_until__lt=budget.clock())
     return sum(_give_up(call_id) for call_id in late.values_list("pk", flat=True))
+
+
+@transaction.atomic
+def expire(moment: datetime) -> None:
+    """Expire the commands whose time to give up has come."""
+    budget.lock_account()
+    outcomes.expire(moment)
 
 
 @transaction.atomic
@@ -24,5 +34,7 @@ def _give_up(call_id: int) -> bool:
     reason = "The worker died while it waited for the vendor's answer."
     if not late.update(state=CallState.LOST, detail=reason):
         return False
-    outcomes.unconfirm(VendorCall.objects.get(pk=call_id), reason)
+    call = VendorCall.objects.get(pk=call_id)
+    if call.api == "action":
+        outcomes.unconfirm(call, reason)
     return True

@@ -7,7 +7,8 @@ from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
 from actions.models import InventorySync, VendorAccount, VendorCall
-from actions.services import budget, inventory, outcomes, tokens
+from actions.services import budget, inventory, outcomes, readback, tokens
+from actions.services.claims import Claim
 from actions.states import CallState
 from actions.vendor.client import Answer
 from actions.vendor.errors import (
@@ -32,9 +33,9 @@ STATE: dict[type[VendorError], CallState] = {
 
 @sensitive_variables("answer")
 @transaction.atomic(durable=True)
-def record_answer(call: VendorCall, sync: InventorySync | None, answer: Answer[Any]) -> None:
+def record_answer(taken: Claim, answer: Answer[Any]) -> None:
     """The vendor answered properly: settle what the call carried."""
-    account = budget.lock_account()
+    account, call = budget.lock_account(), taken.call
     call.refresh_from_db()
     budget.close_call(call, CallState.ANSWERED, http_status=answer.http_status, rate=answer.rate)
     if call.api == "token":
@@ -43,7 +44,9 @@ def record_answer(call: VendorCall, sync: InventorySync | None, answer: Answer[A
     budget.good_answer(account)
     if call.api == "action":
         outcomes.settle(call, answer.value)
-    elif (running := _still_asked(sync)) is None:
+    elif taken.looks:
+        readback.judge(taken.looks, answer.value)
+    elif (running := _still_asked(taken.sync)) is None:
         return
     elif call.api == InventorySync.Stage.GROUPS:
         inventory.store_groups(running, answer.value)
@@ -52,20 +55,20 @@ def record_answer(call: VendorCall, sync: InventorySync | None, answer: Answer[A
 
 
 @transaction.atomic(durable=True)
-def record_error(
-    call: VendorCall, sync: InventorySync | None, sealed_token: str, error: VendorError
-) -> None:
+def record_error(taken: Claim, error: VendorError) -> None:
     """No usable answer: put the brakes on where they are needed, and move the rows."""
+    account, call = budget.lock_account(), taken.call
     log.warning("Vendor call %s (%s): %s", call.pk, call.api, error)
-    account = budget.lock_account()
     call.refresh_from_db()
     state = STATE.get(type(error), CallState.FAILED)
     budget.close_call(
         call, state, http_status=error.http_status, rate=error.rate, detail=str(error)
     )
-    _brake(account, call, sealed_token, error)
-    if running := _still_asked(sync):
+    _brake(account, call, taken.sealed_token, error)
+    if running := _still_asked(taken.sync):
         _settle_sync(running, error)
+    elif taken.looks:
+        readback.give_back(taken.looks)
     elif call.api == "action":
         _settle_commands(call, error)
 

@@ -140,6 +140,10 @@ def _store(submission: Submission, actor: Actor, devices: dict[str, Device]) -> 
         role=actor.role,
         source=actor.source,
         created_at=moment,
+        parent_id=submission.parent_id,
+        origin=submission.origin,
+        start_at=submission.start_at,
+        give_up_at=submission.give_up_at,
     )
     commands = _commands(action_request, submission, devices, moment)
     while chunk := list(islice(commands, CHUNK)):
@@ -156,6 +160,9 @@ def _store(submission: Submission, actor: Actor, devices: dict[str, Device]) -> 
         addressing=submission.addressing,
         count=count,
         unlisted=action_request.unlisted_count,
+        origin=submission.origin,
+        start_at=submission.start_at and submission.start_at.isoformat(),
+        give_up_at=submission.give_up_at and submission.give_up_at.isoformat(),
         devices_sha256=hashlib.sha256("\n".join(submission.targets).encode()).hexdigest(),
     )
     notify.work_waits()
@@ -179,10 +186,13 @@ def _commands(
             device_name=device.label if device else "",
             device_vendor_id=device.vendor_id if device else "",
             device_mac=device.mac if device else "",
-            status=CommandStatus.QUEUED,
+            device_status=device.status if device else "",
+            device_group=device.group_name if device else "",
+            status=CommandStatus.HELD if submission.start_at else CommandStatus.QUEUED,
             lane=action_request.lane,
             likeness=action_request.likeness,
-            due_at=moment,
+            due_at=submission.start_at or moment,
+            expires_at=submission.give_up_at,
             created_at=moment,
             moved_at=moment,
         )

@@ -14,7 +14,7 @@ from django.views.debug import ExceptionReporter
 
 from actions import notify
 from actions.models import DeviceCommand, VendorAccount, VendorCall
-from actions.services import budget, dispatch, tokens
+from actions.services import budget, claims, dispatch, tokens
 from actions.services.inventory import start_sync
 from dashboard.own_redis import own_redis
 from tests.factories import enrol, make_request
@@ -81,8 +81,8 @@ def test_the_debug_page_of_a_crash_in_the_middle_of_a_call_shows_no_secret(
     dispatch.step()
     sealed = tokens.current(VendorAccount.objects.get(), budget.clock())
     assert sealed
-    taken = dispatch.claim()
-    assert isinstance(taken, dispatch.Claim)
+    taken = claims.claim()
+    assert isinstance(taken, claims.Claim)
     DeviceCommand.objects.all().delete()
     VendorCall.objects.all().delete()  # So that recording the answer crashes.
     try:

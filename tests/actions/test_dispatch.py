@@ -6,7 +6,7 @@ import pytest
 from django.utils.timezone import now
 
 from actions.models import AuditEvent, DeviceCommand, VendorAccount, VendorCall
-from actions.services import budget, dispatch, recovery
+from actions.services import claims, control, dispatch, recovery
 from actions.states import CallState
 from actions.states import CommandStatus as S
 from tests.factories import enrol, know_devices, make_request, statuses
@@ -272,7 +272,7 @@ def test_requests_of_one_lane_take_turns(operator, vendor, send_due, settings):
 def test_nothing_is_sent_while_sending_is_frozen(operator, vendor, send_due):
     enrol(vendor, "kiosk")
     action_request = make_request(operator, "kiosk")
-    budget.freeze(frozen=True, reason="a restored backup")
+    control.freeze(operator, frozen=True, reason="a restored backup")
 
     send_due()
 
@@ -284,17 +284,17 @@ def test_the_first_call_of_a_new_installation_goes_alone(operator, vendor):
     enrol(vendor, "kiosk", "other")
     make_request(operator, "kiosk")
 
-    first = dispatch.claim()
+    first = claims.claim()
 
-    assert isinstance(first, dispatch.Claim)
-    assert isinstance(dispatch.claim(), dispatch.Rest)
+    assert isinstance(first, claims.Claim)
+    assert isinstance(claims.claim(), claims.Rest)
 
 
-def claim_and_die(vendor) -> dispatch.Claim:
+def claim_and_die(vendor) -> claims.Claim:
     """Take a slot and its work as a worker does that then dies."""
     dispatch.step()  # The token.
-    taken = dispatch.claim()
-    assert isinstance(taken, dispatch.Claim)
+    taken = claims.claim()
+    assert isinstance(taken, claims.Claim)
     VendorCall.objects.filter(pk=taken.call.pk).update(lease_until=now() - timedelta(seconds=1))
     return taken
 
@@ -327,7 +327,7 @@ def test_the_sweeper_leaves_living_calls_alone(operator, vendor):
     enrol(vendor, "kiosk")
     action_request = make_request(operator, "kiosk", kind="delete")
     dispatch.step()
-    dispatch.claim()
+    claims.claim()
 
     assert recovery.sweep() == 0
     assert statuses(action_request) == {"kiosk": S.SENDING}

@@ -107,13 +107,14 @@ def test_actions_go_before_the_inventory(operator, vendor, send_due):
     assert [call.api for call in vendor.received][:2] == ["token", "action"]
 
 
-def test_the_inventory_leaves_a_slot_for_an_urgent_wish(operator, vendor, send_due, settings):
-    settings.OPSWAT_RATE_LIMIT = (3, 60.0)
+def test_the_inventory_leaves_slots_for_people(operator, vendor, send_due, settings):
+    settings.OPSWAT_RATE_LIMIT = (5, 60.0)
+    settings.ENGINE_URGENT_WAIT = 10.0
     start_sync(operator)
 
     send_due()
 
-    assert len(vendor.received) == 2
+    assert len(vendor.received) == 3
     know_devices("kiosk")
     vendor.add_device(device_id="kiosk")
     action_request = make_request(operator, "kiosk")

@@ -50,6 +50,8 @@ class Command(OneLineCommand):
         parser.add_argument("--reason", required=True, help="why; the audit trail keeps it")
         parser.add_argument("--ticket", default="", help="the ticket it belongs to")
         parser.add_argument("--as", dest="username", help="the person in whose name")
+        parser.add_argument("--start-at", metavar="ISO", help="not before this time (UTC)")
+        parser.add_argument("--give-up-after", metavar="HOURS", help="then what waits expires")
         parser.add_argument(
             "--unlisted", action="store_true", help="accept devices not in the inventory"
         )
@@ -126,6 +128,8 @@ def _submission(options: dict[str, Any]) -> Submission:
         group_id=options["group_id"],
         ticket=options["ticket"],
         allow_unlisted=options["unlisted"],
+        start_at=options["start_at"],
+        give_up_after=options["give_up_after"],
     )
 
 

@@ -1,0 +1,116 @@
+"""Look at devices again: did what the vendor accepted happen, and what of what nobody knows?
+
+One Device Details call tells of up to fifty devices. It also renews what the inventory knows.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+
+from actions.models import DeviceCommand, DeviceGroup, VendorCall
+from actions.services import budget, inventory, outcomes
+from actions.states import CommandStatus, Lane
+from actions.vendor.payloads import DeviceRecord
+
+S = CommandStatus
+
+MOST_LOOKS = 3
+"""Looks after which a change that does not show is called not seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """Commands whose devices are looked at in one call; `since` is when the oldest was due."""
+
+    commands: tuple[int, ...]
+    ids: tuple[str, ...]
+    since: datetime
+
+
+def due(status: CommandStatus, at: datetime) -> Looks | None:
+    """Up to a call's worth of devices that should be looked at by now."""
+    rows = DeviceCommand.objects.filter(status=status, check_at__lte=at).order_by("check_at")
+    found = list(rows[: settings.OPSWAT_MAX_DEVICES])
+    if not found:
+        return None
+    ids = dict.fromkeys(row.device_vendor_id or row.target for row in found)
+    return Looks(tuple(row.pk for row in found), tuple(ids), found[0].check_at or at)
+
+
+def take(looks: Looks, at: datetime, lane: Lane) -> VendorCall:
+    """Open the call, and keep other pumps from looking at the same devices meanwhile."""
+    call = budget.open_call(at, lane, "detail", device_count=len(looks.ids))
+    DeviceCommand.objects.filter(pk__in=looks.commands).update(check_at=call.lease_until)
+    return call
+
+
+def judge(looks: Looks, records: Sequence[DeviceRecord]) -> None:
+    """Settle each command by what its device shows now."""
+    inventory.store_records(records)
+    by_id = {record.vendor_id.lower(): record for record in records}
+    by_id |= {mac.lower(): record for record in records for mac in record.macs}
+    groups = dict(DeviceGroup.objects.values_list("vendor_id", "name"))
+    commands = DeviceCommand.objects.filter(
+        pk__in=looks.commands, status__in=[S.ACCEPTED, S.UNCONFIRMED]
+    ).select_related("request")
+    seen: dict[tuple[CommandStatus, CommandStatus], list[DeviceCommand]] = {}
+    for command in commands:
+        record = by_id.get((command.device_vendor_id or command.target).lower())
+        shows = _shows(command, record, groups)
+        new = _verdict(command, shows=shows)
+        if new is None:
+            _look_later(command)
+        else:
+            seen.setdefault((CommandStatus(command.status), new), []).append(command)
+    for (old, new), rows in seen.items():
+        outcomes.confirm(rows, old, new)
+
+
+def give_back(looks: Looks) -> None:
+    """The look did not succeed: look again in a while."""
+    later = budget.clock() + timedelta(seconds=settings.ENGINE_CONFIRM_AFTER)
+    DeviceCommand.objects.filter(pk__in=looks.commands, check_at__isnull=False).update(
+        check_at=later
+    )
+
+
+def _shows(
+    command: DeviceCommand, record: DeviceRecord | None, groups: dict[str, str]
+) -> bool | None:
+    """Whether the device shows what was asked; None where its record cannot tell."""
+    kind = command.request.kind_name
+    if kind == "delete":
+        return record is None
+    if record is None:
+        return None
+    if kind == "assign_to_group":
+        name = groups.get(command.request.params.get("group_id", ""))
+        return None if not name or not record.group_name else record.group_name == name
+    wanted = {"exempt": "exempted", "unexempt": "exempted", "ignore": "ignored"}
+    is_so = record.status == wanted.get(kind, "ignored")
+    return is_so if kind in ("exempt", "ignore") else not is_so
+
+
+def _verdict(command: DeviceCommand, *, shows: bool | None) -> CommandStatus | None:
+    """The status that a look leads to, or None: look again, or leave it as it is.
+
+    An unconfirmed exemption of a device that was exempted before tells nothing: it stays open.
+    """
+    last = command.checks + 1 >= MOST_LOOKS
+    if command.status == S.ACCEPTED:
+        return S.CONFIRMED if shows else (S.NOT_SEEN if last and shows is False else None)
+    kind = command.request.kind_name
+    before = {"exempt": "exempted", "ignore": "ignored"}.get(kind)
+    if shows and (before is None or command.device_status not in ("", before)):
+        return S.ACCEPTED
+    return S.FAILED if last and shows is False else None
+
+
+def _look_later(command: DeviceCommand) -> None:
+    """Look again after a pause that grows; after the last look a person must decide."""
+    looks = command.checks + 1
+    pause = timedelta(seconds=settings.ENGINE_CONFIRM_AFTER * 3**looks)
+    later = None if looks >= MOST_LOOKS else budget.clock() + pause
+    DeviceCommand.objects.filter(pk=command.pk).update(checks=looks, check_at=later)

@@ -1,0 +1,106 @@
+"""A later look at the device tells what really became of a command."""
+
+import pytest
+from django.utils.timezone import now
+
+from actions.models import DeviceCommand
+from actions.states import CommandStatus as S
+from tests.factories import enrol, make_request, statuses
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def look(send_due, settings):
+    """Send what is due, then let the time of the next look come."""
+
+    def look_now() -> None:
+        DeviceCommand.objects.exclude(check_at=None).update(check_at=now())
+        send_due()
+
+    settings.OPSWAT_RATE_LIMIT = (1000, 0.5)
+    return look_now
+
+
+@pytest.mark.parametrize("kind", ["exempt", "unexempt", "delete"])
+def test_an_accepted_change_that_shows_is_confirmed(operator, vendor, send_due, look, kind):
+    enrol(vendor, "a")
+    action_request = make_request(operator, "a", kind=kind)
+    send_due()
+    assert statuses(action_request) == {"a": S.ACCEPTED}
+
+    look()
+
+    assert statuses(action_request) == {"a": S.CONFIRMED}
+    assert [call.api for call in vendor.received] == ["token", "action", "detail"]
+
+
+def test_an_accepted_change_that_never_shows_is_not_seen_after_three_looks(
+    operator, vendor, send_due, look
+):
+    enrol(vendor, "a")
+    action_request = make_request(operator, "a", kind="exempt")
+    send_due()
+    vendor.devices["a"].status = "compliant"  # It does not last.
+
+    look()
+    look()
+    assert statuses(action_request) == {"a": S.ACCEPTED}
+    look()
+
+    assert statuses(action_request) == {"a": S.NOT_SEEN}
+
+
+@pytest.mark.parametrize(("fault", "after"), [("cut_after", S.ACCEPTED), ("cut_before", S.FAILED)])
+def test_a_look_tells_what_became_of_a_call_without_an_answer(
+    operator, vendor, send_due, look, fault, after
+):
+    enrol(vendor, "a")
+    vendor.fault(fault)
+    action_request = make_request(operator, "a", kind="exempt")
+    send_due()
+    assert statuses(action_request) == {"a": S.UNCONFIRMED}
+
+    for _ in range(3):
+        look()
+
+    assert statuses(action_request) == {"a": after}
+    assert "Read back" in action_request.commands.get().detail
+    assert len([call for call in vendor.received if call.api == "action"]) == 1
+
+
+def test_a_look_never_guesses_where_the_device_was_so_before(operator, vendor, send_due, look):
+    enrol(vendor, "a", status="exempted")
+    action_request = make_request(operator, "a", kind="exempt")
+    DeviceCommand.objects.update(device_status="exempted")
+    vendor.fault("cut_before")
+    send_due()
+
+    for _ in range(3):
+        look()
+
+    assert statuses(action_request) == {"a": S.UNCONFIRMED}
+
+
+def test_what_cannot_be_seen_is_not_looked_for(operator, vendor, send_due, look):
+    enrol(vendor, "a")
+    make_request(operator, "a", kind="dhcprenew")
+    make_request(operator, "a", kind="fetch_agent_log")
+    send_due()
+
+    look()
+
+    assert not [call for call in vendor.received if call.api == "detail"]
+
+
+def test_a_look_that_fails_is_repeated_later(operator, vendor, send_due, look):
+    enrol(vendor, "a")
+    action_request = make_request(operator, "a", kind="exempt")
+    send_due()
+    vendor.fault("status", code=500, api="detail")
+
+    look()
+    assert statuses(action_request) == {"a": S.ACCEPTED}
+    look()
+
+    assert statuses(action_request) == {"a": S.CONFIRMED}
