@@ -60,6 +60,21 @@ class ComposeForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
 
+    start_at = forms.CharField(
+        label="Start at (UTC)",
+        required=False,
+        max_length=40,
+        help_text="Empty: as soon as the vendor's minute allows.",
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
+    )
+    give_up_after = forms.CharField(
+        label="Give up after (hours)",
+        required=False,
+        max_length=10,
+        help_text="What has not been sent by then expires. Empty: never.",
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off", "size": 8}),
+    )
+
     def __init__(self, *args: Any, role: Role, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.role = role
@@ -106,6 +121,8 @@ class ComposeForm(forms.Form):
                 group_id=data.get("group_id") if kind.parameter == "group_id" else None,
                 ticket=data.get("ticket", ""),
                 form_token=data.get("form_token"),
+                start_at=data.get("start_at"),
+                give_up_after=data.get("give_up_after"),
             )
         except Refused as refusal:
             self.add_refusal(refusal)

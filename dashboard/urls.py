@@ -7,7 +7,15 @@ from django.urls import path
 from django.views.decorators.http import require_safe
 
 from dashboard.live import action_request_stream
-from dashboard.views import action_requests, audit, compose, devices, overview, vendor_calls
+from dashboard.views import (
+    action_requests,
+    audit,
+    compose,
+    controls,
+    devices,
+    overview,
+    vendor_calls,
+)
 
 
 @login_not_required
@@ -23,6 +31,12 @@ urlpatterns = [
     path("requests/", action_requests.action_request_list, name="action_requests"),
     path("requests/new", compose.compose, name="compose"),
     path("requests/<uuid:token>/", action_requests.action_request_detail, name="action_request"),
+    path(
+        "requests/<uuid:token>/control",
+        controls.control_action_request,
+        name="control_action_request",
+    ),
+    path("budget/freeze", controls.freeze, name="freeze"),
     path("requests/<uuid:token>/stream", action_request_stream, name="action_request_stream"),
     path("budget/", vendor_calls.vendor_calls, name="vendor_calls"),
     path("audit/", audit.audit_list, name="audit"),

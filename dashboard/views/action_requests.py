@@ -1,5 +1,6 @@
 """Requests: the list, and one of them live."""
 
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -11,11 +12,23 @@ from django.views.decorators.vary import vary_on_headers
 
 from actions.catalog import KINDS
 from actions.selectors import action_requests, audit, devices
+from actions.selectors.forecast import forecast
+from actions.services.control import DONE, RETRYABLE, may_control
 from actions.states import CommandStatus
+from dashboard.access import actor_of
 from dashboard.http import DashboardRequest, read_int, wants_part
 
 LIST_SIZE = 50
 ROWS = 100
+
+PARTS = {
+    "request-devices": "action_requests/_devices.html",
+    "request-controls": "action_requests/_controls.html",
+    "request-record": "action_requests/_record.html",
+}
+"""The parts that are fetched again, per person, when the request has changed."""
+
+S = CommandStatus
 
 
 @require_GET
@@ -56,17 +69,58 @@ def action_request_detail(request: DashboardRequest, token: UUID) -> HttpRespons
         response = render(request, "action_requests/_progress.html", progress_of(action_request))
         response["HX-Trigger"] = "progressed"
         return response
-    context = {"nav": "action_requests", "action_request": action_request}
-    if wants_part(request, "request-devices"):
-        context |= _rows_of(request, action_request)
-        return render(request, "action_requests/_devices.html", context)
-    context["events"] = audit.of_subject("request", str(action_request.uuid), limit=20)
-    context["calls"] = action_requests.calls(action_request)
-    if wants_part(request, "request-record"):
-        return render(request, "action_requests/_record.html", context)
-    context |= _rows_of(request, action_request) | progress_of(action_request)
+    for part, template in PARTS.items():
+        if wants_part(request, part):
+            return render(request, template, _parts_of(request, action_request, part))
+    return detail_page(request, action_request)
+
+
+def detail_page(
+    request: DashboardRequest, action_request: Any, *, problems: Iterable[str] = ()
+) -> HttpResponse:
+    """The whole page; with problems, the form of the control that was refused stands open."""
+    context = progress_of(action_request)
+    for part in PARTS:
+        context |= _parts_of(request, action_request, part)
+    panel = request.POST.get("verb") or request.GET.get("panel", "")
+    context["panel"] = panel if panel in ("retry", "undo") and context["may_control"] else ""
+    context["problems"] = list(problems)
     context["just_sent"] = request.session.pop("just_sent", "") == str(action_request.uuid)
-    return render(request, "action_requests/detail.html", context)
+    status = 422 if context["problems"] else 200
+    return render(request, "action_requests/detail.html", context, status=status)
+
+
+def _parts_of(request: DashboardRequest, action_request: Any, part: str) -> dict[str, Any]:
+    """What one part of the page needs, besides what the live part shows."""
+    context = {
+        "nav": "action_requests",
+        "action_request": action_request,
+        "may_control": may_control(action_request, actor_of(request)),
+    }
+    if part == "request-devices":
+        return context | _rows_of(request, action_request)
+    if part == "request-controls":
+        return context | _controls_of(action_request)
+    return context | {
+        "events": audit.of_subject("request", str(action_request.uuid), limit=20),
+        "calls": action_requests.calls(action_request),
+    }
+
+
+def _controls_of(action_request: Any) -> dict[str, Any]:
+    progress = action_requests.progress(action_request)
+    counts = {share.status: share.count for share in progress.shares}
+    kind = action_request.kind
+    outlook = forecast() if progress.waiting else None
+    return {
+        "can_cancel": sum(counts.get(status, 0) for status in (S.QUEUED, S.HELD)),
+        "retryable": [share for share in progress.shares if share.status in RETRYABLE],
+        "undoable": sum(counts.get(status, 0) for status in DONE) if kind.opposite else 0,
+        "opposite": KINDS.get(kind.opposite),
+        "children": action_request.children.all(),
+        "ends_at": outlook.requests.get(action_request.pk) if outlook else None,
+        "frozen": outlook.frozen if outlook else False,
+    }
 
 
 def progress_of(action_request: Any) -> dict[str, Any]:

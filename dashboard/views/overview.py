@@ -6,6 +6,7 @@ from django.views.decorators.http import require_GET
 from django.views.decorators.vary import vary_on_headers
 
 from actions.selectors import action_requests, budget, devices
+from actions.selectors.forecast import lanes_ahead
 from dashboard.http import DashboardRequest, wants_part
 
 
@@ -17,7 +18,7 @@ def overview(request: DashboardRequest) -> HttpResponse:
     context = {
         "nav": "overview",
         "minute": budget.minute(),
-        "queue": budget.queue(),
+        "queue": lanes_ahead(),
         "newest": [(wish, progress) for wish, progress in _with_progress(newest)],
         "waiting_for_you": action_requests.needing_a_person(5),
         "sync": devices.latest_sync(),

@@ -1,11 +1,16 @@
 """The vendor's minute, and each call made."""
 
+from collections import Counter
+from typing import Any
+
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 from django.views.decorators.vary import vary_on_headers
 
+from actions.roles import RIGHTS
 from actions.selectors import budget
+from actions.selectors.forecast import lanes_ahead
 from dashboard.http import DashboardRequest, read_int, wants_part
 
 SIZE = 50
@@ -17,13 +22,35 @@ def vendor_calls(request: DashboardRequest) -> HttpResponse:
     """Show the slots of the minute, the queue and the latest calls."""
     before = read_int(request.GET.get("before"), default=0) or None
     found = budget.latest_calls(SIZE + 1, before)
+    minute = budget.minute()
     context = {
         "nav": "vendor_calls",
-        "minute": budget.minute(),
-        "queue": budget.queue(),
+        "minute": minute,
+        "queue": lanes_ahead(),
         "calls": found[:SIZE],
         "next_url": f"?before={found[SIZE - 1].pk}" if len(found) > SIZE else "",
         "first_url": "?" if before else "",
     }
-    part = wants_part(request, "calls-live")
-    return render(request, "vendor_calls/_live.html" if part else "vendor_calls/page.html", context)
+    if wants_part(request, "calls-live"):
+        return render(request, "vendor_calls/_live.html", context)
+    context |= _chart(minute.limit)
+    context["may_freeze"] = RIGHTS[request.user.rank].controls_engine
+    return render(request, "vendor_calls/page.html", context)
+
+
+def _chart(limit: int) -> dict[str, Any]:
+    """The last day as columns of a picture, and as a table by hour."""
+    minutes = budget.per_minute()
+    most = max([limit, *(minute.total for minute in minutes)])
+    good: Counter[int] = Counter()
+    bad: Counter[int] = Counter()
+    for minute in minutes:
+        good[23 - minute.place // 60] += minute.good
+        bad[23 - minute.place // 60] += minute.bad
+    return {
+        "chart": [(minute, most + 1 - minute.total) for minute in minutes],
+        "chart_height": most + 1,
+        "chart_line": most + 1 - limit,
+        "chart_most": max((minute.total for minute in minutes), default=0),
+        "hours": [(ago, good[ago] + bad[ago], bad[ago]) for ago in range(24)],
+    }

@@ -21,6 +21,8 @@ GET = {
     "action_request_stream": (302, 501, 501, 501, 501),
     "compose": (302, 403, 200, 200, 403),
     "vendor_calls": EVERYBODY,
+    "control_action_request": NO_POST,
+    "freeze": NO_POST,
     "audit": (302, 403, 403, 200, 200),
     "account_login": (200, 302, 302, 302, 302),
     "account_logout": (302, 200, 200, 200, 200),
@@ -35,6 +37,9 @@ POST = {
     "action_request": NO_POST,
     "action_request_stream": NO_POST,
     "compose": (302, 403, 422, 422, 403),
+    # Without a verb nothing is done: 422 says that the guards were passed.
+    "control_action_request": (302, 422, 422, 422, 422),
+    "freeze": (302, 403, 403, 302, 403),
     "vendor_calls": NO_POST,
     "audit": NO_POST,
     "account_login": (200, 302, 302, 302, 302),

@@ -145,7 +145,7 @@ def stream(port: int, wish: Any, cookie: str) -> Iterator[Any]:
 def change(wish: Any) -> int:
     """Give the request a new version, as every outcome does."""
     with transaction.atomic():
-        outcomes.touch([wish])
+        outcomes.touch([wish.pk])
     wish.refresh_from_db()
     return int(wish.version)
 

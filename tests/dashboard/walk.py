@@ -18,7 +18,7 @@ def url_names() -> list[str]:
 
 def address(name: str, token: UUID) -> str:
     """The address of a URL; those about a request get this one."""
-    wants_token = name.startswith("action_request") and name != "action_requests"
+    wants_token = "action_request" in name and name != "action_requests"
     return reverse(name, args=[token] if wants_token else [])
 
 
