@@ -2,6 +2,7 @@
 
 import os
 import signal
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ def warm_up(installation: Installation) -> None:
     installation.until(lambda: installation.statuses().get("first") == "accepted")
 
 
-def deletes(installation: Installation) -> list[list[str]]:
+def deletes(installation: Installation) -> list[Any]:
     calls = [call.body for call in installation.vendor.received if call.api == "action"]
     return [body["ids"] for body in calls if body and body["types"] == "delete"]
 
