@@ -55,7 +55,7 @@ def test_a_selection_that_was_sent_is_not_offered_again(console: Console, open_p
     page = open_page(console, "operator")
     choose_first(page, 2)
     page.get_by_role("radio", name="Renew DHCP").check()
-    page.get_by_label("Reason").fill("no address")
+    page.get_by_label("Reason", exact=True).fill("no address")
     review_and_send(page, "Renew DHCP 2 devices")
 
     page.goto("/devices/")
@@ -90,7 +90,7 @@ def test_helpdesk_is_told_beside_the_field_what_it_may_not_do(
     page.get_by_role("button", name="Review").click()
 
     expect(page.locator(".form-errors")).to_contain_text("at most 10 devices")
-    expect(page.get_by_label("Reason")).to_have_value("one caller")
+    expect(page.get_by_label("Reason", exact=True)).to_have_value("one caller")
 
 
 def test_the_keyboard_alone_finds_chooses_and_sends(console: Console, open_page: Open) -> None:

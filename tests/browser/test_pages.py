@@ -50,7 +50,7 @@ def reviewing(page: Page) -> None:
 def reviewing_delete(page: Page) -> None:
     choose_first(page, 3)
     page.get_by_role("radio", name="Delete").check()
-    page.get_by_label("Reason").fill("Laptops that were scrapped")
+    page.get_by_label("Reason", exact=True).fill("Laptops that were scrapped")
     page.get_by_role("button", name="Review").click()
     expect(page.get_by_text("This cannot be undone.").first).to_be_visible()
 
@@ -58,7 +58,7 @@ def reviewing_delete(page: Page) -> None:
 def finished(page: Page) -> None:
     choose_first(page, 60, "size=100&q=-0")
     fill_exemption(page, "Windows update weekend")
-    page.get_by_label("Ticket").fill("CHG-2041")
+    page.get_by_label("Ticket", exact=True).fill("CHG-2041")
     review_and_send(page, "Exempt 60 devices")
     expect(page.locator("#progress[data-finished]")).to_be_attached(timeout=30_000)
     page.reload()
