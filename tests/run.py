@@ -20,8 +20,8 @@ from typing import NoReturn
 from tests.postgres import own_postgres
 
 ROOT = Path(__file__).resolve().parent.parent
-WITHOUT_DATABASE = ("tests/simulator", "tests/actions/vendor")
-"""What touches no database runs once only, in the first round."""
+ONCE = ("tests/simulator", "tests/actions/vendor", "tests/browser/test_pages.py")
+"""What touches no database, or looks at pages only, runs once: in the first round."""
 
 SECONDS_TO_END = 60.0
 """How long pytest may clean up after it was interrupted."""
@@ -33,7 +33,7 @@ def main(arguments: list[str]) -> int:
     results = []
     try:
         results.append(_round("SQLite", None, arguments))
-        ignored = [f"--ignore={path}" for path in WITHOUT_DATABASE]
+        ignored = [f"--ignore={path}" for path in ONCE]
         with own_postgres() as url:
             results.append(_round("PostgreSQL", url, [*ignored, *arguments]))
     except KeyboardInterrupt:

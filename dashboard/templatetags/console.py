@@ -19,6 +19,12 @@ def spaced(word: str) -> str:
 
 
 @register.filter
+def event_words(verb: str) -> str:
+    """A verb of the trail in words: request.submitted becomes Request submitted."""
+    return shown(verb).replace(".", " ").replace("_", " ").capitalize()
+
+
+@register.filter
 def duration(hours: int) -> str:
     """Hours of an exemption in words; 0 is the vendor's value for no end."""
     if hours == 0:

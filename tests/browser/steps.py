@@ -15,6 +15,7 @@ def choose_first(page: Page, count: int, view: str = "size=100") -> None:
     expect(page.locator("[data-selection]")).to_contain_text(f"{count} selected")
     page.get_by_role("button", name="Choose an action").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text(f"{count} device")
+    page.wait_for_load_state()  # The scripts come after the words.
 
 
 def fill_exemption(page: Page, reason: str) -> None:

@@ -47,7 +47,7 @@ def test_sixty_devices_are_exempted_and_all_outcomes_arrive_by_themselves(
     for word, count in found.items():
         expect(rows.locator(f".status-{word}")).to_have_count(count)
     record = page.locator("#request-record")
-    expect(record).to_contain_text("request.submitted")
+    expect(record).to_contain_text("Request submitted")
     expect(record.get_by_text("call.answered")).to_have_count(2)
 
 

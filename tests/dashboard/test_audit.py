@@ -39,7 +39,7 @@ def test_the_trail_says_who_what_when_why_and_from_where(reader, operator, vendo
     action_request = make_request(operator, "kiosk", reason="Windows update", ticket="CHG-1")
     send_due()
     text = Parsed(reader.get(AUDIT).content.decode()).text
-    for word in ("oscar", "request.submitted", "Windows update", "CHG-1", "unexempt, 1 device"):
+    for word in ("oscar", "Request submitted", "Windows update", "CHG-1", "unexempt, 1 device"):
         assert word in text
     for word in ("call.answered", "engine", action_request.short_id, "UTC", "page"):
         assert word in text
