@@ -41,7 +41,7 @@ def test_the_trail_says_who_what_when_why_and_from_where(reader, operator, vendo
     text = Parsed(reader.get(AUDIT).content.decode()).text
     for word in ("oscar", "Request submitted", "Windows update", "CHG-1", "unexempt, 1 device"):
         assert word in text
-    for word in ("call.answered", "engine", action_request.short_id, "UTC", "page"):
+    for word in ("Call answered", "engine", action_request.short_id, "UTC", "page"):
         assert word in text
 
 

@@ -71,7 +71,12 @@ class Command(BaseCommand):
         teller = threading.Thread(target=self._tell, args=(port, people), daemon=True)
         manager = Processes(when_started=teller.start)
         for name, (command, env) in _processes(port, devices).items():
-            manager.add_process(name, f"exec {shlex.join(command)}", env={**os.environ, **env})
+            manager.add_process(
+                name,
+                f"exec {shlex.join(command)}",
+                env={**os.environ, **env},
+                cwd=str(settings.BASE_DIR),
+            )
         # The manager forks: a connection must not be in two processes.
         connections.close_all()
         try:
