@@ -5,12 +5,14 @@ transaction open. A second transaction records how it ended. `pump` repeats that
 due or its time is up; any number of pumps may run at once.
 """
 
+import logging
 import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db import InterfaceError, OperationalError, close_old_connections
 from django.views.decorators.debug import sensitive_variables
 
 from actions import notify
@@ -20,6 +22,11 @@ from actions.services.claims import Claim, Rest, claim, offers
 from actions.services.replies import record_answer, record_error
 from actions.vendor.client import Answer, Slot, VendorClient, VendorConfig
 from actions.vendor.errors import Rejected, VendorError
+
+log = logging.getLogger(__name__)
+
+RECORD_AGAIN = (0.0, 0.2, 1.0, 2.0)
+"""Seconds before each further try to record an answer: all together less than the grace time."""
 
 
 def vendor_client() -> VendorClient:
@@ -63,9 +70,27 @@ def send(taken: Claim) -> None:
     try:
         answer = _call_vendor(taken)
     except VendorError as error:
-        record_error(taken, error)
+        _record(record_error, taken, error)
     else:
-        record_answer(taken, answer)
+        _record(record_answer, taken, answer)
+
+
+def _record(record: Callable[[Claim, Any], None], taken: Claim, outcome: Any) -> None:
+    """Record how the call ended, on a new connection if the database was restarted meanwhile.
+
+    The answer would be lost otherwise, and its commands unconfirmed. What the first try may have
+    stored all the same is left alone by the next one.
+    """
+    for pause in RECORD_AGAIN:
+        try:
+            record(taken, outcome)
+        except (OperationalError, InterfaceError) as error:
+            log.warning("Vendor call %s is recorded again: %s", taken.call.pk, type(error).__name__)
+            close_old_connections()
+            time.sleep(pause)
+        else:
+            return
+    record(taken, outcome)
 
 
 def step() -> float | None:

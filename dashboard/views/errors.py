@@ -1,5 +1,8 @@
 """Pages for what went wrong; each quotes the id of the request."""
 
+import sys
+
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -21,8 +24,12 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Tell that the error is ours."""
-    return _alone(request, "500.html", 500)
+    """Tell that the error is ours, or that the database is away, which passes by itself."""
+    if not isinstance(sys.exc_info()[1], OperationalError | InterfaceError):
+        return _alone(request, "500.html", 500)
+    response = _alone(request, "503.html", 503)
+    response["Retry-After"] = "2"
+    return response
 
 
 def _alone(request: HttpRequest, template: str, status: int) -> HttpResponse:

@@ -11,9 +11,9 @@ from tests.processes.installation import Installation
 
 @pytest.fixture
 def quick(installation: Installation) -> Installation:
-    """Leases of eight seconds: pump 2, connect 1, read 4 and twice the grace of 0.5."""
+    """Leases of eleven seconds: pump 2, connect 2, read 6 and twice the grace of 0.5."""
     installation.env |= {
-        "OPSWAT_TIMEOUT": "1/4",
+        "OPSWAT_TIMEOUT": "2/6",
         "ENGINE_PUMP_SECONDS": "2",
         "ENGINE_GRACE_SECONDS": "0.5",
     }
@@ -40,7 +40,7 @@ def test_a_worker_killed_in_a_call_loses_nothing_and_nothing_is_sent_twice(
     workers = {worker.pid: worker for worker in (quick.worker(1), quick.worker(1))}
     quick.beat()
     warm_up(quick)
-    quick.vendor.fault("slow", seconds=3.8)
+    quick.vendor.fault("slow", seconds=5.5)
 
     quick.submit("delete", "struck")
     quick.until(lambda: quick.vendor.applied["delete", "struck"])
@@ -86,12 +86,12 @@ def test_an_interrupted_wait_brings_its_call_home(quick: Installation) -> None:
 
 
 def test_a_vendor_that_never_answers_leaves_the_row_unconfirmed(quick: Installation) -> None:
-    quick.env["OPSWAT_TIMEOUT"] = "1/0.5"
+    quick.env["OPSWAT_TIMEOUT"] = "2/2"
     quick.env["OPSWAT_RATE_LIMIT"] = "10/1"
     quick.vendor.fault("timeout_after")
     quick.submit("delete", "struck")
 
-    assert quick.manage("pump", "--seconds", "3").returncode == 0
+    assert quick.manage("pump", "--seconds", "20").returncode == 0
     assert quick.manage("pump", "--seconds", "1").returncode == 0
 
     assert quick.statuses() == {"struck": "unconfirmed"}
