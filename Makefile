@@ -4,7 +4,7 @@ PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help run test check format clean
+.PHONY: help run test model check format clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 10
@@ -16,6 +16,9 @@ test: .venv/test ## The whole check: format, lint, types, contracts, all tests o
 	@.ci/system_parts
 	@$(MAKE) --no-print-directory check
 	$(BIN)/python -m tests.run
+
+model: .venv/test ## Play the engine in virtual time, long and at random
+	$(BIN)/python -m pytest -q -n 2 tests/model/long_run.py tests/model/state_machine.py
 
 check: .venv/test ## Format, lint, types, import contracts and Django's own checks
 	$(BIN)/ruff format --check .

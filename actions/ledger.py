@@ -9,8 +9,18 @@ from datetime import datetime, timedelta
 
 from actions.states import Lane
 
-MARGIN = timedelta(milliseconds=50)
-"""Added to each window, for the coarseness of clocks."""
+CLOCK_JUMP = 0.5
+"""Seconds that the wall clock may move against the machine's own before nothing is sent."""
+
+
+def hold_after_reply(window: timedelta) -> timedelta:
+    """How long a call holds its slot after the reply: the window, and a margin.
+
+    The margin covers the coarseness of clocks (50 ms) and steps of the clock that are too small
+    to be noticed: half a second for the vendor's minute, in proportion for a shorter window.
+    """
+    unnoticed = min(timedelta(seconds=CLOCK_JUMP), window / 120)
+    return window + timedelta(milliseconds=50) + unnoticed
 
 
 def is_starved(

@@ -7,7 +7,8 @@ held ⇄ queued ⇄ sending ─► accepted ─► confirmed | not_seen
 cancelled / expired
 
 A command whose call did nothing goes back to *queued*, or, if a person paused or cancelled it
-meanwhile, to *held* or *cancelled*.
+meanwhile, to *held* or *cancelled*. One that is to be repeated because its call had no answer
+cannot be *cancelled* or *expired* any more, as it may have happened: it becomes *unconfirmed*.
 """
 
 from django.db.models import IntegerChoices, TextChoices
@@ -75,8 +76,8 @@ MEANING: dict[CommandStatus, str] = {
 }
 
 MOVES: dict[CommandStatus, frozenset[CommandStatus]] = {
-    _S.HELD: frozenset({_S.QUEUED, _S.CANCELLED, _S.EXPIRED}),
-    _S.QUEUED: frozenset({_S.SENDING, _S.HELD, _S.CANCELLED, _S.EXPIRED}),
+    _S.HELD: frozenset({_S.QUEUED, _S.CANCELLED, _S.EXPIRED, _S.UNCONFIRMED}),
+    _S.QUEUED: frozenset({_S.SENDING, _S.HELD, _S.CANCELLED, _S.EXPIRED, _S.UNCONFIRMED}),
     _S.SENDING: frozenset(
         {_S.QUEUED, _S.HELD, _S.CANCELLED, _S.ACCEPTED, _S.UNSUPPORTED, _S.FAILED, _S.UNCONFIRMED}
     ),

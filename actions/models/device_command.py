@@ -29,8 +29,10 @@ class DeviceCommand(models.Model):
     `target` is the id or MAC exactly as the vendor is told it. The device's name, id and MAC are
     kept as text, so that the record outlives the device. `device_key` is one text per device,
     however it was addressed. `batch` keeps the halves of a refused call apart; `rides` marks one
-    whose device another command of the same call names. `device_status` and `device_group` are
-    what was known of the device when it was asked for. `check_at` is when it will be read back.
+    whose device another command of the same call names. `doubted` says that an earlier call with
+    it had no usable answer, so that it may have happened already. `device_status` and
+    `device_group` are what was known of the device when it was asked for. `check_at` is when it
+    will be read back.
     """
 
     request = models.ForeignKey(ActionRequest, on_delete=models.PROTECT, related_name="commands")
@@ -48,6 +50,7 @@ class DeviceCommand(models.Model):
     batch = models.BigIntegerField(default=0)
     rides = models.BooleanField(default=False)
     cancel_asked = models.BooleanField(default=False)
+    doubted = models.BooleanField(default=False)
     device_status = models.CharField(max_length=255, blank=True)
     device_group = models.CharField(max_length=255, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
@@ -89,7 +92,7 @@ class DeviceCommand(models.Model):
             # Order for one device: does an older command for it still wait?
             models.Index(
                 fields=["device_key", "id"],
-                condition=Q(status__in=[CommandStatus.QUEUED, CommandStatus.SENDING]),
+                condition=Q(status=CommandStatus.QUEUED),
                 name="command_before_it",
             ),
             # Claim: what may ride along in a call of this kind with these parameters?
@@ -107,10 +110,8 @@ class DeviceCommand(models.Model):
             # Sweeper: which waiting command was to be given up by now?
             models.Index(
                 fields=["expires_at"],
-                condition=Q(
-                    status__in=[CommandStatus.HELD, CommandStatus.QUEUED],
-                    expires_at__isnull=False,
-                ),
+                # Not by a list of statuses: for that SQLite does not find a partial index.
+                condition=Q(settled_at=None, expires_at__isnull=False),
                 name="command_expires",
             ),
             # Read-back: which device must be looked at next?

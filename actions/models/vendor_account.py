@@ -8,7 +8,8 @@ class VendorAccount(models.Model):
 
     `frozen` stops all sending until a person lifts it. `blocked_until` stops it until a moment,
     with the reason beside it. `probe` means: one call alone until the vendor gives a good answer.
-    `trouble` counts the troubles since that last good answer.
+    `trouble` counts the troubles since that last good answer. The `clock_` fields are what the
+    shared clock and a machine's own showed at one moment, in seconds.
     """
 
     frozen = models.BooleanField(default=False)
@@ -20,6 +21,9 @@ class VendorAccount(models.Model):
     unauthorized = models.PositiveIntegerField(default=0)
     token_sealed = models.TextField(blank=True)
     token_until = models.DateTimeField(null=True)
+    clock_machine = models.CharField(max_length=64, blank=True)
+    clock_wall = models.FloatField(default=0.0)
+    clock_own = models.FloatField(default=0.0)
 
     def __str__(self) -> str:
         return "The vendor's account"

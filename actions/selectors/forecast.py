@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db.models import Count, Max, Min
 from django.utils import timezone
 
-from actions.ledger import MARGIN, Ledger, is_starved
+from actions.ledger import Ledger, hold_after_reply, is_starved
 from actions.models import (
     Device,
     DeviceCommand,
@@ -151,8 +151,8 @@ def _hold() -> float:
     """How long a call holds its slot, in seconds, judged by the latest answers."""
     answered = VendorCall.objects.filter(state=CallState.ANSWERED).order_by("-id")[:20]
     took = [call.seconds for call in answered if call.seconds is not None]
-    window: float = settings.OPSWAT_RATE_LIMIT[1]
-    return (median(took) if took else 0.5) + window + MARGIN.total_seconds()
+    window = timedelta(seconds=settings.OPSWAT_RATE_LIMIT[1])
+    return (median(took) if took else 0.5) + hold_after_reply(window).total_seconds()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,18 +13,25 @@ import socket
 import threading
 import time
 from datetime import datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
 
 from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from actions.ledger import MARGIN, Ledger
+from actions.ledger import CLOCK_JUMP, Ledger, hold_after_reply
 from actions.models import VendorAccount, VendorCall
 from actions.states import CallState, Lane
 from actions.vendor.payloads import RateWord
 
-CLOCK_JUMP = 0.5
-"""Seconds that the wall clock may move against the machine's own before nothing is sent."""
+
+def _this_start() -> str:
+    """Linux has a name for each start of the machine; elsewhere the host's name must do."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return socket.gethostname()[:64]
 
 
 def limit() -> int:
@@ -91,7 +98,7 @@ def open_call(at: datetime, lane: Lane, api: str, **fields: object) -> VendorCal
         worker=worker_name(),
         claimed_at=at,
         lease_until=until,
-        holds_until=until + window() + MARGIN,
+        holds_until=until + hold_after_reply(window()),
         **fields,
     )
 
@@ -114,7 +121,7 @@ def close_call(
     call.detail = detail[:500]
     # Without an answer the vendor may see the call a little after we closed the connection.
     late = window() / 12 if state == CallState.FAILED else timedelta(0)
-    call.holds_until = at + late + window() + MARGIN
+    call.holds_until = at + late + hold_after_reply(window())
     if rate is not None:
         call.rate_limit, call.rate_remaining = rate.limit, rate.remaining
         call.rate_reset_after = rate.reset_after
@@ -129,8 +136,8 @@ def _note_foreign_calls(call: VendorCall, at: datetime) -> None:
     All calls that the vendor counted for us held a slot when this one was claimed, or were
     claimed since: so what it counts beyond those was made by somebody else.
     """
-    if call.rate_remaining is None or call.http_status == 429:
-        return
+    if call.rate_remaining is None or call.http_status == 429 or call.claimed_at > at:
+        return  # Where the clock was set back meanwhile, the times of the rows tell nothing.
     ours = VendorCall.objects.filter(holds_until__gt=call.claimed_at).count()
     total = int(settings.OPSWAT_RATE_LIMIT[0])
     foreign = min(total, total - ours - max(0, call.rate_remaining))
@@ -142,7 +149,7 @@ def _note_foreign_calls(call: VendorCall, at: datetime) -> None:
             claimed_at=at,
             lease_until=at,
             replied_at=at,
-            holds_until=at + window() + MARGIN,
+            holds_until=at + hold_after_reply(window()),
             detail="The vendor counts calls of this account that this console did not make.",
         )
         for _ in range(max(0, foreign))
@@ -166,7 +173,12 @@ def back_off(account: VendorAccount, reason: str) -> None:
 
 
 def good_answer(account: VendorAccount) -> None:
-    """The vendor answers properly: no trouble in a row any more, no probing."""
+    """The vendor answers properly: no trouble in a row any more, no probing.
+
+    A call that was on its way already when sending was stopped says nothing of what came after.
+    """
+    if account.blocked_until and account.blocked_until > clock():
+        return
     if account.probe or account.trouble or account.blocked_until or account.unauthorized:
         account.probe, account.trouble, account.unauthorized = False, 0, 0
         account.blocked_until, account.blocked_reason = None, ""
@@ -174,18 +186,47 @@ def good_answer(account: VendorAccount) -> None:
 
 
 _last_seen: list[tuple[float, float]] = []
+"""What the two clocks showed when this process last looked."""
+
+_machine = [_this_start()]
+"""Names this machine since its last start: only until then does its own clock run on."""
 
 
-def clock_jumped(at: datetime) -> bool:
-    """Whether the shared clock moved against this machine's own since this process last asked."""
+def clock_jumped(at: datetime, account: VendorAccount | None = None) -> bool:
+    """Whether the shared clock moved against this machine's own since somebody last asked.
+
+    The account's row remembers both clocks for all processes of a machine, at least once in a
+    window: so one that has just started notices too, and only the first that notices waits.
+    """
     wall, own = at.timestamp(), time.monotonic()
-    jumped = bool(_last_seen) and (
-        abs((wall - _last_seen[0][0]) - (own - _last_seen[0][1])) > CLOCK_JUMP
-    )
+    seen = _last_seen[0] if _last_seen else None
+    if account and account.clock_machine == _machine[0]:
+        seen = account.clock_wall, account.clock_own
+    jumped = seen is not None and abs((wall - seen[0]) - (own - seen[1])) > CLOCK_JUMP
     _last_seen[:] = [(wall, own)]
+    if account and (jumped or abs(wall - account.clock_wall) > window().total_seconds()):
+        account.clock_machine, account.clock_wall, account.clock_own = _machine[0], wall, own
+        account.save(update_fields=["clock_machine", "clock_wall", "clock_own"])
     return jumped
 
 
+def clock_was_set(account: VendorAccount, at: datetime) -> None:
+    """Send nothing until all calls up to now are out of the vendor's window, by the new clock.
+
+    Calls on their way begin their lease anew, because nobody knows how old they are. What the old
+    clock put further away than that would stop the engine for as long as the clock was set back.
+    """
+    until = at + lease()
+    still = VendorCall.objects.filter(state=CallState.SENDING)
+    still.update(lease_until=until, holds_until=until + hold_after_reply(window()))
+    end = at + window() / 12 + hold_after_reply(window())
+    over = VendorCall.objects.exclude(state=CallState.SENDING)
+    over.filter(holds_until__gt=end).update(holds_until=end)
+    account.blocked_until = None
+    block(account, (end - at).total_seconds(), "The clock was set anew.")
+
+
 def forget_clock() -> None:
-    """Start anew, as a new process does."""
+    """Start anew, as a process on a machine that nobody remembers."""
     _last_seen.clear()
+    _machine[:] = [uuid4().hex]

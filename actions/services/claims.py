@@ -63,8 +63,8 @@ def claim() -> Claim | Rest | None:
     """Take a slot and the work that goes next; Rest if none is free yet, None without work."""
     account = budget.lock_account()
     at = budget.clock()
-    if budget.clock_jumped(at):
-        budget.block(account, budget.window().total_seconds(), "The clock jumped.")
+    if budget.clock_jumped(at, account):
+        clock_was_set(account, at)
     if account.frozen:
         return None
     release_held(at)
@@ -80,6 +80,16 @@ def claim() -> Claim | Rest | None:
     return Rest(rest) if rest else None
 
 
+def clock_was_set(account: VendorAccount, at: datetime) -> None:
+    """Make good what was written by a clock that has been set since: nothing waits for it."""
+    budget.clock_was_set(account, at)
+    soon = at + budget.lease()
+    DeviceCommand.objects.filter(status=S.QUEUED, due_at__gt=at).update(due_at=at)
+    InventorySync.objects.filter(running=True, due_at__gt=soon).update(due_at=soon)
+    last = at + readback.longest_pause()
+    DeviceCommand.objects.filter(check_at__gt=last).update(check_at=last)
+
+
 def release_held(at: datetime) -> None:
     """Queue the held commands whose time has come."""
     due = DeviceCommand.objects.filter(status=S.HELD, due_at__lte=at)
@@ -89,12 +99,13 @@ def release_held(at: datetime) -> None:
 
 def offers(at: datetime) -> Iterator[Offer]:
     """The work of each lane, who goes first first; nothing is asked of the database too early."""
+    found = {}
     for lane in (Lane.INVENTORY, Lane.REPORTS, Lane.BULK, Lane.NORMAL):
-        work = _next_work(lane, at)
+        found[lane] = work = _next_work(lane, at)
         if work and _is_starved(lane, work, at):
             yield Offer(lane, work, Lane.NORMAL)
     for lane in Lane:
-        if work := _next_work(lane, at):
+        if work := found[lane] if lane in found else _next_work(lane, at):
             yield Offer(lane, work, lane)
 
 
@@ -125,12 +136,16 @@ def _next_work(lane: Lane, at: datetime) -> "DeviceCommand | InventorySync | rea
 
 
 def due_commands(at: datetime) -> Any:
-    """Queued commands that may go now: none waits behind an older one for the same device."""
-    older = DeviceCommand.objects.filter(
-        device_key=OuterRef("device_key"), id__lt=OuterRef("id"), status__in=[S.QUEUED, S.SENDING]
-    )
+    """Queued commands that may go now.
+
+    None waits behind an older one for the same device, or while any call is out with that device:
+    an older one that was held may come back while a younger one is in its call.
+    """
+    same = DeviceCommand.objects.filter(device_key=OuterRef("device_key"))
+    older = same.filter(id__lt=OuterRef("id"), status=S.QUEUED)
+    in_a_call = same.filter(status=S.SENDING, rides=False)
     alive = Q(expires_at=None) | Q(expires_at__gt=at)
-    return DeviceCommand.objects.filter(alive, ~Exists(older), status=S.QUEUED, due_at__lte=at)
+    return DeviceCommand.objects.filter(alive, ~Exists(older), ~Exists(in_a_call), status=S.QUEUED)
 
 
 def _next_command(lane: Lane, at: datetime) -> DeviceCommand | None:
@@ -234,9 +249,10 @@ def _riders(carried: Commands, at: datetime) -> Commands:
     Only those that stand directly behind the carried one: what comes between keeps its place.
     """
     lead_of = {row.device_key: row for row in carried}
-    waiting = DeviceCommand.objects.filter(
-        device_key__in=lead_of, status__in=[S.QUEUED, S.SENDING]
-    ).order_by("id")
+    alive = Q(expires_at=None) | Q(expires_at__gt=at)
+    waiting = DeviceCommand.objects.filter(alive, device_key__in=lead_of, status=S.QUEUED).order_by(
+        "id"
+    )
     riders: Commands = []
     closed: set[str] = set()
     for row in waiting.select_for_update(of=("self",)):
@@ -244,7 +260,7 @@ def _riders(carried: Commands, at: datetime) -> Commands:
         if row.pk <= lead.pk or row.device_key in closed:
             continue
         alike = row.likeness == lead.likeness and row.target == lead.target
-        if alike and row.status == S.QUEUED and row.due_at <= at and not row.batch:
+        if alike and not row.batch:
             riders.append(row)
         else:
             closed.add(row.device_key)

@@ -43,9 +43,9 @@ def cancel(action_request: ActionRequest, actor: Actor, targets: Collection[str]
     if targets:
         rows = rows.filter(target__in=targets)
     said = f"Cancelled by {actor.name}."
-    count = sum(rows.move(old, S.CANCELLED, detail=said) for old in (S.QUEUED, S.HELD))
+    count, doubted = outcomes.take_back(rows, S.CANCELLED, said)
     asked = rows.filter(status=S.SENDING, cancel_asked=False).update(cancel_asked=True)
-    if count or asked:
+    if count or asked or doubted:
         chosen = sorted(targets)[:1000]
         _record(action_request, actor, "request.cancelled", count=count, targets=chosen)
     return count

@@ -65,7 +65,11 @@ def refuse(call: VendorCall, reason: str, http_status: int) -> None:
         moved += _wait_again(rest, detail=detail, batch=2 * call.pk + 1)
         _record("call.split", moved, call, reason=reason)
         return
-    moved = _move(carried, S.FAILED, detail=reason, http_status=http_status or None)
+    # What is repeated may have been done by the call before, which had no answer.
+    doubted = [command for command in carried if command.doubted]
+    sure = [command for command in carried if not command.doubted]
+    moved = _doubt(doubted, reason)
+    moved += _move(sure, S.FAILED, detail=reason, http_status=http_status or None)
     _record("call.refused", moved, call, reason=reason)
 
 
@@ -74,7 +78,9 @@ def unconfirm(call: VendorCall, reason: str, http_status: int | None = None) -> 
     carried = _carried(call)
     again = [command for command in carried if _may_repeat(command, call)]
     rest = [command for command in carried if not _may_repeat(command, call)]
-    moved = _wait_again(again, detail=f"{reason} Safe to repeat: sent again by itself.")
+    moved = _wait_again(
+        again, doubted=True, detail=f"{reason} Safe to repeat: sent again by itself."
+    )
     look = _first_look(S.UNCONFIRMED, call.kind_name)
     moved += _move(rest, S.UNCONFIRMED, detail=reason, http_status=http_status, check_at=look)
     _record("call.unconfirmed", moved, call, reason=reason)
@@ -105,19 +111,39 @@ def release(held: DeviceCommandQuerySet) -> None:
 
 def expire(moment: datetime) -> int:
     """Give up what was to be given up by now and was not sent; returns how many commands."""
-    late = DeviceCommand.objects.filter(expires_at__lte=moment, status__in=[S.HELD, S.QUEUED])
+    late = DeviceCommand.objects.filter(
+        expires_at__lte=moment, settled_at=None, status__in=[S.HELD, S.QUEUED]
+    )
     wishes = list(late.order_by().values_list("request_id", flat=True).distinct())
     gone = 0
     for wish in wishes:
-        rows = late.filter(request=wish)
-        count = sum(
-            rows.move(old, S.EXPIRED, detail="Its time to give up came before its turn.")
-            for old in (S.HELD, S.QUEUED)
-        )
+        said = "Its time to give up came before its turn."
+        count, _ = take_back(late.filter(request=wish), S.EXPIRED, said)
         _record_count(wish, "commands.expired", count)
         gone += count
     touch(wishes)
     return gone
+
+
+def take_back(rows: DeviceCommandQuerySet, new: CommandStatus, detail: str) -> tuple[int, int]:
+    """Cancel or expire those of one request that wait; returns how many, and how many cannot be.
+
+    What waits to be repeated may have happened in its earlier call: that becomes *unconfirmed*.
+    """
+    waiting = rows.filter(status__in=[S.HELD, S.QUEUED], doubted=True).select_related("request")
+    doubted = _doubt(list(waiting), detail)
+    _record("commands.unconfirmed", doubted, None, reason=detail)
+    sure = rows.filter(doubted=False)
+    return sum(sure.move(old, new, detail=detail) for old in (S.QUEUED, S.HELD)), len(doubted)
+
+
+def _doubt(commands: Commands, detail: str) -> Commands:
+    """They will not be repeated, so nobody knows whether they happened; all of one kind."""
+    if not commands:
+        return []
+    look = _first_look(S.UNCONFIRMED, commands[0].request.kind_name)
+    said = f"{detail} An earlier call with it had no answer, so it may have happened."
+    return _move(commands, S.UNCONFIRMED, detail=said, check_at=look)
 
 
 def _carried(call: VendorCall) -> Commands:
@@ -135,18 +161,29 @@ def _first_look(status: CommandStatus, kind: str) -> datetime | None:
 
 
 def _wait_again(commands: Commands, **changes: Any) -> Commands:
-    """Back to the queue, unless a person cancelled or paused them while they were in the call."""
-    cancelled = [command for command in commands if command.cancel_asked]
-    rest = [command for command in commands if not command.cancel_asked]
+    """Back to the queue, unless a person cancelled or paused them while they were in the call.
+
+    Those that the sweeper had given up before do not wait again: others may have gone since.
+    """
+    late = [c for c in commands if c.status == S.UNCONFIRMED and not c.doubted]
+    there = [command for command in commands if command.status == S.SENDING]
+    cancelled = [command for command in there if command.cancel_asked]
+    rest = [command for command in there if not command.cancel_asked]
     held = [command for command in rest if command.request.paused]
     free = [command for command in rest if not command.request.paused]
-    moved = _move(cancelled, S.CANCELLED, detail="Cancelled while it was in a call.")
+    said = "Cancelled while it was in a call."
+    moved = _move(late, S.FAILED, detail=f"It was not done. {changes['detail']}", check_at=None)
+    moved += _doubt([command for command in cancelled if command.doubted], said)
+    moved += _move([c for c in cancelled if not c.doubted], S.CANCELLED, detail=said)
     moved += _move(held, S.HELD, **changes, due_at=NEVER)
     return moved + _move(free, S.QUEUED, **changes)
 
 
 def _may_repeat(command: DeviceCommand, call: VendorCall) -> bool:
-    return KINDS[call.kind_name].safe_to_repeat and command.attempts < MAX_ATTEMPTS
+    """Whether to send it again by itself: not where a person has stopped it in the meantime."""
+    stopped = command.cancel_asked or command.request.paused or command.status != S.SENDING
+    safe = KINDS[call.kind_name].safe_to_repeat
+    return safe and command.attempts < MAX_ATTEMPTS and not stopped
 
 
 def _outcome(receipt: Receipt | None, call: VendorCall) -> tuple[CommandStatus, Changes]:
@@ -169,10 +206,8 @@ def _outcome(receipt: Receipt | None, call: VendorCall) -> tuple[CommandStatus, 
 def _move(commands: Commands, new: CommandStatus, **changes: Any) -> Commands:
     """Move those that are still where they were; what somebody else moved is left alone."""
     won: Commands = []
-    for old in (S.SENDING, S.UNCONFIRMED):
+    for old in (S.SENDING, S.UNCONFIRMED, S.QUEUED, S.HELD):
         keys = [command.pk for command in commands if command.status == old and old != new]
-        if old == S.UNCONFIRMED and new in (S.HELD, S.CANCELLED):
-            continue  # Nobody knows what became of it: it can be neither held nor taken back.
         if keys and DeviceCommand.objects.filter(pk__in=keys).move(old, new, **changes):
             won += DeviceCommand.objects.filter(pk__in=keys, status=new).select_related("request")
     return won

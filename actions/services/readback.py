@@ -3,12 +3,13 @@
 One Device Details call tells of up to fifty devices. It also renews what the inventory knows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
 
+from actions.catalog import KINDS
 from actions.models import DeviceCommand, DeviceGroup, VendorCall
 from actions.services import budget, inventory, outcomes
 from actions.states import CommandStatus, Lane
@@ -54,12 +55,16 @@ def judge(looks: Looks, records: Sequence[DeviceRecord]) -> None:
     groups = dict(DeviceGroup.objects.values_list("vendor_id", "name"))
     commands = DeviceCommand.objects.filter(
         pk__in=looks.commands, status__in=[S.ACCEPTED, S.UNCONFIRMED]
-    ).select_related("request")
+    ).select_related("request", "device")
+    others = _others(commands)
     seen: dict[tuple[CommandStatus, CommandStatus], list[DeviceCommand]] = {}
     for command in commands:
+        if _is_muddled(command, others.get(command.device_id, ())):
+            DeviceCommand.objects.filter(pk=command.pk).update(check_at=None)
+            continue
         record = by_id.get((command.device_vendor_id or command.target).lower())
         shows = _shows(command, record, groups)
-        new = _verdict(command, shows=shows)
+        new = _verdict(command, shows=shows, was_so=_was_so(command, groups))
         if new is None:
             _look_later(command)
         else:
@@ -76,6 +81,38 @@ def give_back(looks: Looks) -> None:
     )
 
 
+def _others(commands: Iterable[DeviceCommand]) -> dict[int | None, list[DeviceCommand]]:
+    """By device, all that was sent to it, if it can be seen and may have happened."""
+    devices = {command.device_id for command in commands if command.device_id}
+    shown = [kind.name for kind in KINDS.values() if kind.shows]
+    rows = DeviceCommand.objects.filter(
+        device__in=devices, call__isnull=False, request__kind_name__in=shown
+    ).exclude(status__in=[S.FAILED, S.UNSUPPORTED])
+    rows = rows.select_related("request")
+    found: dict[int | None, list[DeviceCommand]] = {}
+    for row in rows:
+        found.setdefault(row.device_id, []).append(row)
+    return found
+
+
+def _is_muddled(command: DeviceCommand, others: Iterable[DeviceCommand]) -> bool:
+    """Whether the device may look as it does because of another command.
+
+    That is so when a later call carried one, and for an unconfirmed command also when an earlier
+    one had not been seen on the device before this one was asked for.
+    """
+    calls = command.call_id or 0
+    for other in others:
+        if (other.call_id or 0) > calls:
+            return True
+        was_seen = other.status == S.CONFIRMED and other.moved_at <= command.created_at
+        if was_seen and other.request.kind_name == command.request.kind_name == "delete":
+            return True  # What is gone already cannot show that it was deleted once more.
+        if command.status == S.UNCONFIRMED and (other.call_id or 0) < calls and not was_seen:
+            return True
+    return False
+
+
 def _shows(
     command: DeviceCommand, record: DeviceRecord | None, groups: dict[str, str]
 ) -> bool | None:
@@ -88,24 +125,42 @@ def _shows(
     if kind == "assign_to_group":
         name = groups.get(command.request.params.get("group_id", ""))
         return None if not name or not record.group_name else record.group_name == name
-    wanted = {"exempt": "exempted", "unexempt": "exempted", "ignore": "ignored"}
-    is_so = record.status == wanted.get(kind, "ignored")
-    return is_so if kind in ("exempt", "ignore") else not is_so
+    return _is_so(kind, record.status) if record.status else None
 
 
-def _verdict(command: DeviceCommand, *, shows: bool | None) -> CommandStatus | None:
+def _is_so(kind: str, status: str) -> bool:
+    """Whether a device of that status is as `kind` makes it."""
+    named = {"exempt": "exempted", "unexempt": "exempted"}.get(kind, "ignored")
+    return (status == named) == (kind in ("exempt", "ignore"))
+
+
+def _was_so(command: DeviceCommand, groups: dict[str, str]) -> bool:
+    """Whether the device was so already when it was asked for, or may have been."""
+    kind, device = command.request.kind_name, command.device
+    if kind == "delete":
+        return device is None or bool(device.gone_at and device.gone_at <= command.created_at)
+    if kind == "assign_to_group":
+        wanted = groups.get(command.request.params.get("group_id", ""))
+        return command.device_group in ("", wanted)
+    return not command.device_status or _is_so(kind, command.device_status)
+
+
+def _verdict(command: DeviceCommand, *, shows: bool | None, was_so: bool) -> CommandStatus | None:
     """The status that a look leads to, or None: look again, or leave it as it is.
 
-    An unconfirmed exemption of a device that was exempted before tells nothing: it stays open.
+    An unconfirmed change of a device that was so before tells nothing: it stays open.
     """
     last = command.checks + 1 >= MOST_LOOKS
     if command.status == S.ACCEPTED:
         return S.CONFIRMED if shows else (S.NOT_SEEN if last and shows is False else None)
-    kind = command.request.kind_name
-    before = {"exempt": "exempted", "ignore": "ignored"}.get(kind)
-    if shows and (before is None or command.device_status not in ("", before)):
+    if shows and not was_so:
         return S.ACCEPTED
     return S.FAILED if last and shows is False else None
+
+
+def longest_pause() -> timedelta:
+    """No look lies further ahead than this."""
+    return timedelta(seconds=settings.ENGINE_CONFIRM_AFTER * 3**MOST_LOOKS)
 
 
 def _look_later(command: DeviceCommand) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db import transaction
 
 from actions.models import VendorCall
-from actions.services import budget, outcomes
+from actions.services import budget, claims, outcomes
 from actions.states import CallState
 
 
@@ -15,9 +15,19 @@ def sweep() -> int:
     Their slots stay held for a whole window after the lease. The commands are *unconfirmed*, and
     wait again only where repeating is safe: the worker may have died after the vendor acted.
     """
+    _look_at_the_clock()
     expire(budget.clock())
     late = VendorCall.objects.filter(state=CallState.SENDING, lease_until__lt=budget.clock())
     return sum(_give_up(call_id) for call_id in late.values_list("pk", flat=True))
+
+
+@transaction.atomic
+def _look_at_the_clock() -> None:
+    """A clock set forwards must not make living calls look dead."""
+    account = budget.lock_account()
+    at = budget.clock()
+    if budget.clock_jumped(at, account):
+        claims.clock_was_set(account, at)
 
 
 @transaction.atomic

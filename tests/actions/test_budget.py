@@ -7,7 +7,7 @@ from django.db import transaction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actions.ledger import MARGIN, Ledger
+from actions.ledger import Ledger, hold_after_reply
 from actions.models import VendorAccount, VendorCall
 from actions.services import budget
 from actions.states import CallState, Lane
@@ -16,6 +16,7 @@ from actions.vendor.payloads import RateWord
 START = datetime(2026, 1, 1, tzinfo=UTC)
 WINDOW = 60.0
 LIMIT = 10
+HOLD = hold_after_reply(timedelta(seconds=WINDOW)).total_seconds()
 
 
 def at(seconds: float) -> datetime:
@@ -54,7 +55,7 @@ def test_no_window_ever_holds_more_arrivals_than_the_limit(trips):
                 break
             now += wait + 1e-6
         arrivals.append(now + there)
-        holds.append(now + there + back + WINDOW + MARGIN.total_seconds())
+        holds.append(now + there + back + HOLD)
 
     assert worst_window(arrivals) <= LIMIT
 
@@ -100,7 +101,7 @@ class TestRows:
         self.close(call)
 
         assert call.replied_at
-        assert call.holds_until == call.replied_at + budget.window() + MARGIN
+        assert call.holds_until == call.replied_at + hold_after_reply(budget.window())
         assert self.held() == 1
 
     def test_a_call_given_up_on_holds_its_slot_a_little_longer(self):
@@ -110,7 +111,7 @@ class TestRows:
 
         assert call.replied_at
         held_for = (call.holds_until - call.replied_at).total_seconds()
-        assert held_for == pytest.approx(WINDOW + WINDOW / 12 + 0.05)
+        assert held_for == pytest.approx(HOLD + WINDOW / 12)
 
     def test_calls_that_others_made_are_put_into_the_ledger(self):
         call = self.open()
@@ -149,6 +150,7 @@ class TestRows:
             until = VendorAccount.objects.get().blocked_until
             assert until
             pauses.append((until - budget.clock()).total_seconds())
+        VendorAccount.objects.update(blocked_until=budget.clock())
         with transaction.atomic():
             budget.good_answer(budget.lock_account())
         account = VendorAccount.objects.get()

@@ -110,6 +110,7 @@ def test_actions_go_before_the_inventory(operator, vendor, send_due):
 def test_the_inventory_leaves_slots_for_people(operator, vendor, send_due, settings):
     settings.OPSWAT_RATE_LIMIT = (5, 60.0)
     settings.ENGINE_URGENT_WAIT = 10.0
+    settings.ENGINE_NAP_SECONDS = 1.0
     start_sync(operator)
 
     send_due()

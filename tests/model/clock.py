@@ -1,0 +1,69 @@
+"""Virtual time: seconds that pass for everybody, and a wall clock that somebody may set anew."""
+
+from datetime import UTC, datetime, timedelta
+
+import time_machine
+from django.db import connection
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+"""What the wall clock shows when no second has passed."""
+
+
+class VirtualTime:
+    """`elapsed` are the seconds that have really passed; the wall clock may be off by steps."""
+
+    def __init__(self, traveller: time_machine.Traveller) -> None:
+        self.elapsed = 0.0
+        self._off = 0.0
+        self.steps: list[tuple[float, float]] = []
+        self._traveller = traveller
+        if connection.vendor == "postgresql":
+            _replace_clock_timestamp()
+        self._show()
+
+    @property
+    def wall(self) -> datetime:
+        """What the clock on the wall shows."""
+        return START + timedelta(seconds=self.elapsed + self._off)
+
+    def monotonic(self) -> float:
+        """The machine's own clock, which nobody can set."""
+        return self.elapsed
+
+    def move_to(self, elapsed: float) -> None:
+        """Let time pass until so many seconds have passed in all."""
+        assert elapsed >= self.elapsed
+        self.elapsed = elapsed
+        self._show()
+
+    def step(self, seconds: float) -> None:
+        """Somebody sets the wall clock forwards or backwards; no time passes."""
+        self._off += seconds
+        self.steps.append((self.elapsed, seconds))
+        self._show()
+
+    def begin(self) -> None:
+        """No second has passed yet, and the clock is right."""
+        self.elapsed = self._off = 0.0
+        self.steps.clear()
+        self._show()
+
+    def _show(self) -> None:
+        self._traveller.move_to(self.wall)
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT set_config('virtual.now', %s, true)", [str(self.wall)])
+
+
+def _replace_clock_timestamp() -> None:
+    """PostgreSQL finds ours before its own by the search path; the test's end rolls that back.
+
+    The moment is a setting and no row: thousands of updates in one transaction would be slow.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE SCHEMA virtual_time")
+        cursor.execute(
+            "CREATE FUNCTION virtual_time.clock_timestamp() RETURNS timestamptz LANGUAGE sql "
+            "AS $$ SELECT current_setting('virtual.now')::timestamptz $$"
+        )
+        cursor.execute("SET LOCAL search_path TO virtual_time, public, pg_catalog")

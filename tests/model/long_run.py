@@ -1,0 +1,84 @@
+"""Hours of the real engine in virtual time, with everything that can go wrong."""
+
+import os
+from collections import Counter
+from random import Random
+
+import pytest
+
+from actions.models import ActionRequest, DeviceCommand
+from tests.model.facts import check_all, check_finished, unfinished
+from tests.model.people import People
+from tests.model.vendor import ModelVendor, worst_window
+from tests.model.world import World
+
+SECONDS = float(os.environ.get("MODEL_SECONDS", "3000"))
+SEEDS = [int(seed) for seed in os.environ.get("MODEL_SEEDS", "1 2 3").split()]
+FLEET = int(os.environ.get("MODEL_FLEET", "700"))
+STEPS = (-3600.0, -90.0, -5.0, -0.6, 0.4, 0.6, 5.0, 59.0, 90.0, 3600.0)
+
+
+def know_fleet(vendor: ModelVendor) -> list[str]:
+    """Our inventory as a full read would leave it; the vendor has every device."""
+    from actions.services.inventory import store_records
+
+    names = list(vendor.devices)
+    store_records([vendor.record(name) for name in names])
+    return names
+
+
+class ClockTrouble:
+    """Sets the wall clock now and then."""
+
+    def __init__(self, world: World, chance: Random, *, every: float) -> None:
+        self.world, self.chance, self.every = world, chance, every
+        self.on = True
+        self._again()
+
+    def _again(self) -> None:
+        self.world.after(self.chance.expovariate(1 / self.every), self._step)
+
+    def _step(self) -> None:
+        if self.on:
+            self.world.time.step(self.chance.choice(STEPS))
+            self._again()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_whatever_happens_every_promise_is_kept(operator, virtual_time, settings, seed):
+    settings.OPSWAT_MAX_DEVICES = 20
+    chance = Random(seed)
+    names = [f"d{number:04}" for number in range(FLEET)]
+    vendor = ModelVendor(chance, names, trouble=0.12)
+    vendor.mixed, vendor.poison = 0.05, set(names[7::400])
+    world = World(virtual_time, vendor, chance)
+    know_fleet(vendor)
+    people = People(world, operator, names, chance)
+
+    world.sweep_for_ever()
+    people.read_inventory()
+    people.live_until(SECONDS, asks=40, controls=60, reads=900)
+    clock = ClockTrouble(world, chance, every=600)
+    world.run(SECONDS)
+    check_all(world)
+    vendor.trouble, clock.on = 0.0, False
+    people.let_all_go_on()
+    for _ in range(100):
+        world.run(300)
+        if not unfinished():
+            break
+    check_all(world)
+    check_finished()
+    report(world, seed)
+
+
+def report(world: World, seed: int) -> None:
+    """The figures of the run; shown with -s."""
+    arrivals = world.vendor.arrivals
+    outcomes = Counter(DeviceCommand.objects.values_list("status", flat=True))
+    print(
+        f"\nseed {seed}: {world.time.elapsed:,.0f} s, {ActionRequest.objects.count()} requests, "
+        f"{len(world.sends)} calls, worst window {worst_window(arrivals)}, "
+        f"429 without fault {world.vendor.refused}, {len(arrivals) / world.time.elapsed * 60:.2f} "
+        f"calls a minute, replies {Counter(world.statuses)}, outcomes {dict(outcomes)}"
+    )

@@ -1,0 +1,126 @@
+"""People in virtual time: they ask for all kinds of things and change their minds."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from random import Random
+from typing import Any
+
+from actions.catalog import KINDS
+from actions.errors import NotAllowed, Refused
+from actions.models import ActionRequest
+from actions.services import control
+from actions.services.inventory import start_sync
+from actions.services.submit import submit_action
+from actions.states import CommandStatus
+from actions.submissions import Actor
+from tests.factories import make_submission
+from tests.model.vendor import GROUPS, mac_of
+from tests.model.world import World, unlucky
+
+S = CommandStatus
+
+SIZES = ((0.70, 1, 5), (0.92, 6, 60), (0.98, 61, 300), (1.0, 501, 2000))
+"""How many devices a wish names: the share of wishes up to here, and from how many to how many."""
+
+
+class People:
+    """`hot` devices are named by many; every so many seconds somebody does something."""
+
+    def __init__(
+        self, world: World, actor: Actor, names: Sequence[str], chance: Random, *, hot: int = 5
+    ) -> None:
+        self.world, self.actor, self.chance = world, actor, chance
+        self.names, self.hot = list(names), list(names)[:hot]
+        self.wishes: list[int] = []
+        self.end = float("inf")
+
+    def live_until(self, end: float, *, asks: float, controls: float, reads: float) -> None:
+        """From now on they do things, on average as many seconds apart as given here."""
+        self.end = end
+        for event, pause in (
+            (self.ask, asks),
+            (self.change_their_mind, controls),
+            (self.read_inventory, reads),
+        ):
+            self._again(event, pause)
+
+    def _again(self, event: Any, pause: float) -> None:
+        def happen() -> None:
+            if self.world.time.elapsed < self.end:
+                event()
+                self.world.pump()
+                self._again(event, pause)
+
+        self.world.after(self.chance.expovariate(1 / pause), happen)
+
+    def ask(self) -> None:
+        """Somebody submits something for between one and two thousand devices."""
+        chance = self.chance
+        draw = chance.random()
+        low, high = next((low, high) for share, low, high in SIZES if draw <= share)
+        count = min(len(self.names), chance.randint(low, high))
+        targets = dict.fromkeys(chance.sample(self.names, count))
+        targets |= dict.fromkeys(chance.sample(self.hot, min(2, len(self.hot))))
+        self.submit(chance.choice(list(KINDS)), list(targets))
+
+    def submit(self, kind: str, targets: list[str]) -> None:
+        """Submit it, sometimes by MAC, for later, or to be given up after a while."""
+        chance, wall = self.chance, self.world.time.wall
+        wishes: dict[str, Any] = {"allow_unlisted": True}
+        if kind == "exempt":
+            wishes["hours"] = chance.choice(["8", "24"])
+        if kind == "assign_to_group":
+            wishes["group_id"] = chance.choice(list(GROUPS))
+        if chance.random() < 0.1:
+            wishes["start_at"] = wall + timedelta(seconds=chance.uniform(1, 300))
+        if chance.random() < 0.1:
+            wishes["give_up_at"] = wall + timedelta(seconds=chance.uniform(1, 600))
+        if chance.random() < 0.1:
+            wishes |= {"addressing": "macs"}
+            targets = [mac_of(name) for name in targets]
+        submission = make_submission(*targets, kind=kind, **wishes)
+        wish = unlucky(lambda: submit_action(submission, self.actor), Refused)
+        if wish is not None:
+            self.wishes.append(wish.pk)
+        self.world.note_held()
+
+    def change_their_mind(self) -> None:
+        """Somebody cancels, pauses, resumes, retries or undoes a recent request, or stops all."""
+        if not self.wishes:
+            return
+        chance, actor = self.chance, self.actor
+        wish = ActionRequest.objects.get(pk=chance.choice(self.wishes[-8:]))
+        some = chance.sample(list(wish.commands.values_list("target", flat=True)[:5]), 1)
+        asked = chance.sample(list(control.RETRYABLE), 3)
+        match chance.randrange(8):
+            case 0:
+                control.cancel(wish, actor)
+            case 1:
+                control.cancel(wish, actor, some)
+            case 2 | 3:
+                control.pause(wish, actor)
+            case 4:
+                control.resume(wish, actor)
+            case 5:
+                self._linked(unlucky(lambda: control.retry(wish, actor, statuses=asked), Refused))
+            case 6:
+                undone = unlucky(lambda: control.undo(wish, actor, hours="4"), Refused, NotAllowed)
+                for linked in undone or ():
+                    self._linked(linked)
+            case 7:
+                control.freeze(actor, frozen=chance.random() < 0.5, reason="A person says so.")
+        self.world.note_held()
+
+    def _linked(self, wish: ActionRequest | None) -> None:
+        if wish is not None and wish.pk not in self.wishes:
+            self.wishes.append(wish.pk)
+
+    def read_inventory(self) -> None:
+        """Somebody asks for a full read."""
+        start_sync(self.actor)
+
+    def let_all_go_on(self) -> None:
+        """Nothing is frozen or paused any more."""
+        control.freeze(self.actor, frozen=False, reason="All is well again.")
+        for wish in ActionRequest.objects.filter(paused=True):
+            control.resume(wish, self.actor)

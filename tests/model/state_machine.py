@@ -1,0 +1,276 @@
+"""Any order of any things: after each of them the engine and a simple model agree."""
+
+import os
+from contextlib import suppress
+from datetime import timedelta
+from random import Random
+from typing import Any
+
+import pytest
+from django.db import transaction
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from actions.errors import Refused
+from actions.models import ActionRequest, DeviceCommand, DeviceGroup
+from actions.services import control
+from actions.services.claims import Claim
+from actions.services.inventory import store_records
+from actions.services.submit import submit_action
+from actions.states import CommandStatus
+from actions.submissions import Actor
+from actions.vendor.client import Answer
+from actions.vendor.errors import Rejected, RetryLater, Unauthorized, VendorError
+from actions.vendor.payloads import ReceiptBook
+from tests.factories import make_submission
+from tests.model.clock import VirtualTime
+from tests.model.facts import check_all
+from tests.model.reference import Reference
+from tests.model.vendor import GIVES_UP, GROUPS, ModelVendor, asked_of, without_answer
+from tests.model.world import Memory, World, record
+
+S = CommandStatus
+
+NAMES = ("d1", "d2", "d3")
+LIMIT = 4
+PATIENCE = 70.0
+KINDS = st.sampled_from(["exempt", "unexempt", "delete", "assign_to_group", "dhcprenew"])
+FATES = st.sampled_from(
+    ["answer"] * 6 + ["silent", "throttled", "unreachable", "unauthorized", "not_found"]
+    + ["cut_before", "cut_after"]
+)  # fmt: skip
+EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "30"))
+
+
+class Flight:
+    """A call that somebody has made, and the process that waits for its answer."""
+
+    def __init__(self, taken: Claim, memory: Memory, began: float) -> None:
+        self.taken, self.memory, self.began = taken, memory, began
+        self.asked = asked_of(taken)
+        self.reply: Answer[Any] | VendorError | None = None
+
+
+class EngineMachine(RuleBasedStateMachine):
+    """The engine with two processes, a vendor of four devices, and people who do anything."""
+
+    actor: Actor
+    time: VirtualTime
+    model: Reference
+    flights: list[Flight]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.example = transaction.atomic()
+        self.example._from_testcase = True  # type: ignore[attr-defined]  # As in Django's TestCase: durable blocks may begin.
+        self.example.__enter__()
+        self.time.begin()
+        vendor = ModelVendor(Random(0), NAMES)
+        vendor.mixed, vendor.poison = 0.2, {"d3"}
+        vendor.limit = LIMIT
+        self.world = World(self.time, vendor, vendor.chance)
+        self.world.free = [[], [], []]
+        self.model, self.flights = Reference(), []
+        DeviceGroup.objects.create(vendor_id="g2", name=GROUPS["g2"], read_at=self.time.wall)
+        store_records([vendor.record(name) for name in NAMES])
+        # Begin with a token, and trusted: what comes before that has tests of its own.
+        self.submit(kind="dhcprenew", names=["d1"], start=None, give_up=None)
+        for _ in range(2):
+            self.call("answer")
+
+    def teardown(self) -> None:
+        transaction.set_rollback(True)
+        self.example.__exit__(None, None, None)
+
+    @rule(
+        kind=KINDS,
+        names=st.lists(st.sampled_from(NAMES), min_size=1, max_size=3, unique=True),
+        start=st.sampled_from([None, None, None, 30]),
+        give_up=st.sampled_from([None, None, None, 45]),
+    )
+    def submit(self, kind: str, names: list[str], start: int | None, give_up: int | None) -> None:
+        wall = self.time.wall
+        wish = make_submission(
+            *names,
+            kind=kind,
+            group_id="g2" if kind == "assign_to_group" else None,
+            start_at=wall + timedelta(seconds=start) if start else None,
+            give_up_at=wall + timedelta(seconds=give_up) if give_up else None,
+            allow_unlisted=True,
+        )
+        self.model.submitted(submit_action(wish, self.actor))
+        self.world.note_held()
+
+    @precondition(lambda self: self.world.free)
+    @rule()
+    def claim(self) -> None:
+        """A process claims; where it must rest for a while first, that time passes."""
+        for _ in range(3):
+            memory = self.world.free.pop()
+            self.model.released(self.time.wall)
+            taken = self.world.claim_as(memory)
+            if isinstance(taken, Claim):
+                self._take_off(taken, memory)
+                return
+            self.world.free.append(memory)
+            if taken is None or taken.seconds > PATIENCE:
+                return
+            self.pass_time(taken.seconds + 0.001)
+
+    def _take_off(self, taken: Claim, memory: Memory) -> None:
+        self.flights.append(Flight(taken, memory, self.time.elapsed))
+        if taken.order:
+            keys = [row.pk for row in self.world.sent[taken.call.pk]]
+            self.model.claimed(taken.call.pk, keys, self.time.wall)
+
+    @precondition(lambda self: self.world.free)
+    @rule(fate=FATES)
+    def call(self, fate: str) -> None:
+        """A call from beginning to end, with nothing else in between."""
+        before = len(self.flights)
+        self.claim()
+        if len(self.flights) > before:
+            self.finish(before, fate)
+
+    @precondition(lambda self: self.flights)
+    @rule(which=st.integers(0, 2), fate=FATES)
+    def arrive(self, which: int, fate: str) -> None:
+        """The call reaches the vendor, if it ever does; the answer is on its way back."""
+        flight = self.flights[which % len(self.flights)]
+        if flight.reply is None:
+            if fate == "unreachable":
+                flight.reply = without_answer(fate)
+            else:
+                arrived = self.time.elapsed, flight.taken, flight.asked, fate
+                flight.reply = self.world.vendor.receive(*arrived)
+
+    @precondition(lambda self: self.flights)
+    @rule(which=st.integers(0, 2), fate=FATES)
+    def finish(self, which: int, fate: str) -> None:
+        """The process hears how its call ended."""
+        self.arrive(which, fate)
+        self._land(self.flights[which % len(self.flights)])
+
+    def _land(self, flight: Flight) -> None:
+        self.flights.remove(flight)
+        reply = flight.reply or without_answer("cut_before")
+        record(flight.taken, reply)
+        self.world.free.append(flight.memory)
+        if flight.taken.order:
+            self._tell_the_model(flight.taken.call.pk, reply)
+        elif flight.taken.looks:
+            keys = flight.taken.looks.commands
+            self.model.looked({row: status for row, status in self._found() if row in keys})
+
+    def _tell_the_model(self, call: int, reply: Answer[Any] | VendorError) -> None:
+        match reply:
+            case Answer(value=ReceiptBook()):
+                self.model.answered(call, reply.value)
+            case RetryLater() | Unauthorized():
+                self.model.not_done(call)
+            case Rejected():
+                self.model.refused(call, reply.http_status or 0)
+            case _:
+                self.model.unanswered(call)
+
+    @precondition(lambda self: self.flights)
+    @rule(which=st.integers(0, 2))
+    def die(self, which: int) -> None:
+        """The process dies; the one in its place remembers nothing of the clocks."""
+        self.flights.pop(which % len(self.flights))
+        self.world.free.append([])
+
+    @rule()
+    def sweep(self) -> None:
+        lost = self.world.sweep()
+        self.model.expired(self.time.wall)
+        for call in lost:
+            self.model.unanswered(call)
+
+    @rule(seconds=st.sampled_from([0.5, 6.0, 20.0, 130.0]))
+    def pass_time(self, seconds: float) -> None:
+        """No call outlives the time after which its process gives it up."""
+        end = self.time.elapsed + seconds
+        for flight in sorted(self.flights, key=lambda flight: flight.began):
+            if flight.began + GIVES_UP < end:
+                self.time.move_to(max(self.time.elapsed, flight.began + GIVES_UP))
+                self._land(flight)
+        self.time.move_to(end)
+
+    @rule(seconds=st.sampled_from([-300.0, 0.3, 55.0, 300.0]))
+    def set_the_clock(self, seconds: float) -> None:
+        self.time.step(seconds)
+
+    @precondition(lambda self: self.model.rows)
+    @rule(
+        which=st.integers(0, 9),
+        verb=st.sampled_from(["cancel", "cancel_one", "pause", "resume", "retry", "undo"]),
+    )
+    def change_a_mind(self, which: int, verb: str) -> None:
+        wishes = sorted(self.model.paused) if verb == "resume" else []
+        wishes = wishes or sorted({row.wish for row in self.model.rows.values()})
+        wish = ActionRequest.objects.get(pk=wishes[which % len(wishes)])
+        with suppress(Refused):  # Nothing to retry or to undo.
+            getattr(self, f"_{verb}")(wish)
+        self.world.note_held()
+
+    def _cancel(self, wish: ActionRequest) -> None:
+        control.cancel(wish, self.actor)
+        self.model.cancelled(wish.pk)
+
+    def _cancel_one(self, wish: ActionRequest) -> None:
+        control.cancel(wish, self.actor, [NAMES[0]])
+        self.model.cancelled(wish.pk, [NAMES[0]])
+
+    def _pause(self, wish: ActionRequest) -> None:
+        control.pause(wish, self.actor)
+        self.model.was_paused(wish.pk)
+
+    def _resume(self, wish: ActionRequest) -> None:
+        control.resume(wish, self.actor)
+        self.model.resumed(wish.pk, self.time.wall, wish.start_at)
+
+    def _retry(self, wish: ActionRequest) -> None:
+        found = control.retry(wish, self.actor, statuses=[S.FAILED, S.UNCONFIRMED, S.CANCELLED])
+        self.model.submitted(found)
+
+    def _undo(self, wish: ActionRequest) -> None:
+        for found in control.undo(wish, self.actor, hours="4"):
+            self.model.submitted(found)
+
+    def _found(self) -> list[tuple[int, CommandStatus]]:
+        rows = DeviceCommand.objects.values_list("pk", "status")
+        return [(key, CommandStatus(status)) for key, status in rows]
+
+    @invariant()
+    def the_engine_and_the_model_agree(self) -> None:
+        assert dict(self._found()) == {key: row.status for key, row in self.model.rows.items()}
+
+    @invariant()
+    def every_promise_is_kept(self) -> None:
+        check_all(self.world)
+
+
+def test_the_engine_and_a_simple_model_agree_whatever_is_done_in_whatever_order(
+    operator: Actor, virtual_time: VirtualTime, settings: Any
+) -> None:
+    settings.OPSWAT_RATE_LIMIT = (LIMIT, 60.0)
+    EngineMachine.actor, EngineMachine.time = operator, virtual_time
+    run_state_machine_as_test(EngineMachine, settings=SETTINGS)
+
+
+SETTINGS = settings(
+    max_examples=EXAMPLES,
+    stateful_step_count=40,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+pytestmark = pytest.mark.django_db

@@ -1,0 +1,234 @@
+"""Rare meetings of two things, each found by a long run of the model."""
+
+from datetime import timedelta
+from random import Random
+
+import pytest
+from django.db import connection
+from django.utils.timezone import now
+
+from actions.models import DeviceCommand, InventorySync, VendorAccount, VendorCall
+from actions.services import claims, control, recovery
+from actions.services.inventory import start_sync
+from actions.services.submit import submit_action
+from actions.states import CallState, Lane
+from actions.states import CommandStatus as S
+from tests.factories import know_devices, make_request, make_submission, statuses
+from tests.model.vendor import ModelVendor, Trip, worst_window
+from tests.model.world import World
+
+NAMES = [f"d{number}" for number in range(30)]
+
+
+@pytest.fixture
+def world(operator, virtual_time, settings) -> World:
+    """A vendor that does as it is told, and an engine that has a token and is trusted."""
+    settings.ENGINE_CONFIRM_AFTER = 0
+    chance = Random(1)
+    world = World(virtual_time, ModelVendor(chance, NAMES, slow=0.0), chance)
+    know_devices(*NAMES)
+    make_request(operator, NAMES[-1], kind="dhcprenew")
+    world.run(70)
+    return world
+
+
+def go(world: World, fate: str = "answer", ends: float = 0.2) -> claims.Claim:
+    """Claim as one of the processes, and send it towards that fate."""
+    memory = world.free.pop(0)
+    taken = world.claim_as(memory)
+    assert isinstance(taken, claims.Claim)
+    world.send(taken, memory, Trip(fate, 0.1 if ends < 60 else ends + 4, ends))
+    return taken
+
+
+def test_an_older_wish_that_is_let_go_waits_for_the_call_with_the_device(operator, world):
+    first = make_request(operator, "d1", kind="exempt")
+    control.pause(first, operator)
+    world.note_held()
+    second = make_request(operator, "d1", kind="unexempt")
+    go(world)
+
+    control.resume(first, operator)
+    assert world.claim_as([]) is None
+    world.run(70)
+
+    assert statuses(first) == statuses(second) == {"d1": S.ACCEPTED}
+
+
+def test_a_good_answer_of_a_call_that_was_on_its_way_lifts_no_pause(operator, world):
+    make_request(operator, "d1", kind="exempt")
+    slow = go(world, ends=2.0)
+    make_request(operator, "d2", kind="unexempt")
+    world.vendor.retry_afters = (20.0,)
+    go(world, "throttled", ends=0.2)
+    world.pumping = False
+
+    world.run(3)
+
+    slow.call.refresh_from_db()
+    assert slow.call.http_status == 200
+    account = VendorAccount.objects.get()
+    assert account.probe
+    assert account.blocked_until
+
+
+@pytest.mark.parametrize("seconds", [3600.0, 120.0, 1.0])
+def test_a_clock_set_forwards_lets_no_call_too_many_go(operator, world, seconds):
+    for number, name in enumerate(NAMES[:24]):
+        make_request(operator, name, kind=["exempt", "unexempt", "delete", "ignore"][number % 4])
+    go(world, "too_late", ends=65)
+    world.run(5)
+
+    world.time.step(seconds)
+    world.run(600)
+
+    assert worst_window(world.vendor.arrivals) <= 10
+    assert not DeviceCommand.objects.filter(status=S.QUEUED).exists()
+
+
+@pytest.mark.parametrize("seconds", [3600.0, 100 * 86_400.0])
+def test_a_clock_set_backwards_stops_the_engine_for_minutes_only(operator, world, seconds):
+    first = make_request(operator, *NAMES[:20], kind="delete")
+    sync, _ = start_sync(operator)
+    go(world, "throttled")
+    world.run(0.5)
+
+    world.time.step(-seconds)
+    world.run(400)
+
+    assert S.QUEUED not in statuses(first).values()
+    assert not InventorySync.objects.get(pk=sync.pk).running
+    assert worst_window(world.vendor.arrivals) <= 10
+
+
+def test_a_call_on_its_way_outlives_a_clock_set_forwards(operator, world):
+    action_request = make_request(operator, "d1", kind="unexempt")
+    taken = go(world, "too_late", ends=65)
+    world.time.step(3600)
+    world.claim_as(world.free[0])
+
+    recovery.sweep()
+
+    assert statuses(action_request) == {"d1": S.SENDING}
+    taken.call.refresh_from_db()
+    assert taken.call.state == CallState.SENDING
+
+
+def test_what_may_have_happened_is_never_called_cancelled(operator, world):
+    action_request = make_request(operator, "d1", kind="unexempt")
+    go(world, "cut_after")
+    control.cancel(action_request, operator)
+
+    world.run(5)
+
+    assert statuses(action_request) == {"d1": S.UNCONFIRMED}
+
+
+def test_what_may_have_happened_is_not_held_to_be_sent_later(operator, world):
+    action_request = make_request(operator, "d1", kind="unexempt")
+    go(world, "cut_after")
+    control.pause(action_request, operator)
+
+    world.run(5)
+
+    assert statuses(action_request) == {"d1": S.UNCONFIRMED}
+
+
+@pytest.mark.parametrize("end", ["cancelled", "expired"])
+def test_what_waits_to_be_repeated_ends_unconfirmed_and_not(operator, world, end):
+    """An earlier call with it had no answer: it may be done, whoever takes it back now."""
+    late = now() + timedelta(seconds=60)
+    action_request = submit_action(make_submission("d1", give_up_at=late), operator)
+    go(world, "cut_after")
+    world.pumping = False
+    world.run(3)
+    assert statuses(action_request) == {"d1": S.QUEUED}
+
+    if end == "cancelled":
+        assert control.cancel(action_request, operator) == 0
+    else:
+        world.run(60)
+        recovery.sweep()
+
+    assert statuses(action_request) == {"d1": S.UNCONFIRMED}
+
+
+def test_a_late_word_that_nothing_was_done_lets_nobody_overtake(operator, world):
+    first = make_request(operator, "d1", kind="exempt")
+    taken = go(world, "throttled")
+    VendorCall.objects.filter(pk=taken.call.pk).update(lease_until=now() - timedelta(seconds=1))
+    recovery.sweep()
+    assert statuses(first) == {"d1": S.UNCONFIRMED}
+    second = make_request(operator, "d1", kind="unexempt")
+    go(world)
+
+    world.run(200)
+
+    assert statuses(second) == {"d1": S.ACCEPTED}
+    assert statuses(first) == {"d1": S.FAILED}
+
+
+def test_nobody_rides_along_after_the_time_to_give_up(operator, world):
+    control.freeze(operator, frozen=True, reason="So that both wait.")
+    soon = now() + timedelta(seconds=5)
+    first = make_request(operator, "d1", kind="unexempt")
+    second = submit_action(make_submission("d1", give_up_at=soon), operator)
+    world.run(10)
+    control.freeze(operator, frozen=False, reason="So that one goes.")
+
+    world.run(5)
+    recovery.sweep()
+
+    assert statuses(first) == {"d1": S.ACCEPTED}
+    assert statuses(second) == {"d1": S.EXPIRED}
+
+
+class TestReadBack:
+    @pytest.fixture
+    def world(self, world, settings):
+        settings.ENGINE_CONFIRM_AFTER = 60
+        world.sweep_for_ever()
+        return world
+
+    def test_an_unanswered_wish_is_not_done_because_another_did_the_same(self, operator, world):
+        first = make_request(operator, "d1", kind="exempt", hours="8")
+        second = make_request(operator, "d1", kind="exempt", hours="24")
+        go(world)
+        world.pumping = False
+        world.run(2)
+        go(world, "cut_before")
+        world.pumping = True
+
+        world.run(900)
+
+        assert statuses(first)["d1"] in (S.ACCEPTED, S.CONFIRMED)
+        assert statuses(second) == {"d1": S.UNCONFIRMED}
+
+    def test_an_unanswered_wish_did_not_fail_because_a_later_one_undid_it(self, operator, world):
+        first = make_request(operator, "d1", kind="exempt", hours="8")
+        second = make_request(operator, "d1", kind="unexempt")
+        go(world, "cut_after")
+
+        world.run(900)
+
+        assert statuses(first) == {"d1": S.UNCONFIRMED}
+        assert statuses(second) == {"d1": S.CONFIRMED}
+
+    def test_an_accepted_wish_was_not_unseen_because_a_later_one_undid_it(self, operator, world):
+        first = make_request(operator, "d1", kind="exempt", hours="8")
+        second = make_request(operator, "d1", kind="unexempt")
+
+        world.run(900)
+
+        assert statuses(first) == {"d1": S.ACCEPTED}
+        assert statuses(second) == {"d1": S.CONFIRMED}
+
+
+def test_the_next_command_is_found_by_index_however_many_are_older(operator, world):
+    if connection.vendor != "sqlite":
+        return  # PostgreSQL chooses by what it has counted; a small table tells nothing.
+
+    plan = claims.due_commands(now()).filter(lane=Lane.BULK).order_by("request_id", "id").explain()
+
+    assert "PRIMARY KEY" not in plan
+    assert "SCAN" not in plan.replace("SCALAR", "").replace("SUBQUERY", "")

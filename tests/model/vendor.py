@@ -1,0 +1,240 @@
+"""A vendor in virtual time, without HTTP: it counts what arrives, acts on devices, and answers.
+
+What becomes of a call is drawn when it is sent: how long it travels, what the vendor does with
+it, and whether an answer, an error or nothing at all comes back. `arrivals` and `applied` are the
+judge of the engine, never the engine's own counters.
+"""
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from actions.services.claims import Claim
+from actions.vendor.client import Answer, Token
+from actions.vendor.errors import (
+    Rejected,
+    Throttled,
+    Unauthorized,
+    Unconfirmed,
+    Unreachable,
+    VendorError,
+)
+from actions.vendor.payloads import (
+    ActionOrder,
+    DevicePage,
+    DeviceRecord,
+    GroupRecord,
+    RateWord,
+    Receipt,
+    ReceiptBook,
+)
+from tests.factories import make_record
+
+LIMIT, WINDOW = 10, 60.0
+PAGE = 50
+GIVES_UP = 65.0
+"""Seconds after which our side closes a connection without an answer."""
+
+GROUPS = {"g1": "Alpha", "g2": "Beta", "g3": "Gamma"}
+
+FAULTS = (
+    *("throttled", "unreachable", "unauthorized", "not_found", "cut_before", "cut_after"),
+    *("too_late", "dies_before", "dies_after", "silent"),
+)
+"""What may become of a call beside a proper answer.
+
+`cut_before` and `cut_after`: no usable answer, and the vendor acted only in the second; `too_late`:
+it arrives when our side has just closed the connection; `dies_before` and `dies_after`: the
+worker dies, and in the second the call has left; `silent`: the answer leaves out some devices.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Trip:
+    """What will become of a call, in seconds from its sending; None for what never happens.
+
+    `there` is when it arrives at the vendor, `ends` when our side records how it ended.
+    """
+
+    fate: str
+    there: float | None
+    ends: float | None
+
+
+@dataclass(slots=True)
+class VendorDevice:
+    """A device as the vendor knows it."""
+
+    status: str = "compliant"
+    group: str = "g1"
+
+
+class ModelVendor:
+    """`trouble` is the share of calls that end badly; `poison` are ids that make a call a 400."""
+
+    def __init__(
+        self, chance: Random, names: Sequence[str], *, trouble: float = 0.0, slow: float = 0.05
+    ) -> None:
+        self.limit = LIMIT
+        self.chance = chance
+        self.devices = {name: VendorDevice() for name in names}
+        self.macs = {mac_of(name): name for name in names}
+        self.poison: set[str] = set()
+        self.trouble, self.slow = trouble, slow
+        self.mixed = 0.0
+        self.retry_afters: tuple[float | None, ...] = (None, 0.0, 20.0, 500.0)
+        self.arrivals: list[float] = []
+        self.applied: Counter[tuple[str, str]] = Counter()
+        self.done_in: dict[int, set[str]] = {}
+        self.refused = 0
+
+    def trip(self) -> Trip:
+        """Draw what will become of a call."""
+        chance = self.chance
+        fate = chance.choice(FAULTS) if chance.random() < self.trouble else "answer"
+        there = self._delay()
+        match fate:
+            case "unreachable":
+                return Trip(fate, None, chance.uniform(0, 5))
+            case "too_late":
+                return Trip(fate, GIVES_UP + chance.uniform(-5, 4.9), GIVES_UP)
+            case "dies_before":
+                return Trip(fate, None, None)
+            case "dies_after":
+                return Trip(fate, there, None)
+        return Trip(fate, there, there + self._delay())
+
+    def _delay(self) -> float:
+        slow = self.chance.random() < self.slow
+        return self.chance.uniform(0, 30 if slow else 0.5)
+
+    def receive(self, at: float, taken: Claim, asked: Any, fate: str) -> Answer[Any] | VendorError:
+        """A call arrives: count it, act, and say what goes back, if anything can."""
+        first = bisect_left(self.arrivals, at - WINDOW)
+        used = len(self.arrivals) - first + 1
+        self.arrivals.append(at)
+        rate = RateWord(self.limit, max(0, self.limit - used), None)
+        if used > self.limit:
+            self.refused += 1
+            return Throttled("Too many calls.", http_status=429, rate=rate, retry_after=WINDOW)
+        error = self._error(fate, rate)
+        if isinstance(error, Unconfirmed) and fate != "cut_before":
+            self._work(taken, asked, fate)
+        return error or self._work(taken, asked, fate, rate)
+
+    def _error(self, fate: str, rate: RateWord) -> VendorError | None:
+        match fate:
+            case "throttled":
+                wait = self.chance.choice(self.retry_afters)
+                return Throttled("Slow down.", http_status=429, rate=rate, retry_after=wait)
+            case "unauthorized":
+                return Unauthorized("Who are you?", http_status=401, rate=rate)
+            case "not_found":
+                return Rejected("No such thing.", http_status=404, rate=rate)
+            case "cut_before" | "cut_after" | "too_late":
+                return Unconfirmed("No usable answer came.")
+        return None
+
+    def _work(
+        self, taken: Claim, asked: Any, fate: str, rate: RateWord | None = None
+    ) -> Answer[Any] | VendorError:
+        rate = rate or RateWord(None, None, None)
+        if isinstance(asked, ActionOrder):
+            names = [self.macs.get(target, target) for target in asked.targets]
+            if self.poison.intersection(names):
+                return Rejected("A device id is malformed.", http_status=400, rate=rate)
+            return Answer(self._act(taken.call.pk, asked, names, fate), 200, rate)
+        if asked == "token":
+            return Answer(Token("a-token", 3_600.0), 200, rate)
+        if asked == "groups":
+            rows = [GroupRecord(key, name, None) for key, name in GROUPS.items()]
+            return Answer(tuple(rows), 200, rate)
+        if isinstance(asked, tuple):
+            known = [self.macs.get(name, name) for name in asked]
+            return Answer(tuple(self.record(n) for n in known if n in self.devices), 200, rate)
+        return Answer(self._page(str(asked)), 200, rate)
+
+    def _page(self, cursor: str) -> DevicePage:
+        names = sorted(self.devices)
+        first = bisect_left(names, cursor)
+        page = tuple(self.record(name) for name in names[first : first + PAGE])
+        rest = names[first + PAGE :]
+        return DevicePage(page, rest[0] if rest else None, 0)
+
+    def record(self, name: str) -> DeviceRecord:
+        """The device as every read of it says."""
+        device = self.devices[name]
+        return make_record(
+            name, status=device.status, group_name=GROUPS[device.group], macs=(mac_of(name),)
+        )
+
+    def _act(self, call: int, order: ActionOrder, names: list[str], fate: str) -> ReceiptBook:
+        receipts = {}
+        done = self.done_in.setdefault(call, set())
+        for target, name in zip(order.targets, names, strict=True):
+            status = 1 if self.chance.random() >= self.mixed else self.chance.choice([0, -1, None])
+            applied = status == 1 or (status is None and self.chance.random() < 0.5)
+            if name not in self.devices:
+                status, applied = -1, False
+            if applied:
+                done.add(target)
+                self.applied[order.kind, name] += 1
+                self._change(name, order)
+            if fate == "silent" and self.chance.random() < 0.5:
+                continue
+            number = f"{order.kind}-{call}" if status == 1 else ""
+            receipts[target] = Receipt(target, status, str(status), number)
+        missing = tuple(target for target in order.targets if target not in receipts)
+        return ReceiptBook(receipts, (), missing)
+
+    def _change(self, name: str, order: ActionOrder) -> None:
+        device = self.devices[name]
+        match order.kind:
+            case "exempt":
+                device.status = "exempted"
+            case "ignore":
+                device.status = "ignored"
+            case "unexempt" | "unignore":
+                device.status = "compliant"
+            case "assign_to_group":
+                device.group = order.group_id or "g1"
+            case "delete":
+                del self.devices[name]
+
+
+def mac_of(name: str) -> str:
+    """A hardware address made of the number in a device's name."""
+    number = int("".join(filter(str.isdigit, name)) or 0)
+    return "02:00:" + number.to_bytes(4, "big").hex(":").upper()
+
+
+def asked_of(taken: Claim) -> Any:
+    """What the call asks, frozen at the moment of sending."""
+    if taken.order:
+        return taken.order
+    if taken.looks:
+        return taken.looks.ids
+    if taken.sync and taken.call.api == "devices":
+        return taken.sync.cursor
+    return taken.call.api
+
+
+def without_answer(fate: str) -> VendorError:
+    """How our side sees a call that the vendor has not answered."""
+    if fate == "unreachable":
+        return Unreachable("The vendor cannot be reached.")
+    return Unconfirmed("No usable answer came.")
+
+
+def worst_window(arrivals: Sequence[float]) -> int:
+    """The most arrivals in any window, both ends included."""
+    ordered = sorted(arrivals)
+    worst = first = 0
+    for place, at in enumerate(ordered):
+        while ordered[first] < at - WINDOW:
+            first += 1
+        worst = max(worst, place - first + 1)
+    return worst

@@ -1,0 +1,189 @@
+"""The real engine against the vendor of the model: events in virtual time, calls that overlap."""
+
+import heapq
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from itertools import count
+from random import Random
+from typing import Any
+
+from django.conf import settings
+
+from actions.models import DeviceCommand, VendorCall
+from actions.services import budget, recovery
+from actions.services.claims import LOOK_AGAIN, Claim, Rest, claim
+from actions.services.replies import record_answer, record_error
+from actions.states import CallState, CommandStatus, Lane
+from actions.vendor.client import Answer
+from actions.vendor.errors import VendorError
+from tests.model.clock import VirtualTime
+from tests.model.vendor import ModelVendor, Trip, asked_of, without_answer
+
+SWEEP_EVERY = 15.0
+
+Event = Callable[[], None]
+Memory = list[tuple[float, float]]
+
+
+class World:
+    """Some worker processes, each with one call at a time, and what they have sent.
+
+    `sent` holds the commands of each call, `was_held` those that ever waited for a person or a
+    time, so that younger ones may have gone before them.
+    """
+
+    def __init__(self, time: VirtualTime, vendor: ModelVendor, chance: Random) -> None:
+        self.time, self.vendor, self.chance = time, vendor, chance
+        self.free: list[Memory] = [[] for _ in range(settings.ENGINE_IN_FLIGHT)]
+        self.sent: dict[int, list[DeviceCommand]] = {}
+        self.sends: list[tuple[float, Lane, str]] = []
+        self.was_held: set[int] = set()
+        self.pumping = True
+        self.statuses: list[int | None] = []
+        self._youngest: dict[str, tuple[int, frozenset[int]]] = {}
+        self._events: list[tuple[float, int, Event]] = []
+        self._number = count()
+        self._wake_at: float | None = None
+
+    def after(self, seconds: float, event: Event) -> None:
+        """Let something happen so many seconds from now."""
+        moment = self.time.elapsed + seconds
+        heapq.heappush(self._events, (moment, next(self._number), event))
+
+    def run(self, seconds: float, *, until: Callable[[], bool] = lambda: False) -> None:
+        """Let time pass, with all that happens in it, for so long or `until` something is so."""
+        end = self.time.elapsed + seconds
+        self.pump()
+        while self._events and self._events[0][0] <= end and not until():
+            moment, _, event = heapq.heappop(self._events)
+            self.time.move_to(max(moment, self.time.elapsed))
+            event()
+        if not until():
+            self.time.move_to(end)
+
+    def sweep_for_ever(self) -> None:
+        """As beat does: settle what is past its deadline, and look whether there is work."""
+        self.sweep()
+        if self._wake_at is None:
+            self.pump()
+        self.after(SWEEP_EVERY, self.sweep_for_ever)
+
+    def sweep(self) -> set[int]:
+        """One of the free processes sweeps; returns the calls that it gave up."""
+        if not self.free:
+            return set()
+        calls = VendorCall.objects.filter(state=CallState.LOST, api="action")
+        before = set(calls.values_list("pk", flat=True))
+        with self._remembering(self.free[0]):
+            recovery.sweep()
+        return set(calls.values_list("pk", flat=True)) - before
+
+    def pump(self) -> None:
+        """The free processes claim what they may, and one of them wakes when more is possible."""
+        while self.free and self.pumping:
+            memory = self.free.pop(self.chance.randrange(len(self.free)))
+            taken = self.claim_as(memory)
+            if isinstance(taken, Claim):
+                self.send(taken, memory)
+                continue
+            self.free.append(memory)
+            if isinstance(taken, Rest):
+                self._wake_in(taken.seconds)
+            return
+
+    def claim_as(self, memory: Memory) -> Claim | Rest | None:
+        """Claim as the process that remembers this of the clocks; an empty memory is a new one."""
+        with self._remembering(memory):
+            taken = claim()
+        if isinstance(taken, Claim):
+            self._note(taken)
+        return taken
+
+    @contextmanager
+    def _remembering(self, memory: Memory) -> Iterator[None]:
+        """Be the process that remembers this of the clocks; a new one remembers nothing."""
+        budget._last_seen[:] = memory
+        yield
+        memory[:] = budget._last_seen
+        budget._last_seen.clear()
+
+    def _wake_in(self, seconds: float) -> None:
+        if seconds <= LOOK_AGAIN and self._events:
+            # Nothing changes before the next event: it would only look in vain until then.
+            seconds = max(seconds, self._events[0][0] - self.time.elapsed)
+        moment = self.time.elapsed + seconds + 1e-5
+        if self._wake_at is None or not self.time.elapsed < self._wake_at <= moment:
+            self._wake_at = moment
+            self.after(moment - self.time.elapsed, lambda: self._wake(moment))
+
+    def _wake(self, moment: float) -> None:
+        if self._wake_at == moment:
+            self._wake_at = None
+            self.pump()
+
+    def send(self, taken: Claim, memory: Memory, trip: Trip | None = None) -> None:
+        """The call is on its way; all that will become of it is drawn now, unless it is given."""
+        trip, asked = trip or self.vendor.trip(), asked_of(taken)
+        self.sends.append((self.time.elapsed, Lane(taken.call.lane), taken.call.api))
+        reply: list[Answer[Any] | VendorError] = [without_answer(trip.fate)]
+        if trip.there is not None:
+            self.after(trip.there, lambda: self._arrive(taken, asked, trip, reply))
+        if trip.ends is not None:
+            self.after(trip.ends, lambda: self._finish(taken, reply, memory))
+        else:
+            # Whoever starts in place of the dead process remembers nothing.
+            self.after(1.0, lambda: self._free([]))
+
+    def _arrive(self, taken: Claim, asked: Any, trip: Trip, reply: list[Any]) -> None:
+        reply[0] = self.vendor.receive(self.time.elapsed, taken, asked, trip.fate)
+
+    def _finish(self, taken: Claim, reply: list[Any], memory: Memory) -> None:
+        record(taken, reply[0])
+        self.statuses.append(reply[0].http_status)
+        self._free(memory)
+
+    def _free(self, memory: Memory) -> None:
+        self.free.append(memory)
+        self.pump()
+
+    def _note(self, taken: Claim) -> None:
+        """Remember who is in the call, and see that nobody goes who should not."""
+        rows = list(DeviceCommand.objects.filter(call=taken.call).order_by("id"))
+        self.sent[taken.call.pk] = rows
+        for row in rows:
+            late = row.expires_at is not None and row.expires_at <= taken.call.claimed_at
+            assert not late, f"{row.pk} is sent after its time"
+            assert not row.cancel_asked, f"{row.pk} is sent although it was cancelled"
+            youngest, company = self._youngest.get(row.device_key, (0, frozenset()))
+            # Those that went together and were not done may go one after the other.
+            in_turn = row.pk >= youngest or row.pk in self.was_held or row.pk in company
+            assert in_turn, f"{row.pk} was overtaken by {youngest}"
+        keys = frozenset(row.pk for row in rows)
+        for row in rows:
+            if row.pk > self._youngest.get(row.device_key, (0, keys))[0]:
+                self._youngest[row.device_key] = row.pk, keys
+
+    def note_held(self) -> None:
+        """Remember who waits for a person or a time at this moment."""
+        held = DeviceCommand.objects.filter(status=CommandStatus.HELD)
+        self.was_held.update(held.values_list("pk", flat=True))
+
+
+def record(taken: Claim, reply: Answer[Any] | VendorError) -> None:
+    """Hand the engine what came back."""
+    if isinstance(reply, VendorError):
+        record_error(taken, reply)
+    else:
+        record_answer(taken, reply)
+
+
+def open_calls() -> int:
+    """Calls whose end is not recorded."""
+    return VendorCall.objects.filter(state="sending").count()
+
+
+def unlucky(action: Callable[[], Any], *refusals: type[Exception]) -> Any:
+    """What the action returns, or None where it is refused."""
+    with suppress(*refusals):
+        return action()
+    return None
