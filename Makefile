@@ -4,7 +4,7 @@ PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help run test model check format clean
+.PHONY: help run test model chaos bench check format clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 10
@@ -19,6 +19,12 @@ test: .venv/test ## The whole check: format, lint, types, contracts, all tests o
 
 model: .venv/test ## Play the engine in virtual time, long and at random
 	$(BIN)/python -m pytest -q -n 2 tests/model/long_run.py tests/model/state_machine.py
+
+chaos: .venv/test ## Ten minutes of killed workers, a flushed Redis and a faulty vendor
+	$(BIN)/python -m tests.chaos --seconds 600
+
+bench: .venv/test ## Measure, and write docs/benchmarks.md
+	$(BIN)/python -m tests.bench
 
 check: .venv/test ## Format, lint, types, import contracts and Django's own checks
 	$(BIN)/ruff format --check .

@@ -1,0 +1,179 @@
+"""How quickly a wish reaches the vendor, and its answer the screen."""
+
+import random
+import re
+import socket
+import threading
+import time
+
+from django.test import Client
+from django.urls import reverse
+
+from actions.models import ActionRequest
+from actions.simulator import Simulator
+from dashboard.models import User
+from tests.bench import crew, judge
+from tests.bench.result import Line, duration, spread
+from tests.bench.rivals import Rival
+from tests.bench.stage import Stage, until
+
+LIMIT = (1_000, 60.0)
+FIRST_BYTE, ON_SCREEN = 0.25, 0.5
+SEED = 6
+
+
+def idle(*, quick: bool) -> list[Line]:
+    """From the call of the submit service to the arrival at the vendor, on an idle system.
+
+    In real time, with a real worker, Redis, beat and SQLite; the limit is 1,000 calls a minute,
+    so that only the way is measured. 25 tries (8 when quick), half a second apart, each with
+    other hours so that none waits to fill a call. The comparison is the same with a Celery task
+    that calls at once and stores nothing: the price of the promises is the difference.
+    """
+    tries = 8 if quick else 25
+    with Stage() as stage:
+        stage.redis()
+        vendor = stage.vendor(LIMIT)
+        ids = crew.names("i", tries)
+        crew.enrol(vendor, ids)
+        stage.worker()
+        stage.beat()
+        crew.warm_up(vendor)
+        ours = spread([_one_wish(vendor, name, place) for place, name in enumerate(ids)])
+    with Stage() as stage:
+        stage.redis()
+        bare = _bare_task(stage, crew.names("b", tries))
+    promise = f"< {duration(FIRST_BYTE)}"
+    return [
+        Line("this engine", str(ours), ours.median, promise, ours.median < FIRST_BYTE),
+        Line("a bare Celery task", bare, None),
+    ]
+
+
+def _one_wish(vendor: Simulator, name: str, place: int) -> float:
+    time.sleep(0.5)
+    seen = len(vendor.received)
+    start = time.monotonic()
+    crew.submit([name], "exempt", hours=str(place + 1))
+    return _next_arrival(vendor, seen) - start
+
+
+def _next_arrival(vendor: Simulator, seen: int) -> float:
+    until(lambda: len(vendor.received) > seen, 15, pause=0.002)
+    return vendor.received[seen].at
+
+
+def _bare_task(stage: Stage, ids: list[str]) -> str:
+    vendor = stage.vendor(LIMIT, token_counts=False)
+    crew.enrol(vendor, ids)
+    rival = Rival(stage, vendor, LIMIT, "exempt")
+    rival.worker()
+    rival.ask(["warm-up"])
+    until(lambda: judge.arrivals(vendor, "action"), 30)
+    took = []
+    with rival.words():
+        from tests.bench.rival_tasks import act
+
+        act.delay(ids[0])  # The first one opens the connection to Redis.
+        until(lambda: len(judge.arrivals(vendor, "action")) > 1, 15)
+        for name in ids:
+            time.sleep(0.2)
+            seen = len(vendor.received)
+            start = time.monotonic()
+            act.delay(name)
+            took.append(_next_arrival(vendor, seen) - start)
+    return str(spread(took))
+
+
+def screen(*, quick: bool) -> list[Line]:
+    """From the moment the vendor's answer leaves to the event on an open stream that shows it.
+
+    In real time: a real worker, Redis and beat, the page's stream from uvicorn, and a job of 20
+    calls (10 when quick) one after the other. The vendor thinks for 0.3 to 1.5 s, a time that is
+    drawn beforehand (seed 6), so the moment of its answer is arrival + that time. The way to the
+    worker and its commit are part of the figure, and so is the pause of 0.5 s between two events
+    of one page. The event that shows an answer is the first that counts its devices as settled.
+    """
+    calls = 10 if quick else 20
+    rng = random.Random(SEED)
+    pauses = [rng.uniform(0.3, 1.5) for _ in range(calls)]
+    with Stage() as stage:
+        stage.redis()
+        vendor = stage.vendor(LIMIT)
+        stage.tell(ENGINE_IN_FLIGHT=1, ENGINE_CONFIRM_AFTER=0)
+        ids = crew.names("l", calls * 50)
+        crew.enrol(vendor, ids)
+        crew.operator()
+        _, port = stage.web()
+        stage.worker()
+        stage.beat()
+        crew.warm_up(vendor)
+        seen = len(vendor.received)
+        for pause in pauses:
+            vendor.fault("slow", seconds=pause)
+        wish = crew.submit(ids, "exempt")
+        page = OpenPage(port, wish)
+        until(lambda: crew.settled(wish), calls * 2 + 20)
+        until(lambda: page.shown and page.shown[-1][1] == len(ids), 10)
+        page.close()
+        answered = [
+            call.at + pause for call, pause in zip(vendor.received[seen:], pauses, strict=True)
+        ]
+    took = []
+    for number, moment in enumerate(answered, start=1):
+        shown = next(at for at, settled in page.shown if settled >= number * 50)
+        if moment > page.opened:
+            took.append(shown - moment)
+    found = spread(took)
+    promise = f"< {duration(ON_SCREEN)}"
+    return [Line("this engine", str(found), found.median, promise, found.p95 < ON_SCREEN)]
+
+
+class OpenPage:
+    """The stream of one page; `shown` holds when an event came and how many were settled."""
+
+    def __init__(self, port: int, wish: ActionRequest) -> None:
+        self.shown: list[tuple[float, int]] = []
+        self._socket = socket.create_connection(("127.0.0.1", port), 10)
+        path = reverse("action_request_stream", args=[wish.uuid])
+        self._socket.sendall(
+            f"GET {path} HTTP/1.1\r\nHost: localhost\r\nCookie: {session_cookie()}\r\n\r\n".encode()
+        )
+        self.opened = time.monotonic()
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        heading = re.compile(rb"([0-9,]+) of [0-9,]+ devices settled|>(Finished)<")
+        total = re.compile(rb"([0-9,]+) devices?</span>")
+        buffer = b""
+        self._socket.settimeout(60)
+        while data := self._receive():
+            moment = time.monotonic()
+            buffer += data
+            while b"\n\n" in buffer:
+                event, buffer = buffer.split(b"\n\n", 1)
+                found = heading.search(event)
+                if found and found[2]:
+                    found = total.search(event)
+                if found:
+                    self.shown.append((moment, int(found[1].replace(b",", b""))))
+
+    def _receive(self) -> bytes:
+        try:
+            return self._socket.recv(65536)
+        except OSError:  # It was closed by us.
+            return b""
+
+    def close(self) -> None:
+        """End the stream."""
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self._thread.join(5)
+
+
+def session_cookie() -> str:
+    """The cookie of a person who is signed in."""
+    client = Client()
+    client.force_login(User.objects.get(username="oscar"))
+    return "; ".join(f"{name}={cookie.value}" for name, cookie in client.cookies.items())

@@ -1,0 +1,88 @@
+"""Many people who ask the same: how many calls does it cost?"""
+
+import random
+import time
+
+from tests.bench import crew, judge
+from tests.bench.result import Line
+from tests.bench.rivals import Rival
+from tests.bench.stage import Stage, until
+
+LIMIT = (10, 12.0)
+FASTER = 60.0 / LIMIT[1]
+REQUESTS = 200
+SEED = 3
+
+
+def calls(*, quick: bool) -> list[Line]:
+    """Calls that arrived at the vendor for 200 requests of one device each, of one kind.
+
+    They come at random moments within 12 s, a minute with time five times faster, while a real
+    worker, Redis and beat run and the limit is 10 calls in 12 s. If this machine is too slow to
+    let them come within that time, the time that it took is told. Two rounds (one when quick),
+    each with its own seed from 3 on; the most calls of a round count. The comparison is a Celery
+    task for each request, whose count does not depend on the pace: so that nobody waits for
+    twenty minutes it is measured without limit, and the time is reckoned.
+    """
+    rounds = [_round(seed) for seed in range(SEED, SEED + (1 if quick else 2))]
+    most = max(count for count, _, _ in rounds)
+    came = max(seconds for _, seconds, _ in rounds)
+    longest = max(seconds for _, _, seconds in rounds)
+    least = -(-REQUESTS // 50)
+    all_counts = ", ".join(str(count) for count, _, _ in rounds)
+    window = LIMIT[1]
+    slow = f"; they came in {came / window:.1f} min" if came > 1.1 * window else ""
+    return [
+        Line(
+            "this engine",
+            f"{most} (rounds: {all_counts}; all answered within {longest / window:.1f} min{slow})",
+            most,
+            f"{least}, the least possible",
+            most <= least,
+        ),
+        _one_by_one(),
+    ]
+
+
+def _round(seed: int) -> tuple[int, float, float]:
+    rng = random.Random(seed)
+    ids = crew.names(f"s{seed}-", REQUESTS)
+    with Stage() as stage:
+        stage.redis()
+        vendor = stage.vendor(LIMIT)
+        stage.tell(ENGINE_CONFIRM_AFTER=0, ENGINE_URGENT_WAIT=10.0 / FASTER)
+        crew.enrol(vendor, ids)
+        stage.worker()
+        stage.beat()
+        crew.warm_up(vendor)
+        time.sleep(LIMIT[1])
+        seen = len(vendor.received)
+        start = time.monotonic()
+        wishes = []
+        for name, moment in zip(ids, sorted(rng.uniform(0, LIMIT[1]) for _ in ids), strict=True):
+            time.sleep(max(0.0, start + moment - time.monotonic()))
+            wishes.append(crew.submit([name], "exempt"))
+        came = time.monotonic() - start
+        until(lambda: crew.settled(*wishes), 60)
+        took = time.monotonic() - start
+        done = [vendor.applied["exempt", name] for name in ids]
+        if done != [1] * REQUESTS:
+            raise AssertionError("not every device was acted on exactly once")
+        return sum(call.api == "action" for call in vendor.received[seen:]), came, took
+
+
+def _one_by_one() -> Line:
+    ids = crew.names("one-", REQUESTS)
+    with Stage() as stage:
+        stage.redis()
+        vendor = stage.vendor(None)
+        crew.enrol(vendor, ids)
+        rival = Rival(stage, vendor, LIMIT, "exempt")
+        rival.worker()
+        rival.ask(ids)
+        until(lambda: len(judge.arrivals(vendor, "action")) >= REQUESTS, 60)
+        count = len(judge.arrivals(vendor, "action"))
+    minutes = judge.least_seconds(count, *LIMIT) / LIMIT[1]
+    return Line(
+        "a Celery task for each", f"{count} (at least {minutes:.0f} min at the limit)", count
+    )

@@ -1,0 +1,187 @@
+"""Each device exactly once: not twice, and none forgotten without a word."""
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from actions.errors import Refused
+from actions.models import ActionRequest, DeviceCommand
+from actions.services import control
+from actions.simulator import Simulator
+from actions.states import SUCCEEDED, CommandStatus
+from tests.bench import crew, judge
+from tests.bench.limit import replace
+from tests.bench.result import Line
+from tests.bench.rivals import Rival
+from tests.bench.stage import Process, Stage, until
+
+LIMIT = (10, 0.5)
+SEED = 8
+FAULTS: tuple[tuple[str, float, dict[str, Any]], ...] = (
+    # The share of each is of the calls that the ones before it left alone.
+    ("cut_after", 0.06, {}),
+    ("cut_before", 0.045, {}),
+    ("status", 0.045, {"code": 500, "apply": True}),
+    ("status", 0.03, {"code": 503, "apply": False}),
+    ("broken_json", 0.04, {}),
+)
+UNDECIDED = (CommandStatus.FAILED, CommandStatus.UNCONFIRMED, CommandStatus.NOT_SEEN)
+MOST_RETRIES = 8
+RETRIES = 8
+VISIBLE_AFTER = 8.0
+
+
+def deletes(*, quick: bool) -> list[Line]:
+    """600 deletes (120 when quick), one in a call, with every fifth answer faulty and kills.
+
+    The limit is 10 calls in 0.5 s (time ÷ 120). Of the calls 6 % are cut after and 4 % before the
+    vendor acts, 4 % end with a 500 after it acted, 3 % with a 503 before, and 4 % with broken
+    JSON. Two processes of each; every 8 s one is killed (-9) and replaced. The engine carries one
+    device in a call here, so that everybody meets as many faults. *Twice*: the vendor's log names
+    a device again, in a call that it took, after the delete had been done. *Never*: the delete
+    was not done, after all retries. *Wrongly told*: who asked was told otherwise than it is.
+    The engine never repeats a delete by itself: it reads the devices back, and a person presses
+    "retry" for those of which it says that it was not done (counted, at most 8 times). Celery
+    has `acks_late`, half of the limit as `rate_limit` for each of two workers, 8 retries, and
+    8 s visibility time-out; requests-ratelimiter shares its bucket in Redis and has 8 retries of
+    urllib3 and of its own.
+    """
+    count = 120 if quick else 600
+    with Stage() as stage:
+        stage.redis()
+        lines = [_ours(stage, count)]
+    for who in ("Celery rate_limit + retry", "requests-ratelimiter + retry"):
+        with Stage() as stage:
+            stage.redis()
+            lines.append(_theirs(stage, who, count))
+    return lines
+
+
+def faulty(vendor: Simulator) -> None:
+    """Every fifth answer goes wrong in one of five ways."""
+    for name, share, options in FAULTS:
+        vendor.fault(name, times=None, share=share, **options)
+
+
+def _ours(stage: Stage, count: int) -> Line:
+    vendor = stage.vendor(LIMIT)
+    stage.tell(
+        OPSWAT_TIMEOUT=(1.0, 2.0),
+        OPSWAT_MAX_DEVICES=50,
+        ENGINE_PUMP_SECONDS=2.0,
+        ENGINE_GRACE_SECONDS=0.5,
+        ENGINE_CONFIRM_AFTER=0.5,
+        ENGINE_URGENT_WAIT=0.1,
+    )
+    ids = crew.names("del-", count)
+    crew.enrol(vendor, ids)
+    crew.know(ids)
+    stage.beat()
+    stage.tell(OPSWAT_MAX_DEVICES=1)
+    workers = [stage.worker(), stage.worker()]
+    crew.warm_up(vendor)
+    faulty(vendor)
+    wish = crew.submit(ids, "delete", listed=True)
+    _until_quiet(lambda: _decided(wish), 140, stage, workers, stage.worker)
+    clicks = _retries(wish, stage, workers)
+    told = dict(
+        DeviceCommand.objects.filter(target__in=ids).order_by("id").values_list("target", "status")
+    )
+    done = {name for name in ids if vendor.applied["delete", name]}
+    wrong = sum((told[name] in SUCCEEDED) != (name in done) for name in ids)
+    twice, never = judge.acted_twice(vendor.received), count - len(done)
+    return Line(
+        "this engine",
+        f"twice {twice}, never {never}, wrongly told {wrong} ({_struck(vendor)}; retry was "
+        f"pressed {clicks} times)",
+        twice,
+        "0 / 0",
+        twice == never == wrong == 0,
+    )
+
+
+def _decided(wish: ActionRequest) -> bool:
+    """Nothing waits, and nothing will be looked at again."""
+    rows = DeviceCommand.objects.filter(request=wish)
+    return (
+        crew.settled(wish)
+        and not rows.filter(status=CommandStatus.UNCONFIRMED, check_at__isnull=False).exists()
+    )
+
+
+def _retries(wish: ActionRequest, stage: Stage, workers: list[Process]) -> int:
+    """What a person does: press "retry" for what was not done, until nothing is left."""
+    clicks = 0
+    with suppress(Refused):
+        while clicks < MOST_RETRIES:
+            wish = control.retry(wish, crew.operator(), statuses=UNDECIDED)
+            clicks += 1
+            _until_quiet(partial(_decided, wish), 60, stage, workers, stage.worker)
+    return clicks
+
+
+def _theirs(stage: Stage, who: str, count: int) -> Line:
+    vendor = stage.vendor(LIMIT, token_counts=False)
+    ids = crew.names("del-", count)
+    crew.enrol(vendor, ids)
+    rival = Rival(stage, vendor, LIMIT, "delete", retries=RETRIES)
+    rival.env["RIVAL_VISIBILITY"] = str(VISIBLE_AFTER)
+    faulty(vendor)
+    if who.startswith("Celery"):
+        rival.ask(ids)
+        calls, window = LIMIT
+        rate = f"{calls / window / 2:g}/s"
+
+        def start() -> Process:
+            return rival.worker(rate=rate)
+
+    else:
+        turns = iter(range(10_000))
+
+        def start() -> Process:
+            half = next(turns) % 2
+            todo = stage.folder / f"half{half}.txt"
+            todo.write_text("\n".join(ids[half::2]))
+            return rival.script("ratelimiter", todo, todo.with_suffix(".done"))
+
+    processes = [start(), start()]
+    quiet = VISIBLE_AFTER + 4.0
+    _until_quiet(lambda: _silent(vendor, quiet), 150, stage, processes, start)
+    done = {name for name in ids if vendor.applied["delete", name]}
+    twice, never = judge.acted_twice(vendor.received), count - len(done)
+    return Line(who, f"twice {twice}, never {never} ({_struck(vendor)})", twice)
+
+
+def _silent(vendor: Simulator, seconds: float) -> bool:
+    calls = vendor.received
+    return bool(calls) and time.monotonic() - calls[-1].at > seconds
+
+
+def _struck(vendor: Simulator) -> str:
+    calls = [call for call in vendor.received if call.api == "action"]
+    faults = sum(bool(call.fault) for call in calls)
+    refused = sum(call.status == 429 for call in calls)
+    return f"{len(calls)} calls, {faults} faulty, {refused} refused"
+
+
+def _until_quiet(
+    done: Callable[[], bool],
+    seconds: float,
+    stage: Stage,
+    processes: list[Process],
+    start: Callable[[], Process],
+) -> None:
+    """Wait, and kill and replace a process every eight seconds, three times at most."""
+    begin = time.monotonic()
+    kills = 0
+
+    def killing() -> bool:
+        nonlocal kills
+        if kills < 3 and time.monotonic() > begin + 8.0 * (kills + 1):
+            kills += 1
+            replace(stage, processes, start)
+        return done()
+
+    until(killing, seconds, pause=0.1)

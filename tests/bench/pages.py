@@ -1,0 +1,109 @@
+"""Many people look at one running job: what it costs the server, and how old what they see is."""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from django.db import transaction
+from django.urls import reverse
+
+from actions.models import ActionRequest, DeviceCommand
+from actions.services import outcomes
+from actions.states import CommandStatus
+from tests.bench import crew
+from tests.bench.latency import session_cookie
+from tests.bench.result import Line, spread
+from tests.bench.stage import Stage
+
+CHANGE_EVERY = 6.0
+SPARE_FILES = 200
+
+
+def open_pages(*, quick: bool) -> list[Line]:
+    """From the commit of a change to each of 300 open pages, and the web server's share of a core.
+
+    In real time: uvicorn with one process, Redis and SQLite; one request of 5,000 devices whose
+    fifty next rows are settled every 6 s, five times (100 pages, twice, when quick). The pages
+    are sockets of one other process, all of the same request. First each holds its stream open,
+    then the same pages ask every 2 s for what is newer than they have, as the page's script does
+    without a stream; an answer of "nothing new" is a 204. The server's CPU is user and system
+    time of its process over the time in which changes came. A page that saw a change late, by
+    more than the run lasted after it, counts with the next one that it saw, or else as unseen.
+    """
+    pages, changes = (100, 2) if quick else (300, 5)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, 4 * pages)), hard))
+    pages = min(pages, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - SPARE_FILES)
+    return [
+        _run("stream", "streams (this engine)", pages, changes),
+        _run("poll", "polling each 2 s", pages, changes),
+    ]
+
+
+def _run(how: str, who: str, pages: int, changes: int) -> Line:
+    with Stage() as stage:
+        stage.redis()
+        stage.tell(ENGINE_CONFIRM_AFTER=0)
+        wish = crew.submit(crew.names(f"{how}-", 5_000), "exempt")
+        server, port = stage.web()
+        os.environ["VISITORS_PORT"] = str(port)
+        os.environ["VISITORS_COOKIE"] = session_cookie()
+        view = "action_request_stream" if how == "stream" else "action_request"
+        os.environ["VISITORS_PATH"] = reverse(view, args=[wish.uuid])
+        # Time to open all, then the changes, then time for the last one to be seen.
+        opening = 4.0 + pages * 0.03
+        seconds = opening + changes * CHANGE_EVERY
+        visitors = stage.spawn(
+            *(sys.executable, "-m", "tests.bench.visitors", how, str(pages), str(seconds)),
+            stdout=subprocess.PIPE,
+        )
+        time.sleep(opening)
+        before, begin = _cpu(server.pid), time.monotonic()
+        committed = {}
+        for number in range(changes):
+            version, moment = _change(wish)
+            committed[version] = moment
+            time.sleep(max(0.0, begin + (number + 1) * CHANGE_EVERY - time.monotonic() - 0.2))
+        share = (_cpu(server.pid) - before) / (time.monotonic() - begin)
+        said, _ = visitors.communicate(timeout=60)
+    seen = json.loads(said)
+    late, unseen = [], 0
+    for page in seen:
+        for version, moment in committed.items():
+            first = next((at for had, at in page if had >= version), None)
+            if first is None:
+                unseen += 1
+            else:
+                late.append(first - moment)
+    found = spread(late)
+    missed = f", {unseen} unseen" if unseen else ""
+    promise = "p95 < 500 ms" if how == "stream" else ""
+    kept = found.p95 < 0.5 and not unseen if how == "stream" else None
+    text = f"{found}{missed}; {pages} pages, {share:.1%} of a core"
+    return Line(who, text, found.p95, promise, kept)
+
+
+def _change(wish: ActionRequest) -> tuple[int, float]:
+    """Settle fifty rows of the request; its new version and when that was committed."""
+    with transaction.atomic():
+        rows = DeviceCommand.objects.filter(request=wish, status=CommandStatus.QUEUED)
+        keys = list(rows.order_by("id").values_list("pk", flat=True)[:50])
+        found = DeviceCommand.objects.filter(pk__in=keys)
+        found.move(CommandStatus.QUEUED, CommandStatus.SENDING)
+        found.move(CommandStatus.SENDING, CommandStatus.ACCEPTED)
+        moments: list[float] = []
+        # Before the word that goes out to the open pages, which is given after the commit too.
+        transaction.on_commit(lambda: moments.append(time.monotonic()))
+        outcomes.touch([wish.pk])
+    version = ActionRequest.objects.values_list("version", flat=True).get(pk=wish.pk)
+    return version, moments[0]
+
+
+def _cpu(pid: int) -> float:
+    """Seconds of CPU that the process has used (Linux: fields 14 and 15 of its stat)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -1,0 +1,146 @@
+"""An installation for one figure: its settings, vendor, Redis, workers and web server.
+
+The process of the figure is part of it: it has the same settings and database, so it submits and
+reads as the console's own processes do.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any, Self
+
+from django.conf import settings
+
+from actions.services import budget
+from actions.simulator import Simulator
+from dashboard.own_redis import own_redis
+
+ROOT = Path(__file__).resolve().parents[2]
+QUIET = ("--without-gossip", "--without-mingle", "--loglevel", "ERROR")
+
+Process = subprocess.Popen[bytes]
+
+
+class Stage:
+    """Starts what a figure needs, and ends all of it."""
+
+    def __init__(self) -> None:
+        self.folder: Path = settings.DATA_DIR
+        self._end = ExitStack()
+        self._processes: list[Process] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        for process in self._processes:
+            self.kill(process)
+        self._end.close()
+
+    # Settings.
+
+    def tell(self, **values: Any) -> None:
+        """Change settings, here and for the processes that are started from now on."""
+        for name, value in values.items():
+            setattr(settings, name, value)
+            pair = isinstance(value, tuple)
+            os.environ[name] = f"{value[0]:g}/{value[1]:g}" if pair else str(value)
+
+    def vendor(self, limit: tuple[int, float] | None, **options: Any) -> Simulator:
+        """Start a vendor with that limit, and let the engine call it with the same limit."""
+        choices: dict[str, Any] = {"devices": 0, "log_delay": (0.0, 0.0)}
+        vendor = self._end.enter_context(Simulator(limit=limit, **choices | options))
+        budget.forget_clock()
+        self.tell(
+            OPSWAT_BASE_URL=vendor.url,
+            OPSWAT_CLIENT_ID=vendor.client_id,
+            OPSWAT_CLIENT_SECRET=vendor.client_secret,
+        )
+        if limit:
+            self.tell(OPSWAT_RATE_LIMIT=limit)
+        return vendor
+
+    # Processes.
+
+    def redis(self) -> None:
+        """Start a Redis where the settings look for it."""
+        self._end.enter_context(own_redis(settings.REDIS_SOCKET))
+
+    def spawn(self, *command: str, **more: Any) -> Process:
+        """Start a process that leads a group of its own; what it says goes to one file."""
+        with (self.folder / "said.log").open("ab") as log:
+            options: dict[str, Any] = {"stdout": log, "stderr": log}
+            process: Process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+                **options | more,
+            )
+        self._processes.append(process)
+        return process
+
+    def worker(self, app: str = "dashboard", concurrency: int = 2) -> Process:
+        """Start a real worker of that Celery application."""
+        celery = [sys.executable, "-m", "celery", "-q", "-A", app]
+        name = f"worker{len(self._processes)}@bench"
+        many = ("--concurrency", str(concurrency), "--hostname", name)
+        return self.spawn(*celery, "worker", *many, *QUIET)
+
+    def beat(self) -> Process:
+        """Start the real clock."""
+        celery = [sys.executable, "-m", "celery", "-q", "-A", "dashboard"]
+        schedule = str(self.folder / "beat-schedule")
+        return self.spawn(*celery, "beat", "--schedule", schedule, "--loglevel", "ERROR")
+
+    def web(self) -> tuple[Process, int]:
+        """Start the console's web server as Procfile does; returns its port as well."""
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        where = ("--host", "127.0.0.1", "--port", str(port))
+        quiet = ("--log-level", "error", "--no-access-log")
+        uvicorn = [sys.executable, "-m", "uvicorn", "dashboard.asgi:application"]
+        process = self.spawn(*uvicorn, *where, *quiet)
+        until(lambda: _answers(f"http://127.0.0.1:{port}/alive"), 30)
+        return process, port
+
+    def kill(self, process: Process) -> None:
+        """Kill -9 of the process and of all that it started, as a lost machine would be.
+
+        Once it has been waited for, its number may be somebody else's: then it is left alone.
+        """
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+    def said(self) -> str:
+        """The last words of all processes."""
+        log = self.folder / "said.log"
+        return log.read_text(errors="replace")[-3000:] if log.exists() else ""
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2):  # noqa: S310  # Our own loopback address.
+            return True
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def until(condition: Callable[[], object], seconds: float, pause: float = 0.05) -> None:
+    """Wait for it; raises TimeoutError."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError(f"it did not happen in {seconds:.0f} s")
+        time.sleep(pause)

@@ -1,0 +1,88 @@
+"""How long a person waits who submits a whole fleet, and who then looks at it."""
+
+import time
+from collections.abc import Callable
+
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
+
+from actions.models import ActionRequest, DeviceCommand
+from actions.states import CommandStatus
+from dashboard.models import User
+from tests.bench import crew
+from tests.bench.result import Line, duration, spread
+from tests.bench.stage import Stage
+
+SECONDS_TO_STORE, SECONDS_TO_SHOW = 3.0, 0.3
+TRIES = 5
+
+
+def submit(*, quick: bool) -> list[Line]:
+    """From the list of ids to the committed request, and the pages of it while it runs.
+
+    All devices are in the inventory and each try is checked, stored and committed whole: the
+    request, a row for each device with what was known of it, and the audit line. Then half of one
+    request's rows are settled, and its page, its live part and the list of requests are asked of
+    the real views in this process: what is measured is the server's time. Medians of five tries
+    (three when quick); the first page after the start is not counted.
+    """
+    count, tries = (20_000, 3) if quick else (100_000, TRIES)
+    ids = crew.names("d", count)
+    crew.know(ids)
+    with Stage() as stage:
+        stage.redis()
+        stored = spread(
+            [_seconds(lambda: crew.submit(ids, "exempt", listed=True)) for _ in range(tries)]
+        )
+        wish = ActionRequest.objects.latest("id")
+        _settle_half(wish)
+        return [
+            Line(
+                f"{count:,} devices until stored",
+                str(stored),
+                stored.median,
+                "" if quick else f"< {SECONDS_TO_STORE:g} s",
+                None if quick else stored.median < SECONDS_TO_STORE,
+            ),
+            *_pages(wish, tries),
+        ]
+
+
+def _pages(wish: ActionRequest, tries: int) -> list[Line]:
+    client = Client(headers={"host": "localhost"})
+    client.force_login(User.objects.get(username="oscar"))
+    page = reverse("action_request", args=[wish.uuid])
+    live = {"HX-Request": "true", "HX-Target": "progress-live"}
+    asked: dict[str, Callable[[], object]] = {
+        "its page while it runs": lambda: client.get(page),
+        "its live part": lambda: client.get(page, {"v": "0"}, headers=live),
+        "its last page of devices": lambda: client.get(page, {"page": wish.device_count // 100}),
+        "the list of requests": lambda: client.get(reverse("action_requests")),
+    }
+    lines = []
+    for who, ask in asked.items():
+        ask()
+        took = spread([_seconds(ask) for _ in range(tries)])
+        kept = took.median < SECONDS_TO_SHOW
+        promise = f"< {duration(SECONDS_TO_SHOW)}"
+        lines.append(Line(who, str(took), took.median, promise, kept))
+    return lines
+
+
+def _settle_half(wish: ActionRequest) -> None:
+    """As if half of the job were done: every second row accepted, one in a hundred failed."""
+    rows = DeviceCommand.objects.filter(request=wish)
+    first, last = rows.order_by("id")[0].pk, rows.order_by("-id")[0].pk
+    middle = rows.filter(pk__lt=(first + last) // 2)
+    middle.extra(where=["id %% 100 = 0"]).update(status=CommandStatus.FAILED)
+    middle.filter(status=CommandStatus.QUEUED).update(status=CommandStatus.ACCEPTED)
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE")
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
