@@ -48,7 +48,7 @@ def test_sixty_devices_are_exempted_and_all_outcomes_arrive_by_themselves(
         expect(rows.locator(f".status-{word}")).to_have_count(count)
     record = page.locator("#request-record")
     expect(record).to_contain_text("Request submitted")
-    expect(record.get_by_text("call.answered")).to_have_count(2)
+    expect(record.get_by_text("Call answered")).to_have_count(2)
 
 
 def test_a_selection_that_was_sent_is_not_offered_again(console: Console, open_page: Open) -> None:

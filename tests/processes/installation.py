@@ -51,6 +51,7 @@ class Installation:
         self.env = bare_environment(folder) | {
             "DATABASE_URL": database.url,
             "OPSWAT_BASE_URL": vendor.url,
+            "ENGINE_URGENT_WAIT": "1",  # So that alike wishes gather for a second, not for ten.
             "OPSWAT_CLIENT_ID": vendor.client_id,
             "OPSWAT_CLIENT_SECRET": vendor.client_secret,
         }
