@@ -17,8 +17,9 @@ test: .venv/test ## The whole check: format, lint, types, contracts, all tests o
 	@$(MAKE) --no-print-directory check
 	$(BIN)/python -m tests.run
 
-model: .venv/test ## Play the engine in virtual time, long and at random
-	$(BIN)/python -m pytest -q -n 2 tests/model/long_run.py tests/model/state_machine.py
+model: .venv/test ## Play 100,000 seconds of random load and faults, time scaled (some 20 minutes)
+	MODEL_SECONDS=25000 MODEL_SEEDS="7 8 9 10" MODEL_EXAMPLES=300 \
+	  $(BIN)/python -m pytest -q -n 2 -rP --show-capture=stdout tests/model
 
 chaos: .venv/test ## Ten minutes of killed workers, a flushed Redis and a faulty vendor
 	$(BIN)/python -m tests.chaos --seconds 600
