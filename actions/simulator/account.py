@@ -14,6 +14,7 @@ from actions.simulator.assumptions import Assumptions
 from actions.simulator.fleet import SimDevice, make_fleet, make_groups
 from actions.simulator.rules import plain_mac
 
+KEPT_DELETIONS = 20_000
 _COMMAND_LETTERS = string.ascii_lowercase + string.digits
 
 
@@ -51,6 +52,7 @@ class Account:
         self.groups = make_groups()
         self.commands: dict[str, Command] = {}
         self.applied: Counter[tuple[str, str]] = Counter()
+        self.deleted: list[tuple[float, str, str]] = []  # when, id and name, the oldest first
         self.refused_ids: set[str] = set()  # a call that names one of these is a 400 as a whole
         self._tokens: dict[str, float] = {}
         self._rng = random.Random(seed)
@@ -65,6 +67,7 @@ class Account:
             fields.setdefault("device_id", uuid.UUID(int=self._rng.getrandbits(128)).hex)
             for name in ("enrolled_at", "last_seen", "last_reboot"):
                 fields.setdefault(name, now)
+            fields.setdefault("changed_at", now if self.assumptions.new_is_change else 0.0)
             device = SimDevice(**fields)  # type: ignore[arg-type]  # A wrong name is a TypeError.
             self.devices[device.device_id] = device
             self._indexed = (-1, -1)
@@ -73,6 +76,9 @@ class Account:
     def remove_device(self, device_id: str) -> None:
         """Delete a device's record; the logs it was asked for stay."""
         device = self.devices.pop(device_id, None)
+        if device is not None:
+            self.deleted.append((time.time(), device_id, device.device_name))
+            del self.deleted[:-KEPT_DELETIONS]
         if device is None or self._indexed != (id(self.devices), len(self.devices) + 1):
             return
         # Building the indexes anew for each deletion would be slow in a large account.
@@ -143,6 +149,7 @@ class Account:
         until = device.exempted_until
         if device.status == "exempted" and until is not None and until <= now:
             device.status, device.exempted_until = device.status_before, None
+            device.changed_at = until
 
     def new_command(self, kind: str, device: SimDevice) -> Command:
         """Ask the agent for a log or scan; a command_id has 17 characters, as in the example."""

@@ -12,6 +12,7 @@ from actions.simulator.account import Account
 from actions.simulator.checks import Answer, Call, Json, Refusal, json_object, text, texts, whole
 from actions.simulator.fleet import SimDevice
 from actions.simulator.rules import (
+    AGENT_KINDS,
     COMMAND_KINDS,
     KINDS_BY_VERSION,
     Version,
@@ -161,6 +162,8 @@ def _why_not(
 def _apply(account: Account, order: Order, device: SimDevice, now: float) -> str:
     """Change the device as the action says; returns the command_id, empty for most kinds."""
     kind = order.kind
+    if kind not in AGENT_KINDS:
+        device.changed_at = now
     if kind == "exempt":
         _exempt(account, order, device, now)
     elif kind == "unexempt":

@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl
 from actions.simulator.account import Account, Command
 from actions.simulator.action_api import device_action
 from actions.simulator.agent_log import build_report, report_name
+from actions.simulator.changes import status_changed
 from actions.simulator.checks import (
     Answer,
     Call,
@@ -213,6 +214,7 @@ ROUTES: dict[str, Route] = {
     "/o/api/v3.7/devices": Route("devices", _POST, list_devices, (3, 7)),
     "/o/api/v3.8/devices/detail": Route("detail", _POST, device_details, (3, 8)),
     "/o/api/v3/groups": Route("groups", _POST, list_groups),
+    "/o/api/v3/devices/status_changed": Route("changes", _POST, status_changed),
 }
 for _minor in (0, 1, 2, 3):
     _name = f"v3.{_minor}" if _minor else "v3"  # The vendor never writes v3.0.

@@ -60,6 +60,11 @@ class Assumptions:
     detail_shape: Literal["array", "object"] = "array"  # assumed: no example could be read
     detail_spelling: Literal["underscore", "hyphen"] = "underscore"  # assumed: non[_-]compliant
 
+    # Status Change: only its parameters and the names of its two lists are known.
+    changes_paging: Literal["each", "together"] = "each"  # assumed: `page` turns both lists at once
+    deleted_entry: Literal["object", "text"] = "object"  # assumed: of `deleted_devices`
+    new_is_change: bool = True  # assumed: whether enrolling counts as a change
+
     def __post_init__(self) -> None:
         """Refuse a word outside the list, for a typing slip would quietly test the default."""
         for name, hint in get_type_hints(type(self)).items():

@@ -9,6 +9,7 @@ from actions.simulator.account import Account
 from actions.simulator.apis import ROUTES
 from actions.simulator.checks import Answer, Call, Json, Refusal, peek_json
 from actions.simulator.faults import ROW_FAULTS, Fault, FaultList, spoil_rows
+from actions.simulator.life import Life
 from actions.simulator.limiter import Limiter, Verdict
 from actions.simulator.replies import Reply, make_reply, refuse, spoil
 
@@ -43,8 +44,15 @@ class Received:
 class Core:
     """Answers calls for one account; safe to use from many threads."""
 
-    def __init__(self, account: Account, limit: tuple[int, float] | None, seed: int) -> None:
+    def __init__(
+        self,
+        account: Account,
+        limit: tuple[int, float] | None,
+        seed: int,
+        changes_per_minute: float = 0.0,
+    ) -> None:
         self.account = account
+        self._life = Life(account, changes_per_minute, seed)
         self.faults = FaultList(seed)
         self.received: list[Received] = []
         self._limit = limit
@@ -100,6 +108,7 @@ class Core:
         fault = self.faults.take(entry.api) if entry.api else None
         reply = Reply(200)
         if fault is None or fault.applies:
+            self._life.go_on()
             try:
                 reply = self._apply(call, entry, fault)
             except Refusal as refusal:

@@ -54,6 +54,7 @@ class SimDevice:
     enrolled_at: float = 0.0
     last_seen: float = 0.0
     last_reboot: float = 0.0
+    changed_at: float = 0.0  # of what Status Change tells; 0 means never since the start
     exempted_until: float | None = None  # None while exempted means for ever
     forced_status: int | None = None  # a test's wish: answer this, and apply nothing
     dhcp_renewals: int = 0

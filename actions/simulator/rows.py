@@ -63,6 +63,23 @@ def detail_row(
     return row
 
 
+def change_row(
+    device: SimDevice, groups: dict[str, SimGroup], assumptions: Assumptions, verbose: bool
+) -> Row:
+    """Give one device of POST /o/api/v3/devices/status_changed; what `verbose` adds is assumed."""
+    row: Row = {"device_id": device.device_id, "status": device.status, "status_detail": ""}
+    row["severity"] = device.severity
+    if verbose:
+        group = groups.get(device.group_id)
+        row["device_name"] = device.device_name
+        row["group_name"] = group.name if group else ""
+        row["issue"] = _issue(device, "plural")
+        row["last_seen"] = timestamp(device.last_seen)
+    if assumptions.detail_spelling == "hyphen":
+        row["status"] = device.status.replace("_", "-")
+    return row
+
+
 def group_row(group: SimGroup, number_of_devices: int) -> Row:
     """Give one group of POST /o/api/v3/groups."""
     return {

@@ -2,6 +2,7 @@
 
 import secrets
 import threading
+import time
 from collections import Counter
 from typing import Any, Self
 
@@ -17,7 +18,8 @@ class Simulator:
     """A faithful vendor on 127.0.0.1 with an account and devices of its own.
 
     `limit` is calls and seconds (None: no limit), `log_delay` the seconds until a log is there;
-    `switches` are fields of Assumptions. Raises ValueError for a switch that does not exist.
+    `changes_per_minute` is how much happens to the fleet by itself; `switches` are fields of
+    Assumptions. Raises ValueError for a switch that does not exist.
     The account outlives stop(), so a started simulator can go down and come back.
     """
 
@@ -31,6 +33,7 @@ class Simulator:
         client_id: str | None = None,
         client_secret: str | None = None,
         hostile_names: bool | None = None,
+        changes_per_minute: float = 0.0,
         **switches: Any,
     ) -> None:
         self.client_id = client_id or secrets.token_hex(12)
@@ -44,7 +47,7 @@ class Simulator:
             client_secret=self.client_secret,
             hostile_names=hostile_names,
         )
-        self._core = Core(self._account, limit, seed)
+        self._core = Core(self._account, limit, seed, changes_per_minute)
         self._server: SimulatorServer | None = None
         self._thread: threading.Thread | None = None
         self._port = 0
@@ -134,6 +137,19 @@ class Simulator:
     def issue_new_tokens(self) -> None:
         """End all tokens, so that each client has to ask for a new one."""
         self._account.expire_tokens()
+
+    def change_device(self, device_id: str, **fields: object) -> SimDevice:
+        """Change these fields of a device, as Status Change then tells."""
+        with self._account.lock:
+            device = self._account.devices[device_id]
+            for name, value in ({"changed_at": time.time()} | fields).items():
+                setattr(device, name, value)
+        return device
+
+    def remove_device(self, device_id: str) -> None:
+        """Delete a device, as an administrator does in the vendor's own console."""
+        with self._account.lock:
+            self._account.remove_device(device_id)
 
     def add_device(self, **fields: object) -> SimDevice:
         """Enrol a device with these fields of SimDevice; the rest is a compliant Windows laptop."""

@@ -17,14 +17,16 @@ from actions.vendor.bodies import MAX_ERROR_BYTES, Body, Reply, read_reply
 from actions.vendor.calls import Answer, Slot, VendorConfig
 from actions.vendor.connection import Journey
 from actions.vendor.devices import (
+    ChangePage,
     DevicePage,
     DeviceRecord,
     GroupRecord,
+    read_changes,
     read_device_list,
     read_device_page,
     read_groups,
 )
-from actions.vendor.errors import Rejected, Unconfirmed
+from actions.vendor.errors import Rejected, TooLarge, Unconfirmed
 from actions.vendor.orders import ActionOrder
 from actions.vendor.rates import RateWord
 from actions.vendor.receipts import ReceiptBook, read_receipts
@@ -39,6 +41,9 @@ T = TypeVar("T")
 
 MAX_PER_CALL = 50
 """The vendor's largest page (Get Devices, Get Groups) and list of ids (Device Details)."""
+
+MAX_AGE = 86_400
+"""Seconds that the vendor looks back for changes at most (Status Change: `age`)."""
 
 _HEADERS = {
     "Accept-Encoding": "gzip",
@@ -127,6 +132,21 @@ class VendorClient:
         asked: dict[str, object] = {"opt": 0, "ids": names, "verbose": {"system_info": 1}}
         return self._fetch(slot, "/o/api/v3.8/devices/detail", hidden, asked, read_device_list)
 
+    def status_changes(
+        self, slot: Slot, token: str, age: int, page: int, limit: int = MAX_PER_CALL
+    ) -> Answer[ChangePage]:
+        """Read one page of what changed in the last `age` seconds (Status Change v3.0)."""
+        hidden = Hidden(token)
+        del token
+        asked: dict[str, object] = {
+            "age": _checked(age, "age", MAX_AGE),
+            "verbose": 1,
+            "limit": _checked(limit, "limit", MAX_PER_CALL),
+            "page": _checked(page, "page", 1_000_000),
+        }
+        path = "/o/api/v3/devices/status_changed"
+        return self._paged(slot, path, hidden, asked, read_changes, ChangePage())
+
     def list_groups(
         self, slot: Slot, token: str, page: int, limit: int = MAX_PER_CALL
     ) -> Answer[tuple[GroupRecord, ...]]:
@@ -137,13 +157,7 @@ class VendorClient:
             "limit": _checked(limit, "limit", MAX_PER_CALL),
             "page": _checked(page, "page", 1_000_000),
         }
-        try:
-            return self._fetch(slot, "/o/api/v3/groups", hidden, asked, read_groups)
-        except Rejected as error:
-            # 413 is the vendor's way to say that this page lies beyond the last one.
-            if error.http_status != 413:
-                raise
-            return Answer((), 413, error.rate or RateWord())
+        return self._paged(slot, "/o/api/v3/groups", hidden, asked, read_groups, ())
 
     def get_report(
         self, slot: Slot, token: str, command_id: str, sink: BinaryIO
@@ -171,9 +185,33 @@ class VendorClient:
         value = read_report(reply, body, scrubber)
         if value is None:
             judge(reply, scrubber)
+            if body.is_over:
+                cap = self._config.max_report_bytes / 2**20
+                raise TooLarge(
+                    f"The log is too large: more than {cap:,.0f} MB.",
+                    http_status=reply.http_status,
+                    rate=reply.rate,
+                )
             flaw = reply.flaw or "it is neither a ZIP file nor JSON"
             raise unusable(reply, scrubber, flaw)
         return Answer(value, reply.http_status, reply.rate)
+
+    def _paged(
+        self,
+        slot: Slot,
+        path: str,
+        token: Hidden[str],
+        asked: dict[str, object],
+        read: Callable[[object], T],
+        nothing: T,
+    ) -> Answer[T]:
+        """As `_fetch`; 413 is the vendor's way to say that this page lies beyond the last one."""
+        try:
+            return self._fetch(slot, path, token, asked, read)
+        except Rejected as error:
+            if error.http_status != 413:
+                raise
+            return Answer(nothing, 413, error.rate or RateWord())
 
     def _fetch(
         self,

@@ -6,7 +6,8 @@ cannot be read is dropped and counted, it never spoils its page. `<private>` (a 
 hides the value) stays as it is.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from actions.vendor.errors import Unconfirmed
@@ -16,13 +17,33 @@ from actions.vendor.texts import clean_text, read_count, read_name, read_text
 
 _MAX_CURSOR = 4096
 
+_SOURCES: dict[str, tuple[str, ...]] = {
+    "name": ("device_name",),
+    "nickname": ("nickname", "nick_name"),
+    "os_family": ("os_info",),
+    "os_name": ("os_info",),
+    "os_version": ("os_info",),
+    "ip": ("network_info",),
+    "macs": ("network_info",),
+    "user_name": ("user_info", "link_user", "user_identity"),
+    **{
+        name: (name,)
+        for name in (
+            *("host_name", "status", "severity", "device_type", "agent_type", "agent_version"),
+            *("group_name", "public_ip", "enrolled_at", "last_seen", "last_reboot"),
+        )
+    },
+}
+"""By our name of a field, the vendor's keys that tell it."""
+
 
 @dataclass(frozen=True, slots=True)
 class DeviceRecord:
     """One device as the vendor describes it; texts are "" and moments and counts None if absent.
 
     `status`, `severity`, `device_type` and `agent_type` are lower case with underscores;
-    `vendor_id` is untouched, as it is sent back.
+    `vendor_id` is untouched, as it is sent back. `told` names the fields that the vendor told at
+    all, as its APIs tell different ones (None: all of them); `raw` is its own words.
     """
 
     vendor_id: str
@@ -48,6 +69,17 @@ class DeviceRecord:
     total_issues: int | None = None
     critical_issues: int | None = None
     warning_issues: int | None = None
+    told: frozenset[str] | None = field(default=None, compare=False)
+    raw: Mapping[str, object] | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePage:
+    """One page of what changed; `rows` counts what was on it, unusable entries too."""
+
+    changed: tuple[DeviceRecord, ...] = ()
+    deleted: tuple[str, ...] = ()
+    rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +134,22 @@ def read_device_list(body: object) -> tuple[DeviceRecord, ...]:
     if not isinstance(rows, list):
         raise Unconfirmed("The vendor's answer is not a list of devices.")
     return _read_rows(rows)
+
+
+def read_changes(body: object) -> ChangePage:
+    """Read one page of Status Change v3.0: `monitored_devices` and `deleted_devices`.
+
+    An entry of the second list may be an id or an object with one: its form is not documented.
+    Raises Unconfirmed for any other shape, so that no silence is read as "nothing changed".
+    """
+    if not isinstance(body, dict) or not ("monitored_devices" in body or "deleted_devices" in body):
+        raise Unconfirmed("The vendor's answer is not a page of changes.")
+    changed, deleted = (body.get(name) or [] for name in ("monitored_devices", "deleted_devices"))
+    if not isinstance(changed, list) or not isinstance(deleted, list):
+        raise Unconfirmed("The vendor's page of changes holds no lists.")
+    ids = (row.get("device_id") if isinstance(row, dict) else row for row in deleted)
+    names = dict.fromkeys(filter(None, map(read_name, ids)))
+    return ChangePage(_read_rows(changed), tuple(names), len(changed) + len(deleted))
 
 
 def read_groups(body: object) -> tuple[GroupRecord, ...]:
@@ -159,6 +207,10 @@ def _read_device(row: object) -> DeviceRecord | None:
         warning_issues=_read_issues(
             issues, "total_warning_issue", "total_warning", "total_warning_issues"
         ),
+        told=frozenset(
+            name for name, keys in _SOURCES.items() if any(row.get(key) is not None for key in keys)
+        ),
+        raw=row,
     )
 
 

@@ -5,6 +5,7 @@ VendorError
 │   ├── Throttled     the vendor's limit (429)
 │   └── Unreachable   never connected: safe to send again
 ├── Unconfirmed       sent, no usable answer: it may have happened
+│   └── TooLarge      an answer beyond the cap: it would be so again
 ├── Rejected          the vendor said no (4xx): final for this call
 └── Unauthorized      our credentials: stop the line and call a person
 
@@ -62,6 +63,10 @@ class Unreachable(RetryLater):
 
 class Unconfirmed(VendorError):
     """The request may have arrived, and no usable answer came back: it may have happened."""
+
+
+class TooLarge(Unconfirmed):
+    """The answer is larger than the cap, so it was not read to its end."""
 
 
 class Rejected(VendorError):

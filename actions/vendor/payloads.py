@@ -6,9 +6,11 @@ rates and macs.
 
 from actions.macs import normalise_mac
 from actions.vendor.devices import (
+    ChangePage,
     DevicePage,
     DeviceRecord,
     GroupRecord,
+    read_changes,
     read_device_list,
     read_device_page,
     read_groups,
@@ -20,6 +22,7 @@ from actions.vendor.reports import ReportReply
 
 __all__ = [
     "ActionOrder",
+    "ChangePage",
     "DevicePage",
     "DeviceRecord",
     "GroupRecord",
@@ -28,6 +31,7 @@ __all__ = [
     "ReceiptBook",
     "ReportReply",
     "normalise_mac",
+    "read_changes",
     "read_device_list",
     "read_device_page",
     "read_groups",

@@ -44,7 +44,7 @@ class ReportBody(Body):
         self._digest = hashlib.sha256()
         self._size = 0
         self._decided = False
-        self.is_archive = False
+        self.is_archive = self.is_over = False
 
     def feed(self, chunk: bytes) -> bool:
         """Take a piece; False means too large. What the sink raises passes through."""
@@ -56,7 +56,8 @@ class ReportBody(Body):
         return self._write(chunk) if self.is_archive else super().feed(chunk)
 
     def _write(self, chunk: bytes) -> bool:
-        if self._size + len(chunk) > self._sink_cap:
+        self.is_over = self._size + len(chunk) > self._sink_cap
+        if self.is_over:
             return False
         self._sink.write(chunk)
         self._digest.update(chunk)

@@ -11,6 +11,7 @@ PATHS = {
     "devices": "/o/api/v3.7/devices",
     "detail": "/o/api/v3.8/devices/detail",
     "groups": "/o/api/v3/groups",
+    "changes": "/o/api/v3/devices/status_changed",
 }
 REPORTS = "/o/api/v3.1/get_reports"
 

@@ -27,6 +27,7 @@ class Command(BaseCommand):
         add("--seed", type=int, default=7, help="the same seed gives the same fleet")
         add("--limit", default="10/60", help="calls/seconds, or none")
         add("--log-delay", default="5-20", help="seconds until an agent's log is there")
+        add("--changes", type=float, default=0.0, help="changes of the fleet a minute")
         add("--client-id", default=os.environ.get("OPSWAT_CLIENT_ID", ""))
         add("--client-secret", default=None, help="better: OPSWAT_CLIENT_SECRET in the environment")
         add("--fault", action="append", default=[], metavar="NAME[:times][:key=value]")
@@ -59,6 +60,7 @@ class Command(BaseCommand):
             log_delay=parse_delay(options["log_delay"]),
             client_id=options["client_id"],
             client_secret=secret,
+            changes_per_minute=options["changes"],
             **dict(parse_switch(text) for text in options["assume"]),
         )
         for text in options["fault"]:

@@ -24,6 +24,7 @@ METHODS: dict[str, Callable[[VendorClient], Any]] = {
     "list_devices": lambda client: client.list_devices(SLOT, TOKEN, "page-2"),
     "device_details": lambda client: client.device_details(SLOT, TOKEN, ["d1"]),
     "list_groups": lambda client: client.list_groups(SLOT, TOKEN, 1),
+    "status_changes": lambda client: client.status_changes(SLOT, TOKEN, 300, 1),
     "get_report": lambda client: client.get_report(SLOT, TOKEN, "c1", io.BytesIO()),
 }
 """Each call that the client can make."""

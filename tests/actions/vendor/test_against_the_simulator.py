@@ -236,6 +236,31 @@ def test_list_and_details_say_the_same_of_a_device(spelling, shape):
     assert record.last_seen == datetime.fromtimestamp(int(seen), UTC)
 
 
+@pytest.mark.parametrize("entry", ["object", "text"])
+@pytest.mark.parametrize("spelling", ["underscore", "hyphen"])
+def test_changes_and_deletions_are_read_page_by_page_until_413(entry, spelling):
+    with make_sim(devices=8, deleted_entry=entry, detail_spelling=spelling) as sim:
+        client, token = connect(sim)
+        names = list(sim.devices)
+        for name in names[:4]:
+            sim.change_device(name, status="non_compliant")
+        for name in names[4:6]:
+            sim.remove_device(name)
+        pages = [client.status_changes(SLOT, token.value, 60, page, limit=2) for page in (1, 2, 3)]
+        everything = client.list_devices(SLOT, token.value, None).value.devices
+    assert [page.http_status for page in pages] == [200, 200, 413]
+    assert [page.value.rows for page in pages] == [4, 2, 0]
+    changed = [record for page in pages for record in page.value.changed]
+    assert {record.vendor_id for record in changed} == set(names[:4])
+    assert {name for page in pages for name in page.value.deleted} == set(names[4:6])
+    assert {record.status for record in changed} == {"non_compliant"}
+    told = changed[0].told
+    assert told is not None
+    assert {"status", "severity", "name", "group_name"} <= told
+    assert not told & {"macs", "os_name", "agent_version", "agent_type"}
+    assert all(record.told and "agent_type" not in record.told for record in everything)
+
+
 def test_groups_are_read_page_by_page_until_413():
     with make_sim() as sim:
         client, token = connect(sim)

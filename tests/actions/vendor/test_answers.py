@@ -19,6 +19,7 @@ GOOD = {
     "list_devices": {"devices": [], "next_token": ""},
     "device_details": [],
     "list_groups": [],
+    "status_changes": {"monitored_devices": [], "deleted_devices": []},
     "get_report": {"status": "pending", "message": "not ready"},
 }
 
@@ -203,6 +204,8 @@ def test_what_the_api_cannot_take_is_never_sent():
         for call in (
             lambda: client.list_devices(SLOT, TOKEN, None, limit=51),
             lambda: client.list_groups(SLOT, TOKEN, 0),
+            lambda: client.status_changes(SLOT, TOKEN, 86_401, 1),
+            lambda: client.status_changes(SLOT, TOKEN, 300, 0),
             lambda: client.device_details(SLOT, TOKEN, []),
             lambda: client.device_details(SLOT, TOKEN, ["d"] * 51),
             lambda: client.device_details(SLOT, TOKEN, ["d", " "]),

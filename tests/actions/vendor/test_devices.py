@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from actions.vendor.errors import Unconfirmed
 from actions.vendor.moments import read_moment
 from actions.vendor.payloads import (
+    ChangePage,
     DevicePage,
     DeviceRecord,
     GroupRecord,
+    read_changes,
     read_device_list,
     read_device_page,
     read_groups,
@@ -195,6 +197,31 @@ def test_groups_are_read_and_rows_without_an_id_dropped():
             read_groups(odd)
 
 
+def test_what_the_vendor_did_not_tell_is_told_apart_from_what_is_empty():
+    record = one(status="", agent_type=None, network_info=[], os_info={"family": "Linux"})
+    assert record.told == frozenset({"status", "ip", "macs", "os_family", "os_name", "os_version"})
+    assert record.raw is not None
+    assert record.raw["os_info"] == {"family": "Linux"}
+
+
+def test_changes_are_read_in_both_forms_of_a_deletion():
+    body = {
+        "monitored_devices": [FULL, {"device_id": ""}],
+        "deleted_devices": [{"device_id": "gone"}, "text", "text", 7, {}, None],
+    }
+    page = read_changes(body)
+    assert [record.name for record in page.changed] == ["kiosk-7"]
+    assert page.deleted == ("gone", "text", "7")
+    assert page.rows == 8
+    assert read_changes({"deleted_devices": None}) == ChangePage()
+
+
+@pytest.mark.parametrize("body", [None, [], "x", {}, {"error": "x"}, {"deleted_devices": "x"}])
+def test_an_answer_that_is_no_page_of_changes_is_never_taken_for_silence(body):
+    with pytest.raises(Unconfirmed):
+        read_changes(body)
+
+
 def assert_fit_to_store(record: object) -> None:
     for field in fields(record):  # type: ignore[arg-type]
         value = getattr(record, field.name)
@@ -246,6 +273,27 @@ def test_no_answer_can_break_the_reading_of_a_page(body):
         return
     assert page.next_cursor != "d1"
     for record in page.devices:
+        assert_fit_to_store(record)
+
+
+@steady
+@given(
+    body=JSON
+    | st.fixed_dictionaries(
+        {},
+        optional={
+            "monitored_devices": JSON | st.lists(ROWS, max_size=4),
+            "deleted_devices": JSON | st.lists(JSON | rows_with("device_id"), max_size=4),
+        },
+    )
+)
+def test_no_answer_can_break_the_reading_of_changes(body):
+    try:
+        page = read_changes(body)
+    except Unconfirmed:
+        return
+    assert len(page.changed) + len(page.deleted) <= page.rows
+    for record in page.changed:
         assert_fit_to_store(record)
 
 
