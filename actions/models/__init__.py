@@ -1,22 +1,36 @@
 """The rows: the truth of the engine."""
 
 from actions.models.action_request import ActionRequest
-from actions.models.audit_event import AuditEvent
+from actions.models.agent_log import AgentLog
+from actions.models.audit_event import AuditDevice, AuditEvent, DeviceAlias
+from actions.models.audit_job import AuditJob, AuditShipment
 from actions.models.device import Device, DeviceGroup, DeviceMac
 from actions.models.device_command import DeviceCommand
-from actions.models.inventory_sync import InventorySync
+from actions.models.inventory_sync import DeviceLook, DeviceRaw, InventorySync
+from actions.models.picked_list import PickedList
+from actions.models.selection import SelectedDevice, Selection
 from actions.models.vendor_account import PumpHeartbeat, VendorAccount
 from actions.models.vendor_call import VendorCall
 
 __all__ = [
     "ActionRequest",
+    "AgentLog",
+    "AuditDevice",
     "AuditEvent",
+    "AuditJob",
+    "AuditShipment",
     "Device",
+    "DeviceAlias",
     "DeviceCommand",
     "DeviceGroup",
+    "DeviceLook",
     "DeviceMac",
+    "DeviceRaw",
     "InventorySync",
+    "PickedList",
     "PumpHeartbeat",
+    "SelectedDevice",
+    "Selection",
     "VendorAccount",
     "VendorCall",
 ]

@@ -1,18 +1,29 @@
-"""One line of what happened."""
+"""One line of what happened, which devices it names, and what a device was ever called."""
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 
 
 class AuditEvent(models.Model):
     """One line of the trail: who, when, what, on what, why and from where.
 
-    The actor's name stands as text beside the key, so that the line outlives the person's row.
+    Append-only: triggers of the database refuse anything else. The key counts without gaps, in
+    the order of the chain (see chain.py): `mac` signs the whole line together with `previous`,
+    the signature of the line before it. The actor's name stands as text beside the key, so that
+    deleting a person changes nothing. `kind`, `count` and `call` repeat what is in `data`, so
+    that it can be asked for; `lists_devices` says that AuditDevice names its devices.
     """
 
+    id = models.BigIntegerField(primary_key=True)
     at = models.DateTimeField(db_index=True)
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+        settings.AUTH_USER_MODEL,
+        null=True,
+        on_delete=models.DO_NOTHING,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
     )
     actor = models.CharField(max_length=150)
     role = models.CharField(max_length=20)
@@ -24,7 +35,15 @@ class AuditEvent(models.Model):
     subject = models.CharField(max_length=255)
     reason = models.TextField(blank=True)
     ticket = models.CharField(max_length=100, blank=True)
+    kind = models.CharField(max_length=32, blank=True)
+    count = models.IntegerField(null=True)
+    call = models.BigIntegerField(null=True)
     data = models.JSONField(default=dict)
+    lists_devices = models.BooleanField(default=False)
+    search_text = models.TextField(blank=True)
+    key = models.CharField(max_length=16)
+    previous = models.CharField(max_length=64)
+    mac = models.CharField(max_length=64)
 
     class Meta:
         ordering = ["-id"]
@@ -32,7 +51,51 @@ class AuditEvent(models.Model):
             # All about this request, person or device.
             models.Index(fields=["subject_kind", "subject", "-id"], name="event_of_subject"),
             models.Index(fields=["actor", "-id"], name="event_of_actor"),
+            # All deeds of this sort, or about this kind of action.
+            models.Index(fields=["verb", "-id"], name="event_of_verb"),
+            models.Index(fields=["kind", "-id"], condition=~Q(kind=""), name="event_of_kind"),
+            # All that belongs to this call, and to this click.
+            models.Index(fields=["call", "id"], condition=Q(call__gt=0), name="event_of_call"),
+            models.Index(
+                fields=["request_id", "id"], condition=~Q(request_id=""), name="event_of_click"
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.verb} {self.subject}"
+
+
+class AuditDevice(models.Model):
+    """That a line of the trail names a device, and the status it tells; append-only too."""
+
+    event = models.ForeignKey(
+        AuditEvent, on_delete=models.DO_NOTHING, related_name="devices", db_index=False
+    )
+    device_key = models.CharField(max_length=255)
+    status = models.CharField(max_length=12, blank=True)
+
+    class Meta:
+        indexes = [
+            # All about this device; all lines that tell this outcome.
+            models.Index(fields=["device_key", "-event"], name="device_in_event"),
+            models.Index(fields=["status", "-event"], name="outcome_in_event"),
+            models.Index(fields=["event"], name="devices_of_event"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.device_key} in {self.event_id}"
+
+
+class DeviceAlias(models.Model):
+    """A name, id or MAC that a device has or once had, in small letters; none is ever dropped."""
+
+    device_key = models.CharField(max_length=255)
+    text = models.CharField(max_length=255)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["text", "device_key"], name="alias_once_for_a_device"),
+        ]
+
+    def __str__(self) -> str:
+        return self.text

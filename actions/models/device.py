@@ -1,6 +1,17 @@
 """What the vendor told us of its devices and their groups, and when."""
 
 from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+
+SORTED = (
+    *("host_name", "nickname", "status", "severity", "device_type", "os_family"),
+    *("os_name", "agent_type", "agent_version_key", "group_name", "user_name", "ip"),
+    *("public_ip", "mac", "enrolled_at", "last_seen", "last_reboot", "read_at"),
+)
+"""The columns besides the name by which the list of devices can be sorted."""
+
+LISTED = Q(gone_at=None)
 
 
 class DeviceGroup(models.Model):
@@ -22,7 +33,10 @@ class Device(models.Model):
     """A machine that the vendor manages, as last read; `vendor_id` is the vendor's name for it.
 
     Texts are kept as the vendor sent them, so a name may hold anything: pages escape them.
-    `gone_at` says when a full read no longer found it; its history stays.
+    `gone_at` says when the vendor no longer had it; its history stays. `read_at` is how old all
+    this is, `seen_by` the number of the read of the inventory that had begun last by then.
+    `search_text` holds all
+    that names it, in small letters, a line each; `agent_version_key` sorts as versions do.
     """
 
     vendor_id = models.CharField(max_length=255, unique=True)
@@ -46,14 +60,29 @@ class Device(models.Model):
     last_seen = models.DateTimeField(null=True)
     last_reboot = models.DateTimeField(null=True)
     read_at = models.DateTimeField()
+    seen_by = models.BigIntegerField(default=0)
     gone_at = models.DateTimeField(null=True)
     search_text = models.TextField(blank=True)
+    agent_version_key = models.CharField(max_length=32, blank=True)
 
     class Meta:
         indexes = [
             # The device list: in order of name, all of them or those of one status.
             models.Index(fields=["name", "id"], name="device_by_name"),
             models.Index(fields=["status", "name", "id"], name="device_by_status"),
+            # Pick: which devices are called so, in whatever case.
+            models.Index(Lower("name"), name="device_named"),
+            models.Index(Lower("host_name"), name="device_host_named"),
+            models.Index(Lower("nickname"), name="device_nicknamed"),
+            # The device list: in order of any column, from any place; and which words there are.
+            *(
+                models.Index(fields=[name, "id"], condition=LISTED, name=f"listed_{name}")
+                for name in SORTED
+            ),
+            # How many are there? With the column itself, else SQLite reads the whole table.
+            models.Index(fields=["id", "gone_at"], condition=LISTED, name="listed_all"),
+            # The devices that went.
+            models.Index(fields=["gone_at"], condition=Q(gone_at__isnull=False), name="gone"),
         ]
 
     def __str__(self) -> str:

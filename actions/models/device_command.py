@@ -35,9 +35,19 @@ class DeviceCommand(models.Model):
     will be read back.
     """
 
-    request = models.ForeignKey(ActionRequest, on_delete=models.PROTECT, related_name="commands")
+    # No index of its own: two of those below begin with it, and a submit pays for each of them.
+    request = models.ForeignKey(
+        ActionRequest, on_delete=models.PROTECT, related_name="commands", db_index=False
+    )
+    # Without the database's own check: it locks each device's row, a fifth of a large submit, for
+    # a link that is let go of when a device goes.
     device = models.ForeignKey(
-        Device, null=True, on_delete=models.SET_NULL, related_name="commands"
+        Device,
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="commands",
+        db_index=False,
+        db_constraint=False,
     )
     target = models.CharField(max_length=255)
     device_key = models.CharField(max_length=255)
@@ -59,7 +69,7 @@ class DeviceCommand(models.Model):
     check_at = models.DateTimeField(null=True)
     checks = models.PositiveSmallIntegerField(default=0)
     call = models.ForeignKey(
-        VendorCall, null=True, on_delete=models.PROTECT, related_name="commands"
+        VendorCall, null=True, on_delete=models.PROTECT, related_name="commands", db_index=False
     )
     vendor_status = models.IntegerField(null=True)
     vendor_raw = models.CharField(max_length=100, blank=True)
@@ -95,6 +105,8 @@ class DeviceCommand(models.Model):
                 condition=Q(status=CommandStatus.QUEUED),
                 name="command_before_it",
             ),
+            # Read-back, device page and list: what was asked of this device, and was it lately?
+            models.Index(fields=["device_key", "created_at"], name="command_of_device"),
             # Claim: what may ride along in a call of this kind with these parameters?
             models.Index(
                 fields=["likeness", "request", "id"],
@@ -113,6 +125,14 @@ class DeviceCommand(models.Model):
                 # Not by a list of statuses: for that SQLite does not find a partial index.
                 condition=Q(settled_at=None, expires_at__isnull=False),
                 name="command_expires",
+            ),
+            # Settling and the page of calls: which commands went with this call?
+            models.Index(fields=["call"], condition=Q(call__isnull=False), name="command_of_call"),
+            # Overview: which requests have devices whose outcome nobody knows?
+            models.Index(
+                fields=["request"],
+                condition=Q(status=CommandStatus.UNCONFIRMED),
+                name="command_unsure",
             ),
             # Read-back: which device must be looked at next?
             models.Index(

@@ -1,0 +1,79 @@
+"""The file that a command ID promises: whether it has come, and where it lies."""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from django.db import models
+from django.db.models import Q
+
+from actions.models.action_request import ActionRequest
+from actions.models.device_command import DeviceCommand
+from actions.models.vendor_call import VendorCall
+from actions.states import LOG_OPEN, Lane, LogStatus, check_log_move
+
+
+class AgentLogQuerySet(models.QuerySet["AgentLog"]):
+    """Logs, with the only way to change their status."""
+
+    def move(self, old: LogStatus, new: LogStatus, at: datetime, **changes: Any) -> int:
+        """Move the logs still in `old`; the count says how many this caller won."""
+        check_log_move(old, new)
+        changes["open"] = new in LOG_OPEN
+        return self.filter(status=old).update(status=new, moved_at=at, **changes)
+
+
+class AgentLog(models.Model):
+    """One device's log, asked for until it comes or its `deadline` has passed.
+
+    `open` says that the vendor is still asked. `wanted_until` is how long somebody has surely got
+    its page open, so that it is asked for sooner. `lane` is urgent for one call when a person asks
+    now. `call` is the latest call that asked. `said` is the vendor's or our own reason why there
+    is no file. `stored_as` is our own name of the file, never one of the vendor's.
+    """
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    command = models.OneToOneField(
+        DeviceCommand, on_delete=models.PROTECT, related_name="agent_log"
+    )
+    request = models.ForeignKey(ActionRequest, on_delete=models.PROTECT, related_name="agent_logs")
+    status = models.CharField(max_length=10, choices=LogStatus.choices, default=LogStatus.REQUESTED)
+    open = models.BooleanField(default=True)
+    lane = models.PositiveSmallIntegerField(choices=Lane.choices, default=Lane.REPORTS)
+    due_at = models.DateTimeField()
+    deadline = models.DateTimeField()
+    wanted_until = models.DateTimeField(null=True)
+    attempts = models.PositiveIntegerField(default=0)
+    asked_at = models.DateTimeField(null=True)
+    call = models.ForeignKey(VendorCall, null=True, on_delete=models.PROTECT, related_name="+")
+    said = models.CharField(max_length=500, blank=True)
+    stored_as = models.CharField(max_length=100, blank=True)
+    size = models.BigIntegerField(null=True)
+    sha256 = models.CharField(max_length=64, blank=True)
+    files = models.PositiveIntegerField(null=True)
+    stored_at = models.DateTimeField(null=True)
+    keep_until = models.DateTimeField(null=True)
+    created_at = models.DateTimeField()
+    moved_at = models.DateTimeField()
+
+    objects = AgentLogQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [
+            # Claim: which log must be asked for next in this lane? Sweeper: which is past its time?
+            models.Index(fields=["lane", "due_at"], condition=Q(open=True), name="log_due"),
+            # Sweeper: which file has been kept for its time?
+            models.Index(
+                fields=["keep_until"],
+                condition=Q(keep_until__isnull=False),
+                name="log_kept",
+            ),
+            # The list: the logs of one status, newest first.
+            models.Index(fields=["status", "-id"], name="log_by_status"),
+            # The request: its logs, newest first.
+            models.Index(fields=["request", "-id"], name="log_of_request"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.status}: {self.command_id}"

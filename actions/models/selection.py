@@ -1,0 +1,61 @@
+"""The devices that somebody has chosen, frozen until they are sent."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+
+from actions.models.device import Device
+
+
+class Selection(models.Model):
+    """Devices that one person has chosen: the set that is confirmed is the set that is sent.
+
+    `question` is the query of the list where all that match it were chosen, less those unticked;
+    `whole` is the selection that a part was made from. It is dropped after a week.
+    """
+
+    class Origin(models.TextChoices):
+        """Where devices can be chosen."""
+
+        LIST = "list", "the device list"
+        PICK = "pick", "a list of ids, addresses or names"
+        DEVICE = "device", "a device's own page"
+        PART = "part", "another selection, less some of its devices"
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    origin = models.CharField(max_length=6, choices=Origin.choices)
+    addressing = models.CharField(max_length=4, default="ids")
+    question = models.TextField(blank=True)
+    whole = models.ForeignKey("self", null=True, on_delete=models.CASCADE, related_name="+")
+    device_count = models.PositiveIntegerField()
+    made_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.device_count} devices"
+
+
+class SelectedDevice(models.Model):
+    """One device of a selection; `target` is its id or MAC as the vendor will be told it.
+
+    Their order is that of their keys. `device` is missing where the inventory does not know it.
+    """
+
+    selection = models.ForeignKey(
+        Selection, on_delete=models.CASCADE, related_name="chosen", db_index=False
+    )
+    device = models.ForeignKey(Device, null=True, on_delete=models.SET_NULL, related_name="+")
+    target = models.CharField(max_length=255)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["selection", "target"], name="target_once_chosen"),
+        ]
+        indexes = [
+            # The devices of this selection, in their order.
+            models.Index(fields=["selection", "id"], name="chosen_in_order"),
+        ]
+
+    def __str__(self) -> str:
+        return self.target
