@@ -1,0 +1,38 @@
+"""Move old lines of the trail into a signed archive."""
+
+from datetime import timedelta
+from getpass import getuser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import CommandError, CommandParser
+from django.utils.timezone import now
+
+from actions.management.one_line import OneLineCommand
+from actions.roles import Role
+from actions.services import archive
+from actions.submissions import Actor
+from actions.trail_questions import read_moment
+
+
+class Command(OneLineCommand):
+    """What is older leaves the database; what stays can still be proven."""
+
+    help = "Move old lines of the audit trail into a signed zip file, and remove them."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Where to cut."""
+        parser.add_argument("--before", help="a day as 2026-01-31 (default: AUDIT_KEEP_DAYS ago)")
+
+    def handle(self, *_: Any, **options: Any) -> None:
+        """Write the archive, read it back, and cut."""
+        before = read_moment(options["before"] or "")
+        if options["before"] and before is None:
+            raise CommandError("Write the day as 2026-01-31.", returncode=2)
+        if before is None:
+            if settings.AUDIT_KEEP_DAYS <= 0:
+                raise CommandError("Say --before, or set AUDIT_KEEP_DAYS.", returncode=2)
+            before = now() - timedelta(days=settings.AUDIT_KEEP_DAYS)
+        actor = Actor(name=getuser(), role=Role.OPERATOR, source="command")
+        path = archive.archive(before, actor)
+        self.stdout.write(f"Archived into {path}." if path else "Nothing is that old.")

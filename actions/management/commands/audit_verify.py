@@ -1,0 +1,71 @@
+"""Prove that nobody changed the trail."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import CommandError, CommandParser
+
+from actions.management.one_line import OneLineCommand
+from actions.services import manifests, verify
+
+EVERY = 2.0
+"""Seconds between two lines of progress."""
+
+
+class Command(OneLineCommand):
+    """The whole chain with its anchors and commands, or one export."""
+
+    help = (
+        "Check the whole audit trail, or an export by its manifest. Exit codes: 0 untouched, "
+        "1 something was changed (each finding is named)."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """What to check, and how to answer."""
+        parser.add_argument("--manifest", help="an export (zip) or its manifest, checked alone")
+        parser.add_argument("--anchors", help="a file with anchors, such as a kept log")
+        parser.add_argument("--json", action="store_true", help="answer with one JSON object")
+
+    def handle(self, *_: Any, **options: Any) -> None:
+        """Check it, tell how far it has come, and name what is wrong."""
+        self._told = 0.0
+        if options["manifest"]:
+            report = manifests.check_manifest(_path(options["manifest"]))
+        else:
+            files = [_path(options["anchors"])] if options["anchors"] else []
+            own = settings.AUDIT_ANCHORS_FILE
+            files += [own] if own.exists() else []
+            report = verify.verify(files, self._quiet if options["json"] else self._progress)
+        if options["json"]:
+            self.stdout.write(verify.as_json(report))
+        else:
+            self._tell(report)
+        if report.findings:
+            raise CommandError(f"{len(report.findings)} findings: {report.findings[0]}")
+
+    def _tell(self, report: verify.Report) -> None:
+        for finding in report.findings:
+            self.stdout.write(str(finding))
+        if not report.findings:
+            self.stdout.write(
+                f"Untouched: {report.records:,} records, {report.requests:,} requests, "
+                f"{report.anchors:,} anchors. The head is {report.head}."
+            )
+
+    def _progress(self, done: int, total: int) -> None:
+        if time.monotonic() - self._told > EVERY:
+            self._told = time.monotonic()
+            self.stdout.write(f"{done:,} of {total:,} …")
+            self.stdout.flush()
+
+    def _quiet(self, done: int, total: int) -> None:
+        """A program reads the answer: no progress."""
+
+
+def _path(text: str) -> Path:
+    path = Path(text)
+    if not path.exists():
+        raise CommandError(f"There is no file {text}.", returncode=2)
+    return path

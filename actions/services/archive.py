@@ -1,0 +1,75 @@
+"""Retention: old lines leave only as a signed archive, from whose last link the rest goes on.
+
+First the file is written and read back, then, in one transaction, the trail tells of it, the
+triggers are lowered, the lines go and the triggers are back: nobody sees the table unguarded.
+"""
+
+import json
+import zipfile
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import QuerySet
+
+from actions import sheets
+from actions.models import AuditDevice, AuditEvent
+from actions.models.guards import lowered
+from actions.services import manifests, trail
+from actions.services.audit_jobs import line_of
+from actions.submissions import Actor
+
+NAME = "audit.jsonl"
+
+
+def archive(before: datetime, actor: Actor = trail.ENGINE) -> Path | None:
+    """Move the lines before that moment into a signed file; None where there are none.
+
+    The cut is made before the first line that is younger: what stays is a whole chain.
+    """
+    younger = AuditEvent.objects.filter(at__gte=before).order_by("pk")
+    cut = younger.values_list("pk", flat=True).first() or trail.head()[0]
+    old = AuditEvent.objects.filter(pk__lt=cut).order_by("pk")
+    last = old.last()
+    if last is None:
+        return None
+    path, manifest = _write(old, last)
+    report = manifests.check_manifest(path)
+    if report.findings:
+        raise RuntimeError(f"The archive {path.name} cannot be read back; nothing was removed.")
+    with transaction.atomic():
+        trail.record(
+            actor,
+            "audit.archived",
+            subject_kind="audit",
+            subject=path.name,
+            last_id=last.pk,
+            last_mac=last.mac,
+            lines=manifest["count"],
+            sha256=manifest["files"][0]["sha256"],
+        )
+        with lowered(connection):
+            AuditDevice.objects.filter(event_id__lte=last.pk).delete()
+            AuditEvent.objects.filter(pk__lte=last.pk)._raw_delete(using=connection.alias)
+    return path
+
+
+def _write(old: QuerySet[AuditEvent], last: AuditEvent) -> tuple[Path, dict[str, Any]]:
+    folder = Path(settings.AUDIT_ARCHIVE_DIR)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / f"audit-to-{last.pk}.zip"
+    new, count = path.with_suffix(".new"), 0
+    with zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED) as box:
+        with box.open(NAME, "w", force_zip64=True) as raw:
+            file = manifests.Measured(raw)
+            for line in sheets.jsonl_rows(line_of(event) for event in old.iterator(500)):
+                file.write(line.encode())
+                count += 1
+        told = {"last_id": last.pk, "last_mac": last.mac}
+        manifest = manifests.make_manifest([(NAME, file.sha256, file.size)], count, **told)
+        box.writestr(manifests.NAME, json.dumps(manifest, indent=1))
+    new.chmod(0o600)
+    new.replace(path)
+    return path, manifest

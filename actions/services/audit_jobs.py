@@ -1,0 +1,246 @@
+"""Checks and exports of the trail: asked for by a person, done by a worker, kept for a while."""
+
+import logging
+import os
+import time
+import zipfile
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+from django.utils.timezone import now
+
+from actions import notify, sheets
+from actions.errors import NotAllowed, Refused
+from actions.models import AuditEvent, AuditJob
+from actions.roles import check_reads_audit
+from actions.selectors import audit
+from actions.services import manifests, trail, verify
+from actions.submissions import Actor
+from actions.trail_questions import Question, read_question
+
+FORMS = ("csv", "xlsx", "jsonl")
+KEPT_DAYS = 7
+"""Days after which an export is dropped; the manifest's question makes it again."""
+
+DEAD_AFTER = timedelta(seconds=90)
+BEAT_SECONDS = 2.0
+
+HEAD = (
+    *("id", "at", "actor", "role", "source", "address", "request_id", "verb", "subject_kind"),
+    *("subject", "reason", "ticket", "kind", "count", "call", "data", "key", "previous", "mac"),
+)
+"""The columns of an export, which are all that a line holds."""
+
+
+def ask_check(actor: Actor) -> AuditJob:
+    """Ask for a check of the whole trail; if one waits or runs, that one is returned."""
+    _check_may_read(actor, "audit.check_refused")
+    with transaction.atomic():
+        trail.lock()
+        running = AuditJob.objects.filter(what=AuditJob.What.CHECK, ended_at=None).first()
+        if running:
+            return running
+        job = _store(actor, AuditJob.What.CHECK)
+        trail.record(actor, "audit.check_asked", subject_kind="audit", subject=str(job.uuid))
+    return job
+
+
+def ask_export(actor: Actor, question: Question, form: str) -> AuditJob:
+    """Ask for the answer to a question as a file; raises Refused for what cannot be."""
+    _check_may_read(actor, "audit.export_refused")
+    problems = {name: [text] for name, text in question.problems().items()}
+    if form not in FORMS:
+        problems[""] = ["Choose CSV, XLSX or JSON lines."]
+    if problems:
+        raise Refused(problems)
+    with transaction.atomic():
+        job = _store(actor, AuditJob.What.EXPORT, question=question.view(), form=form)
+        trail.record(
+            actor,
+            "audit.export_asked",
+            subject_kind="audit",
+            subject=str(job.uuid),
+            question=question.view(),
+            form=form,
+        )
+    return job
+
+
+def tell_download(job: AuditJob, actor: Actor) -> Path:
+    """Record that somebody takes an export away; raises Refused if it is not there any more."""
+    _check_may_read(actor, "audit.download_refused")
+    path = Path(settings.AUDIT_EXPORT_DIR) / job.file
+    if not job.file or not path.exists():
+        raise Refused.because("", "This export has been dropped. Make it again.")
+    trail.record(
+        actor,
+        "audit.export_taken",
+        subject_kind="audit",
+        subject=str(job.uuid),
+        question=job.question,
+        sha256=job.result.get("sha256"),
+    )
+    return path
+
+
+def _check_may_read(actor: Actor, verb: str) -> None:
+    try:
+        check_reads_audit(actor.role)
+    except NotAllowed as refusal:
+        trail.record_refusal(actor, verb, refusal, subject_kind="audit", subject="trail")
+        raise
+
+
+def _store(actor: Actor, what: str, **told: Any) -> AuditJob:
+    notify.audit_waits()
+    return AuditJob.objects.create(
+        what=what, user_id=actor.user_id, actor=actor.name, asked_at=now(), **told
+    )
+
+
+def work() -> int:
+    """Do what is asked for, also what a worker died over; returns how many."""
+    count = 0
+    while job := _take():
+        _do(job)
+        count += 1
+    return count
+
+
+def _take() -> AuditJob | None:
+    """The next job, taken by compare-and-swap; another worker takes another one."""
+    stale = Q(state=AuditJob.State.RUNNING, beat_at__lt=now() - DEAD_AFTER)
+    for job in AuditJob.objects.filter(Q(state=AuditJob.State.WAITING) | stale).order_by("pk"):
+        seen = AuditJob.objects.filter(pk=job.pk, state=job.state, beat_at=job.beat_at)
+        if seen.update(state=AuditJob.State.RUNNING, beat_at=now(), done=0):
+            job.refresh_from_db()
+            return job
+    return None
+
+
+def _do(job: AuditJob) -> None:
+    try:
+        result = _check(job) if job.what == AuditJob.What.CHECK else _export(job)
+    except Exception as error:
+        logging.getLogger(__name__).exception("Job %s on the trail failed.", job.pk)
+        _end(job, AuditJob.State.FAILED, {"trouble": type(error).__name__})
+    else:
+        _end(job, AuditJob.State.DONE, result)
+
+
+@transaction.atomic
+def _end(job: AuditJob, state: str, result: dict[str, Any]) -> None:
+    moment = now()
+    mine = AuditJob.objects.filter(pk=job.pk, state=AuditJob.State.RUNNING, ended_at=None)
+    if not mine.update(
+        state=state,
+        result=result,
+        file=job.file,
+        beat_at=moment,
+        ended_at=moment,
+        expires_at=moment + timedelta(days=KEPT_DAYS),
+    ):
+        return
+    told = {key: value for key, value in result.items() if key != "findings"}
+    told |= {"findings": result["findings"][:5]} if "findings" in result else {}
+    if "count" in told:
+        told["lines"] = told.pop("count")  # A count in the trail is one of devices.
+    verb = "checked" if job.what == AuditJob.What.CHECK else "exported"
+    verb = f"audit.{verb}" if state == AuditJob.State.DONE else f"audit.{job.what}_failed"
+    trail.record(trail.ENGINE, verb, subject_kind="audit", subject=str(job.uuid), **told)
+
+
+class _Beat:
+    """Tells now and then how far a job has come, so that nobody else begins it anew."""
+
+    def __init__(self, job: AuditJob) -> None:
+        self.job, self.next = job, 0.0
+
+    def __call__(self, done: int, total: int) -> None:
+        if time.monotonic() > self.next:
+            self.next = time.monotonic() + BEAT_SECONDS
+            AuditJob.objects.filter(pk=self.job.pk).update(done=done, total=total, beat_at=now())
+
+
+def _check(job: AuditJob) -> dict[str, Any]:
+    own = Path(settings.AUDIT_ANCHORS_FILE)
+    return verify.verify([own] if own.exists() else [], _Beat(job)).as_data()
+
+
+def _export(job: AuditJob) -> dict[str, Any]:
+    """Write the answer and its manifest into one zip file."""
+    folder = Path(settings.AUDIT_EXPORT_DIR)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    job.file = f"audit-{job.uuid}.zip"
+    new = folder / f"{job.file}.{os.getpid()}.new"
+    upto = trail.head()[0]
+    try:
+        with zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED) as box:
+            manifest = write_answer(box, read_question(job.question), job.form, upto, _Beat(job))
+        new.chmod(0o600)
+        new.replace(folder / job.file)
+    finally:
+        new.unlink(missing_ok=True)
+    return {"count": manifest["count"], "sha256": manifest["files"][0]["sha256"], "upto": upto}
+
+
+def write_answer(
+    box: zipfile.ZipFile, question: Question, form: str, upto: int, beat: Any
+) -> dict[str, Any]:
+    """Write the answer, row by row, and then the manifest."""
+    counted = _Counted(audit.oldest_first(question, upto), lambda done: beat(done, upto))
+    name = f"audit.{form}"
+    with box.open(name, "w", force_zip64=True) as raw:
+        file = manifests.Measured(raw)
+        if form == "xlsx":
+            sheets.xlsx_file(file, HEAD, map(_row, counted))  # type: ignore[arg-type]  # It only writes.
+        elif form == "csv":
+            for line in sheets.csv_rows(HEAD, map(_row, counted)):
+                file.write(line.encode())
+        else:
+            for line in sheets.jsonl_rows(map(line_of, counted)):
+                file.write(line.encode())
+    manifest = manifests.make_manifest(
+        [(name, file.sha256, file.size)], counted.count, question=question.view(), upto=upto
+    )
+    box.writestr(manifests.NAME, manifests.as_text(manifest))
+    return manifest
+
+
+class _Counted:
+    """Lines that are counted as they pass."""
+
+    def __init__(self, events: Iterable[AuditEvent], beat: Any) -> None:
+        self._events, self._beat, self.count = events, beat, 0
+
+    def __iter__(self) -> Iterator[AuditEvent]:
+        for event in self._events:
+            self.count += 1
+            self._beat(event.pk)
+            yield event
+
+
+def line_of(event: AuditEvent) -> dict[str, Any]:
+    """A line of the trail with all it holds, as an export gives it."""
+    line = {name: getattr(event, name) for name in HEAD}
+    return {**line, "at": event.at.isoformat(), "user_id": event.user_id}
+
+
+def _row(event: AuditEvent) -> list[object]:
+    line = line_of(event)
+    return [manifests.compact(line[name]) if name == "data" else line[name] for name in HEAD]
+
+
+def drop_old() -> int:
+    """Drop the files of exports whose time is over; returns how many."""
+    old = AuditJob.objects.filter(expires_at__lt=now()).exclude(file="")
+    count = 0
+    for job in old:
+        (Path(settings.AUDIT_EXPORT_DIR) / job.file).unlink(missing_ok=True)
+        count += AuditJob.objects.filter(pk=job.pk).update(file="")
+    return count

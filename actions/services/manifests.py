@@ -1,0 +1,106 @@
+"""The paper that goes with an export or an archive: what was asked, how much it is, and proof."""
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from django.conf import settings
+
+from actions import chain
+from actions.services.anchors import make_anchor
+from actions.services.verify import Finding, Report
+
+NAME = "manifest.json"
+CHUNK = 1 << 20
+
+
+def make_manifest(files: Iterable[tuple[str, str, int]], count: int, **told: Any) -> dict[str, Any]:
+    """A signed manifest of files (name, SHA-256, bytes), with an anchor of this moment."""
+    listed = [{"name": name, "sha256": digest, "bytes": size} for name, digest, size in files]
+    paper = {**told, "count": count, "files": listed, "anchor": make_anchor()}
+    return chain.sign_paper(settings.AUDIT_KEYS, json.loads(json.dumps(paper, default=str)))
+
+
+def compact(value: Any) -> str:
+    """A value as JSON on one line."""
+    return json.dumps(value, default=str, ensure_ascii=False)
+
+
+def as_text(manifest: dict[str, Any]) -> str:
+    """A manifest as a person reads it, too."""
+    return json.dumps(manifest, indent=1)
+
+
+class Measured:
+    """A file that is written through: it counts the bytes and keeps their SHA-256."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self._hash, self.size = file, hashlib.sha256(), 0
+
+    def write(self, data: bytes) -> int:
+        """Write it on."""
+        self._hash.update(data)
+        self.size += len(data)
+        return self._file.write(data)
+
+    def flush(self) -> None:
+        """Nothing waits here."""
+
+    @property
+    def sha256(self) -> str:
+        """Of all that was written."""
+        return self._hash.hexdigest()
+
+
+def check_manifest(path: Path) -> Report:
+    """Check a manifest's signature and that each file is the one it names.
+
+    `path` is the zip that an export makes, or the manifest beside its files. The anchor in it is
+    compared with the trail by `audit_verify --anchors`.
+    """
+    report = Report()
+    try:
+        with _opened(path) as (manifest, read):
+            _check_paper(report, manifest)
+            for file in manifest.get("files", ()):
+                _check_file(report, file, read)
+            report.records = int(manifest.get("count", 0))
+            report.head = str(manifest.get("anchor", {}).get("count", ""))
+    except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
+        text = f"It cannot be read: {type(error).__name__}."
+        report.findings.append(Finding("manifest", path.name, text))
+    return report
+
+
+def _check_paper(report: Report, manifest: dict[str, Any]) -> None:
+    if not chain.is_genuine(settings.AUDIT_KEYS, manifest):
+        text = "It was not signed by this console, or was changed since."
+        report.findings.append(Finding("manifest", NAME, text))
+
+
+def _check_file(report: Report, file: dict[str, Any], read: Any) -> None:
+    digest = hashlib.sha256()
+    try:
+        with read(Path(file["name"]).name) as content:
+            while chunk := content.read(CHUNK):
+                digest.update(chunk)
+    except (KeyError, OSError):
+        report.findings.append(Finding("file", file["name"], "It is missing."))
+        return
+    if digest.hexdigest() != file["sha256"]:
+        report.findings.append(Finding("file", file["name"], "It was changed."))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[dict[str, Any], Any]]:
+    """The manifest, and how to open a file that it names."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as box:
+            yield json.loads(box.read(NAME)), box.open
+    else:
+        text = path.read_text(encoding="utf-8")
+        yield json.loads(text), lambda name: (path.parent / name).open("rb")

@@ -1,0 +1,37 @@
+"""A command ID promises a file: the rows of those logs, made where the promise is accepted."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from django.conf import settings
+from django.utils.timezone import now
+
+from actions import notify
+from actions.models import AgentLog, DeviceCommand
+from actions.states import CommandStatus
+
+KIND = "fetch_agent_log"
+
+
+def promise(commands: Iterable[DeviceCommand]) -> None:
+    """Make a log for each accepted fetch that got a command ID; none is made twice."""
+    moment = now()
+    due = moment + timedelta(seconds=settings.AGENT_LOG_FIRST_LOOK)
+    AgentLog.objects.bulk_create(
+        [
+            AgentLog(
+                command=command,
+                request_id=command.request_id,
+                due_at=due,
+                deadline=moment + timedelta(hours=settings.AGENT_LOG_DEADLINE_HOURS),
+                created_at=moment,
+                moved_at=moment,
+            )
+            for command in commands
+            if command.status == CommandStatus.ACCEPTED
+            and command.command_id
+            and command.request.kind_name == KIND
+        ],
+        ignore_conflicts=True,
+    )
+    notify.work_waits()

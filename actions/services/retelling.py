@@ -1,0 +1,38 @@
+"""What the trail alone says of each device of a request: nothing else is asked."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from actions.states import WAITING, CommandStatus
+
+QUEUED = str(CommandStatus.QUEUED)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a request's lines told last of one device; None where they do not tell."""
+
+    status: str
+    command_id: str | None = None
+    code: int | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether it was not settled yet; how exactly it waits is told by counts only."""
+        return self.status in WAITING
+
+
+def retell(lines: Iterable[tuple[str, dict[str, Any]]]) -> dict[str, Told]:
+    """By target, the outcome that these lines (verb and details, in their order) leave it with."""
+    told: dict[str, Told] = {}
+    for verb, data in lines:
+        if verb == "request.submitted":
+            told |= {target: Told(QUEUED) for target in data.get("targets", ())}
+        elif verb != "request.refused" and "status" in data:
+            told |= {target: Told(data["status"]) for target in data.get("targets", ())}
+        for line in data.get("devices", ()):
+            told[line["target"]] = Told(
+                line["status"], line.get("command_id", ""), line.get("code")
+            )
+    return told

@@ -1,0 +1,67 @@
+"""Send the trail to other systems: in order, at least once, and never in the writer's way.
+
+Lines go out in the order of the chain, from the last one that the target acknowledged; after an
+outage that is all that was written since. A lease keeps two workers from sending the same batch.
+"""
+
+import logging
+import time
+from datetime import timedelta
+
+from django.conf import settings
+from django.db.models import Q
+from django.utils.timezone import now
+
+from actions.models import AuditEvent, AuditShipment
+from actions.services.audit_jobs import line_of
+from actions.siem import syslog, webhook
+from actions.siem.errors import NotShipped
+from actions.siem.targets import Target, read_target
+
+log = logging.getLogger(__name__)
+
+BATCH = 200
+SECONDS = 20.0
+"""How long one worker goes on with one target."""
+
+LEASE = timedelta(seconds=60)
+
+
+def ship() -> int:
+    """Send what waits to every target of the settings; returns how many lines went out."""
+    return sum(_ship_to(read_target(text)) for text in settings.AUDIT_STREAM_TO)
+
+
+def _ship_to(target: Target) -> int:
+    shipment, _ = AuditShipment.objects.get_or_create(target=str(target)[:255])
+    free = Q(busy_until=None) | Q(busy_until__lt=now())
+    if not AuditShipment.objects.filter(free, pk=shipment.pk).update(busy_until=now() + LEASE):
+        return 0
+    shipment.refresh_from_db()
+    begun, sent, end = shipment.last_id, 0, time.monotonic() + SECONDS
+    try:
+        while time.monotonic() < end and (events := _waiting(shipment.last_id)):
+            _send(target, events)
+            sent += len(events)
+            shipment.last_id = events[-1].pk
+            AuditShipment.objects.filter(pk=shipment.pk).update(
+                last_id=shipment.last_id, sent_at=now(), trouble="", busy_until=now() + LEASE
+            )
+    except NotShipped as trouble:
+        log.warning("The trail is not shipped beyond record %s: %s", shipment.last_id, trouble)
+        AuditShipment.objects.filter(pk=shipment.pk).update(trouble=str(trouble)[:500])
+    finally:
+        AuditShipment.objects.filter(pk=shipment.pk).update(busy_until=None)
+    return shipment.last_id - begun and sent
+
+
+def _waiting(last: int) -> list[AuditEvent]:
+    return list(AuditEvent.objects.filter(pk__gt=last).order_by("pk")[:BATCH])
+
+
+def _send(target: Target, events: list[AuditEvent]) -> None:
+    lines = [line_of(event) for event in events]
+    if target.scheme.startswith("syslog"):
+        syslog.ship(target, lines, settings.AUDIT_STREAM_CA)
+    else:
+        webhook.ship(target, lines, settings.AUDIT_STREAM_SECRET, settings.AUDIT_STREAM_CA)

@@ -1,0 +1,1 @@
+"""The trail on its way to another system: syslog and webhook. Values in, bytes out; no rows."""

@@ -1,0 +1,275 @@
+"""Whatever is changed behind the console's back, the check names it first."""
+
+# ruff: noqa: S608  # The statements are made of names of this file.
+
+import json
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import DatabaseError, connection, transaction
+
+from actions.chain import read_keys
+from actions.models import ActionRequest, AuditDevice, AuditEvent, DeviceCommand, guards
+from actions.services import anchors, control, trail
+from actions.services.inventory import start_sync
+from actions.services.verify import verify
+from dashboard.models import User
+from tests.factories import enrol, know_devices, make_request
+
+pytestmark = pytest.mark.django_db
+
+EVENT, NAMED = "actions_auditevent", "actions_auditdevice"
+
+
+def sql(text: str, *values: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(text, values)
+
+
+def behind_its_back(*statements: str) -> None:
+    """Change the tables with the triggers out of the way, as the database's owner can."""
+    with guards.lowered(connection):
+        for statement in statements:
+            sql(statement)
+
+
+def found(*files: Any) -> list[str]:
+    return [f"{each.what} {each.place}" for each in verify(files).findings]
+
+
+@pytest.fixture
+def lines(operator):
+    for number in range(1, 8):
+        trail.record(operator, "test.line", subject_kind="test", subject=str(number), reason="x")
+
+
+@pytest.fixture
+def settled(operator, vendor, send_due) -> ActionRequest:
+    enrol(vendor, "kiosk", "laptop")
+    action_request = make_request(operator, "kiosk", "laptop", reason="Maintenance")
+    send_due()
+    return action_request
+
+
+def test_an_untouched_trail_is_told_to_be_so(settled, lines, operator, send_due):
+    start_sync(operator)
+    send_due()
+    control.undo(settled, operator, hours="24")
+    waiting = make_request(operator, "kiosk", kind="exempt")
+    control.pause(waiting, operator)
+    control.cancel(waiting, operator)
+    report = verify()
+    assert report.findings == []
+    assert report.records == AuditEvent.objects.count()
+    assert report.requests == 3
+
+
+@pytest.mark.parametrize(
+    ("tampering", "first"),
+    [
+        ([f"UPDATE {EVENT} SET reason = 'y' WHERE id = 4"], "altered record 4"),
+        ([f"UPDATE {EVENT} SET actor = 'nobody' WHERE id = 1"], "altered record 1"),
+        ([f"UPDATE {EVENT} SET data = '{{\"a\": 1}}' WHERE id = 4"], "altered record 4"),
+        ([f"UPDATE {EVENT} SET mac = previous WHERE id = 4"], "altered record 4"),
+        ([f"UPDATE {EVENT} SET search_text = 'z' WHERE id = 4"], "altered record 4"),
+        ([f"UPDATE {EVENT} SET key = 'other' WHERE id = 4"], "altered record 4"),
+        ([f"UPDATE {EVENT} SET user_id = 99 WHERE id = 7"], "altered record 7"),
+        ([f"DELETE FROM {EVENT} WHERE id = 4"], "removed record 4"),
+        ([f"DELETE FROM {EVENT} WHERE id IN (3, 4)"], "removed record 3 to 4"),
+        ([f"DELETE FROM {EVENT} WHERE id = 1"], "removed record 1"),
+        (
+            [
+                f"UPDATE {EVENT} SET id = 99 WHERE id = 3",
+                f"UPDATE {EVENT} SET id = 3 WHERE id = 5",
+                f"UPDATE {EVENT} SET id = 5 WHERE id = 99",
+            ],
+            "reordered record 3",
+        ),
+        (
+            [
+                f"DELETE FROM {EVENT} WHERE id = 4",
+                f"INSERT INTO {EVENT} SELECT * FROM {EVENT} WHERE id = -1",
+                f"UPDATE {EVENT} SET id = 4 WHERE id = 5",
+            ],
+            "reordered record 4",
+        ),
+        (
+            [f"CREATE TEMPORARY TABLE copied AS SELECT * FROM {EVENT} WHERE id = 7",
+             "UPDATE copied SET id = 8, reason = 'forged'",
+             f"INSERT INTO {EVENT} SELECT * FROM copied", "DROP TABLE copied"],
+            "altered record 8",
+        ),
+    ],
+)  # fmt: skip
+def test_the_first_record_that_was_touched_is_named(lines, tampering, first):
+    behind_its_back(*tampering)
+    assert found()[0] == first
+
+
+def test_a_record_between_others_that_nobody_signed_is_called_inserted(lines):
+    behind_its_back(
+        f"UPDATE {EVENT} SET id = 90 WHERE id = 7",
+        f"CREATE TEMPORARY TABLE copied AS SELECT * FROM {EVENT} WHERE id = 6",
+        "UPDATE copied SET id = 7, reason = 'forged'",
+        f"INSERT INTO {EVENT} SELECT * FROM copied",
+        "DROP TABLE copied",
+    )
+    assert found()[0] == "inserted record 7"
+
+
+def test_a_cut_end_is_found_by_the_anchors(lines, settings, tmp_path):
+    settings.AUDIT_ANCHORS_FILE = tmp_path / "anchors.jsonl"
+    anchors.drop_anchor()
+    assert found(settings.AUDIT_ANCHORS_FILE) == []
+    behind_its_back(f"DELETE FROM {EVENT} WHERE id > 5")
+    assert found() == []
+    assert found(settings.AUDIT_ANCHORS_FILE) == ["cut record 7"]
+
+
+def test_an_emptied_trail_and_one_that_grew_again_are_found_too(
+    lines, operator, settings, tmp_path
+):
+    settings.AUDIT_ANCHORS_FILE = tmp_path / "anchors.jsonl"
+    anchors.drop_anchor()
+    behind_its_back(f"DELETE FROM {EVENT}")
+    assert found(settings.AUDIT_ANCHORS_FILE) == ["cut record 7"]
+    for number in range(9):
+        trail.record(operator, "test.line", subject_kind="test", subject=str(number))
+    assert found(settings.AUDIT_ANCHORS_FILE) == ["cut record 7"]
+
+
+def test_an_anchor_that_somebody_made_up_is_no_proof(lines, tmp_path):
+    made_up = {**anchors.make_anchor(), "count": 5}
+    (tmp_path / "anchors").write_text(json.dumps(made_up))
+    assert found(tmp_path / "anchors")[0].startswith("anchor ")
+
+
+def test_anchors_are_read_out_of_a_kept_log(lines, tmp_path):
+    line = {"message": f"The trail stands at 7: {json.dumps(anchors.make_anchor())}"}
+    (tmp_path / "log").write_text(f"noise\n{json.dumps(line)}\n")
+    assert verify([tmp_path / "log"]).anchors == 1
+    behind_its_back(f"DELETE FROM {EVENT} WHERE id = 7")
+    assert found(tmp_path / "log") == ["cut record 7"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        ("UPDATE actions_devicecommand SET status = 'failed' WHERE target = 'kiosk'", "command"),
+        ("UPDATE actions_devicecommand SET command_id = 'x' WHERE target = 'kiosk'", "command"),
+        ("UPDATE actions_devicecommand SET vendor_status = -1 WHERE target = 'kiosk'", "command"),
+        ("DELETE FROM actions_devicecommand WHERE target = 'kiosk'", "command"),
+        ("UPDATE actions_devicecommand SET target = 'other' WHERE target = 'kiosk'", "command"),
+        ("UPDATE actions_actionrequest SET reason = 'other'", "request"),
+        ("UPDATE actions_actionrequest SET actor = 'other'", "request"),
+    ],
+)
+def test_a_row_of_the_engine_that_was_edited_by_hand_is_found(settled, statement, told):
+    sql(statement)
+    assert found()[0].startswith(f"{told} request {settled.uuid}")
+
+
+def test_an_index_of_devices_that_hides_one_is_found(settled):
+    behind_its_back(f"DELETE FROM {NAMED} WHERE device_key = 'kiosk'")
+    assert found()[0].startswith("altered record")
+
+
+@pytest.mark.parametrize("table", [EVENT, NAMED])
+@pytest.mark.parametrize("deed", ["UPDATE {} SET id = id", "DELETE FROM {}", "truncate"])
+def test_the_database_refuses_every_change(settled, table, deed):
+    if deed == "truncate":
+        deed = "INSERT OR REPLACE INTO {0} SELECT * FROM {0}"
+        deed = "TRUNCATE {} CASCADE" if connection.vendor == "postgresql" else deed
+        if connection.vendor == "postgresql":
+            sql("SET CONSTRAINTS ALL IMMEDIATE")  # Else its own reason to refuse comes first.
+    before = AuditEvent.objects.count(), AuditDevice.objects.count()
+    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+        sql(deed.format(table))
+    assert (AuditEvent.objects.count(), AuditDevice.objects.count()) == before
+
+
+def test_lowered_triggers_are_back_afterwards_and_missing_ones_are_told(lines):
+    with guards.lowered(connection):
+        assert len(guards.missing_guards(connection)) == 6
+    assert guards.missing_guards(connection) == []
+    on = f" ON {EVENT}" if connection.vendor == "postgresql" else ""
+    sql(f"DROP TRIGGER auditevent_no_update{on}")
+    assert found() == ["unprotected auditevent_no_update"]
+
+
+def test_deleting_people_and_devices_removes_nothing(settled, operator):
+    before = list(AuditEvent.objects.values_list("mac", flat=True))
+    for device in know_devices("kiosk", "laptop"):
+        device.delete()
+    User.objects.filter(username=operator.name).delete()
+    assert list(AuditEvent.objects.values_list("mac", flat=True)) == before
+    assert AuditEvent.objects.filter(actor="oscar").exists()
+    assert verify().findings == []
+
+
+def test_a_rollback_leaves_neither_the_thing_nor_its_line(operator):
+    know_devices("kiosk")
+    with pytest.raises(RuntimeError), transaction.atomic():
+        make_request(operator, "kiosk")
+        raise RuntimeError("the machine stops here")
+    assert (ActionRequest.objects.count(), AuditEvent.objects.count()) == (0, 0)
+    make_request(operator, "kiosk")
+    assert AuditEvent.objects.get().pk == 1
+
+
+def test_a_new_key_goes_on_and_the_old_links_hold(lines, operator, settings):
+    old = settings.AUDIT_KEYS
+    settings.AUDIT_KEYS = read_keys(["2026:" + "n" * 32], "s") | old
+    trail.record(operator, "test.line", subject_kind="test", subject="8")
+    assert AuditEvent.objects.get(pk=8).key == "2026"
+    assert found() == []
+    # Whoever has only the old key cannot go on with it.
+    settings.AUDIT_KEYS = old
+    trail.record(operator, "test.line", subject_kind="test", subject="9")
+    settings.AUDIT_KEYS = read_keys(["2026:" + "n" * 32], "s") | old
+    assert found() == ["altered record 9"]
+
+
+@pytest.mark.parametrize(
+    "pairs", [["no-colon"], ["a:short"], [f"own:{'x' * 32}"], [f"a:{'x' * 32}", f"a:{'y' * 32}"]]
+)
+def test_a_malformed_list_of_keys_is_refused(pairs):
+    with pytest.raises(ValueError, match=r"secret|taken"):
+        read_keys(pairs, "s")
+
+
+def test_whatever_is_told_is_stored_and_proven(operator):
+    odd: dict[str, Any] = {
+        "big": 1e20,
+        "small": 1e-9,
+        "zero": -0.0,
+        "nan": float("nan"),
+        "half": 0.5,
+    }
+    odd |= {"nul": "a\x00b", "alone": "\ud800", "emoji": "😀", "deep": [{"a\x00": ("x",)}]}
+    trail.record(
+        operator, "test.line", subject_kind="test", subject="\x00" * 999, reason="\udfff", **odd
+    )
+    assert found() == []
+
+
+def test_the_command_says_what_it_found_and_ends_with_one(lines, settings, tmp_path):
+    settings.AUDIT_ANCHORS_FILE = tmp_path / "anchors.jsonl"
+    out = StringIO()
+    call_command("audit_verify", stdout=out)
+    assert "Untouched: 7 records" in out.getvalue()
+    behind_its_back(f"UPDATE {EVENT} SET reason = 'y' WHERE id = 4")
+    out = StringIO()
+    with pytest.raises(CommandError, match="altered: record 4") as error:
+        call_command("audit_verify", "--json", stdout=out)
+    assert error.value.returncode == 1
+    assert json.loads(out.getvalue())["findings"][0]["place"] == "record 4"
+
+
+def test_commands_that_nobody_asked_for_are_found(settled):
+    row = DeviceCommand.objects.get(target="kiosk")
+    row.pk, row.target = None, "another"
+    row.save()
+    assert found() == [f"command request {settled.uuid}, another"]

@@ -1,0 +1,219 @@
+"""Answers are taken away whole, proven and harmless; checks and exports are done by a worker."""
+
+import csv
+import io
+import json
+import re
+import xml.etree.ElementTree as ET
+import zipfile
+from datetime import timedelta
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils.timezone import now
+
+from actions import sheets
+from actions.errors import NotAllowed, Refused
+from actions.models import AuditEvent, AuditJob
+from actions.services import archive, audit_jobs, trail
+from actions.services.verify import verify
+from actions.trail_questions import Question
+from tests.factories import enrol, make_request
+
+pytestmark = pytest.mark.django_db
+
+STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+BODIES = ("1+1", "cmd|' /C calc'!A0", 'HYPERLINK("http://x","y")', "SUM(A1:A9)")
+PAYLOADS = [start + body for start in STARTS for body in BODIES]
+PAYLOADS += [" =1+1", "\u00a0=1+1", "\ufeff=1+1"]
+
+
+@pytest.fixture(autouse=True)
+def own_folders(settings, tmp_path):
+    settings.AUDIT_EXPORT_DIR = tmp_path / "exports"
+    settings.AUDIT_ARCHIVE_DIR = tmp_path / "archive"
+    settings.AUDIT_ANCHORS_FILE = tmp_path / "anchors.jsonl"
+
+
+@pytest.fixture
+def lines(operator):
+    for text in PAYLOADS:
+        trail.record(operator, "test.line", subject_kind="test", subject=text, reason=text)
+
+
+def export(actor, form: str, **parts: str) -> tuple[Path, AuditJob]:
+    job = audit_jobs.ask_export(actor, Question(**parts), form)
+    audit_jobs.work()
+    job.refresh_from_db()
+    assert job.state == "done", job.result
+    return audit_jobs.tell_download(job, actor), job
+
+
+def test_there_are_enough_payloads():
+    assert len(set(PAYLOADS)) >= 40
+
+
+def test_a_csv_export_has_no_live_formula_and_every_row(auditor, lines):
+    path, job = export(auditor, "csv", verb="test.line")
+    with zipfile.ZipFile(path) as box:
+        text = box.read("audit.csv").decode("utf-8-sig")
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    assert job.result["count"] == len(rows) == len(PAYLOADS)
+    for row, payload in zip(rows, PAYLOADS, strict=True):
+        assert row["reason"] == f"'{payload}"
+        for cell in row.values():
+            assert not cell.strip(" \u00a0\ufeff").startswith(STARTS)
+
+
+def test_an_xlsx_export_holds_texts_only(auditor, lines):
+    path, _ = export(auditor, "xlsx", verb="test.line")
+    with zipfile.ZipFile(path) as box, zipfile.ZipFile(io.BytesIO(box.read("audit.xlsx"))) as book:
+        sheet = ET.fromstring(book.read("xl/worksheets/sheet1.xml"))  # noqa: S314  # Our own file.
+    space = {"": "http://schemas.openxmlformats.org/spreadsheetml/2006/main"}
+    assert sheet.findall(".//f", space) == []
+    kinds = {cell.get("t") for cell in sheet.findall(".//c", space)}
+    assert kinds == {"inlineStr"}
+    texts = ["".join(cell.itertext()) for cell in sheet.findall(".//c", space)]
+    spoken = [payload for payload in PAYLOADS if payload.strip() == payload]
+    assert set(spoken) <= set(texts)
+
+
+def test_json_lines_hold_a_line_as_it_was_signed(auditor, lines):
+    path, _ = export(auditor, "jsonl", q="calc")
+    with zipfile.ZipFile(path) as box:
+        found = [json.loads(line) for line in box.read("audit.jsonl").splitlines()]
+    events = {event.pk: event for event in AuditEvent.objects.filter(verb="test.line")}
+    assert len(found) == len(STARTS)
+    for line in found:
+        event = events[line["id"]]
+        assert (line["mac"], line["previous"], line["data"]) == (
+            event.mac,
+            event.previous,
+            event.data,
+        )
+
+
+def check(path: Path) -> list[str]:
+    out = StringIO()
+    try:
+        call_command("audit_verify", "--manifest", str(path), "--json", stdout=out)
+    except CommandError as error:
+        assert error.returncode == 1
+    return [each["place"] for each in json.loads(out.getvalue())["findings"]]
+
+
+def test_the_manifest_proves_the_export_and_names_what_was_changed(auditor, lines, tmp_path):
+    path, _job = export(auditor, "csv", verb="test.line", since="2020-01-01")
+    assert check(path) == []
+    with zipfile.ZipFile(path) as box:
+        box.extractall(tmp_path / "out")
+    manifest = tmp_path / "out" / "manifest.json"
+    told = json.loads(manifest.read_text())
+    assert told["question"] == {"verb": "test.line", "since": "2020-01-01"}
+    assert (told["count"], told["anchor"]["count"]) == (len(PAYLOADS), len(PAYLOADS) + 1)
+    assert check(manifest) == []
+    with (tmp_path / "out" / "audit.csv").open("a") as file:
+        file.write("one more\n")
+    assert check(manifest) == ["audit.csv"]
+    (tmp_path / "out" / "audit.csv").unlink()
+    assert check(manifest) == ["audit.csv"]
+    manifest.write_text(manifest.read_text().replace('"count": 47', '"count": 46'))
+    assert check(manifest) == ["manifest.json", "audit.csv"]
+
+
+def test_asking_making_and_taking_an_export_are_told(auditor, lines):
+    path, job = export(auditor, "csv")
+    verbs = AuditEvent.objects.filter(subject=str(job.uuid)).order_by("id")
+    assert [event.verb for event in verbs] == [
+        "audit.export_asked",
+        "audit.exported",
+        "audit.export_taken",
+    ]
+    assert (verbs[0].actor, verbs[0].role) == ("ada", "auditor")
+    assert oct(path.stat().st_mode)[-3:] == "600"
+
+
+def test_an_export_is_dropped_after_its_time(auditor, lines):
+    path, job = export(auditor, "csv")
+    AuditJob.objects.update(expires_at=now() - timedelta(seconds=1))
+    assert audit_jobs.drop_old() == 1
+    assert not path.exists()
+    job.refresh_from_db()
+    with pytest.raises(Refused, match="dropped"):
+        audit_jobs.tell_download(job, auditor)
+
+
+def test_who_may_not_read_the_trail_gets_nothing_and_that_is_told(helpdesk, lines):
+    with pytest.raises(NotAllowed):
+        audit_jobs.ask_export(helpdesk, Question(), "csv")
+    with pytest.raises(NotAllowed):
+        audit_jobs.ask_check(helpdesk)
+    told = AuditEvent.objects.filter(actor="hanna").values_list("verb", flat=True)
+    assert set(told) == {"audit.export_refused", "audit.check_refused"}
+
+
+@pytest.mark.parametrize("parts", [{"since": "soon"}, {"call": "x"}])
+def test_an_odd_question_is_refused_and_stores_nothing(auditor, parts):
+    with pytest.raises(Refused):
+        audit_jobs.ask_export(auditor, Question(**parts), "csv")
+    with pytest.raises(Refused):
+        audit_jobs.ask_export(auditor, Question(), "pdf")
+    assert not AuditJob.objects.exists()
+
+
+def test_a_check_is_asked_once_done_by_a_worker_and_told(auditor, operator, vendor, send_due):
+    enrol(vendor, "kiosk")
+    make_request(operator, "kiosk")
+    send_due()
+    job = audit_jobs.ask_check(auditor)
+    assert audit_jobs.ask_check(auditor) == job
+    assert audit_jobs.work() == 1
+    job.refresh_from_db()
+    assert (job.state, job.result["ok"], job.result["requests"]) == ("done", True, 1)
+    assert AuditEvent.objects.get(verb="audit.checked").data["ok"] is True
+
+
+def test_what_a_worker_died_over_is_begun_anew_by_another(auditor, lines):
+    job = audit_jobs.ask_check(auditor)
+    AuditJob.objects.update(state="running", beat_at=now())
+    assert audit_jobs.work() == 0
+    AuditJob.objects.update(beat_at=now() - timedelta(minutes=5))
+    assert audit_jobs.work() == 1
+    job.refresh_from_db()
+    assert job.state == "done"
+
+
+def test_old_lines_leave_as_a_signed_archive_and_the_rest_still_holds(operator, lines):
+    last = AuditEvent.objects.latest("pk")
+    for number in range(3):
+        trail.record(operator, "test.young", subject_kind="test", subject=str(number))
+    path = archive.archive(AuditEvent.objects.get(pk=last.pk + 1).at)
+    assert path
+    assert check(path) == []
+    with zipfile.ZipFile(path) as box:
+        assert len(box.read("audit.jsonl").splitlines()) == len(PAYLOADS)
+    left = list(AuditEvent.objects.order_by("id").values_list("verb", flat=True))
+    assert left == ["test.young"] * 3 + ["audit.archived"]
+    assert AuditEvent.objects.earliest("pk").previous == last.mac
+    assert verify().findings == []
+    assert archive.archive(now() - timedelta(days=1)) is None
+
+
+def test_after_the_archive_a_further_cut_is_still_found(operator, lines):
+    from tests.audit.test_chain import EVENT, behind_its_back, found
+
+    third = AuditEvent.objects.get(pk=30)
+    archive.archive(third.at)
+    behind_its_back(f"DELETE FROM {EVENT} WHERE id = 30")  # noqa: S608
+    assert found()[0] == "removed record 1 to 30"
+
+
+def test_a_full_sheet_is_followed_by_another(monkeypatch):
+    monkeypatch.setattr(sheets, "SHEET_ROWS", 3)
+    box = io.BytesIO()
+    sheets.xlsx_file(box, ["a"], ([str(number)] for number in range(5)))
+    with zipfile.ZipFile(box) as book:
+        names = [name for name in book.namelist() if re.search(r"worksheets/sheet\d", name)]
+    assert len(names) == 3

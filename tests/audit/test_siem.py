@@ -1,0 +1,264 @@
+"""The trail reaches another system whole and in order, also after an outage."""
+
+import json
+import os
+import shutil
+import socket
+import socketserver
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from actions.models import AuditEvent, AuditShipment
+from actions.services import shipping, trail
+from actions.siem.syslog import MOST_BYTES, message
+from actions.siem.targets import read_target
+from actions.siem.webhook import signature
+from tests.processes.installation import short_folder
+
+pytestmark = pytest.mark.django_db
+
+SECRET = "a secret for the webhook"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def write(operator: Any, count: int) -> None:
+    for number in range(count):
+        trail.record(operator, "test.line", subject_kind="test", subject=f"a\n<1>b {number}")
+
+
+@contextmanager
+def rsyslog(folder: Path, port: int) -> Iterator[Path]:
+    """A real rsyslog with a configuration of its own; gives the file that it writes."""
+    program = shutil.which("rsyslogd") or shutil.which("/usr/sbin/rsyslogd")
+    if program is None:
+        if os.environ.get("CI"):
+            pytest.fail("No rsyslog in CI: its tests must run there.")
+        pytest.skip("no rsyslog on this machine")
+    output, config = folder / "received", folder / "rsyslog.conf"
+    config.write_text(
+        f"""global(workDirectory="{folder}" maxMessageSize="64k")
+module(load="imtcp")
+module(load="imudp")
+input(type="imtcp" address="127.0.0.1" port="{port}")
+input(type="imudp" address="127.0.0.1" port="{port}")
+template(name="line" type="string" string="%pri% %app-name% %msgid% %structured-data% %msg%\\n")
+action(type="omfile" file="{output}" template="line")
+"""
+    )
+    command = [program, "-n", "-f", str(config), "-i", str(folder / "pid"), "-C"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    try:
+        wait_for(lambda: answers(port))
+        yield output
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def answers(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True
+
+
+def wait_for(happened: Any, seconds: float = 15.0) -> None:
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.05)
+
+
+def received(output: Path) -> list[int]:
+    lines = output.read_text().splitlines() if output.exists() else []
+    return [json.loads(line[line.index("{") :])["id"] for line in lines]
+
+
+def test_a_real_rsyslog_gets_every_record_once_and_in_order_also_after_an_outage(
+    operator, settings
+):
+    port = free_port()
+    settings.AUDIT_STREAM_TO = [f"syslog+tcp://127.0.0.1:{port}"]
+    write(operator, 5)
+    with short_folder() as folder:
+        assert shipping.ship() == 0
+        assert "did not take it" in AuditShipment.objects.get().trouble
+        with rsyslog(folder, port) as output:
+            assert shipping.ship() == 5
+            write(operator, shipping.BATCH + 3)
+            assert shipping.ship() == shipping.BATCH + 3
+            assert shipping.ship() == 0
+            wait_for(lambda: len(received(output)) == shipping.BATCH + 8)
+            first = output.read_text().splitlines()[0]
+        write(operator, 2)
+        assert shipping.ship() == 0
+        with rsyslog(folder, port) as output:
+            assert shipping.ship() == 2
+            wait_for(lambda: len(received(output)) == shipping.BATCH + 10)
+        assert received(output) == list(range(1, shipping.BATCH + 11))
+    mac = AuditEvent.objects.get(pk=1).mac
+    assert first.startswith(
+        f'109 device-action-console test.line [trail@32473 id="1" mac="{mac}"] {{'
+    )
+
+
+def certificate(folder: Path) -> Path:
+    """A key and a certificate for localhost that nobody else trusts."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    moment = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(moment - timedelta(days=1))
+        .not_valid_after(moment + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = folder / "localhost.pem"
+    private = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    path.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
+    return path
+
+
+def test_records_go_by_tls_only_to_whom_the_certificate_is_trusted_for(
+    operator, settings, tmp_path
+):
+    path = certificate(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path)
+    got: list[bytes] = []
+
+    class Receiver(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with suppress(OSError), context.wrap_socket(self.request, server_side=True) as secret:
+                while data := secret.recv(65536):
+                    got.append(data)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Receiver) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        port = server.server_address[1]
+        settings.AUDIT_STREAM_TO = [f"syslog+tls://localhost:{port}"]
+        write(operator, 3)
+        assert shipping.ship() == 0  # The system does not know that certificate.
+        assert got == []
+        settings.AUDIT_STREAM_CA = str(path)
+        assert shipping.ship() == 3
+        server.shutdown()
+    wire = b"".join(got)
+    ids = []
+    while wire:
+        size, _, wire = wire.partition(b" ")
+        ids.append(json.loads(wire[wire.index(b"{") : int(size)])["id"])
+        wire = wire[int(size) :]
+    assert ids == [1, 2, 3]
+
+
+def test_a_real_rsyslog_gets_records_by_udp(operator, settings):
+    port = free_port()
+    settings.AUDIT_STREAM_TO = [f"syslog+udp://127.0.0.1:{port}"]
+    write(operator, 3)
+    with short_folder() as folder, rsyslog(folder, port) as output:
+        assert shipping.ship() == 3
+        wait_for(lambda: len(received(output)) == 3)
+
+
+class Hook(BaseHTTPRequestHandler):
+    """A receiver that keeps what it gets and answers as it is told."""
+
+    answers: list[int] = []
+    got: list[tuple[Any, bytes]] = []
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        Hook.got.append((self.headers, body))
+        self.send_response(Hook.answers.pop(0) if Hook.answers else 204)
+        self.send_header("Location", "http://127.0.0.1:9/")
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        """Says nothing."""
+
+
+@pytest.fixture
+def hook(settings: Any) -> Iterator[type[Hook]]:
+    Hook.answers, Hook.got = [], []
+    server = HTTPServer(("127.0.0.1", 0), Hook)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    settings.AUDIT_STREAM_TO = [f"http://127.0.0.1:{server.server_port}/trail?x=1"]
+    settings.AUDIT_STREAM_SECRET = SECRET
+    yield Hook
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_webhook_gets_signed_json_lines(operator, hook):
+    write(operator, 3)
+    assert shipping.ship() == 3
+    ((headers, body),) = hook.got
+    assert [json.loads(line)["id"] for line in body.splitlines()] == [1, 2, 3]
+    assert headers["X-Signature"] == signature(SECRET, headers["X-Timestamp"], body)
+
+
+@pytest.mark.parametrize("answer", [302, 401, 500])
+def test_what_a_webhook_does_not_take_is_sent_again_in_order(operator, hook, answer):
+    write(operator, 2)
+    hook.answers = [answer]
+    assert shipping.ship() == 0
+    assert f"answered {answer}" in AuditShipment.objects.get().trouble
+    write(operator, 1)
+    assert shipping.ship() == 3
+    assert [json.loads(line)["id"] for line in hook.got[1][1].splitlines()] == [1, 2, 3]
+    assert (AuditShipment.objects.get().last_id, AuditShipment.objects.get().trouble) == (3, "")
+
+
+def test_a_message_is_one_line_and_short_whatever_is_in_it(operator):
+    event = trail.record(
+        operator, "test.line", subject_kind="test", subject="x", targets=["d" * 50] * 1000
+    )
+    line = {"id": 1, "at": event.at.isoformat(), "verb": event.verb, "mac": event.mac}
+    long = message({**line, "data": event.data, "reason": 'a\nb\r]" \u2028'})
+    assert len(long) < MOST_BYTES
+    assert b"\n" not in long
+    assert b"left_out" in long
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://example.com/",
+        "file:///etc/passwd",
+        "https://user:word@example.com/",
+        "syslog+tcp://",
+        "syslog://host",
+        "https://a b/",
+        "syslog+tls://host/#x",
+    ],
+)
+def test_an_odd_target_is_refused(text):
+    with pytest.raises(ValueError, match=r"address|host|https|port"):
+        read_target(text)
