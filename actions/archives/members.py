@@ -1,0 +1,207 @@
+"""One file of an archive, read from any place without being extracted.
+
+Deflated data can only be read from its beginning. So while it is read, a copy of the decompressor
+is kept at every `STRIDE` bytes, with the number of lines before it: 50 kB each, 2.5 MB for one of
+200 MB. A page then begins at the nearest copy. The first page needs only the first bytes; the
+first jump to the end of 200 MB costs a second, and later ones some milliseconds. The other ways
+were an inflated copy on the disk (to be bounded, cleaned and kept private, and it is what *never
+extracted* forbids) and packing each log anew when it comes (time and room for files that nobody
+opens). The price: each web process has its own copies, for the files read last.
+"""
+
+import codecs
+import threading
+import zlib
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from actions.archives.directory import BadArchive, Entry, data_start
+
+STRIDE = 4 * 2**20
+"""Bytes of text between two places where reading can begin."""
+
+CHUNK = 256 * 1024
+_PACKED_CHUNK = 16 * 1024
+MOST_MEMBERS = 8
+"""Files whose places are remembered in a process: at most 20 MB for eight of 200 MB."""
+
+_SNIFF = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place from which a file can be read: `offset` and `line` count bytes of text and lines."""
+
+    offset: int
+    line: int
+    state: Any
+
+
+class Flow:
+    """The bytes of an entry in order, checked against what the directory says of them."""
+
+    def __init__(self, file: BinaryIO, entry: Entry) -> None:
+        self._file, self._entry = file, entry
+        self._at = data_start(file, entry)
+        self._left = entry.packed
+        self._out = 0
+        self._crc = 0
+        self._inflate = zlib.decompressobj(-15) if entry.method == 8 else None
+
+    def save(self) -> Any:
+        """A state to which `load` returns."""
+        copy = self._inflate.copy() if self._inflate else None
+        return self._at, self._left, self._out, self._crc, copy
+
+    def load(self, state: Any) -> None:
+        """Go on from a saved state, which stays as it is."""
+        self._at, self._left, self._out, self._crc, copy = state
+        self._inflate = copy.copy() if copy else None
+
+    def read(self) -> bytes:
+        """The next bytes, at most CHUNK, nothing at the end; raises BadArchive for a lie."""
+        data = self._unpack()
+        self._out += len(data)
+        self._crc = zlib.crc32(data, self._crc)
+        if self._out > self._entry.size:
+            raise BadArchive("the file holds more than it says.")
+        if not data and (self._out, self._crc) != (self._entry.size, self._entry.crc):
+            raise BadArchive("the file is damaged: it is not what its checksum says.")
+        return data
+
+    def _unpack(self) -> bytes:
+        if self._inflate is None:
+            return self._take(CHUNK)
+        while not self._inflate.eof:
+            packed = self._inflate.unconsumed_tail or self._take(_PACKED_CHUNK)
+            try:
+                data = self._inflate.decompress(packed, CHUNK)
+            except zlib.error:
+                raise BadArchive("the file is damaged: it cannot be unpacked.") from None
+            if data:
+                return data
+            if not packed:
+                break
+        return b""
+
+    def _take(self, most: int) -> bytes:
+        self._file.seek(self._at)
+        data = self._file.read(min(most, self._left))
+        if len(data) < min(most, self._left):
+            raise BadArchive("the archive is cut off inside of this file.")
+        self._at += len(data)
+        self._left -= len(data)
+        return data
+
+
+def sniff(head: bytes) -> str:
+    """The encoding that the first bytes of a file speak for."""
+    for mark, name in (
+        (codecs.BOM_UTF8, "utf-8-sig"),
+        (codecs.BOM_UTF16_LE, "utf-16-le"),
+        (codecs.BOM_UTF16_BE, "utf-16-be"),
+    ):
+        if head.startswith(mark):
+            return name
+    half = len(head) // 2
+    if half > 8 and head[1::2].count(0) > half * 0.7 and head[::2].count(0) < half * 0.1:
+        return "utf-16-le"
+    if half > 8 and head[::2].count(0) > half * 0.7 and head[1::2].count(0) < half * 0.1:
+        return "utf-16-be"
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return "cp1252"
+    return "utf-8"
+
+
+class Member:
+    """A text file of an archive; `open_archive` gives the archive anew for each reading.
+
+    Text is handed on as UTF-8, whatever it was: two-byte encodings have no byte for a line's end.
+    """
+
+    def __init__(self, open_archive: Callable[[], BinaryIO], entry: Entry) -> None:
+        self._open, self.entry = open_archive, entry
+        self._lock = threading.Lock()
+        self._places: list[Place] = []
+        self.encoding = ""
+        self.binary = False
+        self._look()
+
+    def _look(self) -> None:
+        with self._open() as file:
+            flow = Flow(file, self.entry)
+            start = flow.save()
+            head = flow.read()[:_SNIFF]
+        self.encoding = sniff(head)
+        wide = self.encoding.startswith("utf-16")
+        self.binary = not wide and head.count(0) > 0
+        self._places.append(Place(0, 1, (start, b"")))
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether the file is UTF-16, which is turned into UTF-8 while it is read."""
+        return self.encoding.startswith("utf-16")
+
+    def before_line(self, line: int) -> Place:
+        """The nearest known place at or before a line."""
+        with self._lock:
+            return max((p for p in self._places if p.line <= line), key=lambda p: p.offset)
+
+    def places(self) -> list[Place]:
+        """All places known so far."""
+        with self._lock:
+            return list(self._places)
+
+    def chunks(self, start: Place) -> Iterator[bytes]:
+        """The text from a place to the end; places that are passed are remembered."""
+        with self._open() as file:
+            flow = Flow(file, self.entry)
+            state, rest = start.state
+            flow.load(state)
+            decoder = self._decoder()
+            if decoder and rest:
+                decoder.setstate(rest)
+            offset, line = start.offset, start.line
+            while data := flow.read():
+                text = decoder.decode(data).encode() if decoder else data
+                yield text
+                offset += len(text)
+                line += text.count(b"\n")
+                self._remember(offset, line, flow, decoder)
+
+    def _decoder(self) -> Any:
+        if not self.is_wide:
+            return None
+        return codecs.getincrementaldecoder(self.encoding)(errors="replace")
+
+    def _remember(self, offset: int, line: int, flow: Flow, decoder: Any) -> None:
+        with self._lock:
+            if offset - self._places[-1].offset >= STRIDE:
+                rest = decoder.getstate() if decoder else b""
+                self._places.append(Place(offset, line, (flow.save(), rest)))
+
+
+class Shelf:
+    """The members read last, so that the next page begins where the last one was."""
+
+    def __init__(self) -> None:
+        self._members: OrderedDict[tuple[str, int], Member] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def member(self, key: str, open_archive: Callable[[], BinaryIO], entry: Entry) -> Member:
+        """The member of the archive with that name of ours; raises BadArchive."""
+        with self._lock:
+            found = self._members.get((key, entry.place))
+            if found:
+                self._members.move_to_end((key, entry.place))
+                return found
+        made = Member(open_archive, entry)
+        with self._lock:
+            self._members[key, entry.place] = made
+            while len(self._members) > MOST_MEMBERS:
+                self._members.popitem(last=False)
+        return made

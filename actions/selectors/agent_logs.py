@@ -1,0 +1,161 @@
+"""What the pages show of agent logs: the list, one of them, and what stands in its files."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO, cast
+from uuid import UUID
+
+from django.core.files.storage import storages
+from django.db.models import Q
+
+from actions.archives.directory import BadArchive, Entry, read_directory
+from actions.archives.lines import SEARCH, Found, search
+from actions.archives.members import Flow, Member, Shelf
+from actions.models import ActionRequest, AgentLog
+from actions.states import LOG_MEANING, LOG_OPEN, LogStatus
+
+SHELF = Shelf()
+"""The files that were read last in this process."""
+
+HITS_OF_A_LOG = 20
+"""Hits shown of one log where many are searched."""
+
+CHOICES = LogStatus.choices
+
+
+def listed(
+    *, status: str = "", device: str = "", person: str = "", before: int | None = None, size: int
+) -> list[AgentLog]:
+    """A page of logs, newest first, after the one with the id `before`."""
+    rows = AgentLog.objects.select_related("command", "request")
+    if status:
+        rows = rows.filter(status=status)
+    if device:
+        rows = rows.filter(
+            Q(command__device_name__icontains=device) | Q(command__target__icontains=device)
+        )
+    if person:
+        rows = rows.filter(request__actor__icontains=person)
+    if before:
+        rows = rows.filter(pk__lt=before)
+    return list(rows.order_by("-id")[:size])
+
+
+def find(token: UUID) -> AgentLog | None:
+    """One log with its device and its request."""
+    return AgentLog.objects.select_related("command", "request", "call").filter(uuid=token).first()
+
+
+def of_request(action_request: ActionRequest) -> dict[str, int]:
+    """How many logs the request has, how many of them are still asked for and how many are here."""
+    rows = AgentLog.objects.filter(request=action_request)
+    found = list(rows.values_list("status", flat=True))
+    return {
+        "all": len(found),
+        "open": sum(status in LOG_OPEN for status in found),
+        "ready": found.count(LogStatus.READY),
+    }
+
+
+def meaning(status: str) -> str:
+    """What a status means, in a sentence."""
+    return LOG_MEANING[LogStatus(status)]
+
+
+def _open(stored_as: str) -> BinaryIO:
+    try:
+        return cast("BinaryIO", storages["agent_logs"].open(stored_as))
+    except OSError:
+        raise BadArchive("its file is not in the storage any more.") from None
+
+
+def files(log: AgentLog) -> tuple[Entry, ...]:
+    """The files of a log that is here; raises BadArchive."""
+    if log.status != LogStatus.READY:
+        raise BadArchive("there is no file.")
+    with _open(log.stored_as) as file:
+        return read_directory(file)
+
+
+def member(log: AgentLog, entry: Entry) -> Member:
+    """One file of a log, to be read from any place; raises BadArchive."""
+    if entry.refusal:
+        raise BadArchive(entry.refusal)
+    return SHELF.member(log.stored_as, lambda: _open(log.stored_as), entry)
+
+
+def whole(log: AgentLog) -> Iterator[bytes]:
+    """The archive as it came, piece by piece."""
+    with _open(log.stored_as) as file:
+        while data := file.read(64 * 1024):
+            yield data
+
+
+def bytes_of(log: AgentLog, entry: Entry) -> Iterator[bytes]:
+    """One file as it is, piece by piece; it breaks off where the archive lies."""
+    with _open(log.stored_as) as file:
+        flow = Flow(file, entry)
+        while data := flow.read():
+            yield data
+
+
+@dataclass(frozen=True, slots=True)
+class FoundInLog:
+    """The hits in one file of one of several logs."""
+
+    log: AgentLog
+    entry: Entry
+    encoding: str
+    found: Found
+
+
+@dataclass(frozen=True, slots=True)
+class FoundInLogs:
+    """The hits in the logs of a request; `next_log` is where to go on, 0 when all were searched."""
+
+    parts: tuple[FoundInLog, ...]
+    searched: int
+    next_log: int
+    troubles: tuple[str, ...]
+
+
+def search_all(action_request: ActionRequest, phrase: str, first: int = 0) -> FoundInLogs:
+    """Look for a phrase in all logs that are here, from the one with the id `first` on."""
+    rows = AgentLog.objects.filter(request=action_request, status=LogStatus.READY, pk__gte=first)
+    parts: list[FoundInLog] = []
+    troubles: list[str] = []
+    looked = searched = 0
+    for log in rows.select_related("command").order_by("id")[:1_000]:
+        if looked > SEARCH or len(parts) > 100:
+            return FoundInLogs(tuple(parts), searched, log.pk, tuple(troubles))
+        searched += 1
+        for part in _search_log(log, phrase, troubles):
+            looked += part.found.looked
+            if part.found.hits:
+                parts.append(part)
+    return FoundInLogs(tuple(parts), searched, 0, tuple(troubles))
+
+
+def _search_log(log: AgentLog, phrase: str, troubles: list[str]) -> Iterator[FoundInLog]:
+    try:
+        for entry in files(log):
+            if not entry.refusal:
+                text = member(log, entry)
+                found = search(text, phrase, most=HITS_OF_A_LOG)
+                yield FoundInLog(log, entry, text.encoding, found)
+    except BadArchive as flaw:
+        troubles.append(f"{log.command.label}: {flaw}")
+
+
+def tree(entries: tuple[Entry, ...]) -> list[dict[str, Any]]:
+    """The files with their folders as rows to draw, each with its depth."""
+    rows: list[dict[str, Any]] = []
+    open_folders: tuple[str, ...] = ()
+    for entry in sorted(entries, key=lambda each: (each.parts[:-1], each.parts[-1].casefold())):
+        *folders, name = entry.parts
+        for depth, folder in enumerate(folders):
+            if open_folders[: depth + 1] != tuple(folders[: depth + 1]):
+                rows.append({"folder": folder, "depth": min(depth, 6)})
+        open_folders = tuple(folders)
+        rows.append({"entry": entry, "label": name, "depth": min(len(folders), 6)})
+    return rows

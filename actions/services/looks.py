@@ -1,0 +1,118 @@
+"""Look at exactly the devices that somebody acts on or looks at: fifty details in one call."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils.timezone import now
+
+from actions import notify
+from actions.applicability import fresh_for
+from actions.models import ActionRequest, Device, DeviceLook, DeviceRaw, VendorCall
+from actions.services import budget, trail
+from actions.services.readback import Looks
+from actions.states import Lane
+from actions.submissions import Actor
+
+MAX_ATTEMPTS = 4
+"""Troubles in a row after which a look is given up."""
+
+JUST_READ = timedelta(seconds=10)
+"""Whoever asks again so soon after a look would spend a call of the minute on nothing."""
+
+AGAIN = 2.0
+"""Seconds until the first look that failed is repeated; the pause doubles."""
+
+
+@transaction.atomic
+def refresh(device: Device, actor: Actor) -> bool:
+    """A person waits for fresh data of this device; False if a look is under way or just over."""
+    waiting = DeviceLook.objects.filter(device=device, due_at__isnull=False, lane=Lane.URGENT)
+    moment = now()
+    just_read = DeviceRaw.objects.filter(
+        device=device, read_at__gt=moment - JUST_READ, read_at__lte=moment
+    )
+    if waiting.exists() or (just_read.exists() and not device.gone_at):
+        return False
+    _ask([device.pk], Lane.URGENT)
+    trail.record(
+        actor, "device.refresh_asked", subject_kind="device", subject=device.vendor_id, count=1
+    )
+    notify.work_waits()
+    return True
+
+
+def ask(devices: QuerySet[Device]) -> None:
+    """Look at these devices when the minute has room; inside the caller's transaction."""
+    _ask(list(devices.values_list("pk", flat=True)), Lane.INVENTORY)
+
+
+def ask_stale(action_request: ActionRequest) -> None:
+    """Renew what is too old of the devices that somebody acts on, if a few calls do.
+
+    Where the outcome is read back anyway, that look renews it.
+    """
+    most = settings.INVENTORY_LOOK_CALLS * settings.OPSWAT_MAX_DEVICES
+    read_back = action_request.kind.shows and settings.ENGINE_CONFIRM_AFTER > 0
+    if read_back or action_request.device_count > most:
+        return
+    old = now() - fresh_for()
+    rows = Device.objects.filter(commands__request=action_request, read_at__lt=old, gone_at=None)
+    ask(rows)
+
+
+def _ask(keys: Iterable[int], lane: Lane) -> None:
+    """An urgent wish comes before the same one that has time; never the other way round."""
+    moment = now()
+    rows = [DeviceLook(device_id=key, lane=lane, asked_at=moment, due_at=moment) for key in keys]
+    if lane != Lane.URGENT:
+        waiting = DeviceLook.objects.filter(device_id__in=[row.device_id for row in rows])
+        there = set(waiting.filter(due_at__isnull=False).values_list("device_id", flat=True))
+        rows = [row for row in rows if row.device_id not in there]
+    DeviceLook.objects.bulk_create(
+        rows,
+        update_conflicts=True,
+        unique_fields=["device"],
+        update_fields=["lane", "asked_at", "due_at", "attempts", "detail"],
+    )
+
+
+def due(lane: Lane, at: datetime) -> Looks | None:
+    """A call's worth of devices to look at in this lane; those of lower lanes fill it up."""
+    rows = DeviceLook.objects.filter(due_at__lte=at).order_by("lane", "due_at", "id")
+    if not rows.filter(lane=lane).exists():
+        return None
+    found = list(rows.filter(lane__gte=lane).select_related("device")[: _most()])
+    return Looks(
+        commands=(),
+        ids=tuple(row.device.vendor_id for row in found),
+        since=found[0].due_at or at,
+        devices=tuple(row.device_id for row in found),
+    )
+
+
+def _most() -> int:
+    return min(int(settings.OPSWAT_MAX_DEVICES), 50)
+
+
+def take(looks: Looks, call: VendorCall) -> None:
+    """Keep other pumps from looking at the same devices meanwhile."""
+    DeviceLook.objects.filter(device__in=looks.devices).update(due_at=call.lease_until)
+
+
+def done(vendor_ids: Iterable[str]) -> None:
+    """These devices have been looked at, whoever asked for it."""
+    DeviceLook.objects.filter(device__vendor_id__in=list(vendor_ids)).delete()
+
+
+def give_back(looks: Looks, reason: str, *, final: bool) -> None:
+    """The look did not succeed: look again after a pause that grows, and give up in the end."""
+    for row in DeviceLook.objects.filter(device__in=looks.devices, due_at__isnull=False):
+        row.attempts += 1
+        row.detail = reason[:500]
+        pause = timedelta(seconds=AGAIN * 2**row.attempts)
+        over = final or row.attempts >= MAX_ATTEMPTS
+        row.due_at = None if over else budget.clock() + pause
+        row.save()

@@ -1,0 +1,157 @@
+"""Archives that nobody would make by accident: each is told in words, and none costs much."""
+
+import io
+import stat
+import struct
+import time
+import tracemalloc
+import zipfile
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from actions.archives.directory import BadArchive, read_directory
+from actions.archives.members import Member
+from tests.fuzz.archives import build, read_all, spoil
+
+MOST_MEMORY = 100 * 2**20
+
+
+def pack(*files: tuple[str | zipfile.ZipInfo, bytes], **options: int) -> bytes:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", options.get("method", zipfile.ZIP_DEFLATED)) as archive:
+        for name, content in files:
+            archive.writestr(name, content)
+    return target.getvalue()
+
+
+def link() -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo("link.log")
+    info.external_attr = (stat.S_IFLNK | 0o777) << 16
+    return info
+
+
+def forge(data: bytes, at: int, value: int, form: str = "<L") -> bytes:
+    """Change a number of the first record of the directory, `at` bytes from its beginning."""
+    place = data.index(b"PK\x01\x02") + at
+    return data[:place] + struct.pack(form, value) + data[place + struct.calcsize(form) :]
+
+
+GOOD = pack(("a.log", b"INFO fine\n" * 100), ("b.log", b"more\n"))
+BOMB = pack(("bomb.log", bytes(200 * 2**20)))
+REFUSED_FILES = {
+    "leads out": (pack(("../../a.log", b"x")), "leads out of the archive"),
+    "leads out by backslash": (pack(("..\\a.log", b"x")), "leads out of the archive"),
+    "absolute": (pack(("/etc/passwd", b"x")), "absolute path"),
+    "absolute by backslash": (pack(("\\\\host\\share", b"x")), "absolute path"),
+    "drive": (pack(("C:\\boot.ini", b"x")), "absolute path"),
+    "long name": (pack(("n" * 2000, b"x")), "too long"),
+    "link": (pack((link(), b"/etc/passwd")), "link"),
+    "nested": (pack(("inner.zip", GOOD)), "archive inside"),
+    "encrypted": (forge(pack(("a.log", b"x")), 8, 1, "<H"), "encrypted"),
+    "unknown packing": (pack(("a.log", b"x"), method=zipfile.ZIP_LZMA), "method 14"),
+    "bomb": (BOMB, "bomb"),
+    "larger than it says": (forge(pack(("a.log", b"x" * 5000)), 24, 10), "more than it says"),
+    "smaller than it says": (forge(pack(("a.log", b"x" * 50)), 24, 60), "checksum"),
+    "wrong checksum": (forge(pack(("a.log", b"x" * 50)), 16, 7), "checksum"),
+    "another name inside": (pack(("a.log", b"x")).replace(b"a.log", b"z.log", 1), "contradicts"),
+}
+REFUSED_WHOLE = {
+    "nothing": (b"", "not a ZIP"),
+    "not a zip": (b"%PDF-1.7 " + bytes(5000), "not a ZIP"),
+    "cut off": (GOOD[: len(GOOD) // 2], "cut off"),
+    "cut by a byte": (GOOD[:-1], "cut off"),
+    "directory elsewhere": (GOOD[:-6] + struct.pack("<L", 10**6) + GOOD[-2:], "cut off"),
+    "more entries than told": (
+        GOOD[:-14] + struct.pack("<2H", 1, 1) + GOOD[-10:],
+        "more than it says",
+    ),
+    "one part of several": (GOOD[:-18] + struct.pack("<H", 3) + GOOD[-16:], "several"),
+    "file outside": (forge(GOOD, 42, 10**6), "cut off"),
+    "shared bytes": (
+        forge(pack(("a.log", b"x" * 9000), ("b.log", b"y")), 20, 60),
+        "same bytes",
+    ),
+}
+
+
+@pytest.mark.parametrize(("data", "words"), REFUSED_FILES.values(), ids=REFUSED_FILES)
+def test_a_hostile_file_is_told_in_words_and_not_opened(data, words):
+    opened, said = read_all(data)
+    assert opened == []
+    assert any(words in each for each in said), said
+
+
+@pytest.mark.parametrize(("data", "words"), REFUSED_WHOLE.values(), ids=REFUSED_WHOLE)
+def test_a_hostile_archive_is_refused_as_a_whole(data, words):
+    with pytest.raises(BadArchive, match=words):
+        read_directory(io.BytesIO(data))
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_of_two_files_with_one_name_the_second_is_not_opened():
+    opened, said = read_all(pack(("a.log", b"first"), ("A.LOG", b"second"), ("b.log", b"x")))
+    assert (opened, said) == (
+        ["a.log", "b.log"],
+        ["Another file of the archive has the same name."],
+    )
+
+
+def test_a_hundred_thousand_entries_are_refused_unread():
+    record = b"PK\x01\x02" + bytes(42)
+    table = record * 100_000
+    end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 9, 9, len(table), 0, 0)
+    with pytest.raises(BadArchive, match="more than 5,000 files"):
+        read_directory(io.BytesIO(table + end))
+
+
+@pytest.mark.parametrize("data", [BOMB, pack(*((f"{n}.log", b"x" * 999) for n in range(4_000)))])
+def test_the_largest_archives_cost_little(data):
+    tracemalloc.start()
+    start = time.process_time()
+    read_directory(io.BytesIO(data))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # Tracing makes it several times slower; without it both take a tenth of a second at most.
+    assert time.process_time() - start < 5
+    assert most < MOST_MEMORY
+
+
+def test_a_bomb_that_lies_about_its_size_is_stopped_where_its_lie_ends():
+    data = forge(BOMB, 24, 1000)
+    (entry,) = read_directory(io.BytesIO(data))
+    tracemalloc.start()
+    with pytest.raises(BadArchive, match="more than it says"):
+        Member(lambda: io.BytesIO(data), entry)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 2 * 2**20
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.dictionaries(st.text("abcXYZ._-", min_size=1, max_size=9), st.binary(max_size=3000)))
+def test_a_good_archive_holds_what_the_standard_library_says(files):
+    distinct = {name.casefold(): (name, data) for name, data in files.items()}
+    chosen = [(name, data) for name, data in distinct.values() if name.strip(".")]
+    for entry in read_directory(io.BytesIO(packed := pack(*chosen))):
+        if not entry.refusal:
+            member = Member(lambda: io.BytesIO(packed), entry)
+            data = b"".join(member.chunks(member.places()[0]))
+            told = zipfile.ZipFile(io.BytesIO(packed)).read(entry.name)
+            assert member.is_wide or data == told
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(min_value=0))
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_no_archive_crashes_the_reader(seed):
+    chance = Random(seed)
+    read_all(spoil(build(chance), chance))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=200), st.sampled_from([b"", b"PK\x05\x06" + bytes(18)]))
+def test_no_bytes_crash_the_reader(data, end):
+    read_all(data + end)

@@ -1,0 +1,1 @@
+"""Archives that nobody would make: `python -m tests.fuzz --cases 100000`."""

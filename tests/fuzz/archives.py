@@ -1,0 +1,103 @@
+"""Make archives, good and hostile, and read them as the console does."""
+
+import io
+import struct
+import time
+import zipfile
+from random import Random
+
+from actions.archives.directory import BadArchive, Entry, read_directory
+from actions.archives.lines import PAGE, Level, read_page, search
+from actions.archives.members import Shelf
+
+NAMES = (
+    *("logs/service.log", "a.txt", "../../etc/passwd", "..\\..\\boot.ini", "/etc/passwd"),
+    *("C:\\windows\\win.ini", "\\\\host\\share", "inner.zip", "a.txt", "A.TXT", "", "dir/"),
+    *("x" * 2000, "nul\x00name", "line\nbreak", "\u202egpj.exe", "日本.log", "./a/./b", "a//b"),
+)
+WORDS = (b"2026-01-01 00:00:00 ERROR oesis failed\n", b"INFO ok\r\n", b"\xff\xfe\x00x", b"\n", b"z")
+
+
+def build(chance: Random) -> bytes:
+    """An archive as the standard library writes it, with names and contents drawn by chance."""
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        for _ in range(chance.randrange(5)):
+            info = zipfile.ZipInfo(chance.choice(NAMES) or "empty")
+            info.compress_type = chance.choice((zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED, 12))
+            info.external_attr = chance.choice((0, 0o100644, 0o120777, 0o010644)) << 16
+            archive.writestr(info, chance.choice(WORDS) * chance.randrange(3000))
+        archive.comment = chance.randbytes(chance.choice((0, 0, 3, 100)))
+    return target.getvalue()
+
+
+def spoil(data: bytes, chance: Random) -> bytes:
+    """The same bytes after some accident or malice."""
+    spoilt = bytearray(data)
+    for _ in range(chance.randrange(4)):
+        at = chance.randrange(len(spoilt)) if spoilt else 0
+        match chance.randrange(7):
+            case 0:
+                spoilt[at : at + 1] = chance.randbytes(1)
+            case 1:
+                spoilt[at : at + 4] = struct.pack("<L", chance.choice((0, 1, 2**31, 2**32 - 1)))
+            case 2:
+                del spoilt[at:]
+            case 3:
+                del spoilt[at : at + chance.randrange(64)]
+            case 4:
+                spoilt[at:at] = spoilt[at : at + chance.randrange(200)]
+            case 5:
+                _lie_in_directory(spoilt, chance)
+            case 6:
+                spoilt += chance.randbytes(chance.randrange(64))
+    return bytes(spoilt)
+
+
+def _lie_in_directory(data: bytearray, chance: Random) -> None:
+    """Change one number of a record of the directory, or of its end."""
+    sign = chance.choice((b"PK\x01\x02", b"PK\x05\x06", b"PK\x03\x04"))
+    at = data.find(sign)
+    if at >= 0:
+        at += 4 + 2 * chance.randrange(20)
+        data[at : at + 2] = struct.pack("<H", chance.choice((0, 1, 8, 0x20, 0xFFFF)))
+
+
+def read_all(data: bytes, phrase: str = "failed") -> tuple[list[str], list[str]]:
+    """Do all that the console does with an archive; returns what was opened and the messages."""
+    opened, said = [], []
+    try:
+        entries = read_directory(io.BytesIO(data))
+    except BadArchive as flaw:
+        return [], [str(flaw)]
+    for entry in entries:
+        assert ".." not in entry.parts, entry
+        assert not entry.name.startswith("/"), entry
+        if entry.refusal:
+            said.append(entry.refusal)
+            continue
+        try:
+            _read(data, entry, phrase)
+            opened.append(entry.name)
+        except BadArchive as flaw:
+            said.append(str(flaw))
+    return opened, said
+
+
+def _read(data: bytes, entry: Entry, phrase: str) -> None:
+    member = Shelf().member("fuzz", lambda: io.BytesIO(data), entry)
+    total = sum(len(chunk) for chunk in member.chunks(member.places()[0]))
+    assert total <= 4 * entry.size, (total, entry)
+    page = read_page(member, 1)
+    assert len(page.lines) <= PAGE
+    for line in page.lines:
+        line.text(member.encoding)
+    read_page(member, 1, Level.ERROR)
+    search(member, phrase)
+
+
+def timed(data: bytes) -> float:
+    """The seconds of processor time that reading all of it takes."""
+    start = time.process_time()
+    read_all(data)
+    return time.process_time() - start

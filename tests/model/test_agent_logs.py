@@ -1,0 +1,45 @@
+"""Five hundred logs wanted at once, in virtual time, beside everything else."""
+
+from random import Random
+
+from actions.models import AgentLog, DeviceCommand
+from actions.states import CommandStatus, Lane, LogStatus
+from tests.factories import make_request
+from tests.model.facts import check_all
+from tests.model.test_long_run import know_fleet
+from tests.model.vendor import ModelVendor
+from tests.model.world import World
+
+LOGS, BULK = 500, 510
+
+
+def test_five_hundred_logs_make_nobody_wait(operator, helpdesk, virtual_time, settings):
+    chance = Random(5)
+    names = [f"d{number:04}" for number in range(LOGS + BULK + 10)]
+    vendor = ModelVendor(chance, names)
+    vendor.log_ready = 0.5
+    world = World(virtual_time, vendor, chance)
+    know_fleet(vendor)
+    world.sweep_for_ever()
+    make_request(operator, *names[:LOGS], kind="fetch_agent_log")
+    world.run(200)
+    assert AgentLog.objects.filter(open=True).count() > LOGS * 0.9
+    settings.OPSWAT_MAX_DEVICES = 25
+    make_request(operator, *names[LOGS : LOGS + BULK], kind="unexempt")
+    waits = []
+    for number in range(6):
+        world.run(chance.uniform(10, 40))
+        asked_at = virtual_time.elapsed
+        wish = make_request(helpdesk, names[LOGS + BULK + number], kind="dhcprenew")
+        row = DeviceCommand.objects.filter(request=wish, call__isnull=False)
+        assert row.count() == 0
+        world.run(120, until=row.exists)
+        waits.append(virtual_time.elapsed - asked_at)
+
+    # A look for free places every fifth of a second belongs to the promise.
+    assert max(waits) <= settings.ENGINE_URGENT_WAIT + 0.5, waits
+    lanes = {lane for _, lane, api in world.sends if api != "token"}
+    assert {Lane.URGENT, Lane.BULK, Lane.REPORTS} <= lanes
+    assert DeviceCommand.objects.filter(lane=Lane.BULK, status=CommandStatus.QUEUED).exists()
+    assert AgentLog.objects.filter(status=LogStatus.READY).count() > 10
+    check_all(world)

@@ -1,0 +1,50 @@
+"""A worker that is killed while a log comes in: nothing half is shown, it is fetched again."""
+
+import hashlib
+from pathlib import Path
+
+from tests.processes.installation import Installation
+
+LOG = "SELECT status, stored_as, sha256 FROM actions_agentlog"
+
+
+def files_in(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()] if folder.exists() else []
+
+
+def test_a_log_whose_download_was_killed_is_never_shown_half_and_fetched_again(
+    installation: Installation,
+) -> None:
+    installation.env |= {
+        "OPSWAT_TIMEOUT": "2/6",
+        "ENGINE_PUMP_SECONDS": "2",
+        "ENGINE_GRACE_SECONDS": "0.5",
+        "AGENT_LOG_FIRST_LOOK": "0.2",
+        "AGENT_LOG_LONGEST_PAUSE": "1",
+    }
+    data = Path(installation.env["DATA_DIR"])
+    incoming, stored = data / "agent-logs-incoming", data / "agent-logs"
+    installation.vendor.add_device(device_id="kiosk")
+    installation.vendor.fault("drip", api="reports", seconds=0.1, size=64)
+    installation.submit("fetch_agent_log", "kiosk")
+    assert installation.manage("pump", "--seconds", "1").returncode == 0  # The wish itself.
+    pump = installation.spawn_manage("pump", "--seconds", "30")
+    installation.until(lambda: files_in(incoming), 20)
+
+    installation.kill(pump)
+
+    assert [row[0] for row in installation.rows(LOG)] != ["ready"]
+    assert not files_in(stored)
+
+    def fetched() -> bool:
+        installation.manage("pump", "--seconds", "3")
+        installation.manage("shell", "--no-imports", "-c", SWEEP)
+        return bool(installation.rows(LOG)[0][0] == "ready")
+
+    installation.until(fetched)
+    [(_, name, sha256)] = installation.rows(LOG)
+    assert hashlib.sha256((stored / name).read_bytes()).hexdigest() == sha256
+    assert len(files_in(stored)) == 1
+
+
+SWEEP = "from actions.services import recovery; recovery.sweep()"
