@@ -10,6 +10,7 @@ from actions.catalog import FOR_EVER, MAX_EXEMPT_HOURS, ActionKind, find_kind
 from actions.errors import Refused
 from actions.macs import normalise_mac
 from actions.roles import Role
+from actions.states import Lane
 
 Addressing = Literal["ids", "macs"]
 Source = Literal["page", "api", "command", "system"]
@@ -19,6 +20,12 @@ MAX_REASON = 500
 
 MAX_TARGET = 255
 """Characters of a device id; the vendor's real ones have 16 or 32."""
+
+URGENT_DEVICES = 5
+"""A request of at most so many devices goes before all others: a person waits for it."""
+
+BULK_DEVICES = 500
+"""A request of more devices lets the others go first."""
 
 MAX_START_DAYS = 90
 MAX_GIVE_UP_HOURS = 720
@@ -54,6 +61,13 @@ class Submission:
     give_up_at: datetime | None = None
     parent_id: int | None = None
     origin: Literal["", "retry", "undo"] = ""
+
+
+def lane_for(devices: int) -> Lane:
+    """The lane in which a request of so many devices travels."""
+    if devices <= URGENT_DEVICES:
+        return Lane.URGENT
+    return Lane.BULK if devices > BULK_DEVICES else Lane.NORMAL
 
 
 def read_hours(text: str | None, *, forever: bool) -> int:

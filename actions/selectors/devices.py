@@ -1,14 +1,9 @@
 """What the pages show of devices."""
 
-from dataclasses import dataclass
+from django.db.models import Count, QuerySet
 
-from django.db.models import Count, Q, QuerySet
-
-from actions.macs import normalise_mac
 from actions.models import Device, DeviceGroup, InventorySync
-
-MAX_SEARCH = 200
-"""Characters of a search; longer ones are cut."""
+from actions.selectors import json_rows
 
 STATUSES = (
     "compliant",
@@ -24,49 +19,14 @@ STATUSES = (
 """The vendor's device statuses (Get Devices v3.7, field `status`), in the order of our filter."""
 
 
-@dataclass(frozen=True, slots=True)
-class DevicePage:
-    """A page of devices; `number` counts from 1."""
-
-    devices: list[Device]
-    number: int
-    size: int
-    has_next: bool
-
-    @property
-    def first(self) -> int:
-        """The place of the first device in the whole list, from 1."""
-        return (self.number - 1) * self.size + 1
-
-    @property
-    def last(self) -> int:
-        """The place of the last device in the whole list."""
-        return self.first + len(self.devices) - 1
+def with_keys(keys: list[int]) -> QuerySet[Device]:
+    """The devices with these keys."""
+    return Device.objects.filter(pk__in=keys)
 
 
-def matching(*, search: str, status: str) -> QuerySet[Device]:
-    """Devices that the vendor lists, by all the words of a search and by status."""
-    devices = Device.objects.filter(gone_at=None)
-    if status:
-        devices = devices.filter(status=status)
-    for word in search[:MAX_SEARCH].lower().split():
-        wanted = Q(search_text__contains=word)
-        if mac := normalise_mac(word):
-            wanted |= Q(macs__mac=mac)
-        devices = devices.filter(wanted)
-    return devices
-
-
-def page(devices: QuerySet[Device], *, number: int, size: int) -> DevicePage:
-    """One page, in order of name, and whether another follows."""
-    start = (number - 1) * size
-    found = list(devices.distinct().order_by("name", "id")[start : start + size + 1])
-    return DevicePage(found[:size], number, size, len(found) > size)
-
-
-def by_keys(keys: list[int]) -> list[Device]:
-    """The devices with these keys, in order of name; unknown keys are left out."""
-    return list(Device.objects.filter(pk__in=keys).order_by("name", "id"))
+def listed(keys: list[int]) -> QuerySet[Device]:
+    """The devices with these keys; unknown keys are left out."""
+    return Device.objects.filter(pk__in=json_rows.keys(keys))
 
 
 def by_status() -> list[tuple[str, int]]:
@@ -89,5 +49,6 @@ def group_name(vendor_id: str) -> str:
 
 
 def latest_sync() -> InventorySync | None:
-    """The read of the inventory that runs, or the last one."""
-    return InventorySync.objects.first()
+    """The read of all devices that runs, or the last one."""
+    whole = (InventorySync.Kind.FULL, InventorySync.Kind.SWEEP)
+    return InventorySync.objects.filter(kind__in=whole).first()

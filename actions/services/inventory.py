@@ -1,106 +1,214 @@
-"""Read the vendor's groups and devices into our rows, page by page, on the vendor's budget."""
+"""Read the vendor's groups and devices into our rows, page by page, on the vendor's budget.
+
+A full read costs a call for each fifty devices. So most of the time three cheaper ones keep it
+fresh: what enrolled since the last cursor, what changed or was deleted since the last such read,
+and a sweep over everything that takes its time. Devices that somebody looks at or acts on are read
+by themselves (services/looks.py).
+"""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import Sum
 from django.utils.timezone import now
 
 from actions import notify
-from actions.models import Device, DeviceGroup, DeviceMac, InventorySync
-from actions.services import trail
+from actions.errors import NotAllowed
+from actions.models import Device, DeviceGroup, InventorySync
+from actions.models.inventory_sync import PAGE
+from actions.roles import RIGHTS
+from actions.services import budget, looks, trail
+from actions.services.records import (
+    FIELDS,
+    mark_gone,
+    store_details,
+    store_group_rows,
+    store_records,
+)
 from actions.submissions import Actor
-from actions.vendor.payloads import DevicePage, DeviceRecord, GroupRecord
+from actions.vendor.payloads import ChangePage, DevicePage, GroupRecord
 
-PAGE = 50
-"""Devices or groups in one call: the vendor's most (Get Devices v3.7, Get Groups: `limit`)."""
+__all__ = ["FIELDS", "PAGE", "start_due", "start_sync", "store_details", "store_records"]
 
 MAX_ATTEMPTS = 8
 """Troubles in a row after which a read is given up."""
 
-FIELDS = (
-    *("name", "host_name", "nickname", "status", "severity", "device_type"),
-    *("os_family", "os_name", "os_version", "agent_type", "agent_version"),
-    *("group_name", "public_ip", "ip", "user_name", "enrolled_at", "last_seen", "last_reboot"),
-)
-"""What is copied from the vendor's record to our row, name for name."""
+OVERLAP = timedelta(minutes=1)
+"""Two reads of changes overlap by this: what moves between two pages is told by the next."""
+
+LOOKS_BACK = timedelta(days=1)
+"""The vendor tells changes of at most so long ago (Status Change v3.0: `age`)."""
+
+FAR_TOO_FEW = 0.5
+"""A full read that misses a larger share of the devices than this is not believed at once."""
+
+KEPT_DAYS = 3
+"""Days for which the record of a small read is kept: there are hundreds of them a day."""
+
+Kind, Stage = InventorySync.Kind, InventorySync.Stage
+WHOLE = (Kind.FULL, Kind.SWEEP)
+"""Kinds that see every device."""
 
 
 def start_sync(actor: Actor) -> tuple[InventorySync, bool]:
-    """Ask for a full read; if one is running, that one is returned, and False."""
-    moment = now()
+    """Ask for a full read; if one is running, that one is returned, and False.
+
+    It takes the place of a sweep. Raises NotAllowed unless the actor's role controls the engine.
+    """
+    if not RIGHTS[actor.role].controls_engine:
+        raise NotAllowed(f"The role {actor.role.label} may not read the whole inventory.")
     try:
         with transaction.atomic():
-            sync = InventorySync.objects.create(actor=actor.name, started_at=moment, due_at=moment)
-            trail.record(actor, "inventory.sync_started", subject_kind="sync", subject=str(sync.pk))
-            notify.work_waits()
+            sync = _start(Kind.FULL, actor, stage=Stage.GROUPS, expected=_expected())
+            sweeps = InventorySync.objects.filter(kind=Kind.SWEEP, running=True)
+            sweeps.update(running=False, stage=Stage.REPLACED, finished_at=sync.started_at)
     except IntegrityError:
-        return InventorySync.objects.get(running=True), False
+        return InventorySync.objects.get(kind=Kind.FULL, running=True), False
     return sync, True
 
 
+@transaction.atomic
+def start_due() -> list[InventorySync]:
+    """Start the reads whose time has come; before the first full read there are none."""
+    budget.lock_account()  # Two that ask at once start each read once.
+    at = now()
+    whole = InventorySync.objects.filter(kind__in=WHOLE, stage=Stage.DONE).first()
+    if whole is None:
+        return []
+    busy = set(InventorySync.objects.filter(running=True).values_list("kind", flat=True))
+    since = _changes_since(whole)
+    started = []
+    if Kind.CHANGES not in busy and _is_due(Kind.CHANGES, settings.INVENTORY_CHANGES_MINUTES, at):
+        fields = {"stage": Stage.CHANGES, "since": since}
+        started.append(_start(Kind.CHANGES, trail.ENGINE, **fields))
+    cursor = None if busy & {Kind.NEW, Kind.FULL} else _last_cursor(whole)
+    if cursor is not None and _is_due(Kind.NEW, settings.INVENTORY_NEW_MINUTES, at):
+        started.append(_start(Kind.NEW, trail.ENGINE, stage=Stage.DEVICES, cursor=cursor))
+    hours = settings.INVENTORY_SWEEP_HOURS
+    old = whole.started_at + timedelta(hours=hours) <= at
+    missed = settings.INVENTORY_CHANGES_MINUTES and since < at - LOOKS_BACK
+    if hours and (old or missed) and not busy.intersection(WHOLE) and _is_due(Kind.SWEEP, 60, at):
+        started.append(_start(Kind.SWEEP, trail.ENGINE, stage=Stage.GROUPS, expected=_expected()))
+    return started
+
+
+def _start(kind: InventorySync.Kind, actor: Actor, **fields: object) -> InventorySync:
+    moment = now()
+    sync = InventorySync.objects.create(
+        kind=kind, actor=actor.name, started_at=moment, due_at=moment, **fields
+    )
+    if kind in WHOLE:
+        trail.record(
+            actor, "inventory.sync_started", subject_kind="sync", subject=str(sync.pk), kind=kind
+        )
+    InventorySync.objects.filter(
+        running=False, started_at__lt=moment - timedelta(days=KEPT_DAYS)
+    ).exclude(kind__in=WHOLE).delete()
+    notify.work_waits()
+    return sync
+
+
+def _is_due(kind: InventorySync.Kind, minutes: float, at: datetime) -> bool:
+    """Whether the last read of that kind, or the last whole one, began so long ago; 0 is never."""
+    kinds = [kind] if kind in WHOLE else [kind, *WHOLE]
+    last = InventorySync.objects.filter(kind__in=kinds).first()
+    late = last is None or last.started_at + timedelta(minutes=minutes) <= at
+    # A clock that was set back must not stop the reads until it is where it was.
+    return minutes > 0 and (late or (last is not None and last.started_at > at))
+
+
+def _changes_since(whole: InventorySync) -> datetime:
+    done = InventorySync.objects.filter(kind=Kind.CHANGES, stage=Stage.DONE).first()
+    return (done or whole).started_at - OVERLAP
+
+
+def _last_cursor(whole: InventorySync) -> str | None:
+    """The vendor's token of the last page; None where there is none, or where it was refused.
+
+    Without one only a list of a single page begins at its last page.
+    """
+    mine = InventorySync.objects.exclude(kind=Kind.CHANGES)
+    refused = mine.filter(kind=Kind.NEW, stage=Stage.FAILED, attempts=0, pk__gt=whole.pk)
+    told = mine.filter(stage=Stage.DONE).order_by("-finished_at").first() or whole
+    if refused.exists() or (not told.cursor and told.devices_read > PAGE):
+        return None
+    return told.cursor
+
+
 def due_sync(at: datetime) -> InventorySync | None:
-    """The running read, if its next page may be asked for now."""
-    return InventorySync.objects.filter(running=True, due_at__lte=at).first()
+    """The running read whose next page has waited longest."""
+    return InventorySync.objects.filter(running=True, due_at__lte=at).order_by("due_at").first()
 
 
-def hold_page(sync: InventorySync, until: datetime) -> None:
-    """Keep other pumps from asking for the same page while it is on its way."""
-    InventorySync.objects.filter(pk=sync.pk).update(due_at=until)
+def age_asked(sync: InventorySync, at: datetime) -> int:
+    """For how many seconds back the changes are asked, within what the vendor takes."""
+    wanted = (at - (sync.since or at)).total_seconds() + 1
+    return int(min(LOOKS_BACK.total_seconds(), max(OVERLAP.total_seconds(), wanted)))
 
 
 def store_groups(sync: InventorySync, groups: Sequence[GroupRecord]) -> None:
     """Store a page of groups; a page that is not full is the last."""
-    DeviceGroup.objects.bulk_create(
-        {
-            group.vendor_id: DeviceGroup(
-                vendor_id=group.vendor_id,
-                name=group.name,
-                device_count=group.device_count,
-                read_at=now(),
-            )
-            for group in groups
-        }.values(),
-        update_conflicts=True,
-        unique_fields=["vendor_id"],
-        update_fields=["name", "device_count", "read_at"],
-    )
+    store_group_rows(groups)
     sync.groups_read += len(groups)
     sync.page += 1
     if len(groups) < PAGE:
         DeviceGroup.objects.filter(read_at__lt=sync.started_at).delete()
-        sync.stage = InventorySync.Stage.DEVICES
+        sync.stage = Stage.DEVICES
+        sync.expected = _expected()
+        sync.pace = _pace(sync)
     _next_page(sync)
+
+
+def _expected() -> int:
+    """How many devices the vendor has: by the numbers of its groups, or else as many as known."""
+    counted = DeviceGroup.objects.aggregate(sum=Sum("device_count"))["sum"]
+    return counted or Device.objects.filter(gone_at=None).count()
+
+
+def _pace(sync: InventorySync) -> float:
+    """Seconds between two pages: a sweep takes four fifths of its period."""
+    if sync.kind != Kind.SWEEP:
+        return 0.0
+    pages = max(1, -(-sync.expected // PAGE))
+    return 0.8 * 3600 * float(settings.INVENTORY_SWEEP_HOURS) / pages
 
 
 def store_devices(sync: InventorySync, page: DevicePage) -> None:
     """Store a page of devices; after the last one, mark what was not found as gone."""
     store_records(page.devices)
     sync.devices_read += len(page.devices)
-    sync.cursor = page.next_cursor or ""
     if page.next_cursor is None:
-        _finish(sync, InventorySync.Stage.DONE, "")
+        _finish(sync, Stage.DONE, "")
+    else:
+        sync.cursor = page.next_cursor
+        _next_page(sync)
+
+
+def store_changes(sync: InventorySync, page: ChangePage) -> None:
+    """Store a page of changes; a page that is not full is the last."""
+    store_records(page.changed)
+    sync.devices_read += len(page.changed)
+    sync.gone += _drop_deleted(sync, page)
+    sync.page += 1
+    if page.rows < PAGE:
+        _finish(sync, Stage.DONE, "")
     else:
         _next_page(sync)
 
 
-def store_records(records: Sequence[DeviceRecord]) -> None:
-    """Store what the vendor says of some devices, over what was known of them."""
-    moment = now()
-    rows = {record.vendor_id: _row(record, moment) for record in records}
-    Device.objects.bulk_create(
-        rows.values(),
-        update_conflicts=True,
-        unique_fields=["vendor_id"],
-        update_fields=[*FIELDS, "mac", "search_text", "read_at", "gone_at"],
-    )
-    keys = dict(Device.objects.filter(vendor_id__in=rows).values_list("vendor_id", "pk"))
-    DeviceMac.objects.filter(device_id__in=keys.values()).delete()
-    DeviceMac.objects.bulk_create(
-        DeviceMac(device_id=keys[record.vendor_id], mac=mac)
-        for record in {record.vendor_id: record for record in records}.values()
-        for mac in dict.fromkeys(record.macs)
-    )
+def _drop_deleted(sync: InventorySync, page: ChangePage) -> int:
+    """Mark the deleted ones as gone.
+
+    Where a device was read since the moment from which changes are told, it may have been deleted
+    before that and have come back: that is looked at rather than guessed.
+    """
+    back = {record.vendor_id for record in page.changed}
+    rows = Device.objects.filter(vendor_id__in=set(page.deleted) - back, gone_at=None)
+    read_since = dict(rows.filter(read_at__gt=sync.since).values_list("vendor_id", "pk"))
+    looks.ask(Device.objects.filter(pk__in=read_since.values()))
+    return mark_gone(set(page.deleted) - back - set(read_since))
 
 
 def give_back(sync: InventorySync, reason: str) -> None:
@@ -108,7 +216,7 @@ def give_back(sync: InventorySync, reason: str) -> None:
     sync.attempts += 1
     sync.detail = reason[:500]
     if sync.attempts >= MAX_ATTEMPTS:
-        _finish(sync, InventorySync.Stage.FAILED, reason)
+        _finish(sync, Stage.FAILED, reason)
         return
     sync.due_at = now() + timedelta(seconds=min(300, 2**sync.attempts))
     sync.save()
@@ -116,48 +224,60 @@ def give_back(sync: InventorySync, reason: str) -> None:
 
 def fail(sync: InventorySync, reason: str) -> None:
     """The vendor refuses to be read: asking again would not help."""
-    _finish(sync, InventorySync.Stage.FAILED, reason)
-
-
-def _row(record: DeviceRecord, moment: datetime) -> Device:
-    values = {name: getattr(record, name) for name in FIELDS}
-    names = [record.name, record.host_name, record.nickname, record.vendor_id, *record.macs]
-    names += [record.ip, record.public_ip, record.user_name, record.group_name]
-    return Device(
-        vendor_id=record.vendor_id,
-        mac=record.macs[0] if record.macs else "",
-        search_text="\n".join(name for name in names if name).lower(),
-        read_at=moment,
-        gone_at=None,
-        **values,
-    )
+    sync.attempts = 0
+    _finish(sync, Stage.FAILED, reason)
 
 
 def _next_page(sync: InventorySync) -> None:
     sync.attempts, sync.detail = 0, ""
-    sync.due_at = now()
+    sync.due_at = now() + timedelta(seconds=sync.pace)
     sync.save()
     notify.changed("inventory", sync.devices_read)
 
 
 def _finish(sync: InventorySync, stage: InventorySync.Stage, detail: str) -> None:
-    moment = now()
+    if stage == Stage.DONE and sync.kind in WHOLE:
+        sync.gone, detail = _mark_unseen(sync)
     sync.stage, sync.detail = stage, detail[:500]
-    sync.running, sync.finished_at = False, moment
+    sync.running, sync.finished_at = False, now()
     sync.save()
-    gone = 0
-    if stage == InventorySync.Stage.DONE:
-        unseen = Device.objects.filter(read_at__lt=sync.started_at, gone_at=None)
-        gone = unseen.update(gone_at=moment)
+    notify.changed("inventory", sync.devices_read)
+    if _is_no_news(sync):
+        return
     trail.record(
         trail.ENGINE,
         f"inventory.sync_{stage}",
         subject_kind="sync",
         subject=str(sync.pk),
         reason=detail,
+        kind=sync.kind,
         devices=sync.devices_read,
         groups=sync.groups_read,
         calls=sync.calls,
-        gone=gone,
+        gone=sync.gone,
     )
-    notify.changed("inventory", sync.devices_read)
+
+
+def _is_no_news(sync: InventorySync) -> bool:
+    """Small reads come every few minutes: only what one found gone, or a first failure, is told."""
+    if sync.kind in WHOLE or sync.gone:
+        return False
+    last = InventorySync.objects.filter(kind=sync.kind, pk__lt=sync.pk).first()
+    return sync.stage == Stage.DONE or (last is not None and last.stage == Stage.FAILED)
+
+
+def _mark_unseen(sync: InventorySync) -> tuple[int, str]:
+    """Mark the devices that this read did not find as gone; how many, and what was odd.
+
+    A list that ends far too early would take most of the fleet away. So that many are only gone
+    when two whole reads in a row did not find them.
+    """
+    listed = Device.objects.filter(gone_at=None)
+    unseen = listed.filter(seen_by__lt=sync.pk)
+    missing, detail = unseen.count(), ""
+    if missing > FAR_TOO_FEW * listed.count() and missing > PAGE:
+        whole = InventorySync.objects.filter(kind__in=WHOLE, stage=Stage.DONE)
+        before = whole.exclude(pk=sync.pk).values_list("pk", flat=True).first() or 0
+        unseen = unseen.filter(seen_by__lt=before)
+        detail = f"{missing:,} known devices were not found: gone if the next read agrees."
+    return unseen.update(gone_at=now()), detail

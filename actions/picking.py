@@ -1,0 +1,147 @@
+"""Lists by which people pick devices: pasted text, CSV and XLSX, read into numbered lines."""
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from actions import workbooks
+from actions.errors import Refused
+
+MAX_LINES = 100_000
+MAX_BYTES = 8 * 1024 * 1024
+MAX_COLUMNS = 50
+MAX_TEXT = 255
+"""Characters of an id, a name or an address; the cells of a table are cut just behind that."""
+
+HEADINGS = frozenset(
+    {
+        *("id", "ids", "device id", "device_id", "hwid", "mac", "macs", "mac address"),
+        *("mac_address", "name", "device", "device name", "device_name", "host", "hostname"),
+        *("host name", "host_name", "computer", "computer name", "nickname", "serial"),
+    }
+)
+"""What the heading of a column of devices is likely to say."""
+
+_CUT = MAX_TEXT + 1
+_AROUND = " \t\r\n\v\f\u00a0\ufeff\u200b"
+_ODD = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_LIKE_MAC = re.compile(
+    r"[0-9a-z]{1,4}(?::[0-9a-z]{0,4}){2,}"  # No name that we saw has two colons.
+    r"|[0-9a-z]{2}(?:-[0-9a-z]{2}){4,}"
+    r"|[0-9a-f]{3,4}\.[0-9a-f]{3,4}\.[0-9a-f]{3,4}",
+    re.IGNORECASE | re.ASCII,
+)
+
+
+class Row(NamedTuple):
+    """A line of a list that is not blank: its number, as an editor counts it, and its cells."""
+
+    number: int
+    cells: list[str]
+
+
+def read_lines(text: str, *, where: str = "lines") -> list[Row]:
+    """A pasted text, a device on each line; what was copied from a sheet has tabs, so columns.
+
+    Raises Refused beside the field `where` when there is nothing or too much.
+    """
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    numbered = ((number, line.split("\t", MAX_COLUMNS)) for number, line in enumerate(lines, 1))
+    return _rows(numbered, where)
+
+
+def read_file(name: str, data: bytes, *, where: str = "file") -> list[Row]:
+    """An uploaded list: XLSX by its content, CSV by its name, else a text with a device a line.
+
+    Raises Refused beside the field `where` when it cannot be read, is empty or too large.
+    """
+    if len(data) > MAX_BYTES:
+        raise Refused.because(where, f"Keep the file under {MAX_BYTES // 2**20} MB.")
+    if data.startswith(workbooks.SIGNATURE):
+        try:
+            return _rows(workbooks.read_sheet(data, columns=MAX_COLUMNS, most=_CUT), where)
+        except workbooks.Unreadable as error:
+            raise Refused.because(where, str(error)) from None
+    text = _decode(data, where)
+    if name.lower().endswith((".csv", ".tsv")):
+        return _read_csv(text, where)
+    return read_lines(text, where=where)
+
+
+def why_malformed(text: str) -> str:
+    """Why this can be no id, name or address, whatever the inventory holds; "" if it can."""
+    if "\n" in text or "\r" in text:
+        return "Spans several lines: is a quotation mark not closed?"
+    if len(text) > MAX_TEXT:
+        return f"Longer than {MAX_TEXT} characters."
+    return "Holds characters that cannot be printed." if _ODD.search(text) else ""
+
+
+def is_like_mac(text: str) -> bool:
+    """Whether this was surely meant to be a MAC address."""
+    return len(text) <= MAX_TEXT and bool(_LIKE_MAC.fullmatch(text))
+
+
+def _rows(numbered: Iterable[tuple[int, list[str]]], where: str) -> list[Row]:
+    rows: list[Row] = []
+    for number, given in numbered:
+        cells = [_clean(cell) for cell in given[:MAX_COLUMNS]]
+        if not any(cells):
+            continue
+        if len(rows) >= MAX_LINES:
+            raise Refused.because(where, f"Keep it to {MAX_LINES:,} lines.")
+        rows.append(Row(number, cells))
+    if not rows:
+        raise Refused.because(where, "There is nothing in it.")
+    return rows
+
+
+def _clean(cell: str) -> str:
+    text = cell.strip(_AROUND)
+    if text[:1] == '"' == text[-1:]:
+        text = text[1:-1].strip(_AROUND)
+    return text if len(text) < _CUT else text[:_CUT]
+
+
+def _decode(data: bytes, where: str) -> str:
+    if data.startswith(b"\xd0\xcf\x11\xe0"):
+        raise Refused.because(where, "This is an old workbook. Save it as .xlsx or .csv.")
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16", errors="replace")
+    if b"\x00" in data:
+        raise Refused.because(where, "This is neither a text nor a workbook (.xlsx).")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("cp1252", errors="replace")
+
+
+def _read_csv(text: str, where: str) -> list[Row]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
+    try:
+        return _rows(_numbered(reader), where)
+    except csv.Error as error:
+        raise Refused.because(where, f"Line {reader.line_num}: {error}.") from None
+
+
+def _numbered(reader: Any) -> Iterator[tuple[int, list[str]]]:
+    """Each row with the number of the line where it begins: a quoted cell may span several."""
+    begin = 1
+    for cells in reader:
+        yield begin, cells
+        begin = reader.line_num + 1
+
+
+def _delimiter(text: str) -> str:
+    """What separates the cells: the sign that most of the first lines have equally often."""
+    lines = [line for line in text[:20_000].splitlines()[:50] if line.strip()]
+    best, most = ",", 0
+    for sign in ",;\t|":
+        counts = Counter(line.count(sign) for line in lines if sign in line)
+        alike = max(counts.values(), default=0)
+        if alike > most:
+            best, most = sign, alike
+    return best

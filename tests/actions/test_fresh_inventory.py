@@ -1,0 +1,361 @@
+"""The inventory stays fresh for a few calls: changes, new ones, a slow sweep, single looks."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils.timezone import now
+
+from actions.models import AuditEvent, Device, DeviceLook, DeviceMac, DeviceRaw, InventorySync
+from actions.services import dispatch, looks
+from actions.services.inventory import start_due, start_sync, store_records
+from actions.simulator import Simulator
+from actions.states import Lane
+from tests.conftest import point_at
+from tests.factories import enrol, know_devices, make_record, make_request, statuses
+
+pytestmark = pytest.mark.django_db
+
+Kind = InventorySync.Kind
+
+
+@pytest.fixture
+def read(operator, vendor, send_due):
+    """A full read that is done; everything that the vendor has is known."""
+    sync, _ = start_sync(operator)
+    send_due()
+    vendor.received.clear()
+    sync.refresh_from_db()
+    return sync
+
+
+@pytest.fixture
+def later(send_due):
+    """Let the time of the next reads come, start them and send what they ask."""
+
+    def go_on(**passed) -> list[str]:
+        gone_by = timedelta(**(passed or {"minutes": 30}))
+        for sync in InventorySync.objects.all():
+            sync.started_at -= gone_by
+            sync.finished_at = sync.finished_at and sync.finished_at - gone_by
+            sync.since = sync.since and sync.since - gone_by
+            sync.save()
+        started = start_due()
+        send_due()
+        return [sync.kind for sync in started]
+
+    return go_on
+
+
+def apis(vendor):
+    return [call.api for call in vendor.received]
+
+
+def listed():
+    return set(Device.objects.filter(gone_at=None).values_list("vendor_id", flat=True))
+
+
+# What changed, what is new.
+
+
+def test_a_change_a_deletion_and_a_new_device_are_known_for_three_calls(vendor, read, later):
+    changed, deleted = list(vendor.devices)[3], list(vendor.devices)[5]
+    vendor.change_device(changed, status="quarantined")
+    vendor.remove_device(deleted)
+    new = vendor.add_device(device_name="newest").device_id
+    Device.objects.update(read_at=read.started_at - timedelta(hours=1))
+
+    assert later() == [Kind.CHANGES, Kind.NEW]
+
+    assert apis(vendor) == ["changes", "devices"]
+    assert Device.objects.get(vendor_id=changed).status == "quarantined"
+    assert Device.objects.get(vendor_id=deleted).gone_at is not None
+    assert listed() == set(vendor.devices)
+    assert new in listed()
+
+
+def test_what_a_short_answer_does_not_tell_is_kept(vendor, read, later):
+    one = next(iter(vendor.devices))
+    before = Device.objects.get(vendor_id=one)
+    macs = list(DeviceMac.objects.filter(device=before).values_list("mac", flat=True))
+    assert before.os_name
+    assert macs
+    vendor.change_device(one, status="quarantined")
+
+    later()
+
+    after = Device.objects.get(vendor_id=one)
+    assert (after.status, after.os_name) == ("quarantined", before.os_name)
+    assert (after.agent_version, after.mac) == (before.agent_version, before.mac)
+    assert after.search_text == before.search_text
+    assert list(DeviceMac.objects.filter(device=before).values_list("mac", flat=True)) == macs
+
+
+def test_the_kind_of_agent_that_only_details_tell_outlives_a_full_read(operator, send_due, vendor):
+    enrol(vendor, "a")
+    store_records([make_record("a", agent_type="persistent")])
+    start_sync(operator)
+
+    send_due()
+
+    assert Device.objects.get(vendor_id="a").agent_type == "persistent"
+
+
+def test_one_who_was_read_since_and_is_told_deleted_is_looked_at(vendor, read, later):
+    back, deleted = list(vendor.devices)[:2]
+    vendor.remove_device(deleted)
+    device = vendor.devices[back]
+    vendor.remove_device(back)
+    vendor.add_device(device_id=back, device_name="back again", changed_at=0.0)
+    Device.objects.update(read_at=now())
+
+    later()
+
+    assert "detail" in apis(vendor)
+    assert listed() == set(vendor.devices)
+    assert device.device_id in listed()
+
+
+@pytest.mark.parametrize("paging", ["each", "together"])
+@pytest.mark.parametrize("entry", ["object", "text"])
+def test_more_changes_than_a_page_holds_are_all_read(operator, settings, later, paging, entry):
+    settings.OPSWAT_RATE_LIMIT = (1000, 60.0)
+    assume = {"changes_paging": paging, "deleted_entry": entry}
+    with Simulator(devices=150, limit=None, hostile_names=False, **assume) as vendor:
+        point_at(vendor, settings)
+        start_sync(operator)
+        dispatch.pump(20, alone=True)
+        Device.objects.update(read_at=now() - timedelta(days=1))
+        names = list(vendor.devices)
+        for name in names[:70]:
+            vendor.change_device(name, status="pending")
+        for name in names[70:130]:
+            vendor.remove_device(name)
+
+        later()
+
+        assert set(Device.objects.filter(status="pending").values_list("vendor_id", flat=True)) >= (
+            set(names[:70])
+        )
+        assert listed() == set(vendor.devices)
+
+
+def test_a_page_of_changes_that_is_just_full_ends_with_the_vendors_413(vendor, read, later):
+    for name in list(vendor.devices)[:50]:
+        vendor.change_device(name, status="pending")
+
+    later()
+
+    assert [call.status for call in vendor.received if call.api == "changes"] == [200, 413]
+    assert InventorySync.objects.get(kind=Kind.CHANGES).stage == "done"
+
+
+def test_no_time_is_left_out_between_two_reads_of_changes(vendor, read, later, settings):
+    settings.INVENTORY_NEW_MINUTES = 0
+    later()
+    later()
+
+    first, second = InventorySync.objects.filter(kind=Kind.CHANGES).order_by("id")
+    assert first.since is not None
+    assert first.since < read.started_at
+    assert second.since is not None
+    assert second.since < first.started_at
+    ages = [call.body["age"] for call in vendor.received]
+    assert all(30 * 60 < age < 33 * 60 for age in ages)
+
+
+def test_a_cursor_that_the_vendor_no_longer_takes_is_not_tried_again(vendor, read, later):
+    vendor.fault("status", code=400, api="devices", times=None)
+    assert Kind.NEW in later()
+
+    assert Kind.NEW not in later()
+    assert AuditEvent.objects.filter(verb="inventory.sync_failed").count() == 1
+
+
+@pytest.mark.parametrize("mark", ["empty", "missing", "null", "repeated", "empty_page"])
+def test_new_ones_are_found_behind_each_kind_of_end_mark(operator, settings, later, mark):
+    settings.OPSWAT_RATE_LIMIT = (1000, 60.0)
+    settings.INVENTORY_CHANGES_MINUTES = 0
+    with Simulator(devices=100, limit=None, end_mark=mark, hostile_names=False) as vendor:
+        point_at(vendor, settings)
+        start_sync(operator)
+        dispatch.pump(20, alone=True)
+        vendor.received.clear()
+        for number in range(60):
+            vendor.add_device(device_id=f"new-{number:02}")
+
+        assert later() == [Kind.NEW]
+
+        assert listed() == set(vendor.devices)
+        assert len(vendor.received) <= 4
+
+
+# When.
+
+
+def test_before_the_first_full_read_nothing_is_read_by_itself(db):
+    assert start_due() == []
+
+
+def test_nothing_is_due_shortly_after_a_full_read(read):
+    assert start_due() == []
+
+
+def test_each_kind_is_turned_off_by_zero(read, later, settings):
+    settings.INVENTORY_CHANGES_MINUTES = settings.INVENTORY_NEW_MINUTES = 0
+    settings.INVENTORY_SWEEP_HOURS = 0
+
+    assert later(days=9) == []
+
+
+def test_a_day_without_news_is_made_good_by_a_sweep(vendor, read, later, settings):
+    settings.INVENTORY_SWEEP_HOURS = 24 * 7
+
+    assert Kind.SWEEP in later(hours=30)
+
+
+def test_a_sweep_takes_its_time_and_people_go_before_it(operator, vendor, read, later, settings):
+    settings.INVENTORY_CHANGES_MINUTES = settings.INVENTORY_NEW_MINUTES = 0
+    assert later(hours=25) == [Kind.SWEEP]
+
+    sweep = InventorySync.objects.get(kind=Kind.SWEEP)
+    assert apis(vendor) == ["groups"]
+    assert sweep.running
+    assert sweep.expected == 60
+    assert sweep.due_at > now() + timedelta(hours=7)  # Two pages in four fifths of a day.
+
+
+def test_a_full_read_takes_the_place_of_a_sweep(operator, vendor, read, later, send_due):
+    later(hours=25)
+    start_sync(operator)
+    send_due()
+
+    assert InventorySync.objects.get(kind=Kind.SWEEP).stage == "replaced"
+    assert InventorySync.objects.get(kind=Kind.FULL, running=False, gone=0, pk__gt=read.pk)
+
+
+def test_a_clock_set_back_does_not_make_the_fleet_vanish(operator, vendor, send_due):
+    start_sync(operator)
+    InventorySync.objects.update(started_at=now() + timedelta(hours=1))
+
+    send_due()
+
+    assert listed() == set(vendor.devices)
+
+
+def test_a_list_that_ends_far_too_early_takes_nobody_away_at_once(operator, vendor, send_due):
+    know_devices(*(f"other-{number:03}" for number in range(200)))
+    first, _ = start_sync(operator)
+    send_due()
+    assert len(listed()) == 260
+    first.refresh_from_db()
+    assert "200 known devices were not found" in first.detail
+
+    start_sync(operator)
+    send_due()
+
+    assert listed() == set(vendor.devices)
+
+
+def test_a_read_survives_that_its_page_is_lost(operator, vendor, send_due, settings):
+    settings.OPSWAT_RATE_LIMIT = (1000, 0.5)
+    sync, _ = start_sync(operator)
+    vendor.fault("cut_after", api="devices")
+    send_due()
+
+    InventorySync.objects.update(due_at=now() - timedelta(seconds=1))
+    send_due()
+
+    sync.refresh_from_db()
+    assert (sync.stage, sync.devices_read) == ("done", 60)
+
+
+# Looks at single devices.
+
+
+def test_a_person_who_waits_sees_fresh_data_before_anything_else(operator, vendor, send_due):
+    (device,) = enrol(vendor, "kiosk")
+    vendor.change_device("kiosk", status="quarantined")
+    start_sync(operator)
+
+    assert looks.refresh(device, operator)
+    assert not looks.refresh(device, operator)
+    send_due()
+
+    assert apis(vendor)[:2] == ["token", "detail"]
+    device.refresh_from_db()
+    assert (device.status, device.agent_type) == ("quarantined", "persistent")
+    assert '"agent_type": "persistent"' in DeviceRaw.objects.get().record
+    assert not DeviceLook.objects.exists()
+    assert AuditEvent.objects.get(verb="device.refresh_asked").subject == "kiosk"
+
+
+def test_one_whom_the_vendor_no_longer_has_is_gone_and_comes_back(operator, vendor, send_due):
+    (device,) = enrol(vendor, "kiosk")
+    vendor.remove_device("kiosk")
+    looks.refresh(device, operator)
+    send_due()
+    device.refresh_from_db()
+    assert device.gone_at is not None
+
+    vendor.add_device(device_id="kiosk")
+    looks.refresh(device, operator)
+    send_due()
+
+    device.refresh_from_db()
+    assert device.gone_at is None
+
+
+def test_fifty_who_wait_ride_in_one_call(operator, vendor, send_due):
+    devices = enrol(vendor, *(f"d{number}" for number in range(50)))
+    looks.refresh(devices[0], operator)
+    looks.ask(Device.objects.all())
+
+    send_due()
+
+    assert apis(vendor) == ["token", "detail"]
+    assert not DeviceLook.objects.exists()
+
+
+def test_a_look_that_fails_is_repeated_and_given_up_with_the_reason(
+    operator, vendor, send_due, settings
+):
+    settings.OPSWAT_RATE_LIMIT = (1000, 0.5)
+    (device,) = enrol(vendor, "kiosk")
+    vendor.fault("status", code=500, api="detail", times=None)
+    looks.refresh(device, operator)
+
+    for _ in range(looks.MAX_ATTEMPTS):
+        DeviceLook.objects.exclude(due_at=None).update(due_at=now())
+        send_due()
+
+    look = DeviceLook.objects.get()
+    assert look.due_at is None
+    assert look.detail
+    assert len([call for call in vendor.received if call.api == "detail"]) == looks.MAX_ATTEMPTS
+    vendor.clear_faults()
+    assert looks.refresh(device, operator)
+
+
+def test_who_acts_on_old_data_has_it_renewed(operator, vendor, send_due):
+    enrol(vendor, "old", "fresh")
+    Device.objects.filter(vendor_id="old").update(read_at=now() - timedelta(days=3))
+
+    wish = make_request(operator, "old", "fresh", kind="dhcprenew")
+
+    assert list(DeviceLook.objects.values_list("device__vendor_id", "lane")) == [
+        ("old", Lane.INVENTORY)
+    ]
+    send_due()
+    assert apis(vendor) == ["token", "action", "detail"]
+    assert set(statuses(wish).values()) == {"accepted"}
+
+
+def test_what_is_read_back_anyway_or_costs_too_much_is_not_looked_at(operator, vendor, settings):
+    settings.INVENTORY_LOOK_CALLS, settings.OPSWAT_MAX_DEVICES = 1, 2
+    enrol(vendor, "a", "b", "c")
+    Device.objects.update(read_at=now() - timedelta(days=3))
+
+    make_request(operator, "a", kind="unexempt")
+    make_request(operator, "a", "b", "c", kind="dhcprenew")
+
+    assert not DeviceLook.objects.exists()
