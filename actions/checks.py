@@ -7,6 +7,7 @@ from django.core import checks
 from django.core.checks import CheckMessage, Error, register
 
 from actions.catalog import VERSIONS
+from actions.siem.targets import read_target
 from actions.vendor.client import check_base_url
 
 
@@ -62,6 +63,25 @@ def check_engine(**_: Any) -> list[CheckMessage]:
                 id="actions.W013",
             )
         )
+    return problems
+
+
+@register()
+def check_audit(**_: Any) -> list[CheckMessage]:
+    """Where the trail is shipped to, and whether a webhook can tell that it comes from us."""
+    problems: list[CheckMessage] = []
+    for text in settings.AUDIT_STREAM_TO:
+        try:
+            target = read_target(text)
+        except ValueError as error:
+            problems.append(Error(f"AUDIT_STREAM_TO: {error}.", id="actions.E030"))
+            continue
+        if target.scheme.startswith("http") and len(settings.AUDIT_STREAM_SECRET) < 16:
+            missing = "AUDIT_STREAM_SECRET is missing or shorter than 16 characters."
+            hint = "It signs what a webhook gets."
+            problems.append(Error(missing, hint=hint, id="actions.E031"))
+    if settings.AUDIT_KEEP_DAYS < 0:
+        problems.append(Error("AUDIT_KEEP_DAYS cannot be negative.", id="actions.E032"))
     return problems
 
 

@@ -22,8 +22,8 @@ log = logging.getLogger(__name__)
 CHANGES = "console:changes"
 """The Redis channel that carries the names of what changed."""
 
-PUMP = "actions.pump"
-"""The task by its name: services never import tasks."""
+PUMP, AUDIT = "actions.pump", "actions.audit"
+"""The tasks by their names: services never import tasks."""
 
 AWAY_SECONDS = 3.0
 """How long Redis is left alone after it failed to answer."""
@@ -41,9 +41,18 @@ def _redis() -> "redis.Redis":
 
 def hint_work() -> None:
     """Ask a worker to look at the table now; returns whatever becomes of the message."""
+    _send(PUMP)
+
+
+def _send(task: str) -> None:
     _redis_state.give(
-        lambda: current_app.send_task(PUMP, expires=30, ignore_result=True, retry=False)
+        lambda: current_app.send_task(task, expires=30, ignore_result=True, retry=False)
     )
+
+
+def audit_waits() -> None:
+    """Ask, once the current transaction is committed, for a worker to look at the audit's jobs."""
+    transaction.on_commit(lambda: _send(AUDIT))
 
 
 def work_waits() -> None:

@@ -24,14 +24,19 @@ class Rights:
     max_devices: int = 0
     kinds: frozenset[str] = frozenset()
     reads_audit: bool = False
+    reads_logs: bool = False
     controls_engine: bool = False
 
 
 RIGHTS: dict[Role, Rights] = {
     Role.VIEWER: Rights(),
-    Role.HELPDESK: Rights(max_devices=10, kinds=frozenset(KINDS) - {"delete"}),
+    Role.HELPDESK: Rights(max_devices=10, kinds=frozenset(KINDS) - {"delete"}, reads_logs=True),
     Role.OPERATOR: Rights(
-        max_devices=1_000_000, kinds=frozenset(KINDS), reads_audit=True, controls_engine=True
+        max_devices=1_000_000,
+        kinds=frozenset(KINDS),
+        reads_audit=True,
+        reads_logs=True,
+        controls_engine=True,
     ),
     Role.AUDITOR: Rights(reads_audit=True),
 }

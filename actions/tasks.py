@@ -4,7 +4,14 @@ import signal
 
 from celery import shared_task
 
-from actions.services import dispatch, leaving, recovery
+from actions.services import (
+    audit_jobs,
+    audit_routine,
+    dispatch,
+    inventory,
+    leaving,
+    recovery,
+)
 
 
 @shared_task(name="actions.pump")
@@ -18,3 +25,21 @@ def pump() -> None:
 def sweep() -> None:
     """Settle what is past its deadline."""
     recovery.sweep()
+
+
+@shared_task(name="actions.keep_inventory")
+def keep_inventory() -> None:
+    """Start the reads of the inventory whose time has come."""
+    inventory.start_due()
+
+
+@shared_task(name="actions.audit", time_limit=4 * 3600)
+def audit() -> None:
+    """Check and export the trail where somebody has asked for it."""
+    audit_jobs.work()
+
+
+@shared_task(name="actions.audit_routine")
+def audit_routine_task() -> None:
+    """Ship the trail, and anchor it and tidy up when it is time."""
+    audit_routine.run()

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet, Subquery
 from django.utils.timezone import now
 
 from actions.models import ActionRequest, DeviceCommand, VendorCall
-from actions.states import MEANING, SUCCEEDED, WAITING, CommandStatus
+from actions.states import MEANING, SUCCEEDED, WAITING, CommandStatus, Lane
 
 S = CommandStatus
 
@@ -81,26 +83,25 @@ class Progress:
         """Whether nothing waits any more."""
         return self.waiting == 0
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many devices stand in each status that any stands in."""
+        return {share.status: share.count for share in self.shares}
+
 
 def find(token: UUID) -> ActionRequest | None:
     """The request with that id."""
     return ActionRequest.objects.filter(uuid=token).first()
 
 
-def newest(limit: int) -> QuerySet[ActionRequest]:
-    """The latest requests, with whether each still has work."""
-    return with_progress(ActionRequest.objects.all())[:limit]
-
-
-def with_progress(requests: QuerySet[ActionRequest]) -> QuerySet[ActionRequest]:
-    """Add `is_running`; the counts come by `progress_of` for the few that a page shows."""
-    waiting = DeviceCommand.objects.filter(request=OuterRef("pk"), status__in=list(WAITING))
-    return requests.annotate(is_running=Exists(waiting)).order_by("-id")
+def newest(limit: int) -> list[ActionRequest]:
+    """The latest requests."""
+    return list(ActionRequest.objects.order_by("-id")[:limit])
 
 
 def listed(*, before: int | None, size: int, mine: int | None, kind: str) -> list[ActionRequest]:
     """A page of requests, newest first, after the one with the id `before`."""
-    requests = with_progress(ActionRequest.objects.all())
+    requests = ActionRequest.objects.order_by("-id")
     if before:
         requests = requests.filter(pk__lt=before)
     if mine:
@@ -151,29 +152,40 @@ def _progress(found: dict[str, int]) -> Progress:
 
 
 def commands(
-    action_request: ActionRequest, *, status: str = "", page: int = 1, size: int = 100
+    action_request: ActionRequest,
+    have: dict[str, int],
+    *,
+    status: str = "",
+    page: int = 1,
+    size: int = 100,
 ) -> tuple[list[DeviceCommand], bool]:
-    """A page of the request's devices, what needs a person on top; and whether more follow."""
-    start = (page - 1) * size
-    keys = _keys_failed_first(action_request, [status] if status else FAILED_FIRST, start, size + 1)
-    found = DeviceCommand.objects.select_related("call").in_bulk(keys)
+    """A page of the request's devices, what needs a person on top; and whether more follow.
+
+    `have` are the request's counts.
+    """
+    rows = DeviceCommand.objects.filter(request=action_request).order_by("id")
+    statuses = [status] if status else FAILED_FIRST
+    keys = _keys_failed_first(rows, have, statuses, (page - 1) * size, size + 1)
+    found = DeviceCommand.objects.select_related("call", "agent_log").in_bulk(keys)
     return [found[key] for key in keys[:size]], len(keys) > size
 
 
 def _keys_failed_first(
-    action_request: ActionRequest, statuses: Iterable[str], start: int, wanted: int
+    rows: QuerySet[DeviceCommand],
+    have: dict[str, int],
+    statuses: Iterable[str],
+    start: int,
+    wanted: int,
 ) -> list[int]:
     """The keys from place `start` on, without sorting a hundred thousand rows by status.
 
     The index holds each status of the request in the order of the keys; the counts say what to
     skip. A row that moves meanwhile is named once.
     """
-    rows = DeviceCommand.objects.filter(request=action_request).order_by("id")
-    have = counts(action_request)
     keys: dict[int, None] = {}
     for status in statuses:
-        skipped = min(start, have[status])
-        if skipped < have[status]:
+        skipped = min(start, have.get(status, 0))
+        if skipped < have.get(status, 0):
             some = rows.filter(status=status).values_list("pk", flat=True)
             keys |= dict.fromkeys(some[skipped : skipped + wanted - len(keys)])
         start -= skipped
@@ -223,10 +235,12 @@ def needing_a_person(limit: int) -> list[ActionRequest]:
 
 def oldest_waiting_seconds() -> float:
     """How long the oldest waiting command has waited, in seconds; 0 when none waits."""
-    oldest = (
-        DeviceCommand.objects.filter(Q(status=S.QUEUED) | Q(status=S.SENDING))
-        .order_by("id")
-        .values_list("created_at", flat=True)
-        .first()
-    )
+    # Lane by lane, because there the index holds the oldest request first.
+    queued = DeviceCommand.objects.filter(status=S.QUEUED).order_by("request_id", "id")
+    firsts = [Q(pk=Subquery(queued.filter(lane=lane).values("pk")[:1])) for lane in Lane]
+    # Apart from what is on its way: together SQLite would find no partial index.
+    sending = DeviceCommand.objects.filter(status=S.SENDING, rides=False)
+    waiting = (DeviceCommand.objects.filter(reduce(or_, firsts)), sending)
+    found = [rows.aggregate(at=Min("created_at"))["at"] for rows in waiting]
+    oldest = min(filter(None, found), default=None)
     return (now() - oldest).total_seconds() if oldest else 0.0

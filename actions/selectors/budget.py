@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Count
+from django.db.models import Exists
 from django.utils import timezone
 
-from actions.models import DeviceCommand, PumpHeartbeat, VendorAccount, VendorCall
-from actions.states import CallState, CommandStatus, Lane
+from actions.models import PumpHeartbeat, VendorAccount, VendorCall
+from actions.states import CallState
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +60,36 @@ def minute() -> Minute:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Stops:
+    """What keeps everything from being sent, for the notice on every page."""
+
+    frozen: bool
+    frozen_reason: str
+    blocked_for: float
+    blocked_reason: str
+    unauthorized: bool
+    worker_seen: bool
+
+
+def stops() -> Stops:
+    """What stops sending at this moment; one query."""
+    beats = PumpHeartbeat.objects.filter(beat_at__gt=timezone.now() - timedelta(seconds=60))
+    known = VendorAccount.objects.filter(pk=1).annotate(worker_seen=Exists(beats)).first()
+    account = known or VendorAccount()
+    return Stops(
+        worker_seen=known.worker_seen if known else worker_seen(),
+        frozen=account.frozen,
+        frozen_reason=account.frozen_reason,
+        blocked_for=_left(account.blocked_until, timezone.now()),
+        blocked_reason=account.blocked_reason,
+        # The first refusal may be a token that has run out: then nothing is blocked.
+        unauthorized=account.unauthorized > 0 and account.blocked_until is not None,
+    )
+
+
 def _left(until: datetime | None, at: datetime) -> float:
     return max(0.0, (until - at).total_seconds()) if until else 0.0
-
-
-def queue() -> list[tuple[Lane, int]]:
-    """How many devices wait in each lane that has any."""
-    waiting = DeviceCommand.objects.filter(status=CommandStatus.QUEUED).order_by()
-    found = dict(waiting.values_list("lane").annotate(Count("id")))
-    return [(lane, found[lane]) for lane in Lane if lane in found]
 
 
 @dataclass(frozen=True, slots=True)

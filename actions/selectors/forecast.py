@@ -1,6 +1,7 @@
 """When will it be done? The queue played forward by the rule that the dispatcher itself uses."""
 
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from math import ceil
 from statistics import median
@@ -11,16 +12,17 @@ from django.utils import timezone
 
 from actions.ledger import Ledger, hold_after_reply, is_starved
 from actions.models import (
-    Device,
+    AgentLog,
     DeviceCommand,
+    DeviceLook,
     InventorySync,
     VendorAccount,
     VendorCall,
 )
-from actions.selectors import budget
 from actions.states import CallState, CommandStatus, Lane
+from actions.submissions import lane_for
 
-MOST_CALLS = 4_000
+MOST_CALLS = 1_000
 """Calls that are played through; beyond them the end is reckoned at the full pace."""
 
 
@@ -37,23 +39,41 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """When the last call of each lane and of each request will be made, if nothing else comes."""
+    """When the last call of each lane and of each request will be made, if nothing else comes.
+
+    `begins` has the first call of each request; `devices` and `logs` are what waits in each lane.
+    """
 
     at: datetime
     lanes: dict[Lane, datetime] = field(default_factory=dict)
     requests: dict[int, datetime] = field(default_factory=dict)
+    begins: dict[int, datetime] = field(default_factory=dict)
     calls: int = 0
     frozen: bool = False
+    devices: dict[Lane, int] = field(default_factory=dict)
+    logs: dict[Lane, int] = field(default_factory=dict)
 
 
-def forecast() -> Forecast:
-    """The queue as it stands, played forward."""
+def forecast(wish: Share | None = None) -> Forecast:
+    """The queue as it stands, played forward, with a wish that has not been stored at its end."""
     account = VendorAccount.objects.filter(pk=1).first() or VendorAccount()
     at = timezone.now()
-    shares = _queue(at)
+    queue, logs = _queue(), _logs(at)
+    devices: Counter[Lane] = Counter()
+    for share in queue:
+        devices[share.lane] += share.devices
+    waiting = Forecast(
+        at,
+        frozen=account.frozen,
+        devices=dict(devices),
+        logs={share.lane: share.devices // settings.OPSWAT_MAX_DEVICES for share in logs},
+    )
+    shares = queue + _looks() + _reads() + logs + ([wish] if wish else [])
     if account.frozen or not shares:
-        return Forecast(at, frozen=account.frozen)
-    return play(shares, _ledger(max(at, account.blocked_until or at)), _last_calls(at), _hold())
+        return waiting
+    ledger = _ledger(max(at, account.blocked_until or at))
+    played = play(shares, ledger, _last_calls(at), _hold())
+    return replace(played, devices=waiting.devices, logs=waiting.logs)
 
 
 def play(shares: list[Share], ledger: Ledger, last: dict[Lane, datetime], hold: float) -> Forecast:
@@ -61,6 +81,7 @@ def play(shares: list[Share], ledger: Ledger, last: dict[Lane, datetime], hold: 
     start, turn, calls = ledger.at, dict.fromkeys(Lane, 0), 0
     lanes: dict[Lane, datetime] = {}
     requests: dict[int, datetime] = {}
+    begins: dict[int, datetime] = {}
     while shares and calls < MOST_CALLS:
         lane, wait = _next(shares, ledger, last)
         ledger = ledger.after(wait, hold)
@@ -69,14 +90,17 @@ def play(shares: list[Share], ledger: Ledger, last: dict[Lane, datetime], hold: 
         for share in _fill(shares, lane, turn):
             if share.request_id is not None:
                 requests[share.request_id] = ledger.at
+                begins.setdefault(share.request_id, ledger.at)
         shares = [share for share in shares if share.devices > 0]
     for share in shares:
+        begin = start + timedelta(seconds=(calls + 1) * hold / ledger.limit)
         calls += ceil(share.devices / settings.OPSWAT_MAX_DEVICES)
         end = start + timedelta(seconds=calls * hold / ledger.limit)
         lanes[share.lane] = max(end, lanes.get(share.lane, end))
         if share.request_id is not None:
             requests[share.request_id] = end
-    return Forecast(start, lanes, requests, calls)
+            begins.setdefault(share.request_id, begin)
+    return Forecast(start, lanes, requests, begins, calls)
 
 
 def _next(shares: list[Share], ledger: Ledger, last: dict[Lane, datetime]) -> tuple[Lane, float]:
@@ -112,20 +136,42 @@ def _fill(shares: list[Share], lane: Lane, turn: dict[Lane, int]) -> list[Share]
     return taken
 
 
-def _queue(at: datetime) -> list[Share]:
+def _queue() -> list[Share]:
+    """What the requests still have in the queue."""
     rows = DeviceCommand.objects.filter(status=CommandStatus.QUEUED).order_by()
-    grouped = rows.values_list("lane", "request_id", "likeness").annotate(
-        Count("id"), Min("due_at")
-    )
-    shares = [
-        Share(Lane(lane), request, likeness, count, since)
-        for lane, request, likeness, count, since in sorted(grouped)
+    # Counted in the index alone; what else is asked stands in the row that goes next.
+    grouped = sorted(rows.values_list("lane", "request_id").annotate(Count("id"), Min("id")))
+    leads = rows.in_bulk([first for _, _, _, first in grouped])
+    return [
+        Share(Lane(lane), request, leads[first].likeness, count, leads[first].due_at)
+        for lane, request, count, first in grouped
+        if first in leads
     ]
-    sync = InventorySync.objects.filter(running=True).first()
-    if sync:
-        left = Device.objects.filter(gone_at=None).count() - sync.devices_read
-        shares.append(Share(Lane.INVENTORY, None, "", max(1, left), sync.due_at))
-    return shares
+
+
+def _looks() -> list[Share]:
+    """Single devices that somebody wants to be looked at."""
+    rows = DeviceLook.objects.filter(due_at__isnull=False).order_by()
+    grouped = rows.values_list("lane").annotate(Count("id"), Min("due_at"))
+    return [Share(Lane(lane), None, "", count, since) for lane, count, since in grouped]
+
+
+def _reads() -> list[Share]:
+    """The reads of the inventory that go as fast as they may; a sweep waits for its own pace."""
+    calls, seconds = settings.OPSWAT_RATE_LIMIT
+    rows = InventorySync.objects.filter(running=True, pace__lt=seconds / calls)
+    return [
+        Share(Lane.INVENTORY, None, "", sync.calls_left * settings.OPSWAT_MAX_DEVICES, sync.due_at)
+        for sync in rows
+    ]
+
+
+def _logs(at: datetime) -> list[Share]:
+    """The logs that are due now: each takes a call of its own, as a call full of devices does."""
+    due = AgentLog.objects.filter(open=True, due_at__lte=at).order_by()
+    found = due.values_list("lane").annotate(Count("id"), Min("due_at"))
+    full = settings.OPSWAT_MAX_DEVICES
+    return [Share(Lane(lane), None, "", count * full, since) for lane, count, since in found]
 
 
 def _ledger(at: datetime) -> Ledger:
@@ -142,8 +188,8 @@ def _ledger(at: datetime) -> Ledger:
 def _last_calls(at: datetime) -> dict[Lane, datetime]:
     """The last call of each lane; one that is older than two windows is as good as none."""
     since = at - timedelta(seconds=2 * settings.OPSWAT_RATE_LIMIT[1])
-    calls = VendorCall.objects.filter(claimed_at__gt=since).exclude(api="token").order_by()
-    found = calls.values_list("lane").annotate(Max("claimed_at"))
+    calls = VendorCall.objects.filter(claimed_at__gt=since, claimed_at__lte=at)
+    found = calls.exclude(api="token").order_by().values_list("lane").annotate(Max("claimed_at"))
     return {Lane(lane): moment for lane, moment in found}
 
 
@@ -155,19 +201,47 @@ def _hold() -> float:
     return (median(took) if took else 0.5) + hold_after_reply(window).total_seconds()
 
 
+NOT_STORED = 2**62
+"""In a forecast, the key of a request that is still being composed: the last of all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a request would cost: calls, and when the first and the last of them would be made."""
+
+    calls: int
+    first_at: datetime | None
+    last_at: datetime | None
+    frozen: bool
+
+
+def price(devices: int) -> Price:
+    """The price of a request for so many devices, given the queue as it stands; nothing is sent."""
+    calls = ceil(devices / settings.OPSWAT_MAX_DEVICES)
+    wish = Share(lane_for(devices), NOT_STORED, "", devices, timezone.now())
+    ahead = forecast(wish)
+    first, last = ahead.begins.get(NOT_STORED), ahead.requests.get(NOT_STORED)
+    return Price(calls, first, last, ahead.frozen)
+
+
 @dataclass(frozen=True, slots=True)
 class LaneAhead:
-    """What waits in a lane, in devices, and when its last call is made if nothing else comes."""
+    """What waits in a lane, and when its last call is made if nothing else comes."""
 
     lane: Lane
     devices: int
+    logs: int
     ends_at: datetime | None
 
 
 def lanes_ahead() -> list[LaneAhead]:
     """The lanes that have work, who goes first first; a running read counts as the inventory's."""
     outlook = forecast()
-    waiting = dict(budget.queue())
+    waiting, logs = outlook.devices, outlook.logs
+    lanes = waiting.keys() | logs.keys()
     if Lane.INVENTORY in outlook.lanes:
-        waiting.setdefault(Lane.INVENTORY, 0)
-    return [LaneAhead(lane, waiting[lane], outlook.lanes.get(lane)) for lane in sorted(waiting)]
+        lanes |= {Lane.INVENTORY}
+    return [
+        LaneAhead(lane, waiting.get(lane, 0), logs.get(lane, 0), outlook.lanes.get(lane))
+        for lane in sorted(lanes)
+    ]

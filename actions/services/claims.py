@@ -1,22 +1,27 @@
 """Claim a slot of the minute together with the work that will use it, in one transaction.
 
-Who goes first: a lane that has waited for a whole window without a call, as long as an urgent
-call would still be quick; then urgent, normal, bulk, reports, inventory. Within a lane requests
-take turns, call by call; commands of other requests that ask the same ride along.
+Whose turn it is stands in services/turns.py; here the call is filled: commands of other requests
+that ask the same ride along.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import F, Q
 
-from actions.ledger import Ledger, is_starved
-from actions.models import DeviceCommand, InventorySync, VendorAccount, VendorCall
-from actions.services import budget, inventory, outcomes, readback, tokens
+from actions.ledger import Ledger
+from actions.models import (
+    AgentLog,
+    DeviceCommand,
+    DeviceLook,
+    InventorySync,
+    VendorAccount,
+    VendorCall,
+)
+from actions.services import budget, inventory, looks, outcomes, readback, reports, tokens
+from actions.services.turns import Offer, due_commands, next_offer
 from actions.states import CallState, CommandStatus, Lane
 from actions.vendor.payloads import ActionOrder
 
@@ -24,9 +29,6 @@ S = CommandStatus
 
 LOOK_AGAIN = 0.2
 """Seconds after which a pump looks whether a call that is on its way has come back."""
-
-CROWD = 20
-"""So many alike urgent commands waiting make a crowd, which waits a little longer to fill calls."""
 
 Commands = list[DeviceCommand]
 
@@ -40,6 +42,7 @@ class Claim:
     order: ActionOrder | None = None
     sync: InventorySync | None = None
     looks: readback.Looks | None = None
+    log: AgentLog | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +50,6 @@ class Rest:
     """Nothing may be sent for so many seconds, although there may be work."""
 
     seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """Work that wants the next slot; it must wait as a call of the lane `waits_as` does."""
-
-    lane: Lane
-    work: "DeviceCommand | InventorySync | readback.Looks"
-    waits_as: Lane
 
 
 @transaction.atomic(durable=True)
@@ -69,15 +63,10 @@ def claim() -> Claim | Rest | None:
         return None
     release_held(at)
     ledger = budget.read_ledger(at)
-    rest: float | None = _alike_wait(at)
-    for offer in offers(at):
-        wait = max(_line_wait(account, ledger), ledger.wait_for(offer.waits_as))
-        if wait <= 0:
-            return _take(offer, account, at)
-        rest = min(wait, rest) if rest else wait
-        if offer.waits_as == offer.lane:
-            break  # Lower lanes wait at least as long.
-    return Rest(rest) if rest else None
+    found = next_offer(ledger, _line_wait(account, ledger))
+    if isinstance(found, Offer):
+        return _take(found, account, at)
+    return Rest(found) if found else None
 
 
 def clock_was_set(account: VendorAccount, at: datetime) -> None:
@@ -86,8 +75,11 @@ def clock_was_set(account: VendorAccount, at: datetime) -> None:
     soon = at + budget.lease()
     DeviceCommand.objects.filter(status=S.QUEUED, due_at__gt=at).update(due_at=at)
     InventorySync.objects.filter(running=True, due_at__gt=soon).update(due_at=soon)
+    DeviceLook.objects.filter(due_at__gt=soon).update(due_at=soon)
     last = at + readback.longest_pause()
     DeviceCommand.objects.filter(check_at__gt=last).update(check_at=last)
+    latest = at + max(budget.lease(), reports.longest_pause())
+    AgentLog.objects.filter(open=True, due_at__gt=latest).update(due_at=latest)
 
 
 def release_held(at: datetime) -> None:
@@ -95,27 +87,6 @@ def release_held(at: datetime) -> None:
     due = DeviceCommand.objects.filter(status=S.HELD, due_at__lte=at)
     if due.exists():
         outcomes.release(due)
-
-
-def offers(at: datetime) -> Iterator[Offer]:
-    """The work of each lane, who goes first first; nothing is asked of the database too early."""
-    found = {}
-    for lane in (Lane.INVENTORY, Lane.REPORTS, Lane.BULK, Lane.NORMAL):
-        found[lane] = work = _next_work(lane, at)
-        if work and _is_starved(lane, work, at):
-            yield Offer(lane, work, Lane.NORMAL)
-    for lane in Lane:
-        if work := found[lane] if lane in found else _next_work(lane, at):
-            yield Offer(lane, work, lane)
-
-
-def _is_starved(lane: Lane, work: Any, at: datetime) -> bool:
-    waiting = work.since if isinstance(work, readback.Looks) else work.due_at
-    if waiting > at - budget.window():
-        return False
-    calls = VendorCall.objects.filter(lane=lane).exclude(api="token").order_by("-id")
-    last = calls.values_list("claimed_at", flat=True).first()
-    return is_starved(waiting, last, at, budget.window())
 
 
 def _line_wait(account: VendorAccount, ledger: Ledger) -> float:
@@ -127,80 +98,21 @@ def _line_wait(account: VendorAccount, ledger: Ledger) -> float:
     return 0.0
 
 
-def _next_work(lane: Lane, at: datetime) -> "DeviceCommand | InventorySync | readback.Looks | None":
-    if lane == Lane.NORMAL:
-        return readback.due(S.UNCONFIRMED, at) or _next_command(lane, at)
-    if lane == Lane.INVENTORY:
-        return readback.due(S.ACCEPTED, at) or inventory.due_sync(at)
-    return _next_command(lane, at) if lane <= Lane.BULK else None
-
-
-def due_commands(at: datetime) -> Any:
-    """Queued commands that may go now.
-
-    None waits behind an older one for the same device, or while any call is out with that device:
-    an older one that was held may come back while a younger one is in its call.
-    """
-    same = DeviceCommand.objects.filter(device_key=OuterRef("device_key"))
-    older = same.filter(id__lt=OuterRef("id"), status=S.QUEUED)
-    in_a_call = same.filter(status=S.SENDING, rides=False)
-    alive = Q(expires_at=None) | Q(expires_at__gt=at)
-    return DeviceCommand.objects.filter(alive, ~Exists(older), ~Exists(in_a_call), status=S.QUEUED)
-
-
-def _next_command(lane: Lane, at: datetime) -> DeviceCommand | None:
-    """The row that goes next in a lane: requests take turns, call by call."""
-    rows = due_commands(at).filter(lane=lane).order_by("request_id", "id")
-    if lane == Lane.URGENT:
-        rows = rows.exclude(likeness__in=_gathering(at))
-    calls = VendorCall.objects.filter(lane=lane, lead_request_id__isnull=False)
-    last = calls.order_by("-id").first()
-    turn: DeviceCommand | None = None
-    if last:
-        turn = rows.filter(request_id__gt=last.lead_request_id).first()
-    return turn or rows.first()
-
-
-def _gathering(at: datetime) -> dict[str, float]:
-    """The kinds of urgent calls that wait a little to fill up, with the seconds that are left.
-
-    The first goes at once. While others ask the same shortly after it, they gather for at most
-    ENGINE_URGENT_WAIT seconds, and a crowd for a quarter of the window, or until a call is full:
-    so two hundred people who ask the same cost five calls, not a whole minute.
-    """
-    window = budget.window()
-    quarter = max(settings.ENGINE_URGENT_WAIT, window.total_seconds() / 4)
-    lately = VendorCall.objects.filter(
-        Q(state=CallState.SENDING) | Q(state=CallState.ANSWERED, http_status=200),
-        lane=Lane.URGENT,
-        api="action",
-        claimed_at__gt=at - timedelta(seconds=quarter),
-    )
-    left = {}
-    for likeness, claimed_at in lately.order_by("id").values_list("likeness", "claimed_at"):
-        rows = DeviceCommand.objects.filter(likeness=likeness, status=S.QUEUED)
-        waiting = len(rows.values_list("pk")[: settings.OPSWAT_MAX_DEVICES])
-        patience = quarter if waiting >= CROWD else settings.ENGINE_URGENT_WAIT
-        wait = patience - (at - claimed_at).total_seconds()
-        left[likeness] = wait if 0 < waiting < settings.OPSWAT_MAX_DEVICES else 0.0
-    return {likeness: wait for likeness, wait in left.items() if wait > 0}
-
-
-def _alike_wait(at: datetime) -> float | None:
-    return min(_gathering(at).values(), default=None)
-
-
 def _take(offer: Offer, account: VendorAccount, at: datetime) -> Claim | Rest:
     sealed_token = tokens.current(account, at)
     if sealed_token is None:
-        if VendorCall.objects.filter(api="token", lease_until__gt=at, replied_at=None).exists():
+        out = VendorCall.objects.filter(api="token", state=CallState.SENDING, lease_until__gt=at)
+        if out.exists():
             return Rest(LOOK_AGAIN)
         return Claim(budget.open_call(at, offer.lane, "token"))
     if isinstance(offer.work, InventorySync):
         return _take_page(offer.work, at, offer.lane, sealed_token)
     if isinstance(offer.work, readback.Looks):
         call = readback.take(offer.work, at, offer.lane)
+        looks.take(offer.work, call)
         return Claim(call, sealed_token, looks=offer.work)
+    if isinstance(offer.work, AgentLog):
+        return Claim(reports.take(offer.work, at, offer.lane), sealed_token, log=offer.work)
     return _take_commands(offer.work, at, offer.lane, sealed_token)
 
 

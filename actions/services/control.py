@@ -5,8 +5,9 @@ so that a claim or an answer comes wholly before or wholly after them.
 """
 
 import hashlib
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Callable, Collection
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 from uuid import uuid5
 
 from django.db import transaction
@@ -23,6 +24,9 @@ from actions.states import SUCCEEDED, CommandStatus
 from actions.submissions import Actor, Submission, read_hours, read_reason
 
 S = CommandStatus
+P = ParamSpec("P")
+R = TypeVar("R")
+Control = Callable[Concatenate[ActionRequest, Actor, P], R]
 
 RETRYABLE = (S.FAILED, S.UNSUPPORTED, S.UNCONFIRMED, S.NOT_SEEN, S.CANCELLED, S.EXPIRED)
 """Outcomes whose devices may be asked for again."""
@@ -31,6 +35,29 @@ DONE = (*SUCCEEDED, S.NOT_SEEN)
 """What the vendor accepted, and so what an undo takes back."""
 
 
+def _refusals_recorded(deed: Control[P, R]) -> Control[P, R]:
+    """Record also what was refused, after its own transaction is rolled back."""
+
+    @wraps(deed)
+    def recorded(
+        action_request: ActionRequest, actor: Actor, *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        try:
+            return deed(action_request, actor, *args, **kwargs)
+        except (NotAllowed, Refused) as refusal:
+            trail.record_refusal(
+                actor,
+                f"request.{deed.__name__}_refused",
+                refusal,
+                subject_kind="request",
+                subject=str(action_request.uuid),
+            )
+            raise
+
+    return cast("Control[P, R]", recorded)
+
+
+@_refusals_recorded
 @transaction.atomic
 def cancel(action_request: ActionRequest, actor: Actor, targets: Collection[str] = ()) -> int:
     """Take back what was not sent, of all devices or of these; returns how many.
@@ -43,14 +70,16 @@ def cancel(action_request: ActionRequest, actor: Actor, targets: Collection[str]
     if targets:
         rows = rows.filter(target__in=targets)
     said = f"Cancelled by {actor.name}."
-    count, doubted = outcomes.take_back(rows, S.CANCELLED, said)
+    taken, doubted = outcomes.take_back(rows, S.CANCELLED, said)
     asked = rows.filter(status=S.SENDING, cancel_asked=False).update(cancel_asked=True)
-    if count or asked or doubted:
-        chosen = sorted(targets)[:1000]
-        _record(action_request, actor, "request.cancelled", count=count, targets=chosen)
-    return count
+    if taken or asked or doubted:
+        told = outcomes.tell_taken(taken, S.CANCELLED)
+        told |= {"count": len(taken), "asked_for": sorted(targets), "in_a_call": asked}
+        _record(action_request, actor, "request.cancelled", **told)
+    return len(taken)
 
 
+@_refusals_recorded
 @transaction.atomic
 def pause(action_request: ActionRequest, actor: Actor) -> int:
     """Hold what was not sent; a call on its way is the last. Returns how many devices wait."""
@@ -65,6 +94,7 @@ def pause(action_request: ActionRequest, actor: Actor) -> int:
     return count
 
 
+@_refusals_recorded
 @transaction.atomic
 def resume(action_request: ActionRequest, actor: Actor) -> int:
     """Let a paused request go on, not before its start; returns how many devices do."""
@@ -83,6 +113,7 @@ def resume(action_request: ActionRequest, actor: Actor) -> int:
     return count
 
 
+@_refusals_recorded
 def retry(
     action_request: ActionRequest,
     actor: Actor,
@@ -107,6 +138,7 @@ def retry(
     return _submit_once(wish, actor)
 
 
+@_refusals_recorded
 def undo(
     action_request: ActionRequest,
     actor: Actor,
@@ -141,22 +173,36 @@ def undo(
     return [_submit_once(wish, actor) for wish in wishes]
 
 
-@transaction.atomic
 def freeze(actor: Actor, *, frozen: bool, reason: str) -> bool:
     """Stop all sending, or let it go on; says whether that changed anything.
 
     Raises NotAllowed for who does not run the engine, and Refused without a reason.
     """
     if not RIGHTS[actor.role].controls_engine:
-        raise NotAllowed("Only an operator may freeze sending.")
-    why = read_reason(reason)
+        refusal = NotAllowed("Only an operator may freeze sending.")
+        verb = "sending.freeze_refused" if frozen else "sending.resume_refused"
+        trail.record_refusal(actor, verb, refusal, subject_kind="account", subject="vendor")
+        raise refusal
+    return _freeze(actor, read_reason(reason), frozen=frozen)
+
+
+@transaction.atomic
+def _freeze(actor: Actor, why: str, *, frozen: bool) -> bool:
     account = budget.lock_account()
     if account.frozen == frozen:
         return False
     account.frozen, account.frozen_reason = frozen, why if frozen else ""
     account.save()
     verb = "sending.frozen" if frozen else "sending.resumed"
-    trail.record(actor, verb, subject_kind="account", subject="vendor", reason=why)
+    trail.record(
+        actor,
+        verb,
+        subject_kind="account",
+        subject="vendor",
+        reason=why,
+        before={"frozen": not frozen},
+        after={"frozen": frozen},
+    )
     notify.work_waits()
     return True
 

@@ -17,9 +17,10 @@ from django.views.decorators.debug import sensitive_variables
 
 from actions import notify
 from actions.models import InventorySync, PumpHeartbeat
-from actions.services import budget, inventory, tokens
-from actions.services.claims import Claim, Rest, claim, offers
+from actions.services import budget, inventory, reports, tokens
+from actions.services.claims import Claim, Rest, claim
 from actions.services.replies import record_answer, record_error
+from actions.services.turns import Offer, next_offer
 from actions.vendor.client import Answer, Slot, VendorClient, VendorConfig
 from actions.vendor.errors import Rejected, VendorError
 
@@ -40,6 +41,7 @@ def vendor_client() -> VendorClient:
             action_version=settings.OPSWAT_ACTION_VERSION,
             connect_timeout=connect,
             read_timeout=read,
+            max_report_bytes=settings.AGENT_LOG_MAX_MB * 2**20,
         )
     )
 
@@ -54,15 +56,26 @@ def _call_vendor(taken: Claim) -> Answer[Any]:
         token = tokens.reveal(taken.sealed_token)
         if taken.order:
             return client.device_action(slot, token, taken.order)
+        if taken.log:
+            return reports.fetch(client, slot, token, taken.call, taken.log)
         if taken.looks:
             return client.device_details(slot, token, taken.looks.ids)
-        if taken.sync and taken.call.api == InventorySync.Stage.GROUPS:
-            return client.list_groups(slot, token, taken.sync.page, inventory.PAGE)
-        cursor = taken.sync.cursor or None if taken.sync else None
-        return client.list_devices(slot, token, cursor, inventory.PAGE)
+        return _read_inventory(client, slot, token, taken)
     except (TypeError, ValueError) as error:
         # The client refuses to make a malformed call: nothing was sent, and never will be.
         raise Rejected(f"The call was not made: {error}") from None
+
+
+@sensitive_variables("token")
+def _read_inventory(client: VendorClient, slot: Slot, token: str, taken: Claim) -> Answer[Any]:
+    """The next page of a read of the inventory."""
+    if taken.sync and taken.call.api == InventorySync.Stage.GROUPS:
+        return client.list_groups(slot, token, taken.sync.page, inventory.PAGE)
+    if taken.sync and taken.call.api == InventorySync.Stage.CHANGES:
+        age = inventory.age_asked(taken.sync, taken.call.claimed_at)
+        return client.status_changes(slot, token, age, taken.sync.page, inventory.PAGE)
+    cursor = taken.sync.cursor or None if taken.sync else None
+    return client.list_devices(slot, token, cursor, inventory.PAGE)
 
 
 def send(taken: Claim) -> None:
@@ -110,8 +123,7 @@ def _more_is_possible() -> bool:
     ledger = budget.read_ledger(budget.clock())
     if ledger.open_calls >= settings.ENGINE_IN_FLIGHT:
         return False
-    offer = next(offers(ledger.at), None)
-    return offer is not None and ledger.wait_for(offer.waits_as) <= 0
+    return isinstance(next_offer(ledger), Offer)
 
 
 def pump(
@@ -151,6 +163,7 @@ def _beat(name: str, *, waiting: bool) -> None:
 
 
 def _another_naps(name: str) -> bool:
-    fresh = budget.clock() - timedelta(seconds=3)
-    others = PumpHeartbeat.objects.exclude(name=name)
-    return others.filter(waiting=True, beat_at__gt=fresh).exists()
+    at = budget.clock()
+    others = PumpHeartbeat.objects.exclude(name=name).filter(waiting=True)
+    # One of before the clock was set back may be long dead.
+    return others.filter(beat_at__gt=at - timedelta(seconds=3), beat_at__lte=at).exists()

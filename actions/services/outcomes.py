@@ -13,7 +13,7 @@ from actions import notify
 from actions.catalog import KINDS
 from actions.models import ActionRequest, DeviceCommand, VendorCall
 from actions.models.device_command import DeviceCommandQuerySet
-from actions.services import trail
+from actions.services import promises, trail
 from actions.states import VENDOR_STATUS, CommandStatus
 from actions.vendor.payloads import Receipt, ReceiptBook
 
@@ -25,6 +25,8 @@ NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 S = CommandStatus
 Commands = list[DeviceCommand]
+Taken = list[tuple[str, str]]
+"""Commands that were taken back: the target and the device's key of each."""
 Changes = tuple[tuple[str, Any], ...]
 
 
@@ -40,6 +42,8 @@ def settle(call: VendorCall, book: ReceiptBook) -> None:
     for (status, changes), commands in groups.items():
         look = _first_look(status, call.kind_name)
         moved += _move(commands, status, **dict(changes), check_at=look)
+    if call.kind_name == promises.KIND:
+        promises.promise(moved)
     _record("call.answered", moved, call)
 
 
@@ -118,23 +122,27 @@ def expire(moment: datetime) -> int:
     gone = 0
     for wish in wishes:
         said = "Its time to give up came before its turn."
-        count, _ = take_back(late.filter(request=wish), S.EXPIRED, said)
-        _record_count(wish, "commands.expired", count)
-        gone += count
+        taken, _ = take_back(late.filter(request=wish), S.EXPIRED, said)
+        _record_taken(wish, "commands.expired", taken)
+        gone += len(taken)
     touch(wishes)
     return gone
 
 
-def take_back(rows: DeviceCommandQuerySet, new: CommandStatus, detail: str) -> tuple[int, int]:
-    """Cancel or expire those of one request that wait; returns how many, and how many cannot be.
+def take_back(rows: DeviceCommandQuerySet, new: CommandStatus, detail: str) -> tuple[Taken, int]:
+    """Cancel or expire those of one request that wait; returns which, and how many cannot be.
 
-    What waits to be repeated may have happened in its earlier call: that becomes *unconfirmed*.
+    Call it under the account's lock: then nobody moves them meanwhile. What waits to be repeated
+    may have happened in its earlier call: that becomes *unconfirmed*.
     """
     waiting = rows.filter(status__in=[S.HELD, S.QUEUED], doubted=True).select_related("request")
     doubted = _doubt(list(waiting), detail)
     _record("commands.unconfirmed", doubted, None, reason=detail)
-    sure = rows.filter(doubted=False)
-    return sum(sure.move(old, new, detail=detail) for old in (S.QUEUED, S.HELD)), len(doubted)
+    sure = rows.filter(doubted=False, status__in=[S.HELD, S.QUEUED])
+    taken = list(sure.order_by("id").values_list("target", "device_key"))
+    for old in (S.QUEUED, S.HELD):
+        sure.move(old, new, detail=detail)
+    return taken, len(doubted)
 
 
 def _doubt(commands: Commands, detail: str) -> Commands:
@@ -228,6 +236,7 @@ def _record(verb: str, moved: Commands, call: VendorCall | None, *, reason: str 
             reason=reason,
             kind=action_request.kind_name,
             devices=[_line(command) for command in commands],
+            about=[(command.device_key, str(command.status)) for command in commands],
             **told,
         )
     touch(action_request.pk for action_request in by_request)
@@ -236,6 +245,27 @@ def _record(verb: str, moved: Commands, call: VendorCall | None, *, reason: str 
 def _record_count(wish: int, verb: str, count: int) -> None:
     uuid = ActionRequest.objects.values_list("uuid", flat=True).get(pk=wish)
     trail.record(trail.ENGINE, verb, subject_kind="request", subject=str(uuid), count=count)
+
+
+def _record_taken(wish: int, verb: str, taken: Taken) -> None:
+    uuid = ActionRequest.objects.values_list("uuid", flat=True).get(pk=wish)
+    trail.record(
+        trail.ENGINE,
+        verb,
+        subject_kind="request",
+        subject=str(uuid),
+        count=len(taken),
+        **tell_taken(taken, S.EXPIRED),
+    )
+
+
+def tell_taken(taken: Taken, status: CommandStatus) -> dict[str, Any]:
+    """What the trail says of commands that were taken back: each of them, by its target."""
+    return {
+        "status": status,
+        "targets": [target for target, _ in taken],
+        "about": [(key, str(status)) for _, key in taken],
+    }
 
 
 def _line(command: DeviceCommand) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from django.conf import settings
 
 from actions.catalog import KINDS
 from actions.models import DeviceCommand, DeviceGroup, VendorCall
-from actions.services import budget, inventory, outcomes
+from actions.services import budget, outcomes
 from actions.states import CommandStatus, Lane
 from actions.vendor.payloads import DeviceRecord
 
@@ -23,11 +23,15 @@ MOST_LOOKS = 3
 
 @dataclass(frozen=True, slots=True)
 class Looks:
-    """Commands whose devices are looked at in one call; `since` is when the oldest was due."""
+    """Devices looked at in one call, and for which commands; `since` is when the oldest was due.
+
+    `devices` are the keys of those that are looked at for their own sake.
+    """
 
     commands: tuple[int, ...]
     ids: tuple[str, ...]
     since: datetime
+    devices: tuple[int, ...] = ()
 
 
 def due(status: CommandStatus, at: datetime) -> Looks | None:
@@ -49,20 +53,21 @@ def take(looks: Looks, at: datetime, lane: Lane) -> VendorCall:
 
 def judge(looks: Looks, records: Sequence[DeviceRecord]) -> None:
     """Settle each command by what its device shows now."""
-    inventory.store_records(records)
     by_id = {record.vendor_id.lower(): record for record in records}
     by_id |= {mac.lower(): record for record in records for mac in record.macs}
     groups = dict(DeviceGroup.objects.values_list("vendor_id", "name"))
     commands = DeviceCommand.objects.filter(
         pk__in=looks.commands, status__in=[S.ACCEPTED, S.UNCONFIRMED]
     ).select_related("request", "device")
-    others = _others(commands)
+    names = {row.pk: _names(row, _record_of(row, by_id)) for row in commands}
+    others = _others(set().union(*names.values()))
     seen: dict[tuple[CommandStatus, CommandStatus], list[DeviceCommand]] = {}
     for command in commands:
-        if _is_muddled(command, others.get(command.device_id, ())):
+        about = [other for name in names[command.pk] for other in others.get(name, ())]
+        if _is_muddled(command, about):
             DeviceCommand.objects.filter(pk=command.pk).update(check_at=None)
             continue
-        record = by_id.get((command.device_vendor_id or command.target).lower())
+        record = _record_of(command, by_id)
         shows = _shows(command, record, groups)
         new = _verdict(command, shows=shows, was_so=_was_so(command, groups))
         if new is None:
@@ -81,17 +86,24 @@ def give_back(looks: Looks) -> None:
     )
 
 
-def _others(commands: Iterable[DeviceCommand]) -> dict[int | None, list[DeviceCommand]]:
-    """By device, all that was sent to it, if it can be seen and may have happened."""
-    devices = {command.device_id for command in commands if command.device_id}
+def _record_of(command: DeviceCommand, by_id: dict[str, DeviceRecord]) -> DeviceRecord | None:
+    return by_id.get((command.device_vendor_id or command.target).lower())
+
+
+def _names(command: DeviceCommand, record: DeviceRecord | None) -> set[str]:
+    """All that a device is called in commands: one may name it before the inventory knows it."""
+    return {command.device_key} | ({record.vendor_id, *record.macs} if record else set())
+
+
+def _others(names: set[str]) -> dict[str, list[DeviceCommand]]:
+    """By name of the device, all that was sent to it, if it can be seen and may have happened."""
     shown = [kind.name for kind in KINDS.values() if kind.shows]
     rows = DeviceCommand.objects.filter(
-        device__in=devices, call__isnull=False, request__kind_name__in=shown
+        device_key__in=names, call__isnull=False, request__kind_name__in=shown
     ).exclude(status__in=[S.FAILED, S.UNSUPPORTED])
-    rows = rows.select_related("request")
-    found: dict[int | None, list[DeviceCommand]] = {}
-    for row in rows:
-        found.setdefault(row.device_id, []).append(row)
+    found: dict[str, list[DeviceCommand]] = {}
+    for row in rows.select_related("request"):
+        found.setdefault(row.device_key, []).append(row)
     return found
 
 

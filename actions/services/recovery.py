@@ -1,11 +1,11 @@
-"""Settle what is past its deadline, so that nothing stays in a passing state."""
+"""Settle what is past its deadline, so that nothing stays in a passing state; drop what is old."""
 
 from datetime import datetime
 
 from django.db import transaction
 
 from actions.models import VendorCall
-from actions.services import budget, claims, outcomes
+from actions.services import budget, claims, outcomes, picks, reports, selections
 from actions.states import CallState
 
 
@@ -17,8 +17,12 @@ def sweep() -> int:
     """
     _look_at_the_clock()
     expire(budget.clock())
+    reports.sweep(budget.clock())
     late = VendorCall.objects.filter(state=CallState.SENDING, lease_until__lt=budget.clock())
-    return sum(_give_up(call_id) for call_id in late.values_list("pk", flat=True))
+    given_up = sum(_give_up(call_id) for call_id in late.values_list("pk", flat=True))
+    selections.drop_old()
+    picks.drop_old()
+    return given_up
 
 
 @transaction.atomic
@@ -47,4 +51,6 @@ def _give_up(call_id: int) -> bool:
     call = VendorCall.objects.get(pk=call_id)
     if call.api == "action":
         outcomes.unconfirm(call, reason)
+    elif call.api == "report":
+        reports.worker_died(call)
     return True

@@ -7,7 +7,16 @@ from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
 from actions.models import InventorySync, VendorAccount, VendorCall
-from actions.services import budget, inventory, outcomes, readback, tokens
+from actions.services import (
+    budget,
+    inventory,
+    looks,
+    outcomes,
+    readback,
+    reports,
+    tokens,
+    trail,
+)
 from actions.services.claims import Claim
 from actions.states import CallState
 from actions.vendor.client import Answer
@@ -37,7 +46,11 @@ def record_answer(taken: Claim, answer: Answer[Any]) -> None:
     """The vendor answered properly: settle what the call carried."""
     account, call = budget.lock_account(), taken.call
     call.refresh_from_db()
-    budget.close_call(call, CallState.ANSWERED, http_status=answer.http_status, rate=answer.rate)
+    in_time = budget.close_call(
+        call, CallState.ANSWERED, http_status=answer.http_status or None, rate=answer.rate
+    )
+    if call.api != "action":
+        _tell(call, "vendor.answered")
     if call.api == "token":
         tokens.store(account, answer.value, budget.clock())
         return
@@ -45,11 +58,17 @@ def record_answer(taken: Claim, answer: Answer[Any]) -> None:
     if call.api == "action":
         outcomes.settle(call, answer.value)
     elif taken.looks:
+        inventory.store_details(taken.looks.ids, answer.value)
+        looks.done(taken.looks.ids)
         readback.judge(taken.looks, answer.value)
+    elif taken.log:
+        reports.settle(call, taken.log, answer.value, in_time=in_time)
     elif (running := _still_asked(taken.sync)) is None:
         return
     elif call.api == InventorySync.Stage.GROUPS:
         inventory.store_groups(running, answer.value)
+    elif call.api == InventorySync.Stage.CHANGES:
+        inventory.store_changes(running, answer.value)
     else:
         inventory.store_devices(running, answer.value)
 
@@ -64,13 +83,32 @@ def record_error(taken: Claim, error: VendorError) -> None:
     budget.close_call(
         call, state, http_status=error.http_status, rate=error.rate, detail=str(error)
     )
+    if call.api != "action":
+        _tell(call, "vendor.failed", reason=str(error))
     _brake(account, call, taken.sealed_token, error)
     if running := _still_asked(taken.sync):
         _settle_sync(running, error)
     elif taken.looks:
         readback.give_back(taken.looks)
+        looks.give_back(taken.looks, str(error), final=isinstance(error, Rejected))
+    elif taken.log:
+        reports.give_back(call, taken.log, error)
     elif call.api == "action":
         _settle_commands(call, error)
+
+
+def _tell(call: VendorCall, verb: str, reason: str = "") -> None:
+    """The trail's line of a call for a token, a page of the inventory or a look at devices."""
+    trail.record(
+        trail.ENGINE,
+        verb,
+        subject_kind="call",
+        subject=str(call.pk),
+        reason=reason,
+        api=call.api,
+        call=call.pk,
+        http_status=call.http_status,
+    )
 
 
 def _still_asked(sync: InventorySync | None) -> InventorySync | None:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models.expressions import RawSQL
 from django.utils.timezone import now
 
 from actions import notify
@@ -14,29 +13,10 @@ from actions.catalog import DEFAULT_GROUP
 from actions.errors import Refused
 from actions.models import ActionRequest, Device, DeviceCommand, DeviceGroup, DeviceMac
 from actions.roles import why_not
-from actions.services import trail
-from actions.states import CommandStatus, Lane
-from actions.submissions import Actor, Submission
-
-URGENT_DEVICES = 5
-"""A request of at most so many devices goes before all others: a person waits for it."""
-
-BULK_DEVICES = 500
-"""A request of more devices lets the others go first."""
-
-TEXTS = {
-    "sqlite": "SELECT value FROM json_each(%s)",
-    "postgresql": "SELECT json_array_elements_text(%s::json)",
-}
-"""A JSON list of texts as rows: with so many parameters of their own a statement is slow."""
-
-TARGETS = {
-    "sqlite": "SELECT json_extract(value, '$[0]') AS target, json_extract(value, '$[1]') AS id, "
-    "key AS place FROM json_each(%s)",
-    "postgresql": "SELECT pair->>0 AS target, (pair->>1)::bigint AS id, place "
-    "FROM json_array_elements(%s::json) WITH ORDINALITY AS pairs(pair, place)",
-}
-"""A JSON list of [target, key of its device or null] as a table, in the order of the list."""
+from actions.selectors import json_rows
+from actions.services import looks, trail
+from actions.states import CommandStatus
+from actions.submissions import Actor, Submission, lane_for
 
 FROM_DEVICE = {
     "target": "wish.target",
@@ -108,7 +88,7 @@ def submit_action(submission: Submission, actor: Actor) -> ActionRequest:
 
 def find_devices(submission: Submission) -> dict[str, KnownDevice]:
     """The known devices by the target that names them; a MAC of two devices names neither."""
-    named = RawSQL(TEXTS[connection.vendor], [_json(submission.targets)])  # noqa: S611
+    named = json_rows.texts(submission.targets)
     if submission.addressing == "ids":
         rows = Device.objects.filter(vendor_id__in=named).values_list("vendor_id", "pk", "gone_at")
         return {name: KnownDevice(key, gone is not None) for name, key, gone in rows}
@@ -161,7 +141,7 @@ def _store(submission: Submission, actor: Actor, devices: dict[str, KnownDevice]
         params=submission.params,
         addressing=submission.addressing,
         likeness=_likeness(submission),
-        lane=_lane(count),
+        lane=lane_for(count),
         device_count=count,
         unlisted_count=sum(target not in devices for target in submission.targets),
         reason=submission.reason,
@@ -177,6 +157,7 @@ def _store(submission: Submission, actor: Actor, devices: dict[str, KnownDevice]
         give_up_at=submission.give_up_at,
     )
     _store_commands(action_request, submission, devices)
+    looks.ask_stale(action_request)
     trail.record(
         actor,
         "request.submitted",
@@ -193,6 +174,7 @@ def _store(submission: Submission, actor: Actor, devices: dict[str, KnownDevice]
         start_at=submission.start_at and submission.start_at.isoformat(),
         give_up_at=submission.give_up_at and submission.give_up_at.isoformat(),
         devices_sha256=hashlib.sha256("\n".join(submission.targets).encode()).hexdigest(),
+        targets=submission.targets,
     )
     notify.work_waits()
     notify.changed("requests", action_request.pk)
@@ -231,7 +213,7 @@ def _store_commands(
             f"INSERT INTO {DeviceCommand._meta.db_table} "  # noqa: S608
             f"({', '.join([*FROM_DEVICE, *values])}) "
             f"SELECT {', '.join([*FROM_DEVICE.values(), *['%s'] * len(values)])} "
-            f"FROM ({TARGETS[connection.vendor]}) AS wish "
+            f"FROM ({json_rows.PAIRS[connection.vendor]}) AS wish "
             f"LEFT JOIN {Device._meta.db_table} AS known ON known.id = wish.id "
             "ORDER BY wish.place",
             [*values.values(), _json(pairs)],
@@ -239,27 +221,24 @@ def _store_commands(
 
 
 def _likeness(submission: Submission) -> str:
-    """One text for all requests whose commands may share a call."""
+    """One text for all requests whose commands may share a call; each row's index pays for it."""
     alike = [submission.kind.name, submission.params, submission.addressing]
-    return hashlib.sha256(json.dumps(alike, sort_keys=True).encode()).hexdigest()
-
-
-def _lane(count: int) -> Lane:
-    if count <= URGENT_DEVICES:
-        return Lane.URGENT
-    return Lane.BULK if count > BULK_DEVICES else Lane.NORMAL
+    return hashlib.blake2b(json.dumps(alike, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
 def _record_refusal(submission: Submission, actor: Actor, refusal: Refused) -> None:
-    trail.record(
+    trail.record_refusal(
         actor,
         "request.refused",
+        refusal,
         subject_kind="kind",
         subject=submission.kind.name,
         reason=submission.reason,
         ticket=submission.ticket,
+        kind=submission.kind.name,
+        params=submission.params,
         count=len(submission.targets),
-        problems=refusal.problems,
+        targets=submission.targets,
     )
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils.timezone import now
 
-from actions.models import AuditEvent, DeviceCommand, VendorAccount, VendorCall
+from actions.models import AuditEvent, DeviceCommand, PumpHeartbeat, VendorAccount, VendorCall
 from actions.services import claims, control, dispatch, recovery
 from actions.states import CallState
 from actions.states import CommandStatus as S
@@ -189,6 +189,22 @@ def test_a_vendor_that_is_not_there_costs_nothing_but_time(operator, vendor, sen
     send_due()
 
     assert statuses(action_request) == {"kiosk": S.ACCEPTED}
+
+
+def test_a_pump_that_died_before_the_clock_was_set_back_does_not_seem_to_nap(
+    operator, vendor, settings
+):
+    settings.OPSWAT_RATE_LIMIT, settings.ENGINE_NAP_SECONDS = (2, 3.0), 5.0
+    enrol(vendor, "a", "b")
+    wishes = [
+        make_request(operator, name, kind="exempt", hours=str(8 + number))
+        for number, name in enumerate("ab")
+    ]
+    PumpHeartbeat.objects.create(name="dead", waiting=True, beat_at=now() + timedelta(hours=1))
+
+    dispatch.pump(10.0)
+
+    assert [statuses(wish) for wish in wishes] == [{"a": S.ACCEPTED}, {"b": S.ACCEPTED}]
 
 
 def test_wrong_credentials_stop_the_line_and_a_right_one_lets_it_go_on(

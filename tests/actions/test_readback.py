@@ -5,7 +5,7 @@ from django.utils.timezone import now
 
 from actions.models import DeviceCommand
 from actions.states import CommandStatus as S
-from tests.factories import enrol, make_request, statuses
+from tests.factories import enrol, know_devices, make_request, statuses
 
 pytestmark = pytest.mark.django_db
 
@@ -104,3 +104,26 @@ def test_a_look_that_fails_is_repeated_later(operator, vendor, send_due, look):
     look()
 
     assert statuses(action_request) == {"a": S.CONFIRMED}
+
+
+@pytest.mark.parametrize("addressing", ["ids", "macs"])
+def test_a_wish_made_before_the_device_was_known_did_not_fail_because_a_later_one_undid_it(
+    operator, vendor, send_due, look, addressing
+):
+    mac = "02:00:00:00:00:07"
+    vendor.add_device(device_id="a", macs=(mac,))
+    vendor.fault("cut_after")
+    target = "a" if addressing == "ids" else mac
+    first = make_request(
+        operator, target, kind="exempt", addressing=addressing, allow_unlisted=True
+    )
+    send_due()
+    know_devices("a", macs=(mac,))
+    second = make_request(operator, "a", kind="unexempt")
+    send_due()
+
+    for _ in range(3):
+        look()
+
+    assert statuses(first) == {target: S.UNCONFIRMED}
+    assert statuses(second) == {"a": S.CONFIRMED}

@@ -1,5 +1,6 @@
 """What must be true when the dust has settled; the vendor's own log is the witness."""
 
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from uuid import UUID
@@ -16,9 +17,13 @@ MAY_HAVE_HAPPENED = {"accepted", "confirmed", "not_seen", "unconfirmed"}
 
 NOT_REPEATABLE = {"exempt", "delete", "fetch_agent_log"}
 
+PATIENCE = 2 * WINDOW
+"""Seconds that a call or a read may last which began just when all had settled."""
+
 UNSETTLED = (
     "SELECT (SELECT count(*) FROM actions_devicecommand "
     "WHERE status IN ('held', 'queued', 'sending')), "
+    "(SELECT count(*) FROM actions_devicecommand WHERE check_at IS NOT NULL), "
     "(SELECT count(*) FROM actions_vendorcall WHERE state = 'sending'), "
     "(SELECT count(*) FROM actions_inventorysync WHERE running)"
 )
@@ -105,10 +110,16 @@ class Judge:
             yield f"limit: the vendor refused {len(refused)} calls"
 
     def stuck(self) -> Iterator[str]:
-        """Nothing is in a passing state."""
-        commands, calls, reads = self.place.look(UNSETTLED)[0]
-        if commands or calls or reads:
-            yield f"stuck: {commands} commands, {calls} calls, {reads} reads of the inventory"
+        """Nothing stays in a passing state; what has only just begun may end."""
+        end = time.monotonic() + PATIENCE
+        while not is_settled(self.place) and time.monotonic() < end:
+            time.sleep(0.1)
+        commands, looks, calls, reads = self.place.look(UNSETTLED)[0]
+        if commands or looks or calls or reads:
+            yield (
+                f"stuck: {commands} commands, {looks} looks at devices, {calls} calls, "
+                f"{reads} reads of the inventory"
+            )
         odd = {status for _, _, _, status, *_ in self.commands} - FINAL
         if odd:
             yield f"stuck: commands are {', '.join(sorted(odd))}"

@@ -6,8 +6,18 @@ from typing import Any
 from django.db.models import Count, F, Q
 
 from actions.catalog import KINDS
-from actions.models import ActionRequest, AuditEvent, DeviceCommand, InventorySync, VendorCall
-from actions.states import WAITING, CallState, CommandStatus
+from actions.models import (
+    ActionRequest,
+    AgentLog,
+    AuditEvent,
+    Device,
+    DeviceCommand,
+    DeviceLook,
+    InventorySync,
+    VendorCall,
+)
+from actions.services.retelling import retell
+from actions.states import LOG_OPEN, WAITING, CallState, CommandStatus, LogStatus
 from tests.model.vendor import worst_window
 from tests.model.world import World
 
@@ -41,6 +51,8 @@ def unfinished() -> list[Any]:
         DeviceCommand.objects.filter(check_at__isnull=False).values(),
         VendorCall.objects.filter(state=CallState.SENDING).values(),
         InventorySync.objects.filter(running=True).values(),
+        DeviceLook.objects.filter(due_at__isnull=False).values(),
+        AgentLog.objects.filter(open=True).values(),
     ):
         if left.exists():
             return list(left[:3])
@@ -49,7 +61,14 @@ def unfinished() -> list[Any]:
 
 def check_finished() -> None:
     """Nothing is left in a passing state."""
-    assert not unfinished()
+    left = unfinished()
+    assert not left, left
+
+
+def check_inventory(world: World) -> None:
+    """After a read in peace we know exactly the devices that the vendor has, and how they are."""
+    known = Device.objects.filter(gone_at=None).values_list("vendor_id", "status")
+    assert dict(known) == {name: each.status for name, each in world.vendor.devices.items()}
 
 
 def check_sums() -> None:
@@ -104,31 +123,38 @@ def _history(row: DeviceCommand) -> str:
 
 
 def check_trail() -> None:
-    """The trail tells every change: what it told last of a device is what its row says."""
-    told: dict[tuple[str, str], str] = {}
-    counted: Counter[tuple[str, str]] = Counter()
-    for event in AuditEvent.objects.filter(subject_kind="request").order_by("id"):
-        if event.verb in ("request.cancelled", "commands.expired"):
-            counted[event.subject, event.verb] += event.data["count"]
-        for line in event.data.get("devices", ()):
-            told[event.subject, line["target"]] = line["status"]
-            if line["status"] == S.CANCELLED:
-                counted[event.subject, "request.cancelled"] += 1
-    found: Counter[tuple[str, str]] = Counter()
-    for wish, target, status in DeviceCommand.objects.values_list(
-        "request__uuid", "target", "status"
-    ):
-        last = told.get((str(wish), target), S.QUEUED)
-        if last in WAITING:
-            # From here the trail tells counts only.
-            assert status in WAITING | {S.CANCELLED, S.EXPIRED}
+    """The trail alone rebuilds the outcome of every command, and names no other."""
+    lines: dict[str, list[tuple[str, dict[str, Any]]]] = defaultdict(list)
+    events = AuditEvent.objects.filter(subject_kind="request").order_by("id")
+    for subject, verb, data in events.values_list("subject", "verb", "data"):
+        lines[subject].append((verb, data))
+    told = {
+        (subject, target): said
+        for subject, some in lines.items()
+        for target, said in retell(some).items()
+    }
+    columns = ("request__uuid", "target", "status", "command_id", "vendor_status")
+    for wish, target, status, command_id, code in DeviceCommand.objects.values_list(*columns):
+        said = told.pop((str(wish), target))
+        if said.waits:
+            # How it waits, and that it is in a call, is told by counts only.
+            assert status in WAITING
         else:
-            assert status == last
-        if status == S.CANCELLED:
-            found[str(wish), "request.cancelled"] += 1
-        elif status == S.EXPIRED:
-            found[str(wish), "commands.expired"] += 1
-    assert +counted == found
+            assert status == said.status
+            assert said.command_id in (None, command_id)
+            assert said.command_id is None or said.code == code
+    assert not told
+
+
+def check_logs() -> None:
+    """Each accepted fetch with a command ID has one log, and only a log that is here has a file."""
+    fetched = DeviceCommand.objects.filter(request__kind_name="fetch_agent_log")
+    promised = fetched.filter(status=S.ACCEPTED).exclude(command_id="")
+    assert not promised.filter(agent_log=None).exists()
+    odd = Q(status=LogStatus.READY, stored_as="") | (~Q(status=LogStatus.READY) & ~Q(stored_as=""))
+    assert not AgentLog.objects.filter(odd).exists()
+    assert not AgentLog.objects.filter(open=False, status__in=LOG_OPEN).exists()
+    assert not AgentLog.objects.filter(open=True).exclude(status__in=LOG_OPEN).exists()
 
 
 def check_all(world: World) -> None:
@@ -139,3 +165,4 @@ def check_all(world: World) -> None:
     check_repeats(world)
     check_truth(world)
     check_trail()
+    check_logs()

@@ -7,9 +7,9 @@ from typing import Any
 
 from actions.catalog import KINDS
 from actions.errors import NotAllowed, Refused
-from actions.models import ActionRequest
-from actions.services import control
-from actions.services.inventory import start_sync
+from actions.models import ActionRequest, Device, DeviceCommand
+from actions.services import control, looks
+from actions.services.inventory import start_due, start_sync
 from actions.services.submit import submit_action
 from actions.states import CommandStatus
 from actions.submissions import Actor
@@ -22,17 +22,35 @@ S = CommandStatus
 SIZES = ((0.70, 1, 5), (0.92, 6, 60), (0.98, 61, 300), (1.0, 501, 2000))
 """How many devices a wish names: the share of wishes up to here, and from how many to how many."""
 
+FEW = 20
+"""A queue of so few commands is as good as none."""
+
 
 class People:
-    """`hot` devices are named by many; every so many seconds somebody does something."""
+    """`hot` devices are named by many; every so many seconds somebody does something.
+
+    They ask for more than the vendor's minute holds: so the queue grows. When more than `most`
+    commands wait they see it, and ask for nothing new until all but a few of them are through:
+    so the queue is deep at times, and drains. `deepest` and `drained` tell of that.
+    """
 
     def __init__(
-        self, world: World, actor: Actor, names: Sequence[str], chance: Random, *, hot: int = 5
+        self,
+        world: World,
+        actor: Actor,
+        names: Sequence[str],
+        chance: Random,
+        *,
+        hot: int = 5,
+        most: int = 1500,
     ) -> None:
         self.world, self.actor, self.chance = world, actor, chance
         self.names, self.hot = list(names), list(names)[:hot]
+        self.fleet, self.most = len(names), most
         self.wishes: list[int] = []
         self.end = float("inf")
+        self.deepest = self.drained = 0
+        self._wait_for_it = False
 
     def live_until(self, end: float, *, asks: float, controls: float, reads: float) -> None:
         """From now on they do things, on average as many seconds apart as given here."""
@@ -41,6 +59,9 @@ class People:
             (self.ask, asks),
             (self.change_their_mind, controls),
             (self.read_inventory, reads),
+            (self.look_at_a_device, 3 * asks),
+            (self.keep_inventory, 30.0),
+            (self.enroll, 300.0),
         ):
             self._again(event, pause)
 
@@ -55,6 +76,8 @@ class People:
 
     def ask(self) -> None:
         """Somebody submits something for between one and two thousand devices."""
+        if self._see_a_long_queue():
+            return
         chance = self.chance
         draw = chance.random()
         low, high = next((low, high) for share, low, high in SIZES if draw <= share)
@@ -62,6 +85,14 @@ class People:
         targets = dict.fromkeys(chance.sample(self.names, count))
         targets |= dict.fromkeys(chance.sample(self.hot, min(2, len(self.hot))))
         self.submit(chance.choice(list(KINDS)), list(targets))
+
+    def _see_a_long_queue(self) -> bool:
+        queued = DeviceCommand.objects.filter(status=S.QUEUED).count()
+        self.deepest = max(self.deepest, queued)
+        if self._wait_for_it and queued <= FEW:
+            self.drained += 1
+        self._wait_for_it = queued > (FEW if self._wait_for_it else self.most)
+        return self._wait_for_it
 
     def submit(self, kind: str, targets: list[str]) -> None:
         """Submit it, sometimes by MAC, for later, or to be given up after a while."""
@@ -108,8 +139,17 @@ class People:
                 for linked in undone or ():
                     self._linked(linked)
             case 7:
-                control.freeze(actor, frozen=chance.random() < 0.5, reason="A person says so.")
+                self._stop_all()
         self.world.note_held()
+
+    def _stop_all(self) -> None:
+        """Somebody stops all sending, and lets it go on some minutes later."""
+        control.freeze(self.actor, frozen=True, reason="A person says so.")
+        self.world.after(self.chance.expovariate(1 / 120), self._let_send)
+
+    def _let_send(self) -> None:
+        control.freeze(self.actor, frozen=False, reason="All is well again.")
+        self.world.pump()
 
     def _linked(self, wish: ActionRequest | None) -> None:
         if wish is not None and wish.pk not in self.wishes:
@@ -118,6 +158,25 @@ class People:
     def read_inventory(self) -> None:
         """Somebody asks for a full read."""
         start_sync(self.actor)
+
+    def look_at_a_device(self) -> None:
+        """Somebody waits for fresh data of a device, be it gone or not."""
+        device = Device.objects.get(vendor_id=self.chance.choice(self.names))
+        looks.refresh(device, self.actor)
+
+    def keep_inventory(self) -> None:
+        """As beat does: start the small reads and the sweep when their time has come."""
+        start_due()
+
+    def enroll(self) -> None:
+        """New devices come where others were deleted; people name those that our list shows."""
+        self.world.vendor.enroll(self.fleet)
+        self.names = list(
+            Device.objects.filter(gone_at=None)
+            .order_by("vendor_id")
+            .values_list("vendor_id", flat=True)
+        )
+        self.hot = self.names[: len(self.hot)]
 
     def let_all_go_on(self) -> None:
         """Nothing is frozen or paused any more."""

@@ -8,7 +8,7 @@ from django.db import connection
 from django.utils.timezone import now
 
 from actions.models import DeviceCommand, InventorySync, VendorAccount, VendorCall
-from actions.services import claims, control, recovery
+from actions.services import claims, control, recovery, turns
 from actions.services.inventory import start_sync
 from actions.services.submit import submit_action
 from actions.states import CallState, Lane
@@ -99,6 +99,55 @@ def test_a_clock_set_backwards_stops_the_engine_for_minutes_only(operator, world
     assert S.QUEUED not in statuses(first).values()
     assert not InventorySync.objects.get(pk=sync.pk).running
     assert worst_window(world.vendor.arrivals) <= 10
+
+
+def test_who_asks_alike_soon_after_the_clock_was_set_back_does_not_wait_for_it(operator, world):
+    make_request(operator, "d1", kind="unexempt")
+    go(world)
+    world.run(1)
+    world.time.step(-3600)
+    world.run(100)
+
+    alike = make_request(operator, "d2", kind="unexempt")
+    world.run(30)
+
+    assert statuses(alike) == {"d2": S.ACCEPTED}
+
+
+def test_a_lane_starves_no_longer_because_the_clock_was_set_back(operator, world):
+    start_sync(operator)
+    go(world)
+    world.run(1)
+    assert world.sends[-1][1] == Lane.INVENTORY
+    world.time.step(-3600)
+    for hours in range(1, 60):
+        some = NAMES[6 * (hours % 5) :][:6]
+        make_request(operator, *some, kind="exempt", hours=str(hours))
+    InventorySync.objects.update(stage="devices", cursor="", running=True, due_at=now())
+    before = len(world.sends)
+
+    world.run(250)
+
+    lanes = [lane for _, lane, _ in world.sends[before:]]
+    assert lanes.count(Lane.NORMAL) > 2 * lanes.count(Lane.INVENTORY) > 0
+
+
+def test_a_token_call_that_a_dead_worker_made_before_the_clock_was_set_back_is_over(
+    operator, world
+):
+    world.sweep_for_ever()
+    VendorAccount.objects.update(token_sealed="", token_until=None)
+    make_request(operator, "d1", kind="unexempt")
+    world.send(world.claim_as(world.free.pop()), [], Trip("dies_before", None, None))
+    world.run(300)
+    assert VendorCall.objects.filter(api="token", state=CallState.LOST).exists()
+
+    VendorAccount.objects.update(token_sealed="", token_until=None)
+    world.time.step(-3600)
+    later = make_request(operator, "d2", kind="unexempt")
+    world.run(200)
+
+    assert statuses(later) == {"d2": S.ACCEPTED}
 
 
 def test_a_call_on_its_way_outlives_a_clock_set_forwards(operator, world):
@@ -228,7 +277,7 @@ def test_the_next_command_is_found_by_index_however_many_are_older(operator, wor
     if connection.vendor != "sqlite":
         return  # PostgreSQL chooses by what it has counted; a small table tells nothing.
 
-    plan = claims.due_commands(now()).filter(lane=Lane.BULK).order_by("request_id", "id").explain()
+    plan = turns.due_commands(now()).filter(lane=Lane.BULK).order_by("request_id", "id").explain()
 
     assert "PRIMARY KEY" not in plan
     assert "SCAN" not in plan.replace("SCALAR", "").replace("SUBQUERY", "")

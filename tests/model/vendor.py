@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from actions.models import AgentLog
+from actions.services import inventory
 from actions.services.claims import Claim
+from actions.services.reports import Delivery
 from actions.vendor.client import Answer, Token
 from actions.vendor.errors import (
     Rejected,
@@ -24,6 +27,7 @@ from actions.vendor.errors import (
 )
 from actions.vendor.payloads import (
     ActionOrder,
+    ChangePage,
     DevicePage,
     DeviceRecord,
     GroupRecord,
@@ -64,6 +68,14 @@ class Trip:
     ends: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class ChangesAsked:
+    """What changed in the last `age` seconds, page by page."""
+
+    age: float
+    page: int
+
+
 @dataclass(slots=True)
 class VendorDevice:
     """A device as the vendor knows it."""
@@ -85,11 +97,24 @@ class ModelVendor:
         self.poison: set[str] = set()
         self.trouble, self.slow = trouble, slow
         self.mixed = 0.0
+        self.log_ready = 0.33
         self.retry_afters: tuple[float | None, ...] = (None, 0.0, 20.0, 500.0)
         self.arrivals: list[float] = []
         self.applied: Counter[tuple[str, str]] = Counter()
         self.done_in: dict[int, set[str]] = {}
         self.refused = 0
+        self.now = 0.0
+        self.changed_at: dict[str, float] = {}
+        self.deleted_at: dict[str, float] = {}
+        self.enrolled = len(names)
+
+    def enroll(self, fleet: int) -> None:
+        """New devices come, under names of their own, until there are so many."""
+        for _ in range(fleet - len(self.devices)):
+            name = f"d{self.enrolled:04}"
+            self.enrolled += 1
+            self.devices[name] = VendorDevice()
+            self.macs[mac_of(name)] = name
 
     def trip(self) -> Trip:
         """Draw what will become of a call."""
@@ -113,6 +138,7 @@ class ModelVendor:
 
     def receive(self, at: float, taken: Claim, asked: Any, fate: str) -> Answer[Any] | VendorError:
         """A call arrives: count it, act, and say what goes back, if anything can."""
+        self.now = at
         first = bisect_left(self.arrivals, at - WINDOW)
         used = len(self.arrivals) - first + 1
         self.arrivals.append(at)
@@ -147,15 +173,41 @@ class ModelVendor:
             if self.poison.intersection(names):
                 return Rejected("A device id is malformed.", http_status=400, rate=rate)
             return Answer(self._act(taken.call.pk, asked, names, fate), 200, rate)
+        return Answer(self._told(taken, asked), 200, rate)
+
+    def _told(self, taken: Claim, asked: Any) -> Any:
+        """What a call that only asks is told."""
         if asked == "token":
-            return Answer(Token("a-token", 3_600.0), 200, rate)
+            return Token("a-token", 3_600.0)
         if asked == "groups":
-            rows = [GroupRecord(key, name, None) for key, name in GROUPS.items()]
-            return Answer(tuple(rows), 200, rate)
+            return tuple(GroupRecord(key, name, None) for key, name in GROUPS.items())
+        if isinstance(asked, AgentLog):
+            return self._deliver(taken.call.pk)
         if isinstance(asked, tuple):
             known = [self.macs.get(name, name) for name in asked]
-            return Answer(tuple(self.record(n) for n in known if n in self.devices), 200, rate)
-        return Answer(self._page(str(asked)), 200, rate)
+            return tuple(self.record(name) for name in known if name in self.devices)
+        if isinstance(asked, ChangesAsked):
+            return self._changes(asked)
+        return self._page(str(asked))
+
+    def _deliver(self, call: int) -> Delivery:
+        """A log is there in one of three calls; now and then it is one that nobody can read."""
+        lot = self.chance.random()
+        if lot > self.log_ready:
+            return Delivery(said="The report is not ready yet")
+        if lot < self.log_ready / 20:
+            return Delivery(said="It is not a ZIP file.", final=True)
+        return Delivery(stored_as=f"model-{call}.zip", size=1, sha256="0" * 64, files=1)
+
+    def _changes(self, asked: ChangesAsked) -> ChangePage:
+        """The latest first; both lists are turned by the page."""
+        since, part = self.now - asked.age, slice((asked.page - 1) * PAGE, asked.page * PAGE)
+        changed, deleted = (
+            sorted((name for name, at in told.items() if at >= since), key=told.get)[::-1][part]  # type: ignore[arg-type]
+            for told in (self.changed_at, self.deleted_at)
+        )
+        rows = tuple(self.record(name) for name in changed)
+        return ChangePage(rows, tuple(deleted), len(rows) + len(deleted))
 
     def _page(self, cursor: str) -> DevicePage:
         names = sorted(self.devices)
@@ -192,6 +244,7 @@ class ModelVendor:
 
     def _change(self, name: str, order: ActionOrder) -> None:
         device = self.devices[name]
+        self.changed_at[name] = self.now
         match order.kind:
             case "exempt":
                 device.status = "exempted"
@@ -202,7 +255,8 @@ class ModelVendor:
             case "assign_to_group":
                 device.group = order.group_id or "g1"
             case "delete":
-                del self.devices[name]
+                del self.devices[name], self.changed_at[name]
+                self.deleted_at[name] = self.now
 
 
 def mac_of(name: str) -> str:
@@ -215,10 +269,15 @@ def asked_of(taken: Claim) -> Any:
     """What the call asks, frozen at the moment of sending."""
     if taken.order:
         return taken.order
+    if taken.log:
+        return taken.log
     if taken.looks:
         return taken.looks.ids
     if taken.sync and taken.call.api == "devices":
         return taken.sync.cursor
+    if taken.sync and taken.call.api == "changes":
+        age = inventory.age_asked(taken.sync, taken.call.claimed_at)
+        return ChangesAsked(age, taken.sync.page)
     return taken.call.api
 
 

@@ -19,11 +19,12 @@ from hypothesis.stateful import (
 )
 
 from actions.errors import Refused
-from actions.models import ActionRequest, DeviceCommand, DeviceGroup
-from actions.services import control
+from actions.models import ActionRequest, Device, DeviceCommand, DeviceGroup
+from actions.services import control, looks
 from actions.services.claims import Claim
-from actions.services.inventory import store_records
+from actions.services.inventory import start_due, start_sync, store_records
 from actions.services.submit import submit_action
+from actions.services.verify import verify
 from actions.states import CommandStatus
 from actions.submissions import Actor
 from actions.vendor.client import Answer
@@ -46,7 +47,7 @@ FATES = st.sampled_from(
     ["answer"] * 6 + ["silent", "throttled", "unreachable", "unauthorized", "not_found"]
     + ["cut_before", "cut_after"]
 )  # fmt: skip
-EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "30"))
+EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "12"))
 
 
 class Flight:
@@ -86,8 +87,11 @@ class EngineMachine(RuleBasedStateMachine):
             self.call("answer")
 
     def teardown(self) -> None:
-        transaction.set_rollback(True)
-        self.example.__exit__(None, None, None)
+        try:
+            assert verify().findings == []
+        finally:
+            transaction.set_rollback(True)
+            self.example.__exit__(None, None, None)
 
     @rule(
         kind=KINDS,
@@ -107,6 +111,19 @@ class EngineMachine(RuleBasedStateMachine):
         )
         self.model.submitted(submit_action(wish, self.actor))
         self.world.note_held()
+
+    @rule(name=st.sampled_from(NAMES))
+    def look(self, name: str) -> None:
+        """Somebody waits for fresh data of a device."""
+        looks.refresh(Device.objects.get(vendor_id=name), self.actor)
+
+    @rule(everything=st.booleans())
+    def read(self, everything: bool) -> None:
+        """Somebody asks for a full read, or beat for what is due."""
+        if everything:
+            start_sync(self.actor)
+        else:
+            start_due()
 
     @precondition(lambda self: self.world.free)
     @rule()
@@ -262,6 +279,7 @@ def test_the_engine_and_a_simple_model_agree_whatever_is_done_in_whatever_order(
     operator: Actor, virtual_time: VirtualTime, settings: Any
 ) -> None:
     settings.OPSWAT_RATE_LIMIT = (LIMIT, 60.0)
+    settings.INVENTORY_CHANGES_MINUTES = settings.INVENTORY_NEW_MINUTES = 1
     EngineMachine.actor, EngineMachine.time = operator, virtual_time
     run_state_machine_as_test(EngineMachine, settings=SETTINGS)
 

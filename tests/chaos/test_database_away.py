@@ -1,6 +1,7 @@
 """A database that is cut off for a moment: no answer of the vendor is lost, no page is an error."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NoReturn
 
 import pytest
@@ -65,10 +66,12 @@ PAGES = [("/cut-off", 503), ("/closed", 503), ("/mistaken", 500)]
 def test_a_page_without_its_database_says_come_back_in_a_moment(
     settings: Any, url: str, status: int
 ) -> None:
-    settings.ROOT_URLCONF = "tests.chaos.database_away"
+    settings.ROOT_URLCONF = "tests.chaos.test_database_away"
 
     response = Client(raise_request_exception=False).get(url)
-    with_asgi = asyncio.run(AsyncClient(raise_request_exception=False).get(url))
+    with ThreadPoolExecutor(1) as thread:  # Playwright's loop runs for ever in this one.
+        visit = AsyncClient(raise_request_exception=False).get(url)
+        with_asgi = thread.submit(asyncio.run, visit).result()
 
     assert (response.status_code, with_asgi.status_code) == (status, status)
     assert response.get("Retry-After") == ("2" if status == 503 else None)
