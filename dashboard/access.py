@@ -2,17 +2,18 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, NoReturn
 
 from allauth.account.adapter import DefaultAccountAdapter
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponseBase
 
 from actions.roles import RIGHTS
+from actions.services import trail
 from actions.submissions import Actor
 from dashboard.http import DashboardRequest
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types.
@@ -35,13 +36,22 @@ def actor_of(request: DashboardRequest) -> Actor:
     )
 
 
+def _refuse(request: DashboardRequest, text: str) -> NoReturn:
+    """Turn somebody away; the trail tells of it where something was to be done, not just seen."""
+    refusal = PermissionDenied(text)
+    if request.method == "POST":
+        told = {"subject_kind": "page", "subject": request.path}
+        trail.record_refusal(actor_of(request), "page.refused", refusal, **told)
+    raise refusal
+
+
 def audit_reader_required(view: View) -> View:
     """Let only those in whose role reads the trail."""
 
     @wraps(view)
-    def guarded(request: DashboardRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def guarded(request: DashboardRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not RIGHTS[request.user.rank].reads_audit:
-            raise PermissionDenied("Your role does not read the audit trail.")
+            _refuse(request, "Your role does not read the audit trail.")
         return view(request, *args, **kwargs)
 
     return guarded
@@ -51,9 +61,21 @@ def submitter_required(view: View) -> View:
     """Let only those in whose role sends any action."""
 
     @wraps(view)
-    def guarded(request: DashboardRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def guarded(request: DashboardRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not RIGHTS[request.user.rank].kinds:
-            raise PermissionDenied("Your role looks on and sends no actions.")
+            _refuse(request, "Your role looks on and sends no actions.")
+        return view(request, *args, **kwargs)
+
+    return guarded
+
+
+def log_reader_required(view: View) -> View:
+    """Let only those in whose role reads agent logs."""
+
+    @wraps(view)
+    def guarded(request: DashboardRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not RIGHTS[request.user.rank].reads_logs:
+            raise PermissionDenied("Your role does not read agent logs.")
         return view(request, *args, **kwargs)
 
     return guarded

@@ -15,6 +15,7 @@ PLACES = (
     ("overview", "Overview", "layout-dashboard"),
     ("devices", "Devices", "monitor"),
     ("action_requests", "Requests", "list-checks"),
+    ("agent_logs", "Agent logs", "file-text"),
     ("vendor_calls", "Vendor calls", "gauge"),
     ("audit", "Audit", "scroll-text"),
 )
@@ -34,6 +35,10 @@ def console(request: HttpRequest) -> dict[str, Any]:
 
 def _entries(user: User) -> list[dict[str, Any]]:
     rights = RIGHTS[user.rank]
+    closed = {
+        "audit": "" if rights.reads_audit else "does not read the audit trail",
+        "agent_logs": "" if rights.reads_logs else "does not read agent logs",
+    }
     return [
         {
             "name": name,
@@ -41,35 +46,46 @@ def _entries(user: User) -> list[dict[str, Any]]:
             "label": label,
             "icon": icon,
             "count": action_requests.running_count() if name == "action_requests" else 0,
-            "allowed": name != "audit" or rights.reads_audit,
-            "reason": f"The role {user.rank.label} does not read the audit trail.",
+            "allowed": not closed.get(name),
+            "reason": f"The role {user.rank.label} {closed.get(name)}.",
         }
         for name, label, icon in PLACES
     ]
 
 
 def _notices() -> list[dict[str, str]]:
-    minute = budget.minute()
+    stops = budget.stops()
     notices = []
-    if minute.frozen:
+    if stops.frozen:
         notices.append(
             {
                 "level": "danger",
                 "title": "Sending is frozen.",
-                "text": shown(minute.frozen_reason),
+                "text": shown(stops.frozen_reason),
                 "url": reverse("vendor_calls"),
             }
         )
-    if minute.blocked_for > 0:
+    if stops.unauthorized:
+        notices.append(
+            {
+                "level": "danger",
+                "title": "The vendor does not accept this console's credentials.",
+                "text": "Nothing is sent, nothing is lost. Check OPSWAT_CLIENT_ID and "
+                "OPSWAT_CLIENT_SECRET against the vendor's OAuth portal and start the console "
+                "anew; if they are right, it goes on by itself once the vendor accepts them.",
+                "url": reverse("vendor_calls"),
+            }
+        )
+    elif stops.blocked_for > 0:
         notices.append(
             {
                 "level": "warning",
-                "title": f"Sending pauses for {minute.blocked_for:.0f} s.",
-                "text": shown(minute.blocked_reason),
+                "title": f"Sending pauses for {stops.blocked_for:.0f} s.",
+                "text": shown(stops.blocked_reason),
                 "url": reverse("vendor_calls"),
             }
         )
-    if not budget.worker_seen() and action_requests.oldest_waiting_seconds() > 30:
+    if not stops.worker_seen and action_requests.oldest_waiting_seconds() > 30:
         notices.append(
             {
                 "level": "danger",

@@ -6,12 +6,14 @@ from typing import Any
 from django import forms
 from django.conf import settings
 
+from actions import picking
 from actions.catalog import DEFAULT_GROUP, KINDS, ActionKind, offered_kinds
 from actions.errors import Refused
 from actions.roles import RIGHTS, Role
 from actions.selectors import devices as device_rows
+from actions.selectors import selections
+from actions.services.selections import targets_of
 from actions.submissions import MAX_REASON, Submission, new_submission
-from dashboard.http import read_keys
 from dashboard.texts import shown
 
 PRESETS = ((4, "4 h"), (24, "1 day"), (72, "3 days"), (168, "1 week"), (720, "30 days"))
@@ -20,7 +22,7 @@ PRESETS = ((4, "4 h"), (24, "1 day"), (72, "3 days"), (168, "1 week"), (720, "30
 class ComposeForm(forms.Form):
     """What to do with the chosen devices, and why."""
 
-    devices = forms.CharField(widget=forms.HiddenInput, required=False)
+    selection = forms.CharField(widget=forms.HiddenInput, required=False)
     form_token = forms.UUIDField(widget=forms.HiddenInput)
     kind = forms.ChoiceField(
         label="Action",
@@ -75,9 +77,12 @@ class ComposeForm(forms.Form):
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off", "size": 8}),
     )
 
-    def __init__(self, *args: Any, role: Role, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, role: Role, chosen: selections.Chosen | None, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
-        self.role = role
+        self.role, self.chosen = role, chosen
+        self.initial["selection"] = str(chosen.uuid) if chosen else ""
         self.submission: Submission | None = None
         self.fields["form_token"].initial = uuid.uuid4
         self.fields["group_id"].choices = [  # type: ignore[attr-defined]  # A ChoiceField.
@@ -98,14 +103,6 @@ class ComposeForm(forms.Form):
         if "form_token" in self.errors:
             self._renew_token()
         kind = KINDS.get(data.get("kind", ""))
-        keys = read_keys(data.get("devices", "").split(","))
-        chosen = device_rows.by_keys(keys)
-        missing = len(keys) - len([row for row in chosen if row.gone_at is None])
-        if missing:
-            verb = "is" if missing == 1 else "are"
-            self.add_error(
-                None, f"{missing} of the chosen devices {verb} no longer listed. Choose again."
-            )
         if kind is None:
             return data
         takes_hours = kind.parameter == "exempt_hours"
@@ -113,8 +110,8 @@ class ComposeForm(forms.Form):
             self.submission = new_submission(
                 kind=kind.name,
                 version=settings.OPSWAT_ACTION_VERSION,
-                addressing="ids",
-                targets=[device.vendor_id for device in chosen],
+                addressing=selections.addressing(self.chosen),
+                targets=targets_of(self.chosen) if self.chosen else [],
                 reason=data.get("reason"),
                 hours=data.get("exempt_hours") if takes_hours else None,
                 forever=takes_hours and bool(data.get("forever")),
@@ -143,6 +140,48 @@ class ComposeForm(forms.Form):
             for text in map(shown, texts):
                 if field is None or text not in self.errors.get(field, []):
                     self.add_error(field, text)
+
+
+class PickForm(forms.Form):
+    """A list of devices, pasted or as a file; a good form has its `rows`."""
+
+    lines = forms.CharField(
+        label="Paste a list",
+        required=False,
+        strip=False,  # Blank lines count: the numbers must be those of the person's own list.
+        widget=forms.Textarea(
+            attrs={"rows": 12, "spellcheck": "false", "autocomplete": "off", "class": "mono"}
+        ),
+        help_text="One device a line: its id, MAC address, name, nickname or host name, mixed.",
+    )
+    file = forms.FileField(
+        label="Or upload a file",
+        required=False,
+        allow_empty_file=True,
+        help_text="Text, CSV or XLSX (its first sheet), at most 8 MB.",
+        widget=forms.FileInput(attrs={"accept": ".txt,.csv,.tsv,.xlsx"}),
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """Read the list whole; what stands against it is told beside its field."""
+        data = self.cleaned_data
+        self.rows: list[picking.Row] = []
+        self.list_name = ""
+        text, file = data.get("lines") or "", data.get("file")
+        if self.errors:
+            return data
+        try:
+            if file is None:
+                self.rows = picking.read_lines(text)
+            elif text.strip():
+                raise Refused.because("file", "Either paste a list or upload one, not both.")
+            else:
+                self.list_name = file.name
+                self.rows = picking.read_file(file.name, file.read(picking.MAX_BYTES + 1))
+        except Refused as refusal:
+            for name, texts in refusal.problems.items():
+                self.add_error(name, [shown(each) for each in texts])
+        return data
 
 
 def _groups() -> list[tuple[str, str]]:

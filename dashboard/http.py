@@ -1,8 +1,11 @@
 """The typed request of this console, and whether a page or a part of it is asked for."""
 
 from collections.abc import Iterable
+from typing import Any
 
-from django.http import HttpRequest
+from django.core.exceptions import RequestDataTooBig
+from django.core.files.uploadhandler import FileUploadHandler
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django_htmx.middleware import HtmxDetails
 
 from dashboard.models import User
@@ -14,6 +17,31 @@ class DashboardRequest(HttpRequest):
     user: User
     htmx: HtmxDetails
     id: str
+
+
+class NothingHuge(FileUploadHandler):
+    """Refuses a form that is far larger than any that we have, before a byte of it is kept."""
+
+    MOST = 32 * 1024 * 1024
+
+    def handle_raw_input(  # The names are Django's.
+        self,
+        input_data: Any,
+        META: Any,  # noqa: N803
+        content_length: int,
+        boundary: Any,
+        encoding: Any = None,
+    ) -> None:
+        """Look at the length that the browser announces: no more than that is read."""
+        if content_length > self.MOST:
+            raise RequestDataTooBig("The form is too large.")
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:
+        """Leave the parts to the handlers after this one."""
+        return raw_data
+
+    def file_complete(self, file_size: int) -> None:
+        """Leave the file to the handlers after this one."""
 
 
 def wants_part(request: DashboardRequest, target: str) -> bool:
@@ -37,3 +65,10 @@ def read_int(text: str | None, *, default: int, low: int = 1, high: int = 10**9)
     if not text or not text.isascii() or not text.isdigit() or len(text) > 10:
         return default
     return int(text) if low <= int(text) <= high else default
+
+
+def see_other(url: str) -> HttpResponse:
+    """Go there with GET, whatever was sent here."""
+    response = HttpResponseRedirect(url)
+    response.status_code = 303
+    return response

@@ -15,6 +15,8 @@ from typing import Any
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from actions.chain import read_keys
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
@@ -105,6 +107,55 @@ ENGINE_CONFIRM_AFTER = env.float("ENGINE_CONFIRM_AFTER", default=60.0)
 ENGINE_PUMP_SECONDS = env.float("ENGINE_PUMP_SECONDS", default=30.0)
 ENGINE_NAP_SECONDS = env.float("ENGINE_NAP_SECONDS", default=5.0)
 ENGINE_GRACE_SECONDS = env.float("ENGINE_GRACE_SECONDS", default=10.0)
+
+# ── The inventory ───────────────────────────────────────────────────────────────────────────────
+
+INVENTORY_CHANGES_MINUTES = env.float("INVENTORY_CHANGES_MINUTES", default=5.0)
+INVENTORY_NEW_MINUTES = env.float("INVENTORY_NEW_MINUTES", default=10.0)
+INVENTORY_SWEEP_HOURS = env.float("INVENTORY_SWEEP_HOURS", default=20.0)
+INVENTORY_LOOK_CALLS = env.int("INVENTORY_LOOK_CALLS", default=4)
+INVENTORY_FRESH_HOURS = env.float("INVENTORY_FRESH_HOURS", default=24.0)
+
+# ── The audit trail ─────────────────────────────────────────────────────────────────────────────
+
+try:
+    AUDIT_KEYS = read_keys(env.list("AUDIT_KEYS", default=[]), SECRET_KEY)
+except ValueError as _error:
+    raise ImproperlyConfigured(f"AUDIT_KEYS: {_error}.") from None
+AUDIT_ANCHORS_FILE = DATA_DIR / "audit-anchors.jsonl"
+AUDIT_EXPORT_DIR = DATA_DIR / "audit-exports"
+AUDIT_ARCHIVE_DIR = DATA_DIR / "audit-archive"
+AUDIT_KEEP_DAYS = env.int("AUDIT_KEEP_DAYS", default=0)
+AUDIT_STREAM_TO: list[str] = env.list("AUDIT_STREAM_TO", default=[])
+AUDIT_STREAM_SECRET = env.str("AUDIT_STREAM_SECRET", default="")
+AUDIT_STREAM_CA = env.str("AUDIT_STREAM_CA", default="")
+
+# ── Agent logs ──────────────────────────────────────────────────────────────────────────────────
+
+AGENT_LOG_FIRST_LOOK = env.float("AGENT_LOG_FIRST_LOOK", default=60.0)
+AGENT_LOG_LONGEST_PAUSE = env.float("AGENT_LOG_LONGEST_PAUSE", default=1800.0)
+AGENT_LOG_DEADLINE_HOURS = env.float("AGENT_LOG_DEADLINE_HOURS", default=24.0)
+AGENT_LOG_KEEP_DAYS = env.float("AGENT_LOG_KEEP_DAYS", default=30.0)
+AGENT_LOG_MAX_MB = env.int("AGENT_LOG_MAX_MB", default=512)
+AGENT_LOG_FOLDER = DATA_DIR / "agent-logs"
+AGENT_LOG_INCOMING = DATA_DIR / "agent-logs-incoming"
+
+
+def _agent_log_storage() -> dict[str, Any]:
+    """Where the files lie: a private folder, or the storage of Django that is named as JSON."""
+    given: dict[str, Any] = env.json("AGENT_LOG_STORAGE", default={})
+    if given:
+        return given
+    return {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {
+            "location": AGENT_LOG_FOLDER,
+            "base_url": None,
+            "file_permissions_mode": 0o600,
+            "directory_permissions_mode": 0o700,
+        },
+    }
+
 
 # ── Django ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -226,10 +277,15 @@ CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_TIME_LIMIT = ENGINE_PUMP_SECONDS + sum(OPSWAT_TIMEOUT) + ENGINE_GRACE_SECONDS
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+# Nobody commands workers through Redis; and closing that mailbox while Redis is away ends a worker.
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "pump": {"task": "actions.pump", "schedule": 2.0, "options": {"expires": 30}},
     "sweep": {"task": "actions.sweep", "schedule": 15.0, "options": {"expires": 30}},
+    "inventory": {"task": "actions.keep_inventory", "schedule": 30.0, "options": {"expires": 30}},
+    "audit": {"task": "actions.audit", "schedule": 30.0, "options": {"expires": 30}},
+    "audit_routine": {"task": "actions.audit_routine", "schedule": 5.0, "options": {"expires": 30}},
 }
 
 # ── Files that the browser loads ────────────────────────────────────────────────────────────────
@@ -239,7 +295,8 @@ STATIC_ROOT = DATA_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "agent_logs": _agent_log_storage(),
+    "staticfiles": {"BACKEND": "dashboard.static_files.StaticFiles"},
 }
 
 # ── People ──────────────────────────────────────────────────────────────────────────────────────
@@ -284,6 +341,13 @@ CSRF_FAILURE_VIEW = "dashboard.views.errors.csrf_failure"
 
 # A selection over many pages comes as one field for each device.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 25_000
+# A hundred thousand pasted lines (actions.picking.MAX_LINES).
+DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024
+FILE_UPLOAD_HANDLERS = [
+    "dashboard.http.NothingHuge",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 
 # ── What a browser is told ──────────────────────────────────────────────────────────────────────
 

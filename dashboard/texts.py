@@ -11,3 +11,14 @@ _INVISIBLE = re.compile(
 def shown(text: object) -> str:
     """The text with every character made visible that would hide itself or turn the line round."""
     return _INVISIBLE.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", str(text))
+
+
+def shown_line(text: str) -> str:
+    """A line of a log with its tabs, and every other character that would hide itself visible."""
+    return "\t".join(map(shown, text.split("\t")))
+
+
+def marked(text: str, phrase: str) -> list[tuple[str, bool]]:
+    """The text in pieces, each with whether it is the phrase."""
+    pieces = re.split(f"({re.escape(phrase)})", text, flags=re.IGNORECASE) if phrase else [text]
+    return [(piece, place % 2 == 1) for place, piece in enumerate(pieces) if piece]

@@ -1,6 +1,5 @@
 """How values are written on a page."""
 
-import json
 from typing import Any
 
 from django import template
@@ -41,14 +40,15 @@ def signed(number: int | None) -> str:
 
 @register.filter
 def event_extent(event: Any) -> str:
-    """Of which kind an audit line is, and how many devices it is about."""
-    found = event.data.get("count", event.data.get("devices"))
-    count = len(found) if isinstance(found, list) else found
-    devices = f"{count:,} device{'' if count == 1 else 's'}" if isinstance(count, int) else ""
-    return ", ".join(filter(None, (str(event.data.get("kind", "")), devices)))
+    """Of which kind an audit line is, for how long, and how many devices it is about."""
+    count = event.count
+    devices = f"{count:,} device{'' if count == 1 else 's'}" if count is not None else ""
+    hours = (getattr(event, "params", None) or {}).get("exempt_time")
+    kind = f"{event.kind} {duration(hours)}" if isinstance(hours, int) else event.kind
+    return ", ".join(filter(None, (kind, getattr(event, "api", None) or "", devices)))
 
 
 @register.filter
-def as_json(data: Any) -> str:
-    """The details of an audit line as they are stored, a line for each; nothing in it is hidden."""
-    return json.dumps(data, indent=1)
+def shown_lines(text: str) -> str:
+    """Several lines, each with every character made visible that would hide itself."""
+    return "\n".join(shown(line) for line in text.split("\n"))

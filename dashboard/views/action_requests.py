@@ -11,7 +11,9 @@ from django.views.decorators.http import require_GET
 from django.views.decorators.vary import vary_on_headers
 
 from actions.catalog import KINDS
+from actions.roles import RIGHTS
 from actions.selectors import action_requests, audit, devices
+from actions.selectors.action_requests import Progress
 from actions.selectors.forecast import forecast
 from actions.services.control import DONE, RETRYABLE, may_control
 from actions.states import CommandStatus
@@ -71,7 +73,9 @@ def action_request_detail(request: DashboardRequest, token: UUID) -> HttpRespons
         return response
     for part, template in PARTS.items():
         if wants_part(request, part):
-            return render(request, template, _parts_of(request, action_request, part))
+            progress = action_requests.progress(action_request)
+            context = _parts_of(request, action_request, progress, part)
+            return render(request, template, context)
     return detail_page(request, action_request)
 
 
@@ -81,7 +85,7 @@ def detail_page(
     """The whole page; with problems, the form of the control that was refused stands open."""
     context = progress_of(action_request)
     for part in PARTS:
-        context |= _parts_of(request, action_request, part)
+        context |= _parts_of(request, action_request, context["progress"], part)
     panel = request.POST.get("verb") or request.GET.get("panel", "")
     context["panel"] = panel if panel in ("retry", "undo") and context["may_control"] else ""
     context["problems"] = list(problems)
@@ -90,7 +94,9 @@ def detail_page(
     return render(request, "action_requests/detail.html", context, status=status)
 
 
-def _parts_of(request: DashboardRequest, action_request: Any, part: str) -> dict[str, Any]:
+def _parts_of(
+    request: DashboardRequest, action_request: Any, progress: Progress, part: str
+) -> dict[str, Any]:
     """What one part of the page needs, besides what the live part shows."""
     context = {
         "nav": "action_requests",
@@ -98,18 +104,17 @@ def _parts_of(request: DashboardRequest, action_request: Any, part: str) -> dict
         "may_control": may_control(action_request, actor_of(request)),
     }
     if part == "request-devices":
-        return context | _rows_of(request, action_request)
+        return context | _rows_of(request, action_request, progress)
     if part == "request-controls":
-        return context | _controls_of(action_request)
+        return context | _controls_of(action_request, progress)
     return context | {
         "events": audit.of_subject("request", str(action_request.uuid), limit=20),
         "calls": action_requests.calls(action_request),
     }
 
 
-def _controls_of(action_request: Any) -> dict[str, Any]:
-    progress = action_requests.progress(action_request)
-    counts = {share.status: share.count for share in progress.shares}
+def _controls_of(action_request: Any, progress: Progress) -> dict[str, Any]:
+    counts = progress.counts
     kind = action_request.kind
     outlook = forecast() if progress.waiting else None
     return {
@@ -133,14 +138,20 @@ def progress_of(action_request: Any) -> dict[str, Any]:
     }
 
 
-def _rows_of(request: DashboardRequest, action_request: Any) -> dict[str, Any]:
+def _rows_of(request: DashboardRequest, action_request: Any, progress: Progress) -> dict[str, Any]:
     status = request.GET.get("status", "")
     status = status if status in CommandStatus.values else ""
     number = read_int(request.GET.get("page"), default=1, high=100_000)
-    commands, more = action_requests.commands(action_request, status=status, page=number, size=ROWS)
+    commands, more = action_requests.commands(
+        action_request, progress.counts, status=status, page=number, size=ROWS
+    )
     view = {"status": status} if status else {}
+    logs = [command.agent_log for command in commands if hasattr(command, "agent_log")]
     return {
         "commands": commands,
+        "logs": len(logs),
+        "logs_wait": any(log.open for log in logs),
+        "reads_logs": RIGHTS[request.user.rank].reads_logs,
         "status": status,
         "statuses": CommandStatus.choices,
         "shown": f"{(number - 1) * ROWS + 1:,} to {(number - 1) * ROWS + len(commands):,}",

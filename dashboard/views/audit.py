@@ -1,34 +1,99 @@
-"""Read the trail."""
+"""Read the trail: answers to a question, and one line with all that belongs to it."""
 
+from typing import Any
 from urllib.parse import urlencode
 
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
+from django.views.decorators.vary import vary_on_headers
 
+from actions.catalog import KINDS
 from actions.selectors import audit
+from actions.states import CommandStatus
+from actions.trail_questions import Question, read_question
 from dashboard.access import audit_reader_required
-from dashboard.http import DashboardRequest, read_int, read_text
+from dashboard.http import DashboardRequest, read_int, wants_part
 
 SIZE = 50
+HIGHEST = 10**10 - 1
+
+CHIPS = {
+    "q": "“{}”",
+    "device": "device {}",
+    "person": "by {}",
+    "verb": "{}",
+    "kind": "{}",
+    "outcome": "told {}",
+    "source": "from {}",
+    "request": "request {:.8}",
+    "call": "call #{}",
+    "click": "click {:.8}",
+    "since": "from {}",
+    "until": "until {}",
+}
+"""How a part of the question stands above its answer."""
 
 
 @require_GET
 @audit_reader_required
+@vary_on_headers("HX-Request", "HX-Target")
 def audit_list(request: DashboardRequest) -> HttpResponse:
-    """List what happened, newest first: who, when, what, why and from where."""
-    search = read_text(request.GET.get("q"))
-    actor = read_text(request.GET.get("actor"), most=150)
-    before = read_int(request.GET.get("before"), default=0) or None
-    found = audit.listed(search=search, actor=actor, before=before, size=SIZE + 1)
-    view = {key: value for key, value in (("q", search), ("actor", actor)) if value}
+    """List what happened, newest first; the address holds the whole question."""
+    question = read_question(request.GET)
+    before = read_int(request.GET.get("before"), default=0, high=HIGHEST) or None
+    problems = question.problems()
+    found = [] if problems else audit.listed(question, before=before, size=SIZE + 1)
     more = len(found) > SIZE
     context = {
         "nav": "audit",
         "events": found[:SIZE],
-        "search": search,
-        "actor": actor,
-        "next_url": "?" + urlencode({**view, "before": found[SIZE - 1].pk}) if more else "",
-        "first_url": "?" + urlencode(view) if before else "",
+        "question": question,
+        "problems": problems,
+        "chips": _chips(question),
+        "devices": audit.device_keys(question.device) if question.device else [],
+        "most_devices": audit.MOST_DEVICES,
+        "next_url": _url({**question.view(), "before": found[SIZE - 1].pk}) if more else "",
+        "first_url": _url(question.view()) if before else "",
     }
-    return render(request, "audit/list.html", context)
+    if wants_part(request, "audit-list"):
+        return render(request, "audit/_list.html", context)
+    return render(request, "audit/list.html", context | _choices())
+
+
+def _choices() -> dict[str, Any]:
+    return {
+        "kinds": [(kind.name, kind.label) for kind in KINDS.values()],
+        "verbs": audit.verbs(),
+        "outcomes": CommandStatus.choices,
+    }
+
+
+def _chips(question: Question) -> list[dict[str, str]]:
+    return [
+        {"text": CHIPS[name].format(value), "url": _url(question.without(name)), "name": name}
+        for name, value in question.view().items()
+    ]
+
+
+def _url(view: dict[str, Any]) -> str:
+    return "?" + urlencode(view)
+
+
+@require_GET
+@audit_reader_required
+def audit_event(request: DashboardRequest, number: int) -> HttpResponse:
+    """Show one line with what it is about, its neighbours and where all about it is found."""
+    event = audit.event(number) if number <= HIGHEST else None
+    if event is None:
+        raise Http404("There is no such record.")
+    context = {
+        "nav": "audit",
+        "event": event,
+        "params": event.data.get("params"),
+        "problems": event.data.get("problems") or {},
+        "devices": audit.named_devices(event),
+        "details": audit.other_details(event),
+        **audit.linked(event),
+    }
+    return render(request, "audit/event.html", context)

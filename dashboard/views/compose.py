@@ -1,36 +1,83 @@
-"""Compose an action: choose, review, send."""
+"""Compose an action for the chosen devices: choose, review, send."""
+
+from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
+from django.views.decorators.vary import vary_on_headers
 
+from actions.catalog import KINDS, VERSIONS
 from actions.errors import Refused
-from actions.selectors import devices
+from actions.selectors import devices, forecast, preview, selections
+from actions.services.selections import drop_ruled
 from actions.services.submit import AlreadySubmitted, check_submission, submit_action
 from actions.submissions import Submission
 from dashboard.access import actor_of, submitter_required
 from dashboard.forms import PRESETS, ComposeForm
-from dashboard.http import DashboardRequest, read_keys
+from dashboard.http import DashboardRequest, wants_part
+
+SAMPLE = 8
+"""Devices that are named; of the others the number is told."""
 
 
 @require_http_methods(["GET", "POST"])
 @submitter_required
+@vary_on_headers("HX-Request", "HX-Target")
 def compose(request: DashboardRequest) -> HttpResponse:
-    """Draw the form for the chosen devices, then the review with the count repeated, then send."""
-    step = request.POST.get("step", "")
-    if request.method == "GET" or step == "choose":
-        chosen = request.GET if request.method == "GET" else request.POST
-        keys = ",".join(str(key) for key in read_keys(chosen.getlist("device")))
-        form = ComposeForm(initial={"devices": keys}, role=request.user.rank)
+    """Draw the form for a selection, then the review with the count repeated, then send."""
+    chosen = _chosen(request)
+    if request.method == "GET":
+        kind = request.GET.get("kind", "")
+        if wants_part(request, "preview"):
+            return render(request, "compose/_preview.html", _price(chosen, kind))
+        fields = {"kind": kind if kind in KINDS else ""}
+        form = ComposeForm(initial=fields, role=request.user.rank, chosen=chosen)
         return _draw(request, form, "compose/form.html")
-    form = ComposeForm(request.POST, role=request.user.rank)
+    if "drop" in request.POST:
+        return _drop(request, chosen)
+    form = ComposeForm(request.POST, role=request.user.rank, chosen=chosen)
+    step = request.POST.get("step", "")
     if not form.is_valid() or form.submission is None:
         return _draw(request, form, "compose/form.html", status=422)
     if step == "change":
         return _draw(request, form, "compose/form.html")
     return _send(request, form) if step == "send" else _review(request, form)
+
+
+def _chosen(request: DashboardRequest) -> selections.Chosen | None:
+    """The selection that the address or the form names; without a name there is none."""
+    given = request.GET if request.method == "GET" else request.POST
+    name = given.get("selection", "")
+    if not name:
+        return None
+    try:
+        found = selections.own_selection(UUID(name), request.user.pk)
+    except ValueError:
+        found = None
+    if found is None:
+        raise Http404(
+            "This choice of devices is not here: choices are kept for a week, each for the person "
+            "who made it. Choose the devices again."
+        )
+    return found
+
+
+def _drop(request: DashboardRequest, chosen: selections.Chosen | None) -> HttpResponse:
+    """Leave out the devices that a rule decides: a new selection, in the same half-filled form."""
+    kind = KINDS.get(request.POST.get("kind", ""))
+    version = settings.OPSWAT_ACTION_VERSION
+    data = request.POST.copy()
+    if chosen and kind and kind.name in VERSIONS[version].kinds:
+        rules = request.POST["drop"].split()
+        chosen = drop_ruled(chosen, kind, version, rules, actor_of(request))
+        data["selection"] = str(chosen.uuid)
+    fields = {name: data.get(name, "") for name in ComposeForm.base_fields}
+    form = ComposeForm(initial=fields, role=request.user.rank, chosen=chosen)
+    return _draw(request, form, "compose/form.html")
 
 
 def _review(request: DashboardRequest, form: ComposeForm) -> HttpResponse:
@@ -61,23 +108,37 @@ def _frozen(form: ComposeForm) -> Submission:
     return form.submission
 
 
+def _price(chosen: selections.Chosen | None, name: str) -> dict[str, Any]:
+    """What the vendor will make of the chosen devices, and what that costs; no call is spent."""
+    kind, version = KINDS.get(name), settings.OPSWAT_ACTION_VERSION
+    context: dict[str, Any] = {
+        "call_limit": f"{settings.OPSWAT_RATE_LIMIT[0]:g}",
+        "call_seconds": f"{settings.OPSWAT_RATE_LIMIT[1]:g}",
+    }
+    if chosen is None or not chosen.device_count:
+        return context
+    context |= {"chosen": chosen, "price": forecast.price(chosen.device_count)}
+    if kind and kind.name in VERSIONS[version].kinds:
+        context |= {"kind": kind, "preview": preview.preview(chosen, kind, version)}
+    return context
+
+
 def _draw(
     request: DashboardRequest, form: ComposeForm, template: str, status: int = 200
 ) -> HttpResponse:
-    value = str(form["devices"].value() or "")
-    chosen = devices.by_keys(read_keys(value.split(",")))
+    chosen = form.chosen
     group = form.submission.params.get("group_id") if form.submission else None
     context = {
         "nav": "devices",
         "form": form,
         "submission": form.submission,
         "chosen": chosen,
-        "sample": chosen[:8],
-        "more": max(0, len(chosen) - 8),
+        "count": chosen.device_count if chosen else 0,
+        "sample": selections.sample(chosen, SAMPLE) if chosen else [],
+        "more": max(0, chosen.device_count - SAMPLE) if chosen else 0,
+        "drift": selections.drift(chosen) if chosen else None,
         "presets": PRESETS,
-        "calls": -(-len(chosen) // settings.OPSWAT_MAX_DEVICES),
-        "call_limit": f"{settings.OPSWAT_RATE_LIMIT[0]:g}",
-        "call_seconds": f"{settings.OPSWAT_RATE_LIMIT[1]:g}",
         "group_name": devices.group_name(group) if group else "",
+        **_price(chosen, str(form["kind"].value() or "")),
     }
     return render(request, template, context, status=status)

@@ -1,79 +1,123 @@
-"""Find and choose devices."""
+"""Find devices, count them, choose them."""
 
 from typing import Any
-from urllib.parse import urlencode
 
-from django.http import HttpResponse
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
-from django.views.decorators.http import require_GET
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_POST
 from django.views.decorators.vary import vary_on_headers
 
+from actions.catalog import KINDS
+from actions.errors import Refused
+from actions.questions import read_question, with_unticked
 from actions.roles import RIGHTS
-from actions.selectors import devices
-from dashboard.http import DashboardRequest, read_int, read_text, wants_part
+from actions.selectors import device_filters, device_pages, devices
+from actions.selectors.device_pages import DevicePage
+from actions.services import selections
+from dashboard import saved_views
+from dashboard.access import actor_of, submitter_required
+from dashboard.desk import MENUS, MORE, TYPED, Desk, device_list_url
+from dashboard.device_columns import COLUMNS, NAME, chosen_columns, rows_of
+from dashboard.exports import FORMATS
+from dashboard.http import DashboardRequest, read_keys, wants_part
+from dashboard.texts import shown
 
-SIZES = (25, 50, 100, 250)
+EVERYTHING = "all=1"
+"""What a selection of all devices keeps as its question: a text, as none means ticked rows."""
 
 
 @require_GET
 @vary_on_headers("HX-Request", "HX-Target")
 def device_list(request: DashboardRequest) -> HttpResponse:
-    """List devices by search and status; the URL holds the whole view."""
-    search = read_text(request.GET.get("q"), most=devices.MAX_SEARCH)
-    status = read_text(request.GET.get("status"))
-    size = read_int(request.GET.get("size"), default=50)
-    size = size if size in SIZES else 50
-    number = read_int(request.GET.get("page"), default=1, high=100_000)
-    page = devices.page(devices.matching(search=search, status=status), number=number, size=size)
-    view = {"q": search, "status": status, "size": size}
-    states = devices.by_status()
+    """List devices; the address holds the whole view."""
+    desk = Desk.read(request.GET)
+    page = _page(request, desk)
+    columns = chosen_columns(request.user.device_columns)
     context = {
         "nav": "devices",
+        "desk": desk,
         "page": page,
-        "search": search,
-        "status": status,
-        "states": states,
-        "sync": devices.latest_sync(),
+        "columns": [
+            (column, desk.direction(column.key), desk.sort_url(column.key))
+            for column in (NAME, *columns)
+        ],
+        "rows": rows_of(page.devices, columns),
+        "sync": None if page.devices or desk.question.text else devices.latest_sync(),
         "may_act": bool(RIGHTS[request.user.rank].kinds),
         "role_limit": _told_limit(RIGHTS[request.user.rank].max_devices),
-        "shown": _shown(page, None if search else _total(states, status)),
-        **_pager(page, view),
+        "typed": desk.filters({}, TYPED),
+        "formats": [(form, label) for form, (label, _, _) in FORMATS.items()],
+        **desk.pager(page),
     }
-    part = wants_part(request, "device-list")
-    return render(request, "devices/_list.html" if part else "devices/page.html", context)
+    if wants_part(request, "device-list"):
+        answer = render(request, "devices/_part.html", context)
+        if request.htmx.current_url_abs_path != device_list_url(desk.query):
+            answer["HX-Push-Url"] = device_list_url(desk.query)
+        return answer
+    return render(request, "devices/page.html", context | _around(request, desk))
+
+
+@require_GET
+def device_count(request: DashboardRequest) -> HttpResponse:
+    """Say exactly how many devices match; asked for once the page is there."""
+    desk = Desk.read(request.GET)
+    count = None if desk.question.problems else device_filters.meant_by(desk.question).count()
+    return render(request, "devices/_count.html", {"desk": desk, "count": count})
+
+
+@require_POST
+@submitter_required
+def choose_devices(request: DashboardRequest) -> HttpResponse:
+    """Freeze what is ticked, or all that match less what was unticked, and go on to Compose."""
+    question = request.POST.get("question", "")
+    try:
+        if request.POST.get("all"):
+            asked = with_unticked(read_question(question).text, _keys(request, "unticked"))
+            found, asked = device_filters.matching(asked), asked or EVERYTHING
+        else:
+            asked, keys = "", [*_keys(request, "device"), *_keys(request, "carried")]
+            found = devices.with_keys(keys)
+        selection = selections.choose_devices(found, actor_of(request), question=asked)
+    except Refused as refusal:
+        messages.error(request, shown(refusal))
+        url = device_list_url(Desk.read_text(question).query)
+        return HttpResponseRedirect(url, status=303)
+    kind = request.POST.get("kind", "")
+    query = f"selection={selection.uuid}" + (f"&kind={kind}" if kind in KINDS else "")
+    return HttpResponseRedirect(f"{reverse('compose')}?{query}", status=303)
+
+
+def _page(request: DashboardRequest, desk: Desk) -> DevicePage:
+    """The page that the address asks for; a misread question has none."""
+    if desk.question.problems:
+        return DevicePage([], desk.order)
+    found, get = device_filters.meant_by(desk.question), request.GET.get
+    if get("page") == "last":
+        return device_pages.page_before(found, desk.order, desk.size, None)
+    if before := device_pages.read_place(get("before", ""), desk.order):
+        return device_pages.page_before(found, desk.order, desk.size, before)
+    after = device_pages.read_place(get("after", ""), desk.order)
+    return device_pages.page_after(found, desk.order, desk.size, after)
+
+
+def _around(request: DashboardRequest, desk: Desk) -> dict[str, Any]:
+    """What stands around the list, and stays when only the list is asked for."""
+    choices = device_filters.choices()
+    shown = {column.key for column in chosen_columns(request.user.device_columns)}
+    return {
+        "menus": desk.filters(choices, MENUS),
+        "more": desk.filters({}, MORE),
+        "views": saved_views.seen_by(request.user),
+        "all_columns": [(column, column.key in shown) for column in COLUMNS.values()],
+    }
+
+
+def _keys(request: DashboardRequest, name: str) -> list[int]:
+    return read_keys(part for text in request.POST.getlist(name) for part in text.split(","))
 
 
 def _told_limit(most: int) -> int:
     """The limit of a role where somebody could meet it by choosing; 0 where nobody will."""
     return most if most < 1000 else 0
-
-
-def _total(states: list[tuple[str, int]], status: str) -> int:
-    return sum(count for value, count in states if status in {"", value})
-
-
-def _shown(page: devices.DevicePage, total: int | None) -> str:
-    """Which devices are on the page, and of how many where that costs no further query."""
-    if not page.devices:
-        return "none"
-    place = f"{page.first:,} to {page.last:,}"
-    if total is None:
-        return f"{place}, more follow" if page.has_next else place
-    return f"{place} of {total:,}"
-
-
-def _pager(page: devices.DevicePage, view: dict[str, Any]) -> dict[str, Any]:
-    def url(**changes: Any) -> str:
-        wanted = {key: value for key, value in (view | changes).items() if value}
-        return "?" + urlencode(wanted)
-
-    return {
-        "previous_url": url(page=page.number - 1) if page.number > 1 else "",
-        "next_url": url(page=page.number + 1) if page.has_next else "",
-        "sizes": [
-            {"label": size, "url": url(size=size), "current": size == page.size} for size in SIZES
-        ],
-        "first_url": url(),
-        "without_search": url(q=""),
-        "without_status": url(status=""),
-    }

@@ -14,14 +14,13 @@ from dashboard.http import DashboardRequest, wants_part
 @vary_on_headers("HX-Request", "HX-Target")
 def overview(request: DashboardRequest) -> HttpResponse:
     """Show where things stand; htmx asks this same URL for the live part alone."""
-    newest = list(action_requests.newest(8))
+    newest = action_requests.newest(8)
     context = {
         "nav": "overview",
         "minute": budget.minute(),
         "queue": lanes_ahead(),
         "newest": [(wish, progress) for wish, progress in _with_progress(newest)],
         "waiting_for_you": action_requests.needing_a_person(5),
-        "sync": devices.latest_sync(),
         "states": devices.by_status(),
     }
     part = wants_part(request, "overview-live")

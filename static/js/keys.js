@@ -6,6 +6,7 @@
     o: "overview",
     d: "devices",
     r: "action_requests",
+    l: "agent_logs",
     v: "vendor_calls",
     a: "audit",
   };

@@ -1,28 +1,41 @@
 // Picking rows of table[data-select="NAME"]: the head's box, ranges with Shift, a count, and rows
 // of other pages of the same list, remembered in this tab under NAME and sent along with the form.
-//   [data-select-all]              the head's box
+//   [data-select-all]              the head's box: all rows of this page
 //   tbody input[data-select-row]   the boxes; their value is the row's id
+//   [data-select-matching]         a button for all rows that answer data-question of the table, whose
+//                                  number is the data-total of #device-count; rows that are unticked
+//                                  then are remembered. It ends when another question is asked.
+//     [data-select-total]            its number in words
 //   [data-selection]               the bar (hidden while nothing is picked), in the same form, with
-//     [data-selection-count] [data-selection-elsewhere] [data-selection-clear] and
-//     [data-select-matching]       a box for all rows of the filter; data-total is their number
+//     [data-selection-count] [data-selection-elsewhere] [data-selection-clear]
 //   [data-selection-forget=NAME]   on a page that follows the use of a selection: it is dropped
+// The form is sent the ticked boxes and `carried` (ids of other pages), or `all` and `unticked`.
 "use strict";
 (() => {
   const MOST = 20000; // ids kept for one list
   const number = new Intl.NumberFormat(document.documentElement.lang);
 
-  function read(key) {
+  // What is kept: {ids}, or {question, unticked, total} for all that match.
+  function read(name) {
     try {
-      return new Set(JSON.parse(sessionStorage.getItem(key) ?? "[]"));
+      const kept = JSON.parse(sessionStorage.getItem(`selection:${name}`) ?? "{}");
+      return kept.question === undefined
+        ? { ids: new Set(kept.ids ?? []) }
+        : { ...kept, unticked: new Set(kept.unticked) };
     } catch {
-      return new Set();
+      return { ids: new Set() };
     }
   }
 
-  function keep(key, ids) {
+  function keep(name, kept) {
+    const lists = Object.entries(kept).map(([key, value]) => [
+      key,
+      value instanceof Set ? [...value].slice(0, MOST) : value,
+    ]);
+    const empty = kept.question === undefined && kept.ids.size === 0;
     try {
-      if (ids.size) sessionStorage.setItem(key, JSON.stringify([...ids].slice(0, MOST)));
-      else sessionStorage.removeItem(key);
+      if (empty) sessionStorage.removeItem(`selection:${name}`);
+      else sessionStorage.setItem(`selection:${name}`, JSON.stringify(Object.fromEntries(lists)));
     } catch {
       // The selection then lasts as long as this page.
     }
@@ -30,73 +43,101 @@
 
   function partsOf(table) {
     const form = table.closest("form") ?? document.body;
-    const bar = form.querySelector("[data-selection]");
     return {
-      bar,
-      key: table.dataset.select ? `selection:${table.dataset.select}` : "",
+      form,
+      name: table.dataset.select,
+      question: table.dataset.question ?? "",
       boxes: [...table.querySelectorAll("tbody [data-select-row]:not(:disabled)")],
       head: table.querySelector("[data-select-all]"),
-      matching: bar?.querySelector("[data-select-matching]"),
+      bar: form.querySelector("[data-selection]"),
+      matching: form.querySelector("[data-select-matching]"),
+      total: form.querySelector("[data-total]")?.dataset.total,
     };
   }
 
-  function sendAlong(bar, name, ids) {
-    // Rows of other pages travel as hidden fields of the same name as the boxes.
-    bar.querySelectorAll("[data-carried]").forEach((field) => field.remove());
-    for (const id of ids) {
-      const field = document.createElement("input");
-      Object.assign(field, { type: "hidden", name, value: id });
-      field.dataset.carried = "";
-      bar.append(field);
-    }
+  function keptOf(table) {
+    const { name, question, total } = partsOf(table);
+    const kept = read(name);
+    if (kept.question === undefined) return kept;
+    if (kept.question !== question) return { ids: new Set() }; // Another list: not these rows.
+    return { ...kept, total: total === undefined ? kept.total : Number(total) };
   }
 
-  function show({ bar, boxes, head, matching }, ids, elsewhere) {
+  function send(bar, name, value) {
+    bar.querySelector(`[data-sent="${name}"]`)?.remove();
+    if (!value) return;
+    const field = document.createElement("input");
+    Object.assign(field, { type: "hidden", name, value });
+    field.dataset.sent = name;
+    bar.append(field);
+  }
+
+  function sendAlong({ bar, boxes }, kept) {
+    const here = new Set(boxes.map((box) => box.value));
+    const all = kept.question !== undefined;
+    const others = all ? [] : [...kept.ids].filter((id) => !here.has(id));
+    send(bar, "all", all ? "1" : "");
+    send(bar, "unticked", all ? [...kept.unticked].join() : "");
+    send(bar, "carried", others.join());
+    return others.length;
+  }
+
+  function words(kept, others) {
+    if (kept.question === undefined) {
+      return others ? `${number.format(others)} on other pages` : "";
+    }
+    const less = kept.unticked.size;
+    return `all that match${less ? `, less ${number.format(less)}` : ""}`;
+  }
+
+  function show(table) {
+    const parts = partsOf(table);
+    const { boxes, head, bar, matching, total } = parts;
+    const kept = keptOf(table);
+    const all = kept.question !== undefined;
+    for (const box of boxes) {
+      box.checked = all ? !kept.unticked.has(box.value) : kept.ids.has(box.value);
+    }
     const here = boxes.filter((box) => box.checked).length;
     if (head) {
       head.checked = boxes.length > 0 && here === boxes.length;
       head.indeterminate = here > 0 && here < boxes.length;
     }
+    if (matching) {
+      matching.hidden = total === undefined || all;
+      matching.querySelector("[data-select-total]").textContent = number.format(total ?? 0);
+    }
     if (!bar) return;
-    const all = matching?.checked;
-    const count = all ? Number(matching.dataset.total) : ids.size;
+    const count = all ? Math.max(0, kept.total - kept.unticked.size) : kept.ids.size;
     bar.hidden = count === 0;
-    const counter = bar.querySelector("[data-selection-count]");
-    if (counter) counter.textContent = number.format(count);
-    const other = bar.querySelector("[data-selection-elsewhere]");
-    if (other) {
-      const some = elsewhere.length > 0 && !all;
-      other.textContent = some ? `${number.format(elsewhere.length)} on other pages` : "";
-    }
+    const others = sendAlong(parts, kept);
+    bar.querySelector("[data-selection-count]").textContent = number.format(count);
+    bar.querySelector("[data-selection-elsewhere]").textContent = words(kept, others);
   }
 
-  function sync(table) {
-    const parts = partsOf(table);
-    const ids = parts.key ? read(parts.key) : new Set();
-    for (const box of parts.boxes) {
-      if (box.checked) ids.add(box.value);
-      else ids.delete(box.value);
+  // After boxes were changed by hand: what they say is remembered.
+  function store(table) {
+    const { name, boxes } = partsOf(table);
+    const kept = keptOf(table);
+    for (const box of boxes) {
+      const add = kept.question === undefined ? box.checked : !box.checked;
+      (kept.ids ?? kept.unticked)[add ? "add" : "delete"](box.value);
     }
-    if (parts.key) keep(parts.key, ids);
-    const onPage = new Set(parts.boxes.map((box) => box.value));
-    const elsewhere = [...ids].filter((id) => !onPage.has(id));
-    if (parts.bar && parts.boxes.length) sendAlong(parts.bar, parts.boxes[0].name, elsewhere);
-    show(parts, ids, elsewhere);
+    keep(name, kept);
+    show(table);
   }
 
-  function restore(table) {
-    const { key, boxes } = partsOf(table);
-    const ids = key ? read(key) : new Set();
-    for (const box of boxes) if (ids.has(box.value)) box.checked = true;
-    sync(table);
+  function selectMatching(table) {
+    const { name, question, total, bar } = partsOf(table);
+    keep(name, { question, unticked: new Set(), total: Number(total) });
+    show(table);
+    bar?.querySelector("[type=submit]")?.focus();
   }
 
   function clear(table) {
-    const { key, boxes, matching } = partsOf(table);
-    for (const box of boxes) box.checked = false;
-    if (matching) matching.checked = false;
-    if (key) keep(key, new Set());
-    sync(table);
+    keep(table.dataset.select, { ids: new Set() });
+    show(table);
+    partsOf(table).head?.focus();
   }
 
   function range(table, box) {
@@ -109,42 +150,34 @@
     }
   }
 
-  function tables() {
-    return document.querySelectorAll("table[data-select]");
+  function tables(root = document) {
+    return root.querySelectorAll("table[data-select]");
   }
 
   document.addEventListener("click", (event) => {
-    const row = event.target.closest("[data-select-row]");
+    const { target } = event;
+    const row = target.closest("[data-select-row]");
     const table = row?.closest("table[data-select]");
     if (table) {
       if (event.shiftKey) range(table, row);
       table.lastPicked = row;
-      sync(table);
+      store(table);
     }
-    if (event.target.closest("[data-selection-clear]")) {
-      const form = event.target.closest("form") ?? document.body;
-      form.querySelectorAll("table[data-select]").forEach(clear);
-    }
-  });
-  document.addEventListener("change", (event) => {
-    const { target } = event;
     const form = target.closest("form") ?? document.body;
-    if (target.matches("[data-select-all]")) {
-      const table = target.closest("table[data-select]");
-      for (const box of partsOf(table).boxes) box.checked = target.checked;
-    } else if (target.matches("[data-select-row]") && !target.checked) {
-      const matching = form.querySelector("[data-select-matching]");
-      if (matching) matching.checked = false; // All but one is not all.
-    }
-    if (target.matches("[data-select-all], [data-select-row], [data-select-matching]")) {
-      form.querySelectorAll("table[data-select]").forEach(sync);
-    }
+    if (target.closest("[data-selection-clear]")) tables(form).forEach(clear);
+    if (target.closest("[data-select-matching]")) tables(form).forEach(selectMatching);
   });
-  document.addEventListener("htmx:afterSettle", () => tables().forEach(restore));
-  window.addEventListener("pageshow", () => tables().forEach(restore));
+  document.addEventListener("change", ({ target }) => {
+    if (!target.matches("[data-select-all]")) return;
+    const table = target.closest("table[data-select]");
+    for (const box of partsOf(table).boxes) box.checked = target.checked;
+    store(table);
+  });
+  document.addEventListener("htmx:afterSettle", () => tables().forEach(show));
+  window.addEventListener("pageshow", () => tables().forEach(show));
 
   for (const mark of document.querySelectorAll("[data-selection-forget]")) {
-    keep(`selection:${mark.dataset.selectionForget}`, new Set());
+    keep(mark.dataset.selectionForget, { ids: new Set() });
   }
-  tables().forEach(restore);
+  tables().forEach(show);
 })();

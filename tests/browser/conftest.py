@@ -72,9 +72,12 @@ def running_console(devices: int) -> Iterator[Console]:
         env = bare_environment(folder) | {
             "DATABASE_URL": database.url,
             "OPSWAT_RATE_LIMIT": QUICK,
+            "AGENT_LOG_FIRST_LOOK": "2",
         }
         log = folder / "up.log"
         command = [*MANAGE, "up", "--port", str(port), "--devices", str(devices)]
+        command += ["--log-delay", "4"]
+        command += ["--changes", "0"]  # Nothing may change by itself while a test counts.
         with log.open("wb") as output:
             process = subprocess.Popen(
                 command, cwd=ROOT, env=env, stdout=output, stderr=output, start_new_session=True
@@ -228,6 +231,7 @@ def wait_for_inventory(page: Page, view: str = "size=100") -> None:
     while time.monotonic() < end:
         page.goto(f"/devices/?{view}")
         if page.get_by_text("Inventory read").count():
+            page.reload()  # The list may have been asked for just before the last page was read.
             return
         time.sleep(0.3)
     raise AssertionError("The inventory was not read.")

@@ -1,8 +1,12 @@
 """What a person does on the pages, in words that tests share."""
 
+import re
+
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import wait_for_inventory
+
+TRIES = 150
 
 
 def choose_first(page: Page, count: int, view: str = "size=100") -> None:
@@ -50,3 +54,24 @@ def mark(page: Page) -> None:
 
 def is_marked(page: Page) -> bool:
     return bool(page.evaluate("window.stillHere === true"))
+
+
+def tab_to(page: Page, selector: str) -> None:
+    """Press Tab until that element has the focus."""
+    for _ in range(TRIES):
+        page.keyboard.press("Tab")
+        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
+            return
+    raise AssertionError(f"Tab does not reach {selector}.")
+
+
+def fetch_log(page: Page) -> None:
+    """Ask one device that can for its log; the request's page is open then."""
+    wait_for_inventory(page)
+    able = re.compile(r"Windows.*7\.6\.[3-9]\d\d", re.DOTALL)
+    row = page.locator("tbody tr", has_text=able).filter(has_text="Compliant").first
+    row.locator("[data-select-row]").check()
+    page.get_by_role("button", name="Choose an action").click()
+    page.get_by_role("radio", name="Fetch agent log").check()
+    page.get_by_label("Reason", exact=True).fill("the caller says the agent hangs")
+    review_and_send(page, "Fetch agent log 1 device")

@@ -13,7 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Complaints, Console, Open, wait_for_inventory
-from tests.browser.steps import choose_first, fill_exemption, review_and_send
+from tests.browser.steps import choose_first, fetch_log, fill_exemption, review_and_send
 from tests.processes.installation import ROOT
 
 WIDE, NARROW = (1440, 900), (360, 740)
@@ -64,6 +64,49 @@ def finished(page: Page) -> None:
     page.reload()
 
 
+def about_a_device(page: Page) -> None:
+    page.goto("/devices/")
+    name = page.locator("tbody th bdi").first.inner_text()
+    page.goto(f"/audit/?device={name}&until=2100-01-01")
+
+
+def checking(page: Page) -> None:
+    page.goto("/audit/?verb=person.signed_in")
+    page.get_by_role("button", name="CSV").click()
+    page.get_by_role("button", name="Check the trail").click()
+    expect(page.get_by_text("Untouched")).to_be_visible()
+    expect(page.get_by_role("button", name="Take").first).to_be_visible()
+
+
+def log_asked_for(page: Page) -> None:
+    fetch_log(page)
+    page.get_by_role("link", name="Log requested").click()
+    expect(page.get_by_role("heading", name="Requested")).to_be_visible()
+
+
+def log_here(page: Page) -> None:
+    """A log that has come; the one that another page has fetched will do."""
+    page.goto("/logs/?status=ready")
+    if not page.locator("tbody a").count():
+        fetch_log(page)
+        link = page.get_by_role("link", name="Log ready")
+        expect(link).to_be_visible(timeout=40_000)
+        page.goto("/logs/?status=ready")
+    page.locator("tbody .cell-main a").first.click()
+    expect(page.locator(".log-line").first).to_be_visible()
+
+
+def log_searched(page: Page) -> None:
+    log_here(page)
+    page.goto(page.url.split("?")[0] + "?q=did+not+answer")
+
+
+def logs_searched(page: Page) -> None:
+    log_here(page)
+    request = page.locator("dd a[href^='/requests/']").get_attribute("href")
+    page.goto(f"{request}logs/?q=ERROR")
+
+
 def listing(page: Page) -> None:
     wait_for_inventory(page, "size=25")
 
@@ -71,6 +114,34 @@ def listing(page: Page) -> None:
 def selecting(page: Page) -> None:
     listing(page)
     page.locator("[data-select-row]").nth(2).check()
+
+
+def first_device(page: Page, tab: str = "commands") -> None:
+    listing(page)
+    page.goto(str(page.locator("tbody .cell-main a").first.get_attribute("href")) + f"?tab={tab}")
+
+
+def picked(page: Page) -> None:
+    wait_for_inventory(page)
+    name = page.locator("tbody tr .cell-main bdi").nth(7).inner_text()
+    page.goto("/devices/pick/")
+    lost = [f"lost-{number}" for number in range(30)]
+    page.get_by_label("Paste a list").fill("\n".join([name, name, "02:00:00", *lost]))
+    page.get_by_role("button", name="Look them up").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("1 device in 33 lines")
+
+
+def filtering(page: Page) -> None:
+    page.goto("/devices/?status=compliant&seen=24h&version_from=latest")
+    expect(page.get_by_text("cannot be understood")).to_be_visible()
+    page.locator("#more-filters summary").click()
+    page.get_by_label("Agent version from").focus()
+
+
+def arranging(page: Page) -> None:
+    listing(page)
+    page.locator("summary", has_text="Views").click()
+    page.get_by_label("Keep this view as").fill("Kiosks")
 
 
 def menu(page: Page) -> None:
@@ -85,8 +156,15 @@ PAGES: dict[str, tuple[str, Visit]] = {
     "overview": ("operator", lambda page: page.goto("/")),
     "devices": ("operator", listing),
     "devices-selected": ("operator", selecting),
+    "devices-filters": ("operator", filtering),
+    "devices-views": ("operator", arranging),
     "devices-none": ("operator", lambda page: page.goto("/devices/?q=nothing-is-called-so")),
     "devices-viewer": ("viewer", listing),
+    "device": ("operator", first_device),
+    "device-audit": ("auditor", lambda page: first_device(page, "audit")),
+    "inventory": ("operator", lambda page: page.goto("/inventory/")),
+    "pick": ("operator", lambda page: page.goto("/devices/pick/")),
+    "picked": ("operator", picked),
     "compose": ("operator", composing),
     "compose-helpdesk": ("helpdesk", composing),
     "compose-errors": ("operator", with_errors),
@@ -96,8 +174,17 @@ PAGES: dict[str, tuple[str, Visit]] = {
     "request": ("operator", finished),
     "requests": ("operator", lambda page: page.goto("/requests/")),
     "requests-none": ("auditor", lambda page: page.goto("/requests/?whose=mine")),
+    "agent-log-none": ("operator", lambda page: page.goto("/logs/?device=nothing-is-called-so")),
+    "agent-log-asked": ("helpdesk", log_asked_for),
+    "agent-log": ("helpdesk", log_here),
+    "agent-log-hits": ("operator", log_searched),
+    "agent-logs": ("operator", lambda page: page.goto("/logs/")),
+    "agent-logs-searched": ("operator", logs_searched),
     "vendor-calls": ("operator", lambda page: page.goto("/budget/")),
     "audit": ("auditor", lambda page: page.goto("/audit/")),
+    "audit-device": ("auditor", about_a_device),
+    "audit-event": ("auditor", lambda page: page.goto("/audit/2/")),
+    "audit-work": ("auditor", checking),
     "audit-none": ("auditor", lambda page: page.goto("/audit/?q=nothing-is-called-so")),
     "forbidden": ("viewer", lambda page: page.goto("/audit/")),
     "not-found": ("operator", lambda page: page.goto("/requests/no-such-page/")),
@@ -111,6 +198,8 @@ def test_a_page_is_accessible_and_fits_wide_and_narrow_light_and_dark(
     name: str, console: Console, open_page: Open, complaints: Complaints
 ) -> None:
     complaints.expect("403", "404", "422")
+    if name == "audit-work":
+        complaints.expect("htmx:")  # Leaving the page ends the look that is on its way.
     who, visit = PAGES[name]
     page = open_page(console, who)
     visit(page)

@@ -10,9 +10,11 @@ from django.test import Client
 from actions.catalog import KINDS
 from actions.models import ActionRequest, AuditEvent, Device, DeviceCommand, DeviceGroup
 from actions.roles import Role
+from actions.services import selections
+from dashboard.models import User
 from tests.dashboard.conftest import Visitor
 from tests.dashboard.walk import Parsed
-from tests.factories import know_devices, make_person
+from tests.factories import actor_for, know_devices, make_person
 
 pytestmark = pytest.mark.django_db
 
@@ -31,10 +33,17 @@ def devices(db):
     return know_devices("kiosk", "laptop", "tablet")
 
 
-def wish(devices, kind="exempt", **fields):
+def select(devices, owner="operator"):
+    """What that person has chosen."""
+    actor = actor_for(User.objects.get(username=owner))
+    keys = [device.pk for device in devices]
+    return selections.choose_devices(Device.objects.filter(pk__in=keys), actor)
+
+
+def wish(devices, kind="exempt", owner="operator", **fields):
     """What the form sends; hours for an exemption unless a test says otherwise."""
     form = {
-        "devices": ",".join(str(device.pk) for device in devices),
+        "selection": str(select(devices, owner).uuid),
         "form_token": str(uuid4()),
         "kind": kind,
         "reason": "because a test says so",
@@ -70,7 +79,7 @@ def test_each_kind_goes_through_the_form_into_a_stored_request(page, devices, gr
 WRONG = {
     "an unknown kind": ({"kind": "reboot"}, "kind"),
     "no kind": ({"kind": ""}, "kind"),
-    "no device": ({"devices": ""}, None),
+    "no device": ({"selection": ""}, None),
     "hours below one": ({"exempt_hours": "-1"}, "exempt_hours"),
     "zero hours": ({"exempt_hours": "0"}, "exempt_hours"),
     "too many hours": ({"exempt_hours": "65000"}, "exempt_hours"),
@@ -89,8 +98,6 @@ WRONG = {
     "a long ticket": ({"ticket": "x" * 101}, "ticket"),
     "no form token": ({"form_token": ""}, None),
     "an odd form token": ({"form_token": "x"}, None),
-    "no device key": ({"devices": "²,-1,x,1e3"}, None),
-    "a huge device key": ({"devices": "9" * 30}, None),
 }
 
 
@@ -131,7 +138,8 @@ def test_a_device_that_has_vanished_stops_the_request(page, devices, vanish):
         Device.objects.filter(vendor_id="kiosk").delete()
     answer = page.post(NEW, form)
     assert answer.status_code == 422
-    assert "1 of the chosen devices is no longer listed" in answer.content.decode()
+    told = "1 no longer listed" if vanish == "gone" else "1 not in the inventory: kiosk"
+    assert told in answer.content.decode()
     assert stored() == 0
 
 
@@ -150,17 +158,18 @@ def test_helpdesk_acts_on_ten_devices_but_not_on_eleven(visit: Visitor, step):
     eleven = know_devices(*(f"device-{number}" for number in range(11)))
     helpdesk = visit("helpdesk")
 
-    answer = helpdesk.post(NEW, wish(eleven, step=step))
+    answer = helpdesk.post(NEW, wish(eleven, owner="helpdesk", step=step))
 
     assert answer.status_code == 422
     assert "at most 10 devices" in answer.content.decode()
     assert stored() == 0
-    assert helpdesk.post(NEW, wish(eleven[:10])).status_code == 302
+    assert helpdesk.post(NEW, wish(eleven[:10], owner="helpdesk")).status_code == 302
 
 
 @pytest.mark.parametrize("step", ["review", "send"])
 def test_helpdesk_deletes_nothing_even_past_the_disabled_box(visit: Visitor, devices, step):
-    answer = visit("helpdesk").post(NEW, wish(devices, "delete", step=step))
+    helpdesk = visit("helpdesk")
+    answer = helpdesk.post(NEW, wish(devices, "delete", owner="helpdesk", step=step))
     assert answer.status_code == 422
     assert "The role Helpdesk may not send Delete." in answer.content.decode()
     assert stored() == 0
@@ -171,19 +180,21 @@ def test_who_only_looks_on_is_refused_at_every_step(visit: Visitor, devices, rol
     client = visit(role)
     assert client.get(NEW).status_code == 403
     for step in ("choose", "change", "review", "send"):
-        assert client.post(NEW, wish(devices, step=step)).status_code == 403
+        form = wish(devices, owner=role, step=step)
+        assert client.post(NEW, form).status_code == 403
     assert stored() == 0
 
 
 def test_a_refusal_at_sending_is_written_into_the_trail(visit: Visitor, devices):
-    visit("helpdesk").post(NEW, wish(devices, "delete"))
-    line = AuditEvent.objects.get()
+    helpdesk = visit("helpdesk")
+    helpdesk.post(NEW, wish(devices, "delete", owner="helpdesk"))
+    line = AuditEvent.objects.exclude(verb="person.signed_in").get()
     assert (line.verb, line.actor, line.subject) == ("request.refused", "helpdesk", "delete")
 
 
 def test_the_boxes_of_the_list_lead_to_the_form(page, devices):
     keys = [device.pk for device in devices]
-    answer = page.post(NEW, {"step": "choose", "device": [*keys, keys[0], "x", "²"]})
+    answer = page.post("/devices/choose", {"device": [*keys, keys[0], "x", "²"]}, follow=True)
     text = Parsed(answer.content.decode()).text
     assert (answer.status_code, stored()) == (200, 0)
     assert "What to do with 3 devices" in text
@@ -192,7 +203,7 @@ def test_the_boxes_of_the_list_lead_to_the_form(page, devices):
 
 def test_without_a_choice_the_form_says_so(page):
     assert "No devices are chosen" in page.get(NEW).content.decode()
-    assert "No devices are chosen" in page.post(NEW, {"step": "choose"}).content.decode()
+    assert page.get(NEW, {"selection": "not-an-id"}).status_code == 404
 
 
 def test_the_review_repeats_verb_count_and_sample_and_stores_nothing(page):
@@ -271,7 +282,7 @@ def test_fields_that_are_not_in_the_form_change_nothing(page, devices, field):
 @pytest.mark.django_db(transaction=True)
 def test_six_posts_at_once_with_one_token_make_one_request(devices):
     person = make_person("oscar", Role.OPERATOR)
-    form = wish(devices)
+    form = wish(devices, owner="oscar")
     clients = [Client() for _ in range(6)]
     for client in clients:
         client.force_login(person)

@@ -1,14 +1,23 @@
 """Find and choose devices."""
 
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlencode
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils.timezone import now
+from hypothesis import given
+from hypothesis import strategies as st
 
-from actions.models import Device
+from actions.errors import Refused
+from actions.models import ActionRequest, Device, PumpHeartbeat, VendorAccount
+from actions.questions import KEYS, read_question
+from actions.selectors import device_filters
 from actions.services.inventory import store_records
 from tests.dashboard.conftest import Visitor
 from tests.dashboard.walk import Parsed
-from tests.factories import know_devices, make_record
+from tests.factories import know_devices, make_record, make_request
 
 pytestmark = pytest.mark.django_db
 
@@ -45,6 +54,7 @@ def names(client, **view):
         *("KIOSK-7", "kiosk", "iosk-7", "f00d", "F00D", "shop.example", "10.1.2.3", "10.1.2"),
         *("maria.costa", "Maria", "shop floor", "floor kiosk", "  kiosk  "),
         *(MAC, "00-1b-21-cd-ab-44", "001b.21cd.ab44", "001B21CDAB44"),
+        *("00-1b-21", "001b.21cd", "cd-ab-44", "k kiosk", "7 10"),
     ],
 )
 def test_one_box_finds_a_device_by_all_that_names_it(page, fleet, search):
@@ -56,70 +66,193 @@ def test_what_names_no_device_finds_none(page, fleet, search):
     assert names(page, q=search) == []
 
 
-def test_the_statuses_filter_and_are_counted(page, fleet):
+def test_the_search_follows_what_changes(page, fleet):
+    store_records([make_record("f00d", name="TILL-7"), make_record("dead", name="KIOSK-8")])
+    assert names(page, q="kiosk") == ["KIOSK-8"]
+    assert names(page, q="till") == ["TILL-7"]
+    Device.objects.filter(vendor_id="dead").delete()
+    assert names(page, q="kiosk") == []
+
+
+def test_the_words_of_the_fleet_filter(page, fleet):
     assert names(page, status="non_compliant") == ["LAPTOP-9"]
     assert names(page, status="exempted", q="laptop") == ["LAPTOP-10"]
+    assert names(page, status=["exempted", "compliant"]) == ["KIOSK-7", "LAPTOP-10"]
     text = Parsed(page.get("/devices/").content.decode()).text
-    assert "Non compliant (1)" in text
+    assert "Non compliant" in text
 
 
-def test_a_device_that_the_vendor_no_longer_lists_is_not_offered(page, fleet):
+def test_a_device_that_the_vendor_no_longer_lists_is_only_shown_when_asked_for(page, fleet):
     Device.objects.filter(vendor_id="beef").update(gone_at="2026-01-01T00:00Z")
     assert names(page) == ["KIOSK-7", "LAPTOP-10"]
+    assert names(page, gone="only") == ["LAPTOP-9"]
+    assert len(names(page, gone="all")) == 3
 
 
-def test_pages_hold_as_many_as_asked_and_together_all(page):
-    know_devices(*(f"device-{number:03}" for number in range(60)))
-    first = page.get("/devices/", {"size": 25})
-    assert "1 to 25 of 60" in first.content.decode()
-    found = [
-        device.name
-        for number in (1, 2, 3)
-        for device in page.get("/devices/", {"size": 25, "page": number}).context["page"].devices
-    ]
-    assert found == [f"device-{number:03}" for number in range(60)]
-    assert "51 to 60 of 60" in page.get("/devices/", {"size": 25, "page": 3}).content.decode()
-    assert len(names(page, size=100)) == 60
+def pages(client, **view):
+    """The names of each page from the first to the last, following the links."""
+    found, url = [], "/devices/?" + urlencode(view, doseq=True)
+    while url:
+        context = client.get(url).context
+        found.append([device.name for device in context["page"].devices])
+        url = context["next_url"] and f"/devices/{context['next_url']}"
+    return found
+
+
+@pytest.mark.parametrize("sort", ["name", "host", "status", "agent", "seen", "enrolled"])
+@pytest.mark.parametrize("down", ["", "-"])
+def test_in_any_order_the_pages_hold_each_device_once_there_and_back(page, mixed, sort, down):
+    there = pages(page, sort=down + sort, size=25)
+    url, back = "/devices/?" + urlencode({"sort": down + sort, "size": 25, "page": "last"}), []
+    while url:
+        context = page.get(url).context
+        back += reversed([device.name for device in context["page"].devices])
+        url = context["previous_url"] and f"/devices/{context['previous_url']}"
+
+    whole = [name for part in there for name in part]
+    assert len(whole) == len(set(whole)) == 60
+    assert [len(part) for part in there] == [25, 25, 10]
+    assert list(dict.fromkeys(reversed(back))) == whole
+
+
+@pytest.fixture
+def mixed(db):
+    """Devices with values that are the same, that are missing, and that sort in their own way."""
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    store_records(
+        [
+            make_record(
+                f"d{number}",
+                name=f"device {number:02}",
+                host_name="" if number % 3 else f"host:{number % 5}",
+                status=("compliant", "exempted")[number % 2],
+                agent_version=f"7.{number % 13}.1",
+                last_seen=None if number % 4 == 0 else start + timedelta(hours=number % 7),
+                enrolled_at=None if number < 31 else start,
+            )
+            for number in range(60)
+        ]
+    )
+
+
+def test_versions_sort_as_people_mean_them_and_a_missing_time_comes_last(page, mixed):
+    versions = [d.agent_version for d in page.get("/devices/?sort=-agent").context["page"].devices]
+    assert versions[0] == "7.12.1"
+    assert versions.index("7.10.1") < versions.index("7.9.1")
+    for sort in ("seen", "-seen"):
+        devices = page.get("/devices/", {"sort": sort, "size": 100}).context["page"].devices
+        assert [device.last_seen is None for device in devices] == [False] * 45 + [True] * 15
+
+
+@pytest.mark.parametrize(
+    ("view", "found"),
+    [
+        ({"version_from": "7.11"}, 8),
+        ({"version_from": "7.9", "version_to": "7.10"}, 8),
+        ({"seen": "never"}, 15),
+        ({"seen": ["never", "over-7d"]}, 60),
+        ({"seen": "24h"}, 0),
+        ({"enrolled_from": "2026-01-01", "enrolled_to": "2026-01-01"}, 29),
+        ({"enrolled_from": "2026-01-02"}, 0),
+        ({"exemption": "now"}, 30),
+        ({"exemption": ["now", "none"]}, 60),
+        ({"exemption": "none", "seen": "never"}, 15),
+        ({"acted": "7d"}, 0),
+        ({"status": ["compliant", "exempted"], "system": "none-such"}, 0),
+    ],
+    ids=str,
+)
+def test_values_of_a_filter_are_alternatives_and_filters_hold_together(page, mixed, view, found):
+    assert len(names(page, size=100, **view)) == found
+    assert device_filters.matching(urlencode(view, doseq=True)).count() == found
+
+
+def test_devices_are_found_by_what_was_asked_of_them(page, fleet, operator):
+    wish = make_request(operator, "f00d", "beef", kind="exempt")
+    wish.commands.filter(target="f00d").update(status="failed")
+    wish.commands.filter(target="beef").update(status="confirmed")
+
+    assert names(page, request=wish.uuid) == ["KIOSK-7", "LAPTOP-9"]
+    assert names(page, request=wish.uuid, outcome="failed") == ["KIOSK-7"]
+    assert names(page, acted="24h") == ["KIOSK-7", "LAPTOP-9"]
+    ActionRequest.objects.update(device_count=1_000_000)  # Then each device is looked at.
+    assert names(page, acted=["1h", "24h"]) == ["KIOSK-7", "LAPTOP-9"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(("version_from", "abc"), ("version_to", "7.6-beta"), ("seen", "yesterday")),
+        *(("acted", "0d"), ("acted", "over-7d"), ("enrolled_from", "2026-02-30")),
+        *(("enrolled_to", "24.11.2026"), ("exemption", "maybe"), ("request", "1")),
+        *(("outcome", "failed"), ("gone", "yes"), ("status", "x" * 300)),
+    ],
+)
+def test_nonsense_is_told_beside_its_filter_and_lists_nothing(page, fleet, key, value):
+    answer = page.get("/devices/", {key: value})
+    assert answer.status_code == 200
+    assert answer.context["page"].devices == []
+    assert answer.context["desk"].question.problems[key]
+    assert "cannot be understood" in answer.content.decode()
+    with pytest.raises(Refused) as refusal:
+        device_filters.matching(urlencode({key: value}))
+    assert list(refusal.value.problems) == [key]
+
+
+@given(query=st.text(max_size=60))
+def test_no_query_whatsoever_breaks_the_reading(query):
+    question = read_question(query)
+    assert read_question(question.text) == question
+
+
+@given(
+    pairs=st.lists(st.tuples(st.sampled_from(KEYS), st.text(min_size=1, max_size=8)), max_size=6)
+)
+def test_the_same_question_has_the_same_text_in_any_order(pairs):
+    several = [pair for pair in pairs if pair[0] != "q"]
+    assert read_question(urlencode(several)) == read_question(urlencode(several[::-1]))
 
 
 def test_links_to_other_pages_keep_the_view(page):
     know_devices(*(f"device-{number:03}" for number in range(60)), status="non_compliant")
     view = {"size": 25, "q": "device", "status": "non_compliant"}
     context = page.get("/devices/", view).context
-    assert context["next_url"] == "?q=device&status=non_compliant&size=25&page=2"
-    assert context["without_search"] == "?status=non_compliant&size=25"
+    assert context["next_url"].startswith("?q=device&status=non_compliant&size=25&after=")
+    chips = context["desk"].chips()
+    assert [chip.url for chip in chips] == [
+        "?status=non_compliant&size=25",
+        "?q=device&size=25",
+    ]
     assert [size["label"] for size in context["sizes"] if size["current"]] == [25]
 
 
 @pytest.mark.parametrize(
     "view",
     [
-        {"page": "-1"},
-        {"page": "0"},
-        {"page": "abc"},
-        {"page": "²"},
-        {"page": "9" * 40},
-        {"page": "100000"},
-        {"size": "abc"},
-        {"size": "7"},
-        {"size": "-50"},
-        {"q": "x" * 5000},
-        {"q": "a\x00b"},
-        {"q": "\x00"},
-        {"q": "' OR 1=1 --"},
-        {"status": "x" * 5000},
-        {"status": "a\x00b"},
-        {"status": "nonsense"},
-        {"nobody": "asked"},
+        *({"page": "-1"}, {"page": "abc"}, {"size": "abc"}, {"size": "7"}, {"size": "-50"}),
+        *({"after": "x"}, {"before": "9" * 40}, {"after": "1:"}, {"after": "²:x"}),
+        *({"after": "5:x", "sort": "seen"}, {"after": "5", "sort": "name"}, {"sort": "mood"}),
+        *({"after": "5:2026-99-99T00:00:00Z", "sort": "seen"}, {"sort": "--name"}),
+        *({"q": "x" * 5000}, {"q": "a\x00b"}, {"q": "\x00"}, {"q": "' OR 1=1 --"}),
+        *(
+            {"q": '"'},
+            {"q": '" OR "kiosk'},
+            {"q": "NEAR(a b)"},
+            {"q": "a*"},
+            {"q": "kio^sk -laptop"},
+        ),
+        *({"q": "\ud800".encode("utf-8", "surrogatepass")}, {"q": "ı İ ß 🚀🚀🚀"}),
+        *({"status": "a\x00b"}, {"status": "nonsense"}, {"nobody": "asked"}),
     ],
     ids=repr,
 )
 def test_nonsense_in_the_address_is_no_error(page, fleet, view):
     assert page.get("/devices/", view).status_code == 200
+    assert page.get("/devices/count", view).status_code == 200
 
 
 def test_past_the_end_the_page_leads_back(page, fleet):
-    html = page.get("/devices/", {"page": 9}).content.decode()
+    html = page.get("/devices/", {"after": "9:ZZZ"}).content.decode()
     assert "The list ends before this page" in html
 
 
@@ -128,26 +261,35 @@ def test_an_empty_inventory_says_how_to_fill_it(page):
 
 
 def test_htmx_is_given_the_list_alone_from_the_same_address(page, fleet):
-    part = page.get("/devices/", {"q": "kiosk"}, headers=PART)
+    part = page.get("/devices/", {"q": "kiosk", "status": ""}, headers=PART)
     html = part.content.decode()
     assert "<html" not in html
     assert Parsed(html).elements[0][1]["id"] == "device-list"
     assert {"HX-Request", "HX-Target"} <= {word.strip() for word in part["Vary"].split(",")}
+    assert part["HX-Push-Url"] == "/devices/?q=kiosk"
 
 
-def test_ten_or_five_hundred_devices_cost_the_same_few_queries(page):
-    def queries():
-        with CaptureQueriesContext(
-            connection,
-        ) as found:
-            assert page.get("/devices/", {"size": 250}).status_code == 200
+def test_the_count_is_exact_and_asked_for_by_itself(page, mixed):
+    assert 'data-total="30"' in page.get("/devices/count", {"status": "exempted"}).content.decode()
+    assert "<b>60</b> devices" in page.get("/devices/count").content.decode()
+
+
+def test_ten_or_five_hundred_devices_cost_the_same_few_queries(page, operator):
+    def queries(**view):
+        with CaptureQueriesContext(connection) as found:
+            assert page.get("/devices/", {"size": 250} | view).status_code == 200
         return len(found)
 
+    PumpHeartbeat.objects.create(name="worker", beat_at=now())
+    VendorAccount.objects.get_or_create(pk=1)
     know_devices(*(f"device-{number:03}" for number in range(10)))
     page.get("/devices/")
     few = queries()
     know_devices(*(f"device-{number:03}" for number in range(10, 500)))
-    assert queries() == few <= 16
+    everything = {"q": "device 0", "status": "compliant", "acted": "7d", "gone": "all"}
+    assert queries() == few <= 10
+    assert queries(**everything) <= 10
+    assert queries(sort="seen", page="last") <= 10
 
 
 @pytest.mark.parametrize(("role", "told"), [("helpdesk", True), ("operator", False)])

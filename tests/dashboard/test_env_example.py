@@ -34,7 +34,8 @@ def test_the_defaults_of_the_example_are_those_of_the_settings(tmp_path: Path) -
     ask = (
         "import json, dashboard.settings as s;"
         "print(json.dumps({n: repr(getattr(s, n)) for n in dir(s) if n.isupper()"
-        " and n.startswith(('OPSWAT', 'ENGINE', 'ALLOWED', 'HTTPS', 'DEBUG', 'LOGGING'))}))"
+        " and n.startswith(('OPSWAT', 'ENGINE', 'INVENTORY', 'ALLOWED', 'HTTPS', 'DEBUG',"
+        " 'LOGGING'))}))"
     )
     bare = {
         "DATA_DIR": str(tmp_path),

@@ -4,26 +4,56 @@ import pytest
 
 from tests.dashboard.conftest import Visitor
 from tests.dashboard.walk import address, row_counts, url_names
-from tests.factories import know_devices, make_request
+from tests.factories import know_devices, make_request, promise_logs
 
 pytestmark = pytest.mark.django_db
 
 ROLES = ("", "viewer", "helpdesk", "operator", "auditor")
 EVERYBODY = (302, 200, 200, 200, 200)
+LOG_READERS = (302, 403, 200, 200, 403)
 NO_POST = (302, 405, 405, 405, 405)
 
 GET = {
     "overview": EVERYBODY,
     "devices": EVERYBODY,
+    "device": EVERYBODY,
+    "refresh_device": NO_POST,
+    # Without words it leads to the list.
+    "find_device": (302, 302, 302, 302, 302),
+    "inventory": EVERYBODY,
+    "read_inventory": NO_POST,
+    "choose_devices": NO_POST,
+    "pick": (302, 403, 200, 200, 403),
+    # A list is its owner's alone: 404 says that the guards were passed.
+    "picked": (302, 403, 404, 404, 403),
+    "picked_lines": (302, 403, 404, 404, 403),
+    "device_count": EVERYBODY,
+    "export_devices": NO_POST,
+    "device_display": NO_POST,
+    "save_device_view": NO_POST,
+    # There is no such view: 404 says that the guards were passed.
+    "device_view": (302, 404, 404, 404, 404),
+    "change_device_view": NO_POST,
     "action_requests": EVERYBODY,
     "action_request": EVERYBODY,
     # This test asks by WSGI, which cannot stream: 501 says that the guards were passed.
     "action_request_stream": (302, 501, 501, 501, 501),
     "compose": (302, 403, 200, 200, 403),
+    "agent_logs": LOG_READERS,
+    "agent_log": LOG_READERS,
+    "action_request_logs": LOG_READERS,
+    "control_agent_log": NO_POST,
+    # The log has not come: 404 says that the guards were passed.
+    "agent_log_download": (302, 403, 404, 404, 403),
     "vendor_calls": EVERYBODY,
     "control_action_request": NO_POST,
     "freeze": NO_POST,
     "audit": (302, 403, 403, 200, 200),
+    "audit_event": (302, 403, 403, 200, 200),
+    "audit_work": (302, 403, 403, 200, 200),
+    "audit_check": NO_POST,
+    "audit_export": NO_POST,
+    "audit_download": NO_POST,
     "account_login": (200, 302, 302, 302, 302),
     "account_logout": (302, 200, 200, 200, 200),
     "account_inactive": (200, 200, 200, 200, 200),
@@ -33,15 +63,42 @@ GET = {
 POST = {
     "overview": NO_POST,
     "devices": NO_POST,
+    "device": NO_POST,
+    "refresh_device": (302, 403, 302, 302, 403),
+    "find_device": NO_POST,
+    "inventory": NO_POST,
+    "read_inventory": (302, 403, 403, 302, 403),
+    "device_count": NO_POST,
+    # Without a device, a format or a name nothing is done, and the list says so.
+    "choose_devices": (302, 403, 303, 303, 403),
+    "export_devices": (302, 302, 302, 302, 302),
+    "device_display": (302, 302, 302, 302, 302),
+    "save_device_view": (302, 302, 302, 302, 302),
+    "device_view": NO_POST,
+    "change_device_view": (302, 404, 404, 404, 404),
     "action_requests": NO_POST,
     "action_request": NO_POST,
     "action_request_stream": NO_POST,
+    "pick": (302, 403, 422, 422, 403),
+    "picked": (302, 403, 404, 404, 403),
+    "picked_lines": NO_POST,
     "compose": (302, 403, 422, 422, 403),
+    "agent_logs": NO_POST,
+    "agent_log": NO_POST,
+    "action_request_logs": NO_POST,
+    "control_agent_log": (302, 403, 302, 302, 403),
+    "agent_log_download": NO_POST,
     # Without a verb nothing is done: 422 says that the guards were passed.
     "control_action_request": (302, 422, 422, 422, 422),
     "freeze": (302, 403, 403, 302, 403),
     "vendor_calls": NO_POST,
     "audit": NO_POST,
+    "audit_event": NO_POST,
+    "audit_work": NO_POST,
+    "audit_check": (302, 403, 403, 302, 302),
+    # Without a form nothing is exported; there is no export with that token: the guards are passed.
+    "audit_export": (302, 403, 403, 302, 302),
+    "audit_download": (302, 403, 403, 404, 404),
     "account_login": (200, 302, 302, 302, 302),
     "account_logout": (302, 302, 302, 302, 302),
     "account_inactive": (405, 405, 405, 405, 405),
@@ -53,7 +110,9 @@ POST = {
 @pytest.fixture
 def token(operator):
     know_devices("kiosk")
-    return make_request(operator, "kiosk").uuid
+    request = make_request(operator, "kiosk", kind="fetch_agent_log")
+    promise_logs(request)
+    return request.uuid
 
 
 def test_every_url_is_classified():

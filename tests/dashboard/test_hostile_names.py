@@ -1,11 +1,19 @@
 """Whatever the vendor or a person calls a thing, it is shown as text, and nothing in it hides."""
 
+import json
 import re
 from uuid import uuid4
 
 import pytest
 
-from actions.models import Device, DeviceGroup, InventorySync, VendorAccount
+from actions.models import (
+    Device,
+    DeviceGroup,
+    DeviceLook,
+    DeviceRaw,
+    InventorySync,
+    VendorAccount,
+)
 from actions.services.inventory import FIELDS, store_records
 from tests.dashboard.walk import Parsed
 from tests.factories import enrol, make_record, make_request
@@ -27,7 +35,7 @@ HIDES = "\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\u
 HIDDEN = re.compile(f"(?![\n\t])[{HIDES}]")
 """What must never reach a reader's eye; a page's own line ends and tabs are no harm."""
 
-TOLD_WHOLE = {"overview", "devices", "compose", "review", "request"}
+TOLD_WHOLE = {"overview", "devices", "device", "compose", "review", "request"}
 """Pages that show the whole name, without cutting it."""
 
 LONG_AGO = "2026-01-01T00:00Z"
@@ -54,6 +62,10 @@ def named(name, operator, vendor, send_due):
         detail=name, command_id=name, vendor_raw=name[:100], vendor_status=None
     )
     action_request.calls.update(detail=name)
+    device = Device.objects.get(vendor_id="kiosk")
+    DeviceLook.objects.create(device=device, lane=0, asked_at=LONG_AGO, detail=name)
+    words = json.dumps({"device_name": name})
+    DeviceRaw.objects.create(device=device, record=words, read_at=LONG_AGO)
     VendorAccount.objects.update(frozen=True, frozen_reason=name)
     return action_request
 
@@ -62,17 +74,22 @@ def named(name, operator, vendor, send_due):
 def everywhere(named, name, page):
     """Each page that shows something of it."""
     device = str(Device.objects.get(vendor_id="kiosk").pk)
-    form = {"device": device, "devices": device, "form_token": str(uuid4())}
+    chosen = page.post("/devices/choose", {"device": device})["Location"]
+    form = {"selection": chosen.partition("selection=")[2], "form_token": str(uuid4())}
     form |= {"kind": "assign_to_group", "group_id": "g-1", "reason": f"because {name}"}
     compose = "/requests/new"
     return {
         "overview": page.get("/"),
         "devices": page.get("/devices/"),
         "search": page.get("/devices/", {"q": name, "status": name}),
-        "compose": page.post(compose, form | {"step": "choose"}),
+        "compose": page.get(chosen),
         "errors": page.post(compose, form | {"step": "review", "reason": "", "group_id": name}),
         "odd kind": page.post(compose, form | {"step": "review", "kind": name}),
         "review": page.post(compose, form | {"step": "review"}),
+        "device": page.get(f"/devices/{device}/"),
+        "device trail": page.get(f"/devices/{device}/", {"tab": "audit"}),
+        "device raw": page.get(f"/devices/{device}/", {"tab": "raw"}),
+        "inventory": page.get("/inventory/"),
         "requests": page.get("/requests/"),
         "request": page.get(f"/requests/{named.uuid}/"),
         "vendor calls": page.get("/budget/"),

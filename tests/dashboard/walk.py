@@ -8,6 +8,8 @@ from uuid import UUID
 from django.db import connection
 from django.urls import URLPattern, get_resolver, reverse
 
+from actions.models import AgentLog, DeviceCommand
+
 NOT_COUNTED = {"django_session"}
 
 
@@ -17,9 +19,24 @@ def url_names() -> list[str]:
 
 
 def address(name: str, token: UUID) -> str:
-    """The address of a URL; those about a request get this one."""
-    wants_token = "action_request" in name and name != "action_requests"
-    return reverse(name, args=[token] if wants_token else [])
+    """The address of a URL; those about a request get this one, those about a device its device."""
+    if name in ("device", "refresh_device"):
+        command = DeviceCommand.objects.filter(request__uuid=token).first()
+        return reverse(name, args=[command.device_id if command else 0])
+    if "agent_log" in name and name != "agent_logs":
+        log = AgentLog.objects.filter(request__uuid=token).first()
+        return reverse(name, args=[log.uuid if log else token])
+    if name == "audit_event":
+        return reverse(name, args=[1])
+    wants_token = name in (
+        "picked",
+        "picked_lines",
+        "device_view",
+        "change_device_view",
+        "audit_download",
+    ) or ("action_request" in name and name != "action_requests")
+    more = ["matched"] if name == "picked_lines" else []
+    return reverse(name, args=[token, *more] if wants_token else [])
 
 
 def _patterns(found: Any) -> Iterator[URLPattern]:

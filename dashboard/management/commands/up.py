@@ -47,6 +47,11 @@ class Command(BaseCommand):
         """Where to listen, and how large a demo fleet to make."""
         parser.add_argument("--port", type=int, default=8000, help="the web's port (8000)")
         parser.add_argument("--devices", type=int, default=2000, help="size of the demo fleet")
+        parser.add_argument(
+            "--changes", type=float, default=6.0, help="changes of the demo fleet a minute (6)"
+        )
+        help_text = "seconds until the simulator's agents have sent a log (5-20)"
+        parser.add_argument("--log-delay", default="5-20", help=help_text)
 
     def handle(self, *_: Any, **options: Any) -> None:
         """Prepare, start, tell, and stay until Ctrl-C or until a part fails."""
@@ -58,7 +63,7 @@ class Command(BaseCommand):
                 with _redis():
                     if latest_sync() is None:
                         start_sync(Actor(name="up", role=Role.OPERATOR, source="system"))
-                    code = self._run(port, options["devices"], people)
+                    code = self._run(port, options, people)
         except RuntimeError as error:
             raise CommandError(str(error)) from None
         except DatabaseError as error:
@@ -67,10 +72,10 @@ class Command(BaseCommand):
             code = INTERRUPTED
         sys.exit(code)
 
-    def _run(self, port: int, devices: int, people: dict[str, str]) -> int:
+    def _run(self, port: int, options: dict[str, Any], people: dict[str, str]) -> int:
         teller = threading.Thread(target=self._tell, args=(port, people), daemon=True)
         manager = Processes(when_started=teller.start)
-        for name, (command, env) in _processes(port, devices).items():
+        for name, (command, env) in _processes(port, options).items():
             manager.add_process(
                 name,
                 f"exec {shlex.join(command)}",
@@ -116,7 +121,7 @@ def _redis() -> AbstractContextManager[Any]:
     return own_redis(settings.REDIS_SOCKET) if settings.OWN_REDIS else nullcontext()
 
 
-def _processes(port: int, devices: int) -> dict[str, tuple[list[str], dict[str, str]]]:
+def _processes(port: int, options: dict[str, Any]) -> dict[str, tuple[list[str], dict[str, str]]]:
     python, celery = sys.executable, [sys.executable, "-m", "celery", "-q", "-A", "dashboard"]
     beat_file = str(settings.DATA_DIR / "beat-schedule")
     quiet = ["--without-gossip", "--without-mingle", "--loglevel", "WARNING"]
@@ -135,7 +140,9 @@ def _processes(port: int, devices: int) -> dict[str, tuple[list[str], dict[str, 
     if settings.SIMULATED:
         vendor = _simulator()
         command = [python, str(settings.BASE_DIR / "manage.py"), "simulate_vendor"]
-        command += ["--port", vendor["base_url"].rsplit(":", 1)[1], "--devices", str(devices)]
+        command += ["--port", vendor["base_url"].rsplit(":", 1)[1]]
+        for option in ("devices", "changes", "log_delay"):
+            command += [f"--{option.replace('_', '-')}", str(options[option])]
         calls, seconds = settings.OPSWAT_RATE_LIMIT
         command += ["--limit", f"{calls:g}/{seconds:g}"]
         processes["vendor"] = (

@@ -1,0 +1,82 @@
+"""Name a view of the list of devices, share it, drop it; what is shared stands in the trail."""
+
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q
+
+from actions.errors import NotAllowed, Refused
+from actions.services import trail
+from actions.submissions import Actor
+from dashboard.models import SavedView, User
+
+MOST_VIEWS = 100
+"""Views that one person may keep."""
+
+
+def seen_by(user: User) -> list[SavedView]:
+    """A person's own views and those that others share, by name."""
+    seen = SavedView.objects.filter(Q(owner=user) | Q(shared=True)).select_related("owner")
+    return list(seen[: 2 * MOST_VIEWS])
+
+
+def find(token: UUID, user: User) -> SavedView | None:
+    """A view that this person may open."""
+    return SavedView.objects.filter(Q(owner=user) | Q(shared=True), uuid=token).first()
+
+
+@transaction.atomic
+def save(user: User, actor: Actor, *, name: str, query: str, shared: bool) -> SavedView:
+    """Keep a view under a name; one's own view of that name then shows this instead.
+
+    Raises Refused, beside `name`, when it has none or there are too many.
+    """
+    if not name:
+        raise Refused.because("name", "Give the view a name.")
+    if len(name) > 80:
+        raise Refused.because("name", "A name has at most 80 characters.")
+    known = SavedView.objects.filter(owner=user, name=name).first()
+    if known is None and user.views.count() >= MOST_VIEWS:
+        raise Refused.because("name", f"You keep {MOST_VIEWS} views: drop one first.")
+    was_shared = known is not None and known.shared
+    view = known or SavedView(owner=user, name=name)
+    view.query, view.shared = query, shared
+    view.save()
+    if shared or was_shared:
+        _record(actor, "shared" if shared else "unshared", view)
+    return view
+
+
+@transaction.atomic
+def share(view: SavedView, user: User, actor: Actor, *, shared: bool) -> None:
+    """Show it to everybody, or to its owner alone."""
+    _check_owner(view, user)
+    if view.shared != shared:
+        view.shared = shared
+        view.save(update_fields=["shared"])
+        _record(actor, "shared" if shared else "unshared", view)
+
+
+@transaction.atomic
+def drop(view: SavedView, user: User, actor: Actor) -> None:
+    """Drop it; its address then leads nowhere."""
+    _check_owner(view, user)
+    if view.shared:
+        _record(actor, "dropped", view)
+    view.delete()
+
+
+def _check_owner(view: SavedView, user: User) -> None:
+    if view.owner_id != user.pk:
+        raise NotAllowed("This view is somebody else's.")
+
+
+def _record(actor: Actor, verb: str, view: SavedView) -> None:
+    trail.record(
+        actor,
+        f"view.{verb}",
+        subject_kind="view",
+        subject=str(view.uuid),
+        name=view.name,
+        query=view.query,
+    )

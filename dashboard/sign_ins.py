@@ -1,0 +1,46 @@
+"""Who came, who was turned away and who left: told to the trail."""
+
+from typing import Any
+
+from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
+from django.dispatch import receiver
+from django.http import HttpRequest
+
+from actions.roles import Role
+from actions.services import trail
+from actions.submissions import Actor
+from dashboard.models import User
+
+
+def _visitor(request: HttpRequest | None, name: str, person: User | None) -> Actor:
+    return Actor(
+        name=name,
+        role=person.rank if person else Role.VIEWER,
+        source="page",
+        user_id=person.pk if person else None,
+        address=(request.META.get("REMOTE_ADDR") or "")[:45] if request else "",
+        request_id=getattr(request, "id", ""),
+    )
+
+
+@receiver(user_logged_in)
+def _came(request: HttpRequest | None, user: User, **_: Any) -> None:
+    _tell(_visitor(request, user.username, user), "person.signed_in")
+
+
+@receiver(user_logged_out)
+def _left(request: HttpRequest | None, user: User | None, **_: Any) -> None:
+    if user is not None:
+        _tell(_visitor(request, user.username, user), "person.signed_out")
+
+
+@receiver(user_login_failed)
+def _turned_away(credentials: dict[str, Any], request: HttpRequest | None = None, **_: Any) -> None:
+    name = str(credentials.get("username", "")).replace("\x00", "")[:150]
+    person = User.objects.filter(username=name).first()
+    known = "wrong password" if person else "unknown name"
+    _tell(_visitor(request, name, person), "person.sign_in_failed", problems={"": [known]})
+
+
+def _tell(visitor: Actor, verb: str, **told: Any) -> None:
+    trail.record(visitor, verb, subject_kind="person", subject=visitor.name, **told)

@@ -1,0 +1,15 @@
+"""The line that says how fresh the inventory is, for any page."""
+
+from typing import Any
+
+from django import template
+
+from actions.selectors import inventory
+
+register = template.Library()
+
+
+@register.inclusion_tag("inventory/_sync.html")
+def inventory_sync() -> dict[str, Any]:
+    """Draw it with what one query tells; the page then fetches the ends by itself."""
+    return {"state": inventory.state(), "is_first": True}

@@ -1,0 +1,184 @@
+"""Agent logs: the list, one of them, what stands in its files, and a phrase in all of a request."""
+
+import re
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.vary import vary_on_headers
+
+from actions.archives.directory import BadArchive
+from actions.archives.lines import MAX_PHRASE
+from actions.errors import NotAllowed, Refused
+from actions.selectors import action_requests, agent_logs
+from actions.services import control, log_controls
+from dashboard.access import actor_of, log_reader_required
+from dashboard.downloads import attachment
+from dashboard.http import DashboardRequest, read_int, read_text, wants_part
+from dashboard.log_page import file_view, hits_of
+
+LIST_SIZE = 50
+
+
+@require_GET
+@log_reader_required
+def agent_log_list(request: DashboardRequest) -> HttpResponse:
+    """List the logs, newest first; the URL holds the whole view."""
+    status = request.GET.get("status", "")
+    view = {
+        "status": status if status in dict(agent_logs.CHOICES) else "",
+        "device": read_text(request.GET.get("device")),
+        "person": read_text(request.GET.get("person")),
+    }
+    before = read_int(request.GET.get("before"), default=0) or None
+    found = agent_logs.listed(**view, before=before, size=LIST_SIZE + 1)
+    shown = found[:LIST_SIZE]
+    after = {**view, "before": shown[-1].pk} if len(found) > LIST_SIZE else {}
+    context = {
+        "nav": "agent_logs",
+        "logs": shown,
+        **view,
+        "statuses": agent_logs.CHOICES,
+        "filtered": any(view.values()),
+        "next_url": "?" + urlencode(after) if after else "",
+        "first_url": "?" + urlencode(view) if before else "",
+    }
+    return render(request, "agent_logs/list.html", context)
+
+
+@require_GET
+@log_reader_required
+@vary_on_headers("HX-Request", "HX-Target")
+def agent_log(request: DashboardRequest, token: UUID) -> HttpResponse:
+    """Show one log: how far it has come, or what stands in it."""
+    log = _find(token)
+    if log.open:
+        log_controls.look_on(log)
+    if wants_part(request, "log-state"):
+        response = render(request, "agent_logs/_state.html", _state_of(request, log))
+        if not log.open:
+            response["HX-Refresh"] = "true"
+        return response
+    context = _state_of(request, log)
+    if log.status == "ready":
+        context |= _reading(request, log)
+    return render(request, "agent_logs/page.html", context)
+
+
+def _find(token: UUID) -> Any:
+    log = agent_logs.find(token)
+    if log is None:
+        raise Http404("There is no such log.")
+    return log
+
+
+def _state_of(request: DashboardRequest, log: Any) -> dict[str, Any]:
+    return {
+        "nav": "agent_logs",
+        "log": log,
+        "meaning": agent_logs.meaning(log.status),
+        "may_stop": log.open and control.may_control(log.request, actor_of(request)),
+    }
+
+
+def _reading(request: DashboardRequest, log: Any) -> dict[str, Any]:
+    """The tree and the file that is open; what is opened is written into the trail."""
+    try:
+        entries = agent_logs.files(log)
+    except BadArchive as flaw:
+        return {"flaw": f"This archive cannot be opened: {flaw}"}
+    entry = _entry(request, entries)
+    context = {"rows": agent_logs.tree(entries), "entry": entry}
+    if entry is None:
+        return context
+    return context | file_view(request, log, entry)
+
+
+def _entry(request: DashboardRequest, entries: Any) -> Any:
+    """The file that the URL names, or else the first that looks like a log."""
+    place = read_int(request.GET.get("file"), default=-1, low=0)
+    named = next((entry for entry in entries if entry.place == place), None)
+    good = [entry for entry in entries if not entry.refusal]
+    first = next((entry for entry in good if entry.name.casefold().endswith(".log")), None)
+    return named or first or next(iter(good or entries), None)
+
+
+@require_POST
+@log_reader_required
+def control_agent_log(request: DashboardRequest, token: UUID) -> HttpResponse:
+    """Ask for the log now, or stop asking."""
+    log = _find(token)
+    try:
+        if request.POST.get("verb") == "ask":
+            log_controls.ask_now(log, actor_of(request))
+            messages.success(request, "It is asked for as soon as a place is free.")
+        elif request.POST.get("verb") == "stop":
+            log_controls.stop(log, actor_of(request))
+            messages.success(request, "The vendor is asked no more for this log.")
+        else:
+            messages.error(request, "There is no such button.")
+    except NotAllowed as refusal:
+        raise PermissionDenied(str(refusal)) from None
+    except Refused as refusal:
+        messages.info(request, str(refusal))
+    return redirect("agent_log", token=log.uuid)
+
+
+@require_GET
+@log_reader_required
+def agent_log_download(request: DashboardRequest, token: UUID) -> HttpResponseBase:
+    """Hand out the archive as it came, or one file of it."""
+    log = _find(token)
+    try:
+        entries = agent_logs.files(log)
+    except BadArchive as flaw:
+        raise Http404(str(flaw)) from None
+    name = f"agent-log-{_plain(log.command.label)}-{log.uuid.hex[:8]}"
+    if "file" not in request.GET:
+        log_controls.note_reading(log, actor_of(request), "log.downloaded")
+        return attachment(request, agent_logs.whole(log), f"{name}.zip", log.size)
+    place = read_int(request.GET["file"], default=-1, low=0)
+    entry = next((each for each in entries if each.place == place and not each.refusal), None)
+    if entry is None:
+        raise Http404("There is no such file.")
+    log_controls.note_reading(log, actor_of(request), "log.downloaded", file=entry.name)
+    # Two letters of ours at the end: no name of the vendor's makes it run.
+    own = f"{name}-{_plain(entry.parts[-1])}.txt"
+    return attachment(request, agent_logs.bytes_of(log, entry), own, entry.size)
+
+
+def _plain(text: str) -> str:
+    """Letters that no system gives a meaning."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", text).strip("._-")[:60] or "file"
+
+
+@require_GET
+@log_reader_required
+def action_request_logs(request: DashboardRequest, token: UUID) -> HttpResponse:
+    """Look for a phrase in all logs of a request that are here."""
+    action_request = action_requests.find(token)
+    if action_request is None:
+        raise Http404("There is no such request.")
+    phrase = read_text(request.GET.get("q"), most=MAX_PHRASE)
+    first = read_int(request.GET.get("from"), default=0)
+    context = {
+        "nav": "action_requests",
+        "action_request": action_request,
+        "phrase": phrase,
+        "counts": agent_logs.of_request(action_request),
+    }
+    if phrase:
+        log_controls.note_search(action_request, actor_of(request), phrase)
+        found = agent_logs.search_all(action_request, phrase, first)
+        more = {"q": phrase, "from": found.next_log}
+        context |= {
+            "found": found,
+            "parts": [(part, hits_of(part, phrase)) for part in found.parts],
+            "next_url": "?" + urlencode(more) if found.next_log else "",
+        }
+    return render(request, "agent_logs/search.html", context)

@@ -1,0 +1,87 @@
+"""Check the trail and take answers away: asked for here, done by a worker."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.vary import vary_on_headers
+
+from actions.errors import Refused
+from actions.selectors import audit
+from actions.services import audit_jobs
+from actions.trail_questions import read_question
+from dashboard.access import actor_of, audit_reader_required
+from dashboard.http import DashboardRequest, wants_part
+
+CHUNK = 1 << 16
+
+
+@require_GET
+@audit_reader_required
+@vary_on_headers("HX-Request", "HX-Target")
+def audit_work(request: DashboardRequest) -> HttpResponse:
+    """Show the last check, the exports, and how far the trail has been shipped."""
+    jobs = audit.jobs()
+    context = {
+        "nav": "audit",
+        "check": audit.last_check(),
+        "exports": [job for job in jobs if job.what == "export"],
+        "running": any(job.ended_at is None for job in jobs),
+        "shipments": audit.shipments(),
+    }
+    part = wants_part(request, "audit-work")
+    return render(request, "audit/_work.html" if part else "audit/work.html", context)
+
+
+@require_POST
+@audit_reader_required
+def check(request: DashboardRequest) -> HttpResponse:
+    """Ask for a check of the whole trail."""
+    audit_jobs.ask_check(actor_of(request))
+    return redirect("audit_work")
+
+
+@require_POST
+@audit_reader_required
+def export(request: DashboardRequest) -> HttpResponse:
+    """Ask for the answer to a question as a file."""
+    question = read_question(request.POST)
+    try:
+        audit_jobs.ask_export(actor_of(request), question, request.POST.get("form", ""))
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+        return redirect(f"{reverse('audit')}?{urlencode(question.view())}")
+    messages.success(request, "The export is being made. It can be taken here once it is done.")
+    return redirect("audit_work")
+
+
+@require_POST
+@audit_reader_required
+def download(request: DashboardRequest, token: UUID) -> HttpResponseBase:
+    """Hand an export over, in pieces; the trail tells of it first."""
+    job = audit.job(token)
+    if job is None or job.what != "export":
+        raise Http404("There is no such export.")
+    try:
+        path = audit_jobs.tell_download(job, actor_of(request))
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+        return redirect("audit_work")
+    response = StreamingHttpResponse(_pieces(path), content_type="application/zip")
+    response["Content-Length"] = str(path.stat().st_size)
+    response["Content-Disposition"] = f'attachment; filename="{path.name}"'
+    return response
+
+
+async def _pieces(path: Path) -> AsyncIterator[bytes]:
+    """The file piece by piece; the server would swallow a plain iterator whole."""
+    with await asyncio.to_thread(path.open, "rb") as file:
+        while piece := await asyncio.to_thread(file.read, CHUNK):
+            yield piece

@@ -1,0 +1,105 @@
+"""Arrange the list of devices: saved views, columns, density; and take it along as a file."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect
+from django.utils.timezone import now
+from django.views.decorators.http import require_GET, require_POST
+
+from actions.errors import NotAllowed, Refused
+from actions.selectors import device_filters, device_pages
+from actions.services import trail
+from dashboard import saved_views
+from dashboard.access import actor_of
+from dashboard.desk import Desk, device_list_url
+from dashboard.device_columns import COLUMNS, chosen_columns, heads, plain
+from dashboard.exports import FORMATS, download
+from dashboard.http import DashboardRequest, read_text
+from dashboard.models import SavedView, User
+from dashboard.texts import shown
+
+
+@require_GET
+def device_view(request: DashboardRequest, token: UUID) -> HttpResponse:
+    """Lead a saved view's address to the list as it shows it."""
+    return redirect(device_list_url(_view(request, token).query))
+
+
+@require_POST
+def save_device_view(request: DashboardRequest) -> HttpResponse:
+    """Keep the list as it is shown under a name."""
+    desk = Desk.read_text(request.POST.get("query", ""))
+    try:
+        view = saved_views.save(
+            request.user,
+            actor_of(request),
+            name=read_text(request.POST.get("name"), most=1000),
+            query=desk.query,
+            shared=bool(request.POST.get("shared")),
+        )
+    except Refused as refusal:
+        messages.error(request, shown(refusal))
+    else:
+        messages.success(request, f"The view “{shown(view)}” is kept.")
+    return redirect(device_list_url(desk.query))
+
+
+@require_POST
+def change_device_view(request: DashboardRequest, token: UUID) -> HttpResponse:
+    """Share a view, take it back, or drop it."""
+    view = _view(request, token)
+    verb = request.POST.get("verb", "")
+    try:
+        if verb == "drop":
+            saved_views.drop(view, request.user, actor_of(request))
+        elif verb in {"share", "unshare"}:
+            shared = verb == "share"
+            saved_views.share(view, request.user, actor_of(request), shared=shared)
+    except NotAllowed as refusal:
+        raise PermissionDenied(str(refusal)) from refusal
+    return redirect(device_list_url(view.query))
+
+
+@require_POST
+def device_display(request: DashboardRequest) -> HttpResponse:
+    """Keep which columns this person wants to see, and how close the rows stand."""
+    chosen = request.POST.getlist("column")
+    density = request.POST.get("density", "")
+    request.user.device_columns = [key for key in COLUMNS if key in chosen]
+    if density in User.Density.values:
+        request.user.density = density
+    request.user.save(update_fields=["device_columns", "density"])
+    return redirect(device_list_url(Desk.read_text(request.POST.get("query", "")).query))
+
+
+@require_POST
+def export_devices(request: DashboardRequest) -> HttpResponseBase:
+    """Send the list with its filters, order and columns as a file."""
+    desk = Desk.read_text(request.POST.get("query", ""))
+    form = request.POST.get("format", "")
+    if form not in FORMATS or desk.question.problems:
+        messages.error(request, "Choose a format, and mend the filters that are not understood.")
+        return redirect(device_list_url(desk.query))
+    columns = chosen_columns(request.user.device_columns)
+    found = device_filters.meant_by(desk.question)
+    trail.record(
+        actor_of(request),
+        "devices.exported",
+        subject_kind="devices",
+        subject=form,
+        query=desk.query,
+        columns=[column.key for column in columns],
+        count=found.count(),
+    )
+    rows = (plain(device, columns) for device in device_pages.all_of(found, desk.order))
+    return download(request, form, f"devices-{now():%Y%m%d-%H%M}", heads(columns), rows)
+
+
+def _view(request: DashboardRequest, token: UUID) -> SavedView:
+    view = saved_views.find(token, request.user)
+    if view is None:
+        raise Http404("There is no such view, or it is not shared with you.")
+    return view

@@ -1,0 +1,43 @@
+"""How the inventory is read: what runs, what it costs, what came of it."""
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.vary import vary_on_headers
+
+from actions.errors import NotAllowed
+from actions.roles import RIGHTS
+from actions.selectors import inventory as reads
+from actions.services.inventory import start_sync
+from dashboard.access import actor_of
+from dashboard.http import DashboardRequest, wants_part
+
+
+@require_GET
+@vary_on_headers("HX-Request", "HX-Target")
+def inventory(request: DashboardRequest) -> HttpResponse:
+    """Show the reads; htmx asks this same URL for the line that other pages show."""
+    state = reads.state(with_ends=True)
+    if wants_part(request, "inventory-sync"):
+        return render(request, "inventory/_sync.html", {"state": state})
+    context = {
+        "nav": "devices",
+        "state": state,
+        "reads": reads.latest(),
+        "may_read": RIGHTS[request.user.rank].controls_engine,
+    }
+    part = wants_part(request, "inventory-live")
+    return render(request, "inventory/_live.html" if part else "inventory/page.html", context)
+
+
+@require_POST
+def read_inventory(request: DashboardRequest) -> HttpResponse:
+    """Ask for a full read."""
+    try:
+        _, started = start_sync(actor_of(request))
+    except NotAllowed as refusal:
+        raise PermissionDenied(str(refusal)) from None
+    messages.success(request, "Reading begins." if started else "A full read is running already.")
+    return redirect("inventory")

@@ -1,0 +1,40 @@
+"""From a command ID to the line that matters, in a real browser."""
+
+import re
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Complaints, Console, Open
+from tests.browser.steps import fetch_log
+
+
+def test_from_a_wish_to_the_line_that_matters_and_a_second_person_sees_it(
+    console: Console, open_page: Open, complaints: Complaints
+) -> None:
+    page = open_page(console, "helpdesk")
+    fetch_log(page)
+    mark = page.locator("#request-devices .status", has_text="Log")
+    expect(mark).to_contain_text("Log requested")
+    expect(mark).to_contain_text("Log ready", timeout=40_000)
+
+    mark.get_by_role("link").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Agent log of")
+    page.get_by_role("link", name="service.log").click()
+    page.get_by_label("Search in this file").fill("did not answer in time")
+    page.get_by_role("button", name="Search").click()
+    hit = page.locator(".log-hit").first
+    expect(hit.locator("mark")).to_have_text("did not answer in time")
+    words = hit.locator("code").inner_text()
+    assert "ERROR" in words
+    hit.locator(".log-number").click()
+    expect(page.locator(".log-line:target code")).to_have_text(words)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy link to line").click()
+    link = page.evaluate("navigator.clipboard.readText()")
+    assert re.search(r"/logs/[0-9a-f-]{36}/\?file=\d+&line=\d+#L\d+$", link)
+
+    other = open_page(console, "operator")
+    other.goto(link)
+    line = other.locator(".log-line:target")
+    expect(line).to_be_in_viewport()
+    expect(line.locator("code")).to_have_text(words)

@@ -1,0 +1,43 @@
+"""Helpdesk has one caller, one device and twenty seconds."""
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Console, Open, wait_for_inventory
+from tests.browser.steps import is_marked, mark
+
+
+def any_mac(page: Page) -> str:
+    """The address of some device with an agent, as the list shows it."""
+    wait_for_inventory(page, "size=100&q=-LT-")
+    return (
+        page.locator("#device-list").get_by_text(re.compile("([0-9A-F]{2}:){5}")).first.inner_text()
+    )
+
+
+def test_helpdesk_finds_a_device_by_its_mac_refreshes_it_and_sees_what_it_may_do(
+    console: Console, open_page: Open
+) -> None:
+    page = open_page(console, "helpdesk")
+    mac = any_mac(page)
+    page.goto("/")
+    page.keyboard.press("/")
+    page.keyboard.type(mac.replace(":", "").lower())
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(r"/devices/\d+/$"))
+    expect(page.get_by_text(mac)).to_be_visible()
+    expect(page.get_by_role("button", name="Delete")).to_be_disabled()
+    expect(page.get_by_text("The role Helpdesk may not send Delete.")).to_be_visible()
+    mark(page)
+
+    page.get_by_role("button", name="Refresh now").click()
+
+    expect(page.get_by_text("Asking the vendor")).to_have_count(0)
+    expect(page.locator(".facts")).to_contain_text("Persistent")
+    expect(page.locator("#choice-dhcprenew")).not_to_contain_text("Uncertain")
+    assert is_marked(page)
+    page.get_by_role("link", name="Raw record").click()
+    expect(page.locator("pre")).to_contain_text("oesis_version")
+    page.get_by_role("button", name="Renew DHCP").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("1 device")

@@ -1,0 +1,198 @@
+"""The pages of agent logs: the list, a file by lines, hits, links, downloads, and who reads."""
+
+import io
+import re
+import zipfile
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import storages
+from django.utils import timezone
+
+from actions.models import AgentLog, AuditEvent
+from tests.dashboard.conftest import Visitor
+from tests.dashboard.walk import Parsed
+from tests.factories import know_devices, make_request, promise_logs
+
+pytestmark = pytest.mark.django_db
+
+SERVICE = "".join(
+    f"2026-01-01 {n // 3600:02}:{n // 60 % 60:02}:{n % 60:02} "
+    f"{'ERROR' if n % 500 == 499 else 'INFO'} event {n}\n"
+    for n in range(2_000)
+)
+FILES = {
+    "logs/service.log": SERVICE.encode(),
+    "logs/odd.log": b"<script>alert(1)</script>\x1b[31m\x00 red\tcell\n",
+    "../evil.log": b"never",
+}
+
+
+def store(log: AgentLog, files: dict[str, bytes]) -> AgentLog:
+    """Put a log there as if it had come."""
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    name = storages["agent_logs"].save(f"{log.uuid.hex}.zip", ContentFile(target.getvalue()))
+    changes = {"stored_as": name, "size": len(target.getvalue()), "stored_at": timezone.now()}
+    AgentLog.objects.filter(pk=log.pk).update(status="ready", open=False, **changes)
+    log.refresh_from_db()
+    return log
+
+
+@pytest.fixture
+def logs(operator) -> list[AgentLog]:
+    know_devices("kiosk", "till")
+    return promise_logs(make_request(operator, "kiosk", "till", kind="fetch_agent_log"))
+
+
+@pytest.fixture
+def log(logs) -> AgentLog:
+    return store(logs[0], FILES)
+
+
+def url(log: AgentLog, view: str = "") -> str:
+    return f"/logs/{log.uuid}/{view}"
+
+
+def lines(html: str) -> dict[int, str]:
+    """The lines shown, by their number."""
+    found = re.findall(r'class="log-number" href="[^"]*">(\d+)</a><code>(.*?)</code>', html, re.S)
+    return {int(number): text for number, text in found}
+
+
+def test_a_log_that_has_not_come_says_so_and_offers_to_ask(page, logs):
+    parsed = Parsed(page.get(url(logs[0])).content.decode())
+    assert "Requested The vendor accepted the fetch." in parsed.text.replace("Log requested ", "")
+    assert "Ask now" in parsed.text
+    logs[0].refresh_from_db()
+    assert logs[0].wanted_until
+
+
+def test_the_part_that_renews_itself_reloads_the_page_once_the_log_is_here(page, logs):
+    headers = {"HX-Request": "true", "HX-Target": "log-state"}
+    waits = page.get(url(logs[0]), headers=headers)
+    assert 'hx-trigger="every 3s"' in waits.content.decode()
+    assert "HX-Refresh" not in waits
+    store(logs[0], FILES)
+    assert page.get(url(logs[0]), headers=headers)["HX-Refresh"] == "true"
+
+
+def test_the_tree_names_all_files_and_says_why_one_is_not_opened(page, log):
+    parsed = Parsed(page.get(url(log)).content.decode())
+    assert "logs/ odd.log" in parsed.text
+    assert "evil.log Its name leads out of the archive." in parsed.text
+
+
+def test_pages_of_lines_and_a_link_to_one(page, log):
+    first = page.get(url(log, "?file=0")).content.decode()
+    assert list(lines(first)) == list(range(1, 301))
+    linked = page.get(url(log, "?file=0&line=1234")).content.decode()
+    assert list(lines(linked)) == list(range(1201, 1501))
+    assert 'id="L1234"' in linked
+    assert 'href="?file=0&amp;line=1234#L1234"' in linked
+    assert list(lines(page.get(url(log, "?file=0&line=999999")).content.decode())) == []
+
+
+def test_errors_alone_and_a_jump_to_a_time(page, log):
+    errors = page.get(url(log, "?file=0&level=4")).content.decode()
+    assert list(lines(errors)) == [500, 1000, 1500, 2000]
+    jumped = page.get(url(log, "?file=0&at=2026-01-01 00:20:00")).content.decode()
+    assert re.search(r'log-hit"\s+id="L1201"', jumped)
+    wrong = page.get(url(log, "?file=0&at=yesterday")).content.decode()
+    assert "Write the time as" in wrong
+
+
+def test_hits_are_marked_with_their_context_and_linked(page, log):
+    html = page.get(url(log, "?file=0&q=EVENT 1499")).content.decode()
+    found = lines(html)
+    assert list(found) == [1498, 1499, 1500, 1501, 1502]
+    assert "<mark>event 1499</mark>" in found[1500]
+
+
+def test_what_a_log_holds_is_never_executed_or_hidden(page, log):
+    html = page.get(url(log, "?file=1")).content.decode()
+    (text,) = lines(html).values()
+    assert text == "&lt;script&gt;alert(1)&lt;/script&gt;⟨U+001B⟩[31m⟨U+0000⟩ red\tcell"
+    assert "not a text file, shown as text" in html
+
+
+def test_a_file_that_is_refused_is_not_shown_by_its_address(page, log):
+    html = page.get(url(log, "?file=2")).content.decode()
+    assert "leads out of the archive" in html
+    assert "never" not in lines(html).values()
+    assert page.get(url(log, "download?file=2")).status_code == 404
+
+
+def test_downloads_are_attachments_that_no_browser_opens(page, log):
+    whole = page.get(url(log, "download"))
+    assert zipfile.ZipFile(io.BytesIO(b"".join(whole.streaming_content))).namelist() == list(FILES)
+    one = page.get(url(log, "download?file=0"))
+    assert b"".join(one.streaming_content) == SERVICE.encode()
+    for answer in (whole, one):
+        assert answer["Content-Type"] == "application/octet-stream"
+        assert answer["Content-Security-Policy"] == "sandbox; default-src 'none'"
+        assert answer["X-Content-Type-Options"] == "nosniff"
+        assert answer["Content-Disposition"].startswith('attachment; filename="agent-log-kiosk-')
+
+
+def test_reading_is_written_into_the_trail_and_turning_pages_once(page, log):
+    for view in ("?file=0", "?file=0&line=900", "?file=0&q=event", "download?file=0", "download"):
+        page.get(url(log, view))
+    events = AuditEvent.objects.filter(subject=str(log.uuid)).order_by("id")
+    told = [(event.verb, event.data.get("file", ""), event.actor) for event in events]
+    assert told == [
+        ("log.opened", "logs/service.log", "operator"),
+        ("log.searched", "logs/service.log", "operator"),
+        ("log.downloaded", "logs/service.log", "operator"),
+        ("log.downloaded", "", "operator"),
+    ]
+
+
+def test_one_phrase_in_all_logs_of_a_request(page, logs):
+    store(logs[0], FILES)
+    store(logs[1], {"other.log": b"event 77 of another\nlast\n"})
+    html = page.get(f"/requests/{logs[0].request.uuid}/logs/?q=event 77").content.decode()
+    assert "2 logs searched" in html
+    assert [text for text in lines(html).values() if "<mark>" in text][-1].endswith("of another")
+    assert f"/logs/{logs[1].uuid}/?file=0&amp;line=1#L1" in html
+    assert AuditEvent.objects.get(verb="logs.searched").data["logs"] == 2
+
+
+def test_the_list_by_status_device_and_person(page, log, logs):
+    def found(view: str) -> list[str]:
+        html = page.get(f"/logs/{view}").content.decode()
+        return re.findall(r'<th scope="row" class="cell-main"><a [^>]*><bdi>(\w+)', html)
+
+    assert found("") == ["till", "kiosk"]
+    assert found("?status=ready") == ["kiosk"]
+    assert found("?device=TIL") == ["till"]
+    assert found("?person=oscar&status=requested") == ["till"]
+    assert found("?person=nobody") == []
+    assert found(f"?before={logs[1].pk}") == ["kiosk"]
+
+
+def test_the_request_shows_its_logs_and_links_them_for_who_may_read(visit: Visitor, log):
+    where = f"/requests/{log.request.uuid}/"
+    for role, may in (("helpdesk", True), ("viewer", False)):
+        html = visit(role).get(where).content.decode()
+        assert "Log ready" in html
+        assert (f'href="/logs/{log.uuid}/"' in html) == may
+        assert ("Search all its logs" in html) == may
+    assert "every 4s" in html  # The other one is still asked for.
+
+
+def test_asking_and_stopping_by_button(page, logs):
+    page.post(url(logs[0], "control"), {"verb": "ask"})
+    logs[0].refresh_from_db()
+    assert logs[0].lane == 0
+    page.post(url(logs[0], "control"), {"verb": "stop"})
+    logs[0].refresh_from_db()
+    assert logs[0].status == "stopped"
+
+
+def test_a_file_that_is_gone_from_the_storage_is_told(page, log):
+    storages["agent_logs"].delete(log.stored_as)
+    assert "not in the storage any more" in page.get(url(log)).content.decode()
+    assert page.get(url(log, "download")).status_code == 404

@@ -1,0 +1,93 @@
+"""From ticked boxes to a frozen selection."""
+
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from actions.models import Device, Selection
+from actions.selectors import device_filters
+from actions.services import selections
+from actions.services.inventory import store_records
+from tests.factories import know_devices, make_record
+
+pytestmark = pytest.mark.django_db
+
+CHOOSE = "/devices/choose"
+
+
+@pytest.fixture
+def fleet(db):
+    know_devices(*(f"kiosk-{number}" for number in range(9)), status="exempted")
+    know_devices("laptop-1", "laptop-2")
+
+
+def key(name):
+    return Device.objects.get(vendor_id=name).pk
+
+
+def chosen(answer):
+    """The ids of the selection to which an answer leads."""
+    assert answer.status_code == 303, answer.content
+    query = parse_qs(urlsplit(answer["Location"]).query)
+    return selections.targets_of(Selection.objects.get(uuid=query["selection"][0]))
+
+
+def test_ticked_rows_of_this_and_other_pages_are_frozen_once_each(page, fleet):
+    carried = f"{key('laptop-1')},{key('kiosk-2')}"
+    answer = page.post(
+        CHOOSE,
+        {"device": [key("kiosk-2"), key("kiosk-1"), "x"], "carried": carried, "kind": "exempt"},
+    )
+    assert chosen(answer) == ["kiosk-1", "kiosk-2", "laptop-1"]
+    assert answer["Location"].endswith("&kind=exempt")
+    assert "3 devices" in page.get(answer["Location"]).content.decode()
+
+
+def test_all_that_match_less_the_unticked_are_frozen_with_their_question(page, fleet):
+    unticked = f"{key('kiosk-3')},{key('kiosk-5')}"
+    answer = page.post(
+        CHOOSE, {"all": "1", "question": "q=kiosk&status=exempted", "unticked": unticked}
+    )
+    names = [f"kiosk-{number}" for number in (0, 1, 2, 4, 6, 7, 8)]
+    assert chosen(answer) == names
+
+    selection = Selection.objects.get()
+    now_matching = device_filters.matching(selection.question)
+    assert sorted(now_matching.values_list("vendor_id", flat=True)) == names
+    store_records(
+        [make_record("kiosk-0", status="compliant"), make_record("kiosk-9", status="exempted")]
+    )
+    assert selections.targets_of(selection) == names
+    assert sorted(now_matching.values_list("vendor_id", flat=True)) == [*names[1:], "kiosk-9"]
+
+
+def test_a_question_for_everything_is_kept_as_one_and_ticked_rows_keep_none(page, fleet):
+    assert len(chosen(page.post(CHOOSE, {"all": "1"}))) == 11
+    page.post(CHOOSE, {"device": key("laptop-1"), "question": "q=kiosk"})
+    everything, ticked = Selection.objects.order_by("id")
+    assert device_filters.matching(everything.question).count() == 11
+    assert (bool(everything.question), ticked.question) == (True, "")
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {},
+        {"device": "99999999"},
+        {"device": "²"},
+        {"all": "1", "question": "q=nothing-is-called-so"},
+        {"all": "1", "question": "seen=yesterday"},
+        {"all": "1", "question": "enrolled_from=2026-02-30&status=exempted"},
+    ],
+    ids=repr,
+)
+def test_what_names_no_device_is_told_on_the_list_and_stores_nothing(page, fleet, form):
+    answer = page.post(CHOOSE, form)
+    assert (answer.status_code, urlsplit(answer["Location"]).path) == (303, "/devices/")
+    assert 'class="toast' in page.get(answer["Location"]).content.decode()
+    assert not Selection.objects.exists()
+
+
+def test_the_kind_in_the_address_is_a_word_and_nothing_else(page, fleet):
+    answer = page.post(CHOOSE, {"device": key("laptop-1"), "kind": "x&selection=1"})
+    assert "kind" not in answer["Location"]

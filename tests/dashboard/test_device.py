@@ -1,0 +1,335 @@
+"""One device: found by any of its names, with its age, what may be done, and what was done."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils.timezone import now
+
+from actions.models import AuditEvent, Device, DeviceCommand, DeviceLook, PumpHeartbeat
+from actions.services.inventory import start_sync, store_records
+from tests.dashboard.conftest import Visitor
+from tests.dashboard.walk import Parsed
+from tests.factories import enrol, know_devices, make_record, make_request
+
+pytestmark = pytest.mark.django_db
+
+MAC = "00:1B:21:CD:AB:44"
+PART = {"HX-Request": "true", "HX-Target": "device-live"}
+
+
+@pytest.fixture
+def kiosk(db):
+    other = make_record("beef", name="KIOSK-77", ip="10.1.2.33", macs=("00:1B:21:CD:AB:45",))
+    one = make_record(
+        "f00d",
+        name="KIOSK-7",
+        host_name="kiosk-7.shop.example",
+        ip="10.1.2.3",
+        user_name="maria.costa",
+        macs=(MAC,),
+        agent_type="persistent",
+        os_family="windows",
+        agent_version="7.6.711.0",
+    )
+    store_records([one, other])
+    return Device.objects.get(vendor_id="f00d")
+
+
+def card(client, device, **view):
+    return client.get(f"/devices/{device.pk}/", view)
+
+
+def text_of(answer):
+    return Parsed(answer.content.decode()).text
+
+
+def disabled(answer):
+    """The actions that cannot be chosen."""
+    found = Parsed(answer.content.decode()).elements
+    return {each["value"] for tag, each in found if tag == "button" and "disabled" in each}
+
+
+# Finding.
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *("KIOSK-7", "f00d", "10.1.2.3", "maria", "maria kiosk", "shop.example", "  KIOSK-7 "),
+        *(MAC, "00-1b-21-cd-ab-44", "001b.21cd.ab44", "001B21CDAB44"),
+    ],
+)
+def test_words_that_name_one_device_lead_straight_to_it(page, kiosk, words):
+    assert page.get("/devices/find", {"q": words})["Location"] == f"/devices/{kiosk.pk}/"
+
+
+@pytest.mark.parametrize("words", ["kiosk", "10.1.2", "nobody", "00:1B:21:CD:AB:46"])
+def test_other_words_lead_to_the_list_of_what_matches(page, kiosk, words):
+    where = page.get("/devices/find", {"q": words})["Location"]
+    assert where.startswith("/devices/?q=")
+
+
+@pytest.mark.parametrize("words", ["", " ", "\x00", "%", "x" * 5000])
+def test_nonsense_is_no_error(page, kiosk, words):
+    assert page.get("/devices/find", {"q": words}, follow=True).status_code == 200
+
+
+def test_one_that_is_gone_is_found_and_its_history_with_it(page, kiosk, operator):
+    make_request(operator, "f00d", kind="dhcprenew", reason="no address")
+    Device.objects.filter(pk=kiosk.pk).update(gone_at=now())
+
+    answer = page.get("/devices/find", {"q": MAC}, follow=True)
+
+    assert "The vendor no longer had it" in text_of(answer)
+    assert "no address" in text_of(answer)
+    assert len(disabled(answer)) == 9
+
+
+# What it shows.
+
+
+def test_the_card_tells_the_facts_and_how_old_they_are(page, kiosk):
+    answer = card(page, kiosk)
+    words = text_of(answer)
+    for fact in ("f00d", "KIOSK-7", "kiosk-7.shop.example", MAC, "10.1.2.3", "maria.costa"):
+        assert fact in words
+    assert "7.6.711.0" in words
+    assert f"Read {kiosk.read_at:%Y-%m-%d %H:%M:%S} UTC" in words
+    copied = [each.get("data-copy") for _, each in Parsed(answer.content.decode()).elements]
+    assert {"f00d", MAC, "10.1.2.3"} <= set(copied)
+
+
+def test_what_may_not_be_done_is_disabled_and_says_why(page, kiosk):
+    answer = card(page, kiosk)
+    assert disabled(answer) == {"ignore", "unignore"}
+    assert "Only for status unknown." in text_of(answer)
+
+
+def test_what_is_uncertain_can_be_chosen_and_says_so(page, kiosk):
+    Device.objects.update(agent_type="")
+    answer = card(page, kiosk)
+    assert disabled(answer) == {"ignore", "unignore"}
+    assert "Uncertain. The vendor did not tell which kind of agent it has." in text_of(answer)
+
+
+def test_helpdesk_is_told_what_its_role_may_not(visit: Visitor, kiosk):
+    assert "delete" in disabled(card(visit("helpdesk"), kiosk))
+
+
+@pytest.mark.parametrize("role", ["viewer", "auditor"])
+def test_who_only_looks_on_is_offered_nothing(role, visit: Visitor, kiosk):
+    answer = card(visit(role), kiosk)
+    assert len(disabled(answer)) == 9
+    assert "Refresh now" not in text_of(answer)
+
+
+def test_an_action_takes_the_device_along(page, kiosk):
+    html = card(page, kiosk).content.decode()
+    action = re.search(
+        r'<form method="post" action="([^"]+)">(?:(?!</form>).)*name="kind"', html, re.S
+    )
+    assert action
+    answer = page.post(
+        action[1], {"device": kiosk.pk, "kind": "exempt", "step": "choose"}, follow=True
+    )
+    assert "KIOSK-7" in text_of(answer)
+
+
+# Exemptions.
+
+
+def exempted(kiosk, operator, send_due, vendor, **wish):
+    vendor.add_device(device_id="f00d")
+    make_request(operator, "f00d", kind="exempt", **wish)
+    send_due()
+    Device.objects.update(status="exempted")
+
+
+def test_an_exemption_of_ours_counts_down(page, kiosk, operator, send_due, vendor):
+    exempted(kiosk, operator, send_due, vendor, hours="24")
+
+    words = text_of(card(page, kiosk))
+
+    (replied,) = DeviceCommand.objects.values_list("call__replied_at", flat=True)
+    assert replied is not None
+    assert f"Ends in {replied + timedelta(hours=24):%Y-%m-%d %H:%M} UTC" in words
+    assert "by oscar" in words
+    assert "data-countdown" in card(page, kiosk).content.decode()
+
+
+def test_an_exemption_for_ever_says_so(page, kiosk, operator, send_due, vendor):
+    exempted(kiosk, operator, send_due, vendor, hours="", forever=True)
+    assert "For ever, by oscar" in text_of(card(page, kiosk))
+
+
+def test_an_exemption_of_somebody_else_has_no_known_end(page, kiosk):
+    Device.objects.update(status="exempted")
+    assert "Until when is not known" in text_of(card(page, kiosk))
+
+
+def test_one_who_was_exempted_before_may_keep_the_earlier_end(
+    page, kiosk, operator, send_due, vendor
+):
+    Device.objects.update(status="exempted")
+    exempted(kiosk, operator, send_due, vendor, hours="24")
+    assert "whether the vendor counts anew is not documented" in text_of(card(page, kiosk))
+
+
+def test_after_an_end_that_nobody_knows_nothing_is_promised(
+    page, kiosk, operator, send_due, vendor
+):
+    exempted(kiosk, operator, send_due, vendor, hours="24")
+    make_request(operator, "f00d", kind="unexempt")
+    send_due()
+    assert "Until when is not known" in text_of(card(page, kiosk))
+
+
+# Its history.
+
+
+def test_commands_are_found_however_the_device_was_addressed(page, kiosk, operator):
+    make_request(operator, "f00d", kind="dhcprenew", reason="by its id")
+    make_request(operator, MAC, addressing="macs", kind="dhcprenew", reason="by its address")
+    DeviceCommand.objects.filter(target=MAC).update(device=None, device_key=MAC)
+
+    words = text_of(card(page, kiosk))
+
+    assert "by its id" in words
+    assert "by its address" in words
+    assert "Last: Renew DHCP by oscar" in words
+
+
+def test_the_trail_stands_on_a_tab_of_its_own_for_those_who_read_it(
+    page, visit: Visitor, kiosk, operator
+):
+    make_request(operator, "f00d", kind="dhcprenew", reason="the trail tells this")
+    make_request(operator, "beef", kind="dhcprenew", reason="another device")
+
+    words = text_of(card(page, kiosk, tab="audit"))
+
+    assert "Request submitted by oscar" in words
+    assert "the trail tells this" in words
+    assert "another device" not in words
+    assert card(visit("helpdesk"), kiosk, tab="audit").status_code == 403
+
+
+def test_the_vendors_own_words_are_kept_from_the_last_look(page, operator, vendor, send_due):
+    (device,) = enrol(vendor, "f00d")
+    assert "is not kept yet" in text_of(card(page, device, tab="raw"))
+    page.post(f"/devices/{device.pk}/refresh")
+    send_due()
+
+    assert "&quot;oesis_version&quot;" in card(page, device, tab="raw").content.decode()
+
+
+# Refreshing.
+
+
+def test_refresh_now_asks_before_all_others_and_the_answer_comes_to_the_page(
+    visit: Visitor, vendor, send_due
+):
+    (device,) = enrol(vendor, "kiosk")
+    vendor.change_device("kiosk", status="quarantined")
+    page = visit("helpdesk")
+
+    asked = page.post(f"/devices/{device.pk}/refresh", headers=PART)
+
+    assert "Asking the vendor" in asked.content.decode()
+    assert 'hx-trigger="every 1s"' in asked.content.decode()
+    send_due()
+    answer = page.get(f"/devices/{device.pk}/", headers=PART).content.decode()
+    assert "Quarantined" in answer
+    assert "Asking" not in answer
+    assert "<html" not in answer
+    assert AuditEvent.objects.get(verb="device.refresh_asked").actor == "helpdesk"
+
+
+def test_a_look_that_failed_says_why(page, vendor, send_due, settings):
+    (device,) = enrol(vendor, "kiosk")
+    vendor.fault("status", code=404, api="detail")
+    page.post(f"/devices/{device.pk}/refresh")
+    send_due()
+
+    assert DeviceLook.objects.get().due_at is None
+    assert "The last look failed" in text_of(card(page, device))
+
+
+def test_a_second_click_asks_nothing_more(page, vendor):
+    (device,) = enrol(vendor, "kiosk")
+    for _ in range(2):
+        assert page.post(f"/devices/{device.pk}/refresh").status_code == 302
+    assert AuditEvent.objects.filter(verb="device.refresh_asked").count() == 1
+
+
+def test_who_asks_again_at_once_spends_no_further_call(page, vendor, send_due):
+    (device,) = enrol(vendor, "kiosk")
+    for _ in range(2):
+        page.post(f"/devices/{device.pk}/refresh")
+        send_due()
+    assert [call.api for call in vendor.received] == ["token", "detail"]
+
+
+def test_one_that_is_not_there_is_not_found(page):
+    assert page.get("/devices/999/").status_code == 404
+    assert page.post("/devices/999/refresh").status_code == 404
+
+
+@pytest.mark.parametrize("tab", ["commands", "audit", "raw", "nonsense"])
+def test_a_card_costs_few_queries_whatever_was_done(page, kiosk, operator, tab):
+    def queries():
+        with CaptureQueriesContext(connection) as found:
+            assert page.get(f"/devices/{kiosk.pk}/", {"tab": tab}, headers=PART).status_code == 200
+        return len(found)
+
+    PumpHeartbeat.objects.create(name="a worker", beat_at=now())
+    page.get("/devices/")
+    make_request(operator, "f00d", kind="dhcprenew")
+    few = queries()
+    for _ in range(8):
+        make_request(operator, "f00d", kind="dhcprenew")
+    assert queries() == few <= (7 if tab == "audit" else 6)
+    with CaptureQueriesContext(connection) as found:
+        card(page, kiosk, tab=tab)
+    assert len(found) <= (11 if tab == "audit" else 10)
+
+
+# The inventory.
+
+
+def test_the_line_tells_how_far_a_read_has_come_and_when_it_ends(page, operator):
+    know_devices(*(f"d{number:03}" for number in range(120)))
+    sync, _ = start_sync(operator)
+    sync.devices_read, sync.stage = 50, "devices"
+    sync.save()
+
+    line = {"HX-Request": "true", "HX-Target": "inventory-sync"}
+    words = text_of(page.get("/inventory/", headers=line))
+
+    assert "50 of about 120 devices so far, about 2 calls left" in words
+    assert "The last call goes" in words
+
+
+def test_a_full_read_can_be_asked_for_and_is_told(page, vendor, send_due):
+    page.post("/inventory/read")
+    send_due()
+
+    words = text_of(page.get("/inventory/"))
+
+    assert "Everything Done 60" in words
+    assert "Nothing is being read." in words
+
+
+def test_the_page_of_reads_costs_the_same_however_many_there_were(page, operator):
+    start_sync(operator)
+    with CaptureQueriesContext(connection) as found:
+        page.get("/inventory/", headers={"HX-Request": "true", "HX-Target": "inventory-live"})
+    assert len(found) <= 12
+
+
+def test_the_list_says_that_devices_are_known_but_gone_are_not_offered(page):
+    know_devices("a")
+    assert Device.objects.get().seen_by == 0
+    assert "The inventory has never been read." in text_of(page.get("/devices/"))

@@ -1,0 +1,37 @@
+"""What everybody must know now stands on top of every page."""
+
+import pytest
+
+from actions.services import dispatch
+from tests.factories import enrol, make_request
+
+
+@pytest.mark.django_db
+def test_refused_credentials_are_told_on_every_page_with_what_to_do(
+    signed_in, operator, vendor, send_due, settings
+):
+    settings.OPSWAT_RATE_LIMIT = (1000, 0.5)
+    enrol(vendor, "kiosk")
+    make_request(operator, "kiosk")
+    secret = settings.OPSWAT_CLIENT_SECRET
+    settings.OPSWAT_CLIENT_SECRET = "not the secret"
+    dispatch.pump(0.2, alone=True)
+
+    page = signed_in.get("/devices/").text
+    settings.OPSWAT_CLIENT_SECRET = secret
+    send_due()
+
+    assert "does not accept this console&#x27;s credentials" in page
+    assert "OPSWAT_CLIENT_SECRET" in page
+    assert "credentials" not in signed_in.get("/devices/").text
+
+
+@pytest.mark.django_db
+def test_a_token_that_has_run_out_alarms_nobody(signed_in, operator, vendor, send_due):
+    enrol(vendor, "kiosk")
+    vendor.fault("expired_token", api="action")
+    make_request(operator, "kiosk")
+    dispatch.step()  # The token.
+    dispatch.step()  # The vendor calls it expired.
+
+    assert "credentials" not in signed_in.get("/devices/").text
