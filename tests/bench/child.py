@@ -1,6 +1,7 @@
 """One figure in a process of its own: `python -m tests.bench.child NAME FILE [--quick]`.
 
-The console's real settings are used, with the data folder and database that the parent chose.
+The console's real settings are used (a comparison may add to them), with the data folder and
+database that the parent chose.
 """
 
 import importlib
@@ -27,8 +28,8 @@ def main(name: str, result: Path, *, quick: bool) -> None:
         if figure.database == "postgresql":
             # From a module that not every checkout has.
             postgres: Any = importlib.import_module("tests.postgres")
-            os.environ["DATABASE_URL"] = stack.enter_context(postgres.own_postgres())
-        os.environ["DJANGO_SETTINGS_MODULE"] = "dashboard.settings"
+            os.environ["DATABASE_URL"] = stack.enter_context(postgres.own_postgres(lasting=True))
+        os.environ["DJANGO_SETTINGS_MODULE"] = figure.settings
         django.setup()
         if figure.database == "postgresql":
             call_command("migrate", verbosity=0)

@@ -1,4 +1,4 @@
-"""The figures of `docs/engine.md`, in the order of the table."""
+"""The figures of the table, in its order."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,7 +8,8 @@ from typing import Literal
 class Figure:
     """One figure: the function that measures it, as `module:function` of this package.
 
-    The function takes `quick` and returns lines. `seconds` is after how long it is given up.
+    The function takes `quick` and returns lines. `seconds` is after how long it is given up;
+    `settings` are those of the console unless a comparison needs more.
     """
 
     name: str
@@ -16,14 +17,15 @@ class Figure:
     where: str
     seconds: float
     database: Literal["sqlite", "postgresql"] = "sqlite"
+    settings: str = "dashboard.settings"
 
 
 FIGURES = (
     Figure("limit", "Calls in the worst window (limit 10)", "limit:worst_window", 150),
-    Figure("makespan", "Time for a job ÷ the limit's own minimum", "makespan:virtual", 300),
+    Figure("makespan", "Time for a job ÷ its calls at the limit's pace", "makespan:virtual", 700),
     Figure("processes", "The same with real processes", "makespan:real", 120),
     Figure("merging", "Calls for 200 requests of one device in a minute", "merging:calls", 120),
-    Figure("urgent", "Urgent during a job of 5,000: submit → vendor", "urgent:waits", 180),
+    Figure("urgent", "Urgent during a job of 5,000: submit → vendor", "urgent:waits", 500),
     Figure("idle", "Idle: submit → first byte at the vendor", "latency:idle", 120),
     Figure("screen", "Answer at the worker → on an open page", "latency:screen", 120),
     Figure("submit", "Submit 100,000 devices (SQLite)", "storing:submit", 240),
@@ -34,8 +36,39 @@ FIGURES = (
         240,
         "postgresql",
     ),
-    Figure("once", "600 deletes, faults and kills", "once:deletes", 300),
+    Figure("pick", "Pick and compose 100,000 devices (SQLite)", "pick:pick", 240),
+    Figure(
+        "pick-postgresql",
+        "Pick and compose 100,000 devices (PostgreSQL)",
+        "pick:pick",
+        240,
+        "postgresql",
+    ),
+    Figure("once", "600 deletes, faults and kills", "once:deletes", 700),
     Figure("settle", "Rows settled per second", "settling:rows", 90),
-    Figure("minute", "Use of the minute under backlog", "minute:use", 200),
+    Figure("minute", "Use of the minute under backlog", "minute:use", 400),
     Figure("pages", "Open pages: commit → page, and the server's CPU", "pages:open_pages", 180),
+    Figure(
+        "desk",
+        "The list of 100,000 devices (SQLite)",
+        "desk:lists",
+        900,
+        settings="tests.bench.admin_settings",
+    ),
+    Figure(
+        "desk-postgresql",
+        "The list of 100,000 devices (PostgreSQL)",
+        "desk:lists",
+        900,
+        "postgresql",
+        "tests.bench.admin_settings",
+    ),
+    Figure("audit", "The trail: written, proved, asked (SQLite)", "audit:trails", 900),
+    Figure(
+        "audit-postgresql",
+        "The trail: written, proved, asked (PostgreSQL)",
+        "audit:trails",
+        900,
+        "postgresql",
+    ),
 )

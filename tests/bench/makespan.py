@@ -13,16 +13,21 @@ from tests.bench.virtual import START, World, own_time
 SEED = 2
 
 
+PROMISED = 1.04
+
+
 def virtual(*, quick: bool) -> list[Line]:
-    """From the first to the last call of one job ÷ the least time in which the limit allows it.
+    """From the first to the last call of one job ÷ the time that so many calls take at the limit.
 
     In virtual time: the real claims and the real settling on SQLite, calls of 50 devices, each
-    under way and answered with random delays (0.15 to 0.9 s). The least time lets ten calls
-    burst at once, so it is shorter than calls * 60 s / 10, and the call for the token counts.
-    The read-back of what was accepted costs calls too: it goes last, but is never starved; with
-    it the job's own calls are held against the least time of those calls alone. Seed 2.
+    under way and answered with random delays (0.15 to 0.9 s). The limit's own time is calls * 60 s
+    / 10; the call for the token counts. If all ten slots of the first minute were taken at once, a
+    job would end up to 50 s earlier, and a person who comes then would wait for a minute: that
+    bound is told beside it. The read-back of what was accepted costs calls too: it goes last, but
+    is never starved; with it the job's own calls are held against the limit's time for those
+    calls alone. Seed 2.
     """
-    jobs = [(5_000, 0.0), (5_000, 60.0)] + ([] if quick else [(100_000, 0.0)])
+    jobs = [(1_000, 0.0), (5_000, 0.0), (5_000, 60.0)] + ([] if quick else [(100_000, 0.0)])
     return [_virtual_job(devices, confirm) for devices, confirm in jobs]
 
 
@@ -37,26 +42,44 @@ def _virtual_job(devices: int, confirm_after: float) -> Line:
         world.run()
     jobs = [call for call in world.arrivals if call.api in ("action", "token")]
     span = jobs[-1].at - world.arrivals[0].at
-    least = judge.least_seconds(len(jobs), *world.limit)
+    ratio = span / _at_the_limit(len(jobs), *world.limit)
+    burst = judge.least_seconds(len(jobs), *world.limit)
     refused = sum(not call.allowed for call in world.arrivals)
     how = "read-back on" if confirm_after else "read-back off"
     return Line(
         f"{devices:,} devices, {how}",
-        f"{span / least:.3f} ({len(jobs)} calls in {span / 60:.1f} min, least "
-        f"{least / 60:.1f} min; {refused} refused)",
-        span / least,
-        "1.00, within 1.5 %" if not confirm_after else "",
-        span / least < 1.015 and not refused if not confirm_after else None,
+        f"{ratio:.3f} ({len(jobs)} calls in {span / 60:.1f} min; all at once where possible "
+        f"{burst / 60:.1f} min; {refused} refused)",
+        ratio,
+        "" if confirm_after else f"≤ {PROMISED}",
+        None if confirm_after else ratio <= PROMISED and not refused,
     )
+
+
+def _at_the_limit(calls: int, limit: int, window: float) -> float:
+    return calls * window / limit
 
 
 def _forget_everything() -> None:
     """An empty installation, so that each job starts with a free minute."""
-    from actions.models import ActionRequest, AuditEvent, DeviceCommand, VendorAccount, VendorCall
+    from django.db import connection
+
+    from actions.models import (
+        ActionRequest,
+        AuditDevice,
+        AuditEvent,
+        DeviceCommand,
+        VendorAccount,
+        VendorCall,
+        guards,
+    )
 
     DeviceCommand.objects.all().delete()
-    for call in (VendorCall.action_requests.through, VendorCall, ActionRequest, AuditEvent):
+    for call in (VendorCall.action_requests.through, VendorCall, ActionRequest):
         call.objects.all().delete()
+    with guards.lowered(connection):
+        AuditDevice.objects.all().delete()
+        AuditEvent.objects.all().delete()
     VendorAccount.objects.all().delete()
 
 
@@ -64,10 +87,9 @@ def real(*, quick: bool) -> list[Line]:
     """1,000 devices (20 calls) with a real worker, Redis, beat and vendor.
 
     Time runs twenty times faster: the limit is 10 calls in 3 s instead of 60 s. From the first
-    to the last arrival at the vendor ÷ the least time that the limit
-    allows for so many calls; median of five runs (three when quick), each after a pause in which
-    all slots free. What does not scale counts in full: 50 ms of margin in each window, the
-    vendor's 5-30 ms, and waking up.
+    to the last arrival at the vendor ÷ the time that so many calls take at the limit; median of
+    five runs (three when quick), each after a pause in which all slots free. What does not scale
+    counts in full: the vendor's 5-30 ms, and waking up.
     """
     limit, runs = (10, 3.0), 3 if quick else 5
     ratios = []
@@ -86,8 +108,7 @@ def real(*, quick: bool) -> list[Line]:
             crew.enrol(vendor, ids)
             until(partial(crew.settled, crew.submit(ids, "exempt")), 60)
             times = [call.at for call in vendor.received[seen:]]
-            least = judge.least_seconds(len(times), *limit)
-            ratios.append((times[-1] - times[0]) / least)
+            ratios.append((times[-1] - times[0]) / _at_the_limit(len(times), *limit))
         refused = judge.refused(vendor)
     ratio = spread(ratios)
     text = f"{ratio.median:.3f} (worst {ratio.longest:.3f} of {runs} runs; {refused} refused)"

@@ -37,8 +37,8 @@ def calls(*, quick: bool) -> list[Line]:
             "this engine",
             f"{most} (rounds: {all_counts}; all answered within {longest / window:.1f} min{slow})",
             most,
-            f"{least}, the least possible",
-            most <= least,
+            f"≤ {least + 1}: the first goes at once",
+            most <= least + 1,
         ),
         _one_by_one(),
     ]

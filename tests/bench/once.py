@@ -148,10 +148,12 @@ def _theirs(stage: Stage, who: str, count: int) -> Line:
 
     processes = [start(), start()]
     quiet = VISIBLE_AFTER + 4.0
-    _until_quiet(lambda: _silent(vendor, quiet), 150, stage, processes, start)
+    with suppress(TimeoutError):  # One that never ends is judged by what it did until then.
+        _until_quiet(lambda: _silent(vendor, quiet), 150, stage, processes, start)
+    going = "" if _silent(vendor, quiet) else "; still calling after 150 s"
     done = {name for name in ids if vendor.applied["delete", name]}
     twice, never = judge.acted_twice(vendor.received), count - len(done)
-    return Line(who, f"twice {twice}, never {never} ({_struck(vendor)})", twice)
+    return Line(who, f"twice {twice}, never {never} ({_struck(vendor)}{going})", twice)
 
 
 def _silent(vendor: Simulator, seconds: float) -> bool:

@@ -1,0 +1,277 @@
+"""A trail as long as that of years, chained and signed as the engine does it, but in bulk."""
+
+import json
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.utils.timezone import now
+
+from actions import chain
+from actions.models import (
+    ActionRequest,
+    AuditDevice,
+    AuditEvent,
+    DeviceAlias,
+    DeviceCommand,
+    guards,
+)
+from actions.services import trail
+from actions.states import CommandStatus, Lane
+from actions.submissions import Actor
+from tests.bench import crew, fleet
+
+DEVICES, EACH, PEOPLE = 20_000, 5, 300
+"""Devices of the fleet, devices of a request, and people who ask."""
+
+WORDS = (
+    *("windows", "update", "weekend", "maintenance", "caller", "locked", "malware", "scan"),
+    *("reimage", "travel", "contractor", "laptop", "replaced", "quarantine", "patch"),
+    *("antivirus", "outdated", "approved", "pilot"),
+)
+KINDS = ("exempt", "unexempt", "delete", "dhcprenew", "fetch_agent_log")
+COLUMNS = [field.attname for field in AuditEvent._meta.concrete_fields]
+CODES = {CommandStatus.ACCEPTED: 1, CommandStatus.UNSUPPORTED: 0, CommandStatus.FAILED: -1}
+
+Told = dict[str, Any]
+
+
+@dataclass(slots=True)
+class _Wish:
+    """One request of the story, with what became of its devices."""
+
+    number: int
+    uuid: UUID
+    person: str
+    kind: str
+    reason: str
+    ticket: str
+    at: datetime
+    outcomes: list[tuple[str, CommandStatus, str]] = field(default_factory=list)
+
+
+def device_id(number: int) -> str:
+    """The id of a device of the story."""
+    return f"d{1_000_000 + number % DEVICES}"
+
+
+def device_name(number: int) -> str:
+    """What it is called."""
+    return f"pc-{number % DEVICES:05}.corp.example"
+
+
+def device_mac(number: int) -> str:
+    """Its address."""
+    text = f"02005e{number % DEVICES:06x}"
+    return ":".join(text[at : at + 2] for at in range(0, 12, 2))
+
+
+def build(records: int, commands: int) -> list[UUID]:
+    """Write so many records; returns the ids of its newest requests, which have commands.
+
+    Older requests are told of by the trail alone, as after they were deleted.
+    """
+    kept: list[_Wish] = []
+    story = _Story(records)
+    lines = story.lines(commands // EACH, kept)
+    guards.drop_words(connection)
+    with fleet.without_indexes(AuditEvent), fleet.without_indexes(AuditDevice):
+        while rows := list(islice(lines, 5000)):
+            _store(rows)
+        _name_devices(story.first)
+    guards.make_words(connection)
+    _store_wishes(kept)
+    _store_aliases()
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE" if connection.vendor == "postgresql" else "ANALYZE")
+    return [wish.uuid for wish in kept]
+
+
+class _Story:
+    """Signs in, asks, is answered, is read back: told until there are enough lines."""
+
+    def __init__(self, records: int) -> None:
+        self.chance = random.Random(7)  # The same story each time.
+        self.last, self.previous = trail.head()
+        self.end = self.last + records
+        self.begin = now() - timedelta(seconds=30 * (records + 1))
+        self.first = self.last
+
+    def lines(self, newest: int, kept: list[_Wish]) -> Iterator[tuple[Any, ...]]:
+        """Rows of the table; the newest wishes are put aside."""
+        number = 0
+        while self.last < self.end:
+            wish = self._wish(number)
+            number += 1
+            wanted = list(self._told(wish))
+            if self.last + len(wanted) > self.end:
+                wanted = wanted[:1] * (self.end - self.last)  # Somebody signs in, again and again.
+            elif (self.end - self.last) / 3.9 <= newest:
+                kept.append(wish)
+            for told in wanted:
+                yield self._signed(told)
+
+    def _wish(self, number: int) -> _Wish:
+        chance = self.chance
+        wish = _Wish(
+            number=number,
+            uuid=UUID(int=chance.getrandbits(128), version=4),
+            person=f"person{chance.randrange(PEOPLE)}",
+            kind=chance.choice(KINDS),
+            reason=" ".join(chance.sample(WORDS, 4)),
+            ticket=f"CHG-{chance.randrange(100_000)}",
+            at=self._moment(),
+        )
+        for place in range(EACH):
+            name = device_id((number * EACH + place) * 7919)
+            status = chance.choices(list(CODES), [950, 2, 48])[0]
+            wish.outcomes.append((name, status, f"{chance.getrandbits(128):032x}"))
+        return wish
+
+    def _told(self, wish: _Wish) -> Iterator[Told]:
+        person = {"user_id": 7, "actor": wish.person, "role": "operator", "source": "page"}
+        person |= {"address": "10.1.2.3", "request_id": f"{self.chance.getrandbits(128):032x}"}
+        signed_in = {"subject_kind": "person", "subject": wish.person}
+        yield {**person, **signed_in, "verb": "person.signed_in"}
+        about = {"subject_kind": "request", "subject": str(wish.uuid), "kind": wish.kind}
+        targets = [name for name, *_ in wish.outcomes]
+        asked = {"params": {}, "addressing": "ids", "count": EACH, "targets": targets}
+        said = {"reason": wish.reason, "ticket": wish.ticket, "data": asked | {"kind": wish.kind}}
+        yield {**person, **about, **said, "verb": "request.submitted", "count": EACH}
+        devices = [
+            {"target": name, "status": str(status), "code": CODES[status], "command_id": command}
+            for name, status, command in wish.outcomes
+        ]
+        answer: Told = {"kind": wish.kind, "call": wish.number + 1, "http_status": 200}
+        answer |= {"devices": devices}
+        yield {**about, "verb": "call.answered", "call": wish.number + 1, "data": answer}
+        if wish.number % 10:
+            shown = [line for line in devices if line["code"] == 1]
+            if shown:
+                confirmed = [{**line, "status": "confirmed"} for line in shown]
+                data = {"kind": wish.kind, "devices": confirmed}
+                why = "Read back: the device shows the change."
+                yield {**about, "verb": "readback.confirmed", "reason": why, "data": data}
+                wish.outcomes = [
+                    (name, CommandStatus.CONFIRMED if CODES[status] == 1 else status, command)
+                    for name, status, command in wish.outcomes
+                ]
+
+    def _signed(self, told: Told) -> tuple[Any, ...]:
+        self.last += 1
+        engine: Told = {"user_id": None, "actor": "engine", "role": "", "source": "system"}
+        blank = dict.fromkeys(("address", "request_id", "reason", "ticket", "kind"), "")
+        data = told.get("data", {})
+        line = {**engine, **blank, "call": None, "data": data, **told}
+        line.setdefault("count", len(data["devices"]) if "devices" in data else None)
+        line |= {"id": self.last, "at": self._moment(), "previous": self.previous}
+        line["key"] = next(iter(settings.AUDIT_KEYS))
+        content = chain.canonical(line[name] for name in chain.FIELDS)
+        line["mac"] = self.previous = chain.sign(settings.AUDIT_KEYS[line["key"]], content)
+        line["search_text"] = chain.search_text(line)
+        line["lists_devices"] = "devices" in data
+        line["data"] = json.dumps(data)
+        return tuple(line[name] for name in COLUMNS)
+
+    def _moment(self) -> datetime:
+        return self.begin + timedelta(seconds=30 * (self.last - self.first))
+
+
+def _store(rows: list[tuple[Any, ...]]) -> None:
+    names = ", ".join(f'"{name}"' for name in COLUMNS)
+    table = AuditEvent._meta.db_table
+    with transaction.atomic(), connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            with cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
+                for row in rows:
+                    copy.write_row(row)
+        else:
+            places = ", ".join(["%s"] * len(COLUMNS))
+            sql = f"INSERT INTO {table} ({names}) VALUES ({places})"  # noqa: S608
+            cursor.executemany(sql, rows)
+
+
+def _name_devices(after: int) -> None:
+    """The index of devices is made of what the lines say."""
+    part = (
+        "line->>'target', line->>'status' FROM actions_auditevent e, "
+        "jsonb_array_elements(e.data->'devices') AS lines(line)"
+        if connection.vendor == "postgresql"
+        else "json_extract(value, '$.target'), json_extract(value, '$.status') "
+        "FROM actions_auditevent e, json_each(e.data, '$.devices')"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO actions_auditdevice (event_id, device_key, status) "
+            f"SELECT e.id, {part} WHERE e.lists_devices AND e.id > %s ORDER BY e.id",
+            [after],
+        )
+
+
+def _store_wishes(kept: list[_Wish]) -> None:
+    operator = crew.operator()
+    wishes = ActionRequest.objects.bulk_create(
+        [_request(wish, operator) for wish in kept], batch_size=1000
+    )
+    DeviceCommand.objects.bulk_create(
+        (
+            _command(stored, *outcome)
+            for stored, wish in zip(wishes, kept, strict=True)
+            for outcome in wish.outcomes
+        ),
+        batch_size=2000,
+    )
+
+
+def _request(wish: _Wish, operator: Actor) -> ActionRequest:
+    return ActionRequest(
+        uuid=wish.uuid,
+        form_token=wish.uuid,
+        kind_name=wish.kind,
+        addressing="ids",
+        likeness="x",
+        lane=Lane.NORMAL,
+        device_count=EACH,
+        reason=wish.reason,
+        ticket=wish.ticket,
+        user_id=operator.user_id,
+        actor=wish.person,
+        role="operator",
+        source="page",
+        created_at=wish.at,
+    )
+
+
+def _command(
+    stored: ActionRequest, name: str, status: CommandStatus, command: str
+) -> DeviceCommand:
+    moments = dict.fromkeys(("due_at", "moved_at", "created_at", "settled_at"), stored.created_at)
+    code = CODES.get(status, 1)
+    return DeviceCommand(
+        request=stored,
+        target=name,
+        device_key=name,
+        status=status,
+        lane=Lane.NORMAL,
+        attempts=1,
+        vendor_status=code,
+        command_id=command,
+        **moments,
+    )
+
+
+def _store_aliases() -> None:
+    DeviceAlias.objects.bulk_create(
+        (
+            DeviceAlias(device_key=device_id(number), text=text)
+            for number in range(DEVICES)
+            for text in (device_id(number), device_name(number), device_mac(number))
+        ),
+        batch_size=5000,
+    )

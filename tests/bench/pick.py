@@ -1,0 +1,88 @@
+"""How long a person waits who pastes a hundred thousand lines, and who composes for as many."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
+
+from actions.models import Device, DeviceMac
+from actions.picking import read_lines
+from actions.selectors import picks
+from actions.services.selections import choose_devices
+from dashboard.models import User
+from tests.bench import crew
+from tests.bench.result import Line, duration, spread
+
+SECONDS_TO_LOOK_UP, SECONDS_TO_COMPOSE = 2.0, 0.3
+TRIES = 5
+
+
+def pick(*, quick: bool) -> list[Line]:
+    """From pasted lines to the bucket of each, and Compose with its price tag for as many devices.
+
+    The inventory holds as many devices as there are lines; the lines are ids, MACs in four
+    notations, names in another case and texts that name nothing, in equal parts. Compose is asked
+    of the real view in this process: the page without an action, then the part with the price
+    tag. Medians of five tries (three when quick); the first of each is not counted.
+    """
+    count, tries = (20_000, 3) if quick else (100_000, TRIES)
+    ids = crew.names("d", count)
+    crew.know(ids)
+    devices = list(Device.objects.order_by("pk"))
+    DeviceMac.objects.bulk_create(
+        (DeviceMac(device=device, mac=device.mac) for device in devices), batch_size=5000
+    )
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE")
+    text = "\n".join(_line(number, device) for number, device in enumerate(devices))
+    return [
+        _timed(f"{count:,} pasted lines", lambda: _look_up(text), tries, SECONDS_TO_LOOK_UP),
+        *_compose(tries),
+    ]
+
+
+def _line(number: int, device: Device) -> str:
+    mac = device.mac
+    plain = mac.replace(":", "")
+    dotted = f"{plain[:4]}.{plain[4:8]}.{plain[8:]}"
+    forms = [device.vendor_id, mac.lower(), mac.replace(":", "-"), dotted, plain]
+    forms += [device.name.upper(), f"nobody {number}"]
+    return forms[number % len(forms)]
+
+
+def _look_up(text: str) -> list[picks.Line]:
+    rows = read_lines(text)
+    column, heading = picks.guess_column(rows)
+    return picks.look_up(picks.column_of(rows[heading:], column))
+
+
+def _compose(tries: int) -> list[Line]:
+    chosen = choose_devices(Device.objects.all(), crew.operator())
+    client = Client(headers={"host": "localhost"})
+    client.force_login(User.objects.get(username="oscar"))
+    page = f"{reverse('compose')}?selection={chosen.uuid}"
+    part = {"HX-Request": "true", "HX-Target": "preview"}
+    asked: dict[str, Callable[[], Any]] = {
+        "Compose for them": lambda: client.get(page),
+        "the price tag of exempt": lambda: client.get(f"{page}&kind=exempt", headers=part),
+        "the price tag of fetch agent log": lambda: client.get(
+            f"{page}&kind=fetch_agent_log", headers=part
+        ),
+    }
+    return [_timed(who, ask, tries, SECONDS_TO_COMPOSE) for who, ask in asked.items()]
+
+
+def _timed(who: str, work: Callable[[], object], tries: int, most: float) -> Line:
+    work()
+    took = spread([_seconds(work) for _ in range(tries)])
+    return Line(who, str(took), took.median, f"< {duration(most)}", took.median < most)
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
