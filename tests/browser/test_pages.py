@@ -217,6 +217,8 @@ def test_a_page_is_accessible_and_fits_wide_and_narrow_light_and_dark(
 
 
 def violations(page: Page, rules: Rules) -> list[str]:
+    """What axe finds; a page that still lacks its styles would be judged without them."""
+    page.wait_for_load_state("load")
     options = {"resultTypes": ["violations"], "runOnly": rules}
     found = page.evaluate("async options => (await axe.run(options)).violations", options)
     return [f"{each['id']}: {[_place(node) for node in each['nodes']][:3]}" for each in found]
