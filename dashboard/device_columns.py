@@ -27,15 +27,6 @@ class Column:
         return ", ".join(filter(None, map(device.__getattribute__, self.beside)))
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """What one column says of one device."""
-
-    column: Column
-    main: Any
-    sub: str
-
-
 NAME = Column("name", "Device", ("label",))
 """Always the first column."""
 
@@ -67,14 +58,6 @@ def chosen_columns(keys: Iterable[str]) -> list[Column]:
     """The columns of a person's choice in our order, or the usual ones."""
     wanted = {key for key in keys if key in COLUMNS} or set(USUAL)
     return [column for key, column in COLUMNS.items() if key in wanted]
-
-
-def rows_of(devices: Iterable[Any], columns: Sequence[Column]) -> list[tuple[Any, list[Cell]]]:
-    """Each device with its cells."""
-    return [
-        (device, [Cell(column, column.main(device), column.sub(device)) for column in columns])
-        for device in devices
-    ]
 
 
 def plain(device: Any, columns: Sequence[Column]) -> list[str]:

@@ -1,8 +1,8 @@
 """Find devices by any part of what names them, and list them in order of any column.
 
-SQLite: an FTS5 table of trigrams that triggers keep true. A later migration that makes the table of
-devices anew drops these triggers: it must call `make_search` again (the tests of the search fail if
-it does not).
+SQLite: an FTS5 table of trigrams that triggers keep true, and an index with all texts beside one
+another. A later migration that makes the table of devices anew drops these triggers and that index:
+it must call `make_search` again (the tests of the search fail if it does not).
 
 PostgreSQL: a GIN index of trigrams, from the extension pg_trgm. It is one of PostgreSQL's own and
 trusted, so whoever may create in the database may switch it on. Without that right the migration
@@ -35,12 +35,16 @@ IN_SQLITE = (
     ON actions_device WHEN old.search_text <> new.search_text
     BEGIN {OUT_OF_INDEX} {INTO_INDEX} END""",
     "INSERT INTO actions_device_search(actions_device_search) VALUES ('rebuild')",
+    # Words that no trigram finds, or that most devices have: all texts, and nothing besides.
+    """CREATE INDEX IF NOT EXISTS device_search_texts
+    ON actions_device (search_text, gone_at) WHERE gone_at IS NULL""",
 )
 OUT_OF_SQLITE = (
     "DROP TRIGGER IF EXISTS device_search_insert",
     "DROP TRIGGER IF EXISTS device_search_delete",
     "DROP TRIGGER IF EXISTS device_search_update",
     "DROP TABLE IF EXISTS actions_device_search",
+    "DROP INDEX IF EXISTS device_search_texts",
 )
 IN_POSTGRESQL = (
     "CREATE INDEX IF NOT EXISTS device_search ON actions_device "

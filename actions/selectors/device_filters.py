@@ -20,7 +20,10 @@ SHORTEST = 3
 
 MAX_WORDS = 20
 MANY = 5000
-"""Devices from which on it is quicker to look at each as the list is walked."""
+"""Commands from which on it is quicker to ask of each device as the list is walked."""
+
+FREQUENT = 2000
+"""Devices from which on reading their texts is quicker than what SQLite's trigrams find."""
 
 MOST_CHOICES = 300
 """Values that are offered of one filter; others can still be asked for by address."""
@@ -107,8 +110,8 @@ def names_all(search: str) -> Q:
     """All words of a search stand in what names the device; an address in any notation.
 
     On SQLite an index of trigrams finds words that few devices have. Words that many have are read
-    row by row: a page is full long before the index would have told all that it found. PostgreSQL
-    weighs that by itself.
+    text by text: a page is full long before the trigrams would have told all that they found, and
+    an index has the texts beside one another for who counts. PostgreSQL weighs that by itself.
     """
     words = [_notations(word) for word in search.lower().split()[:MAX_WORDS]]
     long = [word for word in words if min(map(len, word)) >= SHORTEST]
@@ -133,9 +136,9 @@ def _are_few(expression: str) -> bool:
         cursor.execute(
             "SELECT count(*) FROM (SELECT rowid FROM actions_device_search "
             "WHERE actions_device_search MATCH %s LIMIT %s)",
-            [expression, MANY],
+            [expression, FREQUENT],
         )
-        return bool(cursor.fetchone()[0] < MANY)
+        return bool(cursor.fetchone()[0] < FREQUENT)
 
 
 def _notations(word: str) -> tuple[str, ...]:

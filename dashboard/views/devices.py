@@ -19,7 +19,7 @@ from actions.services import selections
 from dashboard import saved_views
 from dashboard.access import actor_of, submitter_required
 from dashboard.desk import MENUS, MORE, TYPED, Desk, device_list_url
-from dashboard.device_columns import COLUMNS, NAME, chosen_columns, rows_of
+from dashboard.device_columns import COLUMNS, NAME, chosen_columns
 from dashboard.exports import FORMATS
 from dashboard.http import DashboardRequest, read_keys, wants_part
 from dashboard.texts import shown
@@ -39,11 +39,11 @@ def device_list(request: DashboardRequest) -> HttpResponse:
         "nav": "devices",
         "desk": desk,
         "page": page,
-        "columns": [
+        "columns": columns,
+        "heads": [
             (column, desk.direction(column.key), desk.sort_url(column.key))
             for column in (NAME, *columns)
         ],
-        "rows": rows_of(page.devices, columns),
         "sync": None if page.devices or desk.question.text else devices.latest_sync(),
         "may_act": bool(RIGHTS[request.user.rank].kinds),
         "role_limit": _told_limit(RIGHTS[request.user.rank].max_devices),

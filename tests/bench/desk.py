@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import count
 from urllib.parse import urlencode
 
 from django.core.management import call_command
@@ -23,6 +22,15 @@ LAST = 5
 """Pages of the admin from its end, asked for in turn."""
 
 
+_SEARCHES: dict[str, Callable[[int], str]] = {
+    "search, a hundred found": lambda n: f"q=user{n}%40",
+    "search, one found": lambda n: f"q=d10{n:05}",
+    "search, all found": lambda n: "q=corp.example",
+    "search, none found": lambda n: f"q=nobody{n}",
+    "search of two letters": lambda n: f"q={n:02}",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """One thing to ask: addresses for try after try; of the admin only where it has the like."""
@@ -31,6 +39,8 @@ class Asked:
     ours: Callable[[int], str]
     admins: Callable[[int], str] | None = None
     must_win: bool = True
+    typed: bool = False
+    """Whether the box or a filter asks it: then the browser is given the list without its frame."""
 
 
 def lists(*, quick: bool) -> list[Line]:
@@ -61,13 +71,11 @@ def _questions(devices: int, wishes: list[ActionRequest]) -> Iterator[Asked]:
     yield Asked(
         "filter by two",
         lambda n: "status=non_compliant&type=laptop",
-        lambda n: "status=non_compliant",
+        lambda n: "status=non_compliant&device_type=laptop",
+        typed=True,
     )
-    yield Asked("search, a hundred found", lambda n: f"q=user{n}%40", lambda n: f"q=user{n}%40")
-    yield Asked("search, one found", lambda n: f"q=d10{n:05}", lambda n: f"q=d10{n:05}")
-    yield Asked("search, all found", lambda n: "q=corp.example", lambda n: "q=corp.example")
-    yield Asked("search, none found", lambda n: f"q=nobody{n}", lambda n: f"q=nobody{n}")
-    yield Asked("search of two letters", lambda n: f"q={n:02}", lambda n: f"q={n:02}")
+    for who, search in _SEARCHES.items():
+        yield Asked(who, search, search, typed=True)
     yield Asked("sort by last seen", lambda n: "sort=-seen", lambda n: "o=-9")
     yield Asked("sort by agent version", lambda n: "sort=agent", lambda n: "o=5")
     yield Asked("last page", lambda n: "page=last", lambda n: f"p={last - n % LAST}")
@@ -82,11 +90,14 @@ def _questions(devices: int, wishes: list[ActionRequest]) -> Iterator[Asked]:
 
 def _compared(client: Client, asked: Asked, tries: int, *, promised: bool) -> list[Line]:
     page = _times(client, "/devices/?", asked.ours, tries)
-    counting = _times(client, "/devices/count?", asked.ours, tries)
+    counting = _times(client, "/devices/count?", asked.ours, tries, "device-count")
     lines = [
         _line(asked.who, page, promised=promised),
         _line(f"{asked.who}: its exact count", counting, promised=promised),
     ]
+    if asked.typed:
+        page = _times(client, "/devices/?", asked.ours, tries, "device-list")
+        lines.append(_line(f"{asked.who}: as typed", page, promised=promised))
     if asked.admins:
         theirs = _times(client, "/admin/actions/device/?", asked.admins, max(5, tries // 4))
         both = page.median + counting.median
@@ -103,15 +114,19 @@ def _line(who: str, took: Spread, *, promised: bool) -> Line:
     return Line(who, str(took), took.p95, f"< {duration(SECONDS)}" if promised else "", kept)
 
 
-def _times(client: Client, place: str, query: Callable[[int], str], tries: int) -> Spread:
-    return spread([_seconds(client, place + query(n)) for n, _ in zip(count(1), range(tries))])
+def _times(
+    client: Client, place: str, query: Callable[[int], str], tries: int, part: str = ""
+) -> Spread:
+    """How long the addresses take, whole or as the part of that name that htmx asks for."""
+    headers = {"HX-Request": "true", "HX-Target": part} if part else {}
+    urls = [place + query(n) for n in range(1, tries + 1)]
+    return spread([_seconds(client, url, headers) for url in urls])
 
 
-def _seconds(client: Client, url: str) -> float:
+def _seconds(client: Client, url: str, headers: dict[str, str]) -> float:
     reset_queries()
     start = time.perf_counter()
-    fragment = {"HX-Request": "true", "HX-Target": "device-count"} if "/count" in url else {}
-    answer = client.get(url, headers=fragment)
+    answer = client.get(url, headers=headers)
     took = time.perf_counter() - start
     if answer.status_code != 200:
         raise RuntimeError(f"{url} answered {answer.status_code}")

@@ -101,7 +101,7 @@ def test_columns_and_density_are_kept_per_person(page, visit: Visitor):
 
     assert "Till at the door" in html
     assert "table-compact" in html
-    assert [column.key for column, *_ in page.get("/devices/").context["columns"]] == [
+    assert [column.key for column, *_ in page.get("/devices/").context["heads"]] == [
         *("name", "severity", "nickname"),
     ]
     assert "Till at the door" not in visit("viewer").get("/devices/").content.decode()

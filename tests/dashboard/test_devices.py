@@ -66,6 +66,24 @@ def test_what_names_no_device_finds_none(page, fleet, search):
     assert names(page, q=search) == []
 
 
+@pytest.mark.parametrize("search", ["kiosk", "10.1.2", "f00d shop", "00-1b-21", "nobody"])
+def test_words_that_many_devices_have_are_found_as_those_of_few(page, fleet, search, monkeypatch):
+    found = names(page, q=search)
+    monkeypatch.setattr(device_filters, "FREQUENT", 0)  # As if each word were in most of them.
+    assert names(page, q=search) == found
+
+
+def test_a_search_that_reads_all_texts_reads_nothing_besides(fleet):
+    found = device_filters.meant_by(read_question("q=07"))
+    if connection.vendor == "sqlite":
+        plan = found.order_by().values("search_text", "gone_at").explain()
+        assert "COVERING INDEX device_search_texts" in plan
+    else:  # Which index PostgreSQL takes for three rows tells nothing.
+        with connection.cursor() as cursor:
+            has = connection.introspection.get_constraints(cursor, "actions_device")
+        assert has["device_search"]["type"] == "gin"
+
+
 def test_the_search_follows_what_changes(page, fleet):
     store_records([make_record("f00d", name="TILL-7"), make_record("dead", name="KIOSK-8")])
     assert names(page, q="kiosk") == ["KIOSK-8"]
