@@ -4,7 +4,7 @@ SQLite: an FTS5 table of trigrams that triggers keep true, and an index with all
 another. A later migration that makes the table of devices anew drops these triggers and that index:
 it must call `make_search` again (the tests of the search fail if it does not).
 
-PostgreSQL: a GIN index of trigrams, from the extension pg_trgm. It is one of PostgreSQL's own and
+PostgreSQL: a GIN index of trigrams, from the extension pg_trgm, and the texts beside one another. It is one of PostgreSQL's own and
 trusted, so whoever may create in the database may switch it on. Without that right the migration
 stops, says what to ask for, and leaves everything as it was.
 """
@@ -47,8 +47,13 @@ OUT_OF_SQLITE = (
     "DROP INDEX IF EXISTS device_search_texts",
 )
 IN_POSTGRESQL = (
-    "CREATE INDEX IF NOT EXISTS device_search ON actions_device "
-    "USING gin (search_text gin_trgm_ops) WITH (fastupdate = off)"
+    """CREATE INDEX IF NOT EXISTS device_search ON actions_device
+    USING gin (search_text gin_trgm_ops) WITH (fastupdate = off)""",
+    # As above; an index keeps no row of more than 2,704 bytes.
+    """CREATE INDEX IF NOT EXISTS device_search_texts ON actions_device (id) INCLUDE (search_text)
+    WHERE gone_at IS NULL AND octet_length(search_text) < 2000""",
+    """CREATE INDEX IF NOT EXISTS device_search_long ON actions_device (id)
+    WHERE gone_at IS NULL AND octet_length(search_text) >= 2000""",
 )
 MISSING = (
     "The search needs PostgreSQL's extension pg_trgm, and this database user may not switch it on. "
@@ -77,7 +82,8 @@ def make_search(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> Non
                 cursor.execute("CREATE EXTENSION pg_trgm")
             except ProgrammingError as problem:
                 raise DatabaseError(MISSING) from problem
-        cursor.execute(IN_POSTGRESQL)
+        for statement in IN_POSTGRESQL:
+            cursor.execute(statement)
 
 
 def drop_search(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
@@ -86,7 +92,8 @@ def drop_search(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> Non
             for statement in OUT_OF_SQLITE:
                 cursor.execute(statement)
         else:
-            cursor.execute("DROP INDEX IF EXISTS device_search")
+            for name in ("device_search", "device_search_texts", "device_search_long"):
+                cursor.execute(f"DROP INDEX IF EXISTS {name}")
 
 
 class Migration(migrations.Migration):

@@ -63,7 +63,7 @@ def device_list(request: DashboardRequest) -> HttpResponse:
 def device_count(request: DashboardRequest) -> HttpResponse:
     """Say exactly how many devices match; asked for once the page is there."""
     desk = Desk.read(request.GET)
-    count = None if desk.question.problems else device_filters.meant_by(desk.question).count()
+    count = None if desk.question.problems else device_filters.count(desk.question)
     return render(request, "devices/_count.html", {"desk": desk, "count": count})
 
 

@@ -38,7 +38,6 @@ class Asked:
     who: str
     ours: Callable[[int], str]
     admins: Callable[[int], str] | None = None
-    must_win: bool = True
     typed: bool = False
     """Whether the box or a filter asks it: then the browser is given the list without its frame."""
 
@@ -48,9 +47,11 @@ def lists(*, quick: bool) -> list[Line]:
 
     The table is filled by INSERT ... SELECT in the database. Each page is asked of the real views
     in this process, 40 times with other words or places each time (8 when quick, and a tenth of
-    the rows): what is measured is the server's time with its templates. Django's admin lists the
-    same table with the same columns, filters and search in the same run; it counts with each page,
-    so where both are compared, ours is the page and the exact count together. The 95th percentile
+    the rows): what is measured is the server's time with its templates. What the search box and
+    the filters ask is measured twice: as the whole page that its address gives, and, "as typed",
+    as the list that a browser then asks for. Django's admin lists the same table with the same
+    columns, filters and search in the same run; it counts with each page, so where both are
+    compared, ours is what the browser asks for and the exact count together. The 95th percentile
     is held against the promise.
     """
     devices, tries = (10_000, 8) if quick else (100_000, 40)
@@ -67,7 +68,7 @@ def lists(*, quick: bool) -> list[Line]:
 def _questions(devices: int, wishes: list[ActionRequest]) -> Iterator[Asked]:
     last = -(-devices // 50)
     failed = urlencode({"request": wishes[3].uuid, "outcome": "failed"})
-    yield Asked("list", lambda n: "", lambda n: "", must_win=False)
+    yield Asked("list", lambda n: "", lambda n: "")
     yield Asked(
         "filter by two",
         lambda n: "status=non_compliant&type=laptop",
@@ -102,7 +103,7 @@ def _compared(client: Client, asked: Asked, tries: int, *, promised: bool) -> li
         theirs = _times(client, "/admin/actions/device/?", asked.admins, max(5, tries // 4))
         both = page.median + counting.median
         ratio = theirs.median / both
-        kept = ratio >= RATIO if promised and asked.must_win else None
+        kept = ratio >= RATIO if promised else None
         words = f"{duration(theirs.median)} against {duration(both)}: {ratio:.1f} ×"
         promise = f"≥ {RATIO:g} ×" if kept is not None else ""
         lines.append(Line(f"{asked.who}: Django's admin", words, ratio, promise, kept))

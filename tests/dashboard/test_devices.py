@@ -84,6 +84,15 @@ def test_a_search_that_reads_all_texts_reads_nothing_besides(fleet):
         assert has["device_search"]["type"] == "gin"
 
 
+def test_names_of_any_length_are_found_and_counted(page, fleet):
+    macs = [f"02:00:00:00:{number // 256:02X}:{number % 256:02X}" for number in range(300)]
+    store_records([make_record("long", name="GATEWAY", user_name="kim@shop.example", macs=macs)])
+    for search in ("02:00:00:00:01:2b", "kim", "shop.example"):
+        shown = page.get("/devices/count", {"q": search}).content.decode()
+        assert f'data-total="{len(names(page, q=search))}"' in shown
+        assert "GATEWAY" in names(page, q=search)
+
+
 def test_the_search_follows_what_changes(page, fleet):
     store_records([make_record("f00d", name="TILL-7"), make_record("dead", name="KIOSK-8")])
     assert names(page, q="kiosk") == ["KIOSK-8"]
