@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from actions.roles import RIGHTS
-from actions.selectors import action_requests, budget
+from actions.selectors import action_requests, budget, running
 from dashboard.models import User
 from dashboard.texts import shown
 
@@ -45,7 +45,7 @@ def _entries(user: User) -> list[dict[str, Any]]:
             "url": reverse(name),
             "label": label,
             "icon": icon,
-            "count": action_requests.running_count() if name == "action_requests" else 0,
+            "count": running.running_count() if name == "action_requests" else 0,
             "allowed": not closed.get(name),
             "reason": f"The role {user.rank.label} {closed.get(name)}.",
         }

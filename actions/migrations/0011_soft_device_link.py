@@ -49,7 +49,7 @@ class Migration(migrations.Migration):
             model_name="devicecommand",
             index=models.Index(
                 condition=models.Q(("status", "unconfirmed")),
-                fields=["request"],
+                fields=["request", "status"],
                 name="command_unsure",
             ),
         ),

@@ -119,6 +119,13 @@ class DeviceCommand(models.Model):
                 condition=Q(status=CommandStatus.HELD),
                 name="command_held",
             ),
+            # Every page: which requests have held commands? With the column itself, else SQLite
+            # prefers the index of all commands.
+            models.Index(
+                fields=["request", "status"],
+                condition=Q(status=CommandStatus.HELD),
+                name="command_held_of",
+            ),
             # Sweeper: which waiting command was to be given up by now?
             models.Index(
                 fields=["expires_at"],
@@ -130,7 +137,7 @@ class DeviceCommand(models.Model):
             models.Index(fields=["call"], condition=Q(call__isnull=False), name="command_of_call"),
             # Overview: which requests have devices whose outcome nobody knows?
             models.Index(
-                fields=["request"],
+                fields=["request", "status"],
                 condition=Q(status=CommandStatus.UNCONFIRMED),
                 name="command_unsure",
             ),

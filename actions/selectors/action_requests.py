@@ -7,7 +7,7 @@ from operator import or_
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Min, Q, QuerySet, Subquery
 from django.utils.timezone import now
 
 from actions.models import ActionRequest, DeviceCommand, VendorCall
@@ -109,13 +109,6 @@ def listed(*, before: int | None, size: int, mine: int | None, kind: str) -> lis
     if kind:
         requests = requests.filter(kind_name=kind)
     return list(requests[:size])
-
-
-def running_count() -> int:
-    """How many requests still have work, for the badge in the navigation; 100 means many."""
-    waiting = DeviceCommand.objects.filter(request=OuterRef("pk"), status__in=list(WAITING))
-    recent = ActionRequest.objects.order_by("-id")
-    return recent.filter(Exists(waiting))[:100].count()
 
 
 def counts(action_request: ActionRequest) -> dict[str, int]:
@@ -225,12 +218,6 @@ def as_json(action_request: ActionRequest) -> dict[str, Any]:
             )
         ],
     }
-
-
-def needing_a_person(limit: int) -> list[ActionRequest]:
-    """The latest requests with devices whose outcome nobody knows."""
-    unknown = DeviceCommand.objects.filter(request=OuterRef("pk"), status=S.UNCONFIRMED)
-    return list(ActionRequest.objects.filter(Exists(unknown)).order_by("-id")[:limit])
 
 
 def oldest_waiting_seconds() -> float:

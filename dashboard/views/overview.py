@@ -5,7 +5,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 from django.views.decorators.vary import vary_on_headers
 
-from actions.selectors import action_requests, budget, devices
+from actions.selectors import action_requests, budget, devices, running
 from actions.selectors.forecast import lanes_ahead
 from dashboard.http import DashboardRequest, wants_part
 
@@ -20,7 +20,7 @@ def overview(request: DashboardRequest) -> HttpResponse:
         "minute": budget.minute(),
         "queue": lanes_ahead(),
         "newest": [(wish, progress) for wish, progress in _with_progress(newest)],
-        "waiting_for_you": action_requests.needing_a_person(5),
+        "waiting_for_you": running.needing_a_person(5),
         "states": devices.by_status(),
     }
     part = wants_part(request, "overview-live")

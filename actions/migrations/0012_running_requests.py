@@ -1,0 +1,18 @@
+"""Which requests still run is told on every page, however many there have ever been."""
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("actions", "0011_soft_device_link")]
+
+    operations = [
+        migrations.AddIndex(
+            model_name="devicecommand",
+            index=models.Index(
+                condition=models.Q(("status", "held")),
+                fields=["request", "status"],
+                name="command_held_of",
+            ),
+        ),
+    ]
