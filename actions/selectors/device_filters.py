@@ -103,19 +103,20 @@ def choices() -> dict[str, list[str]]:
     Each next word is looked up in its index, so that the size of the fleet does not matter.
     """
     names = [name for columns in COLUMNS.values() for name in columns]
-    steps = ", ".join(
-        f"{name}_words(word, place) AS ("  # noqa: S608  # Names of our own columns.
-        f"SELECT min({name}), 1 FROM actions_device WHERE gone_at IS NULL UNION ALL SELECT "
-        f"(SELECT min({name}) FROM actions_device WHERE {name} > word AND gone_at IS NULL), "
-        f"place + 1 FROM {name}_words WHERE word IS NOT NULL AND place < {MOST_CHOICES})"
+    begin = ", ".join(f"('{name}', '', 0)" for name in names)
+    next_word = " ".join(
+        f"WHEN '{name}' THEN (SELECT min({name}) FROM actions_device "  # noqa: S608  # Own names.
+        f"WHERE {name} > word AND gone_at IS NULL)"
         for name in names
     )
-    found = " UNION ALL ".join(
-        f"SELECT '{name}', word FROM {name}_words WHERE word <> ''"  # noqa: S608
-        for name in names
+    walk = (
+        f"WITH RECURSIVE words(name, word, place) AS (VALUES {begin} UNION ALL "  # noqa: S608
+        f"SELECT name, CASE name {next_word} END, place + 1 FROM words "
+        f"WHERE word IS NOT NULL AND place < {MOST_CHOICES}) "
+        "SELECT name, word FROM words WHERE word <> ''"
     )
     with connection.cursor() as cursor:
-        cursor.execute(f"WITH RECURSIVE {steps} {found}")
+        cursor.execute(walk)
         rows = cursor.fetchall()
     return {
         key: [word for column in columns for name, word in rows if name == column]

@@ -11,6 +11,9 @@ S = CommandStatus
 MANY = 100
 """More requests that run at once are not told apart."""
 
+LAST = 2**63 - 1
+"""No key of a request is higher."""
+
 _QUEUED = [f"status = '{S.QUEUED}' AND lane = {int(lane)}" for lane in Lane]
 _HELD = f"status = '{S.HELD}'"
 _SENDING = (
@@ -40,14 +43,18 @@ def _newest(conditions: Sequence[str], most: int, besides: Sequence[str] = ()) -
     or with the lane and the request; so neither the requests of the past nor the size of those that
     run matter.
     """
-    last = "SELECT max(request_id) FROM actions_devicecommand WHERE"
-    steps = ", ".join(
-        f"walk_{number}(request, place) AS (SELECT ({last} {condition}), 1 UNION ALL "  # noqa: S608
-        f"SELECT ({last} {condition} AND request_id < request), place + 1 FROM walk_{number} "
-        f"WHERE request IS NOT NULL AND place < {most})"
+    begin = ", ".join(f"({number}, {LAST}, 0)" for number in range(len(conditions)))
+    next_key = " ".join(
+        f"WHEN {number} THEN (SELECT max(request_id) FROM actions_devicecommand "  # noqa: S608
+        f"WHERE {condition} AND request_id < request)"
         for number, condition in enumerate(conditions)
     )
-    found = [f"SELECT request FROM walk_{number}" for number in range(len(conditions))]  # noqa: S608
+    walk = (
+        f"WITH RECURSIVE walk(number, request, place) AS (VALUES {begin} UNION ALL "  # noqa: S608
+        f"SELECT number, CASE number {next_key} END, place + 1 FROM walk "
+        f"WHERE request IS NOT NULL AND place < {most}) "
+        "SELECT request FROM walk WHERE place > 0 AND request IS NOT NULL"
+    )
     with connection.cursor() as cursor:
-        cursor.execute(f"WITH RECURSIVE {steps} {' UNION '.join([*found, *besides])}")
-        return {key for (key,) in cursor.fetchall() if key is not None}
+        cursor.execute(" UNION ".join([walk, *besides]))
+        return {key for (key,) in cursor.fetchall()}

@@ -12,7 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
-from actions.models import ActionRequest, PumpHeartbeat
+from actions.models import ActionRequest, PumpHeartbeat, VendorAccount
 from dashboard.models import User
 from tests.bench import fleet
 from tests.bench.result import Line, Spread, duration, spread
@@ -149,7 +149,8 @@ def _visitor() -> Client:
     person.save()
     client = Client(headers={"host": "localhost"})
     client.force_login(person)
-    # As in life, where a worker gives a sign of life every few seconds.
+    # As in life, where a worker gives a sign of life every few seconds and calls have been made.
     PumpHeartbeat.objects.create(name="bench", beat_at=now() + timedelta(hours=1))
+    VendorAccount.objects.get_or_create(pk=1)
     client.get("/devices/")
     return client
