@@ -12,7 +12,7 @@ from django.conf import settings
 
 from actions import chain
 from actions.services.anchors import make_anchor
-from actions.services.verify import Finding, Report
+from actions.services.findings import Finding, Report
 
 NAME = "manifest.json"
 CHUNK = 1 << 20

@@ -20,7 +20,8 @@ from django.utils.timezone import now
 from actions.models import AuditEvent
 from actions.roles import Role
 from actions.services import trail
-from actions.services.verify import Report, verify
+from actions.services.findings import Report
+from actions.services.verify import verify
 from actions.submissions import Actor
 from dashboard.models import User
 from tests.bench import long_trail

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
 from actions.management.one_line import OneLineCommand
-from actions.services import manifests, verify
+from actions.services import findings, manifests, verify
 
 EVERY = 2.0
 """Seconds between two lines of progress."""
@@ -39,13 +39,13 @@ class Command(OneLineCommand):
             files += [own] if own.exists() else []
             report = verify.verify(files, self._quiet if options["json"] else self._progress)
         if options["json"]:
-            self.stdout.write(verify.as_json(report))
+            self.stdout.write(findings.as_json(report))
         else:
             self._tell(report)
         if report.findings:
             raise CommandError(f"{len(report.findings)} findings: {report.findings[0]}")
 
-    def _tell(self, report: verify.Report) -> None:
+    def _tell(self, report: findings.Report) -> None:
         for finding in report.findings:
             self.stdout.write(str(finding))
         if not report.findings:
