@@ -9,7 +9,7 @@ from actions.models import DeviceCommand, VendorCall
 from actions.selectors.forecast import Share, forecast, play
 from actions.services import budget, claims
 from actions.services.replies import record_answer
-from actions.states import Lane
+from actions.states import CallState, Lane
 from actions.vendor.client import Answer, Token
 from actions.vendor.payloads import RateWord, Receipt, ReceiptBook
 from tests.factories import know_devices, make_request
@@ -67,6 +67,30 @@ def test_the_forecast_and_the_dispatcher_agree(operator, settings, travel):
         error = abs((promised.requests[request_id] - end).total_seconds())
         assert error <= 0.1 * max(60.0, (end - START).total_seconds())
     assert promised.calls == VendorCall.objects.exclude(api="token").count()
+
+
+@pytest.mark.django_db
+def test_a_call_of_before_the_clock_was_set_back_delays_no_lane(operator, settings, travel):
+    """The dispatcher takes such a call for none (engine: turns), so the forecast does too."""
+    settings.OPSWAT_MAX_DEVICES = 1
+    names = [f"d{number:02}" for number in range(60)]
+    know_devices(*names)
+    travel.move_to(START - timedelta(minutes=10))
+    bulk = make_request(operator, *names[:30], kind="exempt", hours="8")
+    DeviceCommand.objects.update(lane=Lane.BULK)
+    make_request(operator, *names[30:], kind="exempt", hours="9")
+    travel.move_to(START)
+    later = START + timedelta(hours=1)
+    VendorCall.objects.create(
+        api="action",
+        lane=Lane.BULK,
+        state=CallState.ANSWERED,
+        claimed_at=later,
+        lease_until=later,
+        holds_until=START,
+    )
+
+    assert forecast().begins[bulk.pk] == START
 
 
 def run_to_the_end(travel) -> dict[int, datetime]:
