@@ -54,6 +54,8 @@ class AuditEvent(models.Model):
             # All deeds of this sort, or about this kind of action.
             models.Index(fields=["verb", "-id"], name="event_of_verb"),
             models.Index(fields=["kind", "-id"], condition=~Q(kind=""), name="event_of_kind"),
+            # All that came by this way: few use the command line.
+            models.Index(fields=["source", "-id"], name="event_of_source"),
             # All that belongs to this call, and to this click.
             models.Index(fields=["call", "id"], condition=Q(call__gt=0), name="event_of_call"),
             models.Index(

@@ -175,6 +175,8 @@ def _questions(wishes: list[UUID], first: int) -> Iterator[Asked]:
     yield Asked("person", lambda n: {"person": f"person{n}"})
     yield Asked("kind", lambda n: {"kind": long_trail.KINDS[n % 5]})
     yield Asked("kind and person", lambda n: {"kind": "delete", "person": f"person{n}"})
+    yield Asked("source: none", lambda n: {"source": "command"}, 0)
+    yield Asked("event and kind: none", lambda n: {"verb": "person.signed_in", "kind": "delete"}, 0)
     yield Asked("outcome", lambda n: {"outcome": ("failed", "unsupported", "confirmed")[n % 3]})
     yield Asked("outcome and kind", lambda n: {"outcome": "unsupported", "kind": "delete"})
     yield Asked(
