@@ -35,9 +35,10 @@ IN_SQLITE = (
     ON actions_device WHEN old.search_text <> new.search_text
     BEGIN {OUT_OF_INDEX} {INTO_INDEX} END""",
     "INSERT INTO actions_device_search(actions_device_search) VALUES ('rebuild')",
-    # Words that no trigram finds, or that most devices have: all texts, and nothing besides.
+    # Words that no trigram finds, or that most devices have: all texts, and nothing besides, in the
+    # order in which they are written.
     """CREATE INDEX IF NOT EXISTS device_search_texts
-    ON actions_device (search_text, gone_at) WHERE gone_at IS NULL""",
+    ON actions_device (id, search_text, gone_at) WHERE gone_at IS NULL""",
 )
 OUT_OF_SQLITE = (
     "DROP TRIGGER IF EXISTS device_search_insert",
