@@ -4,9 +4,9 @@ SQLite: an FTS5 table of trigrams that triggers keep true, and an index with all
 another. A later migration that makes the table of devices anew drops these triggers and that index:
 it must call `make_search` again (the tests of the search fail if it does not).
 
-PostgreSQL: a GIN index of trigrams, from the extension pg_trgm, and the texts beside one another. It is one of PostgreSQL's own and
-trusted, so whoever may create in the database may switch it on. Without that right the migration
-stops, says what to ask for, and leaves everything as it was.
+PostgreSQL: a GIN index of trigrams, and an index with the texts. The trigrams are of the extension
+pg_trgm, one of PostgreSQL's own and trusted, so whoever may create in the database may switch it
+on. Without that right the migration stops, says what to ask for, and leaves everything as it was.
 """
 
 import django.db.models.deletion

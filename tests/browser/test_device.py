@@ -41,3 +41,13 @@ def test_helpdesk_finds_a_device_by_its_mac_refreshes_it_and_sees_what_it_may_do
     expect(page.locator("pre")).to_contain_text("oesis_version")
     page.get_by_role("button", name="Renew DHCP").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("1 device")
+
+
+def test_on_a_phone_the_name_of_a_device_opens_it(console: Console, open_page: Open) -> None:
+    page = open_page(console, "helpdesk")
+    page.set_viewport_size({"width": 360, "height": 740})
+    wait_for_inventory(page, "size=25")
+
+    page.locator("tbody .cell-main a").first.click(position={"x": 4, "y": 8}, timeout=5_000)
+
+    page.wait_for_url(re.compile(r"/devices/\d+/$"))
