@@ -4,14 +4,7 @@ import signal
 
 from celery import shared_task
 
-from actions.services import (
-    audit_jobs,
-    audit_routine,
-    dispatch,
-    inventory,
-    leaving,
-    recovery,
-)
+from actions.services import audit_jobs, audit_routine, dispatch, inventory, leaving, recovery
 
 
 @shared_task(name="actions.pump")

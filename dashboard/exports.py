@@ -8,7 +8,7 @@ from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, StreamingHttpResponse
 
-from actions import sheets
+from actions import spreadsheets as sheets
 
 Row = Sequence[str]
 Rows = Iterable[Row]

@@ -24,7 +24,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from actions.notify import CHANGES
+from actions.on_commit import CHANGES
 from actions.selectors import action_requests
 from dashboard.views.action_requests import progress_of
 

@@ -7,15 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from actions.archives.directory import BadArchive
-from actions.archives.lines import (
-    MAX_PHRASE,
-    PAGE,
-    Level,
-    Line,
-    line_at,
-    read_page,
-    search,
-)
+from actions.archives.lines import MAX_PHRASE, PAGE, Level, Line, line_at, read_page, search
 from actions.archives.members import Member
 from actions.selectors import agent_logs
 from actions.services import log_controls

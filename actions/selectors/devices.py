@@ -2,8 +2,8 @@
 
 from django.db.models import Count, QuerySet
 
+from actions import json_rows
 from actions.models import Device, DeviceGroup, InventorySync
-from actions.selectors import json_rows
 
 STATUSES = (
     "compliant",

@@ -9,10 +9,10 @@ from django.db import connection
 from django.db.models import F, Max, Min, Q, QuerySet
 from django.db.models.functions import Lower
 
+from actions import json_rows
 from actions.macs import normalise_mac
 from actions.models import Device, DeviceMac, PickedList
 from actions.picking import HEADINGS, Row, is_like_mac, why_malformed
-from actions.selectors import json_rows
 
 BUCKETS = ("matched", "unknown", "duplicate", "ambiguous", "malformed")
 

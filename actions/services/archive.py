@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
-from actions import sheets
+from actions import spreadsheets as sheets
 from actions.models import AuditDevice, AuditEvent
 from actions.models.guards import lowered
 from actions.services import manifests, trail

@@ -14,7 +14,8 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils.timezone import now
 
-from actions import notify, sheets
+from actions import on_commit as notify
+from actions import spreadsheets as sheets
 from actions.errors import NotAllowed, Refused
 from actions.models import AuditEvent, AuditJob
 from actions.roles import check_reads_audit

@@ -13,7 +13,7 @@ from uuid import uuid5
 from django.db import transaction
 from django.utils.timezone import now
 
-from actions import notify
+from actions import on_commit as notify
 from actions.catalog import KINDS
 from actions.errors import NotAllowed, Refused
 from actions.models import ActionRequest, DeviceCommand, DeviceGroup

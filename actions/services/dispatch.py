@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections
 from django.views.decorators.debug import sensitive_variables
 
-from actions import notify
+from actions import on_commit as notify
 from actions.models import InventorySync, PumpHeartbeat
 from actions.services import budget, inventory, reports, tokens
 from actions.services.claims import Claim, Rest, claim

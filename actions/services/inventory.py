@@ -14,7 +14,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Sum
 from django.utils.timezone import now
 
-from actions import notify
+from actions import on_commit as notify
 from actions.errors import NotAllowed
 from actions.models import Device, DeviceGroup, InventorySync
 from actions.models.inventory_sync import PAGE

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.timezone import now
 
-from actions import notify
+from actions import on_commit as notify
 from actions.errors import NotAllowed, Refused
 from actions.models import ActionRequest, AgentLog, AuditEvent
 from actions.roles import RIGHTS

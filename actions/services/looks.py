@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.timezone import now
 
-from actions import notify
+from actions import on_commit as notify
 from actions.applicability import fresh_for
 from actions.models import ActionRequest, Device, DeviceLook, DeviceRaw, VendorCall
 from actions.services import budget, trail

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db.models import F
 from django.utils.timezone import now
 
-from actions import notify
+from actions import on_commit as notify
 from actions.catalog import KINDS
 from actions.models import ActionRequest, DeviceCommand, VendorCall
 from actions.models.device_command import DeviceCommandQuerySet

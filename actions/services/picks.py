@@ -6,10 +6,11 @@ from datetime import timedelta
 
 from django.utils.timezone import now
 
+from actions import json_rows
 from actions.errors import NotAllowed
 from actions.models import Device, PickedList, Selection
 from actions.picking import Row
-from actions.selectors import json_rows, picks
+from actions.selectors import picks
 from actions.services import selections
 from actions.submissions import Actor, Addressing
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.utils.timezone import now
 
-from actions import notify
+from actions import on_commit as notify
 from actions.models import AgentLog, DeviceCommand
 from actions.states import CommandStatus
 

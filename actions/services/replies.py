@@ -7,16 +7,7 @@ from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
 from actions.models import InventorySync, VendorAccount, VendorCall
-from actions.services import (
-    budget,
-    inventory,
-    looks,
-    outcomes,
-    readback,
-    reports,
-    tokens,
-    trail,
-)
+from actions.services import budget, inventory, looks, outcomes, readback, reports, tokens, trail
 from actions.services.claims import Claim
 from actions.states import CallState
 from actions.vendor.client import Answer

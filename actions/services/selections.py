@@ -10,10 +10,11 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils.timezone import now
 
+from actions import json_rows
 from actions.catalog import ActionKind
 from actions.errors import NotAllowed, Refused
 from actions.models import Device, SelectedDevice, Selection
-from actions.selectors import json_rows, preview
+from actions.selectors import preview
 from actions.submissions import Actor, Addressing
 
 KEPT_DAYS = 7

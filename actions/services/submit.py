@@ -8,12 +8,12 @@ from typing import NamedTuple
 from django.db import IntegrityError, connection, transaction
 from django.utils.timezone import now
 
-from actions import notify
+from actions import json_rows
+from actions import on_commit as notify
 from actions.catalog import DEFAULT_GROUP
 from actions.errors import Refused
 from actions.models import ActionRequest, Device, DeviceCommand, DeviceGroup, DeviceMac
 from actions.roles import why_not
-from actions.selectors import json_rows
 from actions.services import looks, trail
 from actions.states import CommandStatus
 from actions.submissions import Actor, Submission, lane_for

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from actions.picking import MAX_LINES, Row
 from actions.selectors import picks
 from actions.services.picks import choose_matched, keep_list, targets_by
-from actions.sheets import safe_cell
+from actions.spreadsheets import safe_cell
 from actions.submissions import Addressing
 from dashboard.access import actor_of, submitter_required
 from dashboard.forms import PickForm

@@ -12,7 +12,7 @@ from django.db import connection
 from django.test import RequestFactory
 from django.views.debug import ExceptionReporter
 
-from actions import notify
+from actions import on_commit as notify
 from actions.models import DeviceCommand, VendorAccount, VendorCall
 from actions.services import budget, claims, dispatch, tokens
 from actions.services.inventory import start_sync

@@ -14,7 +14,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils.timezone import now
 
-from actions import sheets
+from actions import spreadsheets as sheets
 from actions.errors import NotAllowed, Refused
 from actions.models import AuditEvent, AuditJob
 from actions.services import archive, audit_jobs, trail

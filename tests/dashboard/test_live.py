@@ -18,8 +18,8 @@ from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test import Client
 
-from actions import notify
-from actions.notify import CHANGES
+from actions import on_commit as notify
+from actions.on_commit import CHANGES
 from actions.roles import Role
 from actions.services import outcomes
 from dashboard import live

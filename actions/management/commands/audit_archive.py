@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 from django.utils.timezone import now
 
-from actions.management.one_line import OneLineCommand
+from actions.management.base import OneLineCommand
 from actions.roles import Role
 from actions.services import archive
 from actions.submissions import Actor

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
-from actions.management.one_line import OneLineCommand
+from actions.management.base import OneLineCommand
 from actions.services import findings, manifests, verify
 
 EVERY = 2.0

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from actions.management.one_line import OneLineCommand, seconds
+from actions.management.base import OneLineCommand, seconds
 from actions.services import dispatch, leaving, recovery
 
 

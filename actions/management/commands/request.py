@@ -8,7 +8,7 @@ from uuid import UUID
 from django.core.management.base import CommandError, CommandParser
 
 from actions.errors import ActionsError
-from actions.management.one_line import REFUSED, OneLineCommand
+from actions.management.base import REFUSED, OneLineCommand
 from actions.models import ActionRequest
 from actions.roles import Role
 from actions.selectors import action_requests

@@ -13,7 +13,7 @@ from django.core.management.base import CommandError, CommandParser
 from actions.catalog import KINDS
 from actions.errors import Refused
 from actions.macs import normalise_mac
-from actions.management.one_line import REFUSED, OneLineCommand, seconds
+from actions.management.base import REFUSED, OneLineCommand, seconds
 from actions.models import ActionRequest
 from actions.roles import Role
 from actions.selectors import action_requests

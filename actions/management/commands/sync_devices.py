@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from actions.management.one_line import OneLineCommand, seconds
+from actions.management.base import OneLineCommand, seconds
 from actions.models import InventorySync
 from actions.roles import Role
 from actions.services.inventory import start_sync
