@@ -7,8 +7,8 @@ from django.core import checks
 from django.core.checks import CheckMessage, Error, register
 
 from actions.catalog import VERSIONS
+from actions.opswat.client import check_base_url
 from actions.siem.targets import read_target
-from actions.vendor.client import check_base_url
 
 
 @register()

@@ -5,13 +5,13 @@ from typing import Any
 
 from actions.catalog import KINDS
 from actions.models import ActionRequest, AgentLog, Device, DeviceCommand
+from actions.opswat.payloads import DeviceRecord
 from actions.services.inventory import store_records
 from actions.services.promises import promise
 from actions.services.submit import submit_action
 from actions.simulator import Simulator
 from actions.states import CommandStatus
 from actions.submissions import Actor, Submission, new_submission
-from actions.vendor.payloads import DeviceRecord
 from dashboard.models import User
 
 PASSWORD = "correct horse battery"

@@ -22,8 +22,8 @@ from django.utils import timezone
 
 from actions.ledger import CLOCK_JUMP, Ledger, hold_after_reply
 from actions.models import VendorAccount, VendorCall
+from actions.opswat.payloads import RateWord
 from actions.states import CallState, Lane
-from actions.vendor.payloads import RateWord
 
 
 def _this_start() -> str:

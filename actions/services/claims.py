@@ -20,10 +20,10 @@ from actions.models import (
     VendorAccount,
     VendorCall,
 )
+from actions.opswat.payloads import ActionOrder
 from actions.services import budget, inventory, looks, outcomes, readback, reports, tokens
 from actions.services.turns import Offer, due_commands, next_offer
 from actions.states import CallState, CommandStatus, Lane
-from actions.vendor.payloads import ActionOrder
 
 S = CommandStatus
 

@@ -17,12 +17,12 @@ from django.views.decorators.debug import sensitive_variables
 
 from actions import on_commit as notify
 from actions.models import InventorySync, PumpHeartbeat
+from actions.opswat.client import Answer, Slot, VendorClient, VendorConfig
+from actions.opswat.errors import Rejected, VendorError
 from actions.services import budget, inventory, reports, tokens
 from actions.services.claims import Claim, Rest, claim
 from actions.services.replies import record_answer, record_error
 from actions.services.turns import Offer, next_offer
-from actions.vendor.client import Answer, Slot, VendorClient, VendorConfig
-from actions.vendor.errors import Rejected, VendorError
 
 log = logging.getLogger(__name__)
 

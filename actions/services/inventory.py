@@ -18,6 +18,7 @@ from actions import on_commit as notify
 from actions.errors import NotAllowed
 from actions.models import Device, DeviceGroup, InventorySync
 from actions.models.inventory_sync import PAGE
+from actions.opswat.payloads import ChangePage, DevicePage, GroupRecord
 from actions.roles import RIGHTS
 from actions.services import budget, looks, trail
 from actions.services.records import (
@@ -28,7 +29,6 @@ from actions.services.records import (
     store_records,
 )
 from actions.submissions import Actor
-from actions.vendor.payloads import ChangePage, DevicePage, GroupRecord
 
 __all__ = ["FIELDS", "PAGE", "start_due", "start_sync", "store_details", "store_records"]
 

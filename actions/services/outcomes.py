@@ -13,9 +13,9 @@ from actions import on_commit as notify
 from actions.catalog import KINDS
 from actions.models import ActionRequest, DeviceCommand, VendorCall
 from actions.models.device_command import DeviceCommandQuerySet
+from actions.opswat.payloads import Receipt, ReceiptBook
 from actions.services import promises, trail
 from actions.states import VENDOR_STATUS, CommandStatus
-from actions.vendor.payloads import Receipt, ReceiptBook
 
 MAX_ATTEMPTS = 3
 """Times that a kind which is safe to repeat is sent by itself before a person must decide."""

@@ -11,9 +11,9 @@ from django.conf import settings
 
 from actions.catalog import KINDS
 from actions.models import DeviceCommand, DeviceGroup, VendorCall
+from actions.opswat.payloads import DeviceRecord
 from actions.services import budget, outcomes
 from actions.states import CommandStatus, Lane
-from actions.vendor.payloads import DeviceRecord
 
 S = CommandStatus
 

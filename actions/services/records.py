@@ -9,7 +9,7 @@ from django.db.models import Max
 from django.utils.timezone import now
 
 from actions.models import Device, DeviceAlias, DeviceGroup, DeviceMac, DeviceRaw, InventorySync
-from actions.vendor.payloads import DeviceRecord, GroupRecord
+from actions.opswat.payloads import DeviceRecord, GroupRecord
 from actions.versions import version_key
 
 FIELDS = (

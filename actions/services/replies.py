@@ -7,11 +7,8 @@ from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
 from actions.models import InventorySync, VendorAccount, VendorCall
-from actions.services import budget, inventory, looks, outcomes, readback, reports, tokens, trail
-from actions.services.claims import Claim
-from actions.states import CallState
-from actions.vendor.client import Answer
-from actions.vendor.errors import (
+from actions.opswat.client import Answer
+from actions.opswat.errors import (
     Rejected,
     RetryLater,
     Throttled,
@@ -19,6 +16,9 @@ from actions.vendor.errors import (
     Unreachable,
     VendorError,
 )
+from actions.services import budget, inventory, looks, outcomes, readback, reports, tokens, trail
+from actions.services.claims import Claim
+from actions.states import CallState
 
 log = logging.getLogger(__name__)
 

@@ -19,12 +19,12 @@ from django.db.models import Case, When
 
 from actions.archives.directory import BadArchive, read_directory
 from actions.models import AgentLog, VendorCall
+from actions.opswat.client import Answer, Slot, VendorClient
+from actions.opswat.errors import Rejected, RetryLater, TooLarge, Unauthorized, VendorError
+from actions.opswat.payloads import RateWord
 from actions.services import budget
 from actions.services.agent_logs import forget, move, storage
 from actions.states import LOG_OPEN, CallState, Lane, LogStatus
-from actions.vendor.client import Answer, Slot, VendorClient
-from actions.vendor.errors import Rejected, RetryLater, TooLarge, Unauthorized, VendorError
-from actions.vendor.payloads import RateWord
 
 log = logging.getLogger(__name__)
 

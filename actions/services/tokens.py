@@ -7,8 +7,8 @@ from django.conf import settings
 from django.views.decorators.debug import sensitive_variables
 
 from actions.models import VendorAccount
-from actions.vendor.client import Token
-from actions.vendor.tokens import seal, unseal
+from actions.opswat.client import Token
+from actions.opswat.tokens import seal, unseal
 
 EARLY_SECONDS = 300.0
 """A token is renewed this long before its end, or at nine tenths of a shorter life."""

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from actions.ledger import Ledger, hold_after_reply
 from actions.models import VendorAccount, VendorCall
+from actions.opswat.payloads import RateWord
 from actions.services import budget
 from actions.states import CallState, Lane
-from actions.vendor.payloads import RateWord
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 WINDOW = 60.0

@@ -6,12 +6,12 @@ import pytest
 
 from actions.ledger import Ledger
 from actions.models import DeviceCommand, VendorCall
+from actions.opswat.client import Answer, Token
+from actions.opswat.payloads import RateWord, Receipt, ReceiptBook
 from actions.selectors.forecast import Share, forecast, play
 from actions.services import budget, claims
 from actions.services.replies import record_answer
 from actions.states import CallState, Lane
-from actions.vendor.client import Answer, Token
-from actions.vendor.payloads import RateWord, Receipt, ReceiptBook
 from tests.factories import know_devices, make_request
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

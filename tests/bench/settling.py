@@ -7,10 +7,10 @@ from django.db import transaction
 from django.utils.timezone import now
 
 from actions.models import DeviceCommand, VendorCall
+from actions.opswat.client import Answer, Token
+from actions.opswat.payloads import RateWord, Receipt, ReceiptBook
 from actions.services import budget, claims, outcomes, replies
 from actions.states import CommandStatus
-from actions.vendor.client import Answer, Token
-from actions.vendor.payloads import RateWord, Receipt, ReceiptBook
 from tests.bench import crew
 from tests.bench.result import Line, duration, spread
 from tests.bench.stage import Stage

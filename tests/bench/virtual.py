@@ -15,12 +15,12 @@ import time_machine
 from django.db import connection
 
 from actions.models import VendorCall
+from actions.opswat.client import Answer, Token
+from actions.opswat.errors import Throttled
+from actions.opswat.payloads import DevicePage, RateWord, Receipt, ReceiptBook
 from actions.services import budget, claims
 from actions.services.replies import record_answer, record_error
 from actions.simulator.limiter import Limiter, Verdict
-from actions.vendor.client import Answer, Token
-from actions.vendor.errors import Throttled
-from actions.vendor.payloads import DevicePage, RateWord, Receipt, ReceiptBook
 from tests.factories import make_record
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from actions.catalog import KINDS
 from actions.models import ActionRequest, DeviceCommand
+from actions.opswat.payloads import ReceiptBook
 from actions.states import VENDOR_STATUS, CommandStatus
-from actions.vendor.payloads import ReceiptBook
 
 S = CommandStatus
 WAITS = (S.QUEUED, S.HELD)

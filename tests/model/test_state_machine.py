@@ -20,6 +20,9 @@ from hypothesis.stateful import (
 
 from actions.errors import Refused
 from actions.models import ActionRequest, Device, DeviceCommand, DeviceGroup
+from actions.opswat.client import Answer
+from actions.opswat.errors import Rejected, RetryLater, Unauthorized, VendorError
+from actions.opswat.payloads import ReceiptBook
 from actions.services import control, looks
 from actions.services.claims import Claim
 from actions.services.inventory import start_due, start_sync, store_records
@@ -27,9 +30,6 @@ from actions.services.submit import submit_action
 from actions.services.verify import verify
 from actions.states import CommandStatus
 from actions.submissions import Actor
-from actions.vendor.client import Answer
-from actions.vendor.errors import Rejected, RetryLater, Unauthorized, VendorError
-from actions.vendor.payloads import ReceiptBook
 from tests.factories import make_submission
 from tests.model.clock import VirtualTime
 from tests.model.facts import check_all

@@ -13,11 +13,8 @@ from random import Random
 from typing import Any
 
 from actions.models import AgentLog
-from actions.services import inventory
-from actions.services.claims import Claim
-from actions.services.reports import Delivery
-from actions.vendor.client import Answer, Token
-from actions.vendor.errors import (
+from actions.opswat.client import Answer, Token
+from actions.opswat.errors import (
     Rejected,
     Throttled,
     Unauthorized,
@@ -25,7 +22,7 @@ from actions.vendor.errors import (
     Unreachable,
     VendorError,
 )
-from actions.vendor.payloads import (
+from actions.opswat.payloads import (
     ActionOrder,
     ChangePage,
     DevicePage,
@@ -35,6 +32,9 @@ from actions.vendor.payloads import (
     Receipt,
     ReceiptBook,
 )
+from actions.services import inventory
+from actions.services.claims import Claim
+from actions.services.reports import Delivery
 from tests.factories import make_record
 
 LIMIT, WINDOW = 10, 60.0

@@ -10,12 +10,12 @@ from typing import Any
 from django.conf import settings
 
 from actions.models import DeviceCommand, VendorCall
+from actions.opswat.client import Answer
+from actions.opswat.errors import VendorError
 from actions.services import budget, recovery
 from actions.services.claims import LOOK_AGAIN, Claim, Rest, claim
 from actions.services.replies import record_answer, record_error
 from actions.states import CallState, CommandStatus, Lane
-from actions.vendor.client import Answer
-from actions.vendor.errors import VendorError
 from tests.model.clock import VirtualTime
 from tests.model.vendor import ModelVendor, Trip, asked_of, without_answer
 

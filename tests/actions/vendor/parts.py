@@ -4,8 +4,8 @@ import io
 from collections.abc import Callable
 from typing import Any
 
-from actions.vendor.client import Slot, VendorClient, VendorConfig
-from actions.vendor.payloads import ActionOrder
+from actions.opswat.client import Slot, VendorClient, VendorConfig
+from actions.opswat.payloads import ActionOrder
 
 TOKEN = "canary-token-0f3c+/=7b51"
 SECRET = "canary-secret-9d2e&%4a60"

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from actions.catalog import VERSIONS
+from actions.opswat.client import Slot, Token, VendorClient, VendorConfig
+from actions.opswat.errors import Rejected, Throttled, Unauthorized, Unconfirmed, VendorError
+from actions.opswat.payloads import ActionOrder, DeviceRecord
 from actions.simulator import Simulator
-from actions.vendor.client import Slot, Token, VendorClient, VendorConfig
-from actions.vendor.errors import Rejected, Throttled, Unauthorized, Unconfirmed, VendorError
-from actions.vendor.payloads import ActionOrder, DeviceRecord
 
 SLOT = Slot(1)
 

@@ -6,9 +6,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from actions.vendor.client import Slot, VendorConfig
-from actions.vendor.errors import Rejected, Throttled, Unauthorized, Unconfirmed, VendorError
-from actions.vendor.payloads import ActionOrder, RateWord
+from actions.opswat.client import Slot, VendorConfig
+from actions.opswat.errors import Rejected, Throttled, Unauthorized, Unconfirmed, VendorError
+from actions.opswat.payloads import ActionOrder, RateWord
 from tests.actions.vendor.hostile import FAULTS, HostileServer, head, reply, reply_json
 from tests.actions.vendor.parts import METHODS, ORDER, SECRET, SLOT, TOKEN, make_client
 

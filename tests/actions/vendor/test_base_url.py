@@ -2,8 +2,8 @@
 
 import pytest
 
-from actions.vendor.base_url import VENDOR_HOSTS
-from actions.vendor.client import check_base_url
+from actions.opswat.base_url import VENDOR_HOSTS
+from actions.opswat.client import check_base_url
 
 
 @pytest.mark.parametrize("host", sorted(VENDOR_HOSTS))

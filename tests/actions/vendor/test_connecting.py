@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from actions.vendor.errors import Unconfirmed, Unreachable
+from actions.opswat.errors import Unconfirmed, Unreachable
 from tests.actions.vendor.hostile import Arrived, HostileServer, cut, garbage, reply, reset, silent
 from tests.actions.vendor.parts import METHODS, make_client
 

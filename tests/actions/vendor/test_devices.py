@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actions.vendor.errors import Unconfirmed
-from actions.vendor.moments import read_moment
-from actions.vendor.payloads import (
+from actions.opswat.datetimes import read_moment
+from actions.opswat.errors import Unconfirmed
+from actions.opswat.payloads import (
     ChangePage,
     DevicePage,
     DeviceRecord,

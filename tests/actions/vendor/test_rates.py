@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actions.vendor.payloads import RateWord, read_rate
+from actions.opswat.payloads import RateWord, read_rate
 from tests.actions.vendor.strategies import steady
 
 

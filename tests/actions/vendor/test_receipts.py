@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actions.vendor.errors import Unconfirmed
-from actions.vendor.payloads import Receipt, read_receipts
+from actions.opswat.errors import Unconfirmed
+from actions.opswat.payloads import Receipt, read_receipts
 from tests.actions.vendor.strategies import JSON, TEXTS, rows_with, steady
 
 

@@ -7,8 +7,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from actions.vendor.errors import Rejected, Unconfirmed
-from actions.vendor.payloads import ReportReply
+from actions.opswat.errors import Rejected, Unconfirmed
+from actions.opswat.payloads import ReportReply
 from tests.actions.vendor.hostile import HostileServer, head, reply, reply_json
 from tests.actions.vendor.parts import SLOT, TOKEN, make_client
 

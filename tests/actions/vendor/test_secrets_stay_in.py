@@ -10,9 +10,9 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from actions.vendor.client import Token, VendorClient
-from actions.vendor.errors import VendorError
-from actions.vendor.secrecy import Hidden, Scrubber
+from actions.opswat.client import Token, VendorClient
+from actions.opswat.errors import VendorError
+from actions.opswat.redaction import Hidden, Scrubber
 from tests.actions.vendor.hostile import FAULTS, HostileServer, echo, reply, reply_json
 from tests.actions.vendor.parts import METHODS, ORDER, SECRET, SLOT, TOKEN, make_client
 

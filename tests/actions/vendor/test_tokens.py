@@ -7,7 +7,7 @@ import traceback
 import pytest
 from hypothesis import given
 
-from actions.vendor.tokens import FALLBACK_LIFETIME, Token, read_token, seal, unseal
+from actions.opswat.tokens import FALLBACK_LIFETIME, Token, read_token, seal, unseal
 from tests.actions.vendor.parts import TOKEN
 from tests.actions.vendor.strategies import JSON, TEXTS, rows_with, steady
 

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from actions.vendor.errors import Unconfirmed
-from actions.vendor.moments import read_moment
-from actions.vendor.networks import first_ip, read_ip, read_macs
-from actions.vendor.texts import clean_text, read_count, read_name, read_text
+from actions.opswat.addresses import first_ip, read_ip, read_macs
+from actions.opswat.datetimes import read_moment
+from actions.opswat.errors import Unconfirmed
+from actions.opswat.sanitize import clean_text, read_count, read_name, read_text
 
 _MAX_CURSOR = 4096
 

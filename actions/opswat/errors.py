@@ -13,7 +13,7 @@ The texts are fit to show an operator and never hold a secret. All of them can b
 none of them is chained to what the HTTP library raised, because that one knows the whole URL.
 """
 
-from actions.vendor.rates import RateWord
+from actions.opswat.rate_headers import RateWord
 
 
 class VendorError(Exception):

@@ -5,7 +5,10 @@ rates and macs.
 """
 
 from actions.macs import normalise_mac
-from actions.vendor.devices import (
+from actions.opswat.action_calls import ActionOrder
+from actions.opswat.action_results import Receipt, ReceiptBook, read_receipts
+from actions.opswat.agent_logs import ReportReply
+from actions.opswat.devices import (
     ChangePage,
     DevicePage,
     DeviceRecord,
@@ -15,10 +18,7 @@ from actions.vendor.devices import (
     read_device_page,
     read_groups,
 )
-from actions.vendor.orders import ActionOrder
-from actions.vendor.rates import RateWord, read_rate
-from actions.vendor.receipts import Receipt, ReceiptBook, read_receipts
-from actions.vendor.reports import ReportReply
+from actions.opswat.rate_headers import RateWord, read_rate
 
 __all__ = [
     "ActionOrder",

@@ -8,9 +8,9 @@ import hashlib
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from actions.vendor.bodies import MAX_EXCERPT, Body, Reply
-from actions.vendor.secrecy import Scrubber
-from actions.vendor.texts import clean_text, read_text
+from actions.opswat.redaction import Scrubber
+from actions.opswat.responses import MAX_EXCERPT, Body, Reply
+from actions.opswat.sanitize import clean_text, read_text
 
 REPORT_CODES = (200, 202, 204, 400, 404)
 """Codes whose body may be the log, or the vendor's words that it is not there."""

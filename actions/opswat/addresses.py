@@ -4,7 +4,7 @@ import ipaddress
 import re
 
 from actions.macs import normalise_mac
-from actions.vendor.texts import read_text
+from actions.opswat.sanitize import read_text
 
 _MAX_ADAPTERS = 64
 _NO_MAC = frozenset({"00:00:00:00:00:00", "FF:FF:FF:FF:FF:FF"})

@@ -17,9 +17,9 @@ from requests.adapters import HTTPAdapter
 from urllib3 import Retry
 from urllib3 import exceptions as wire_errors
 
-from actions.vendor.connection import Journey, Stage, pool_classes
-from actions.vendor.errors import Unconfirmed, Unreachable, VendorError
-from actions.vendor.secrecy import Hidden, silence_urls, without_past
+from actions.opswat.connection import Journey, Stage, pool_classes
+from actions.opswat.errors import Unconfirmed, Unreachable, VendorError
+from actions.opswat.redaction import Hidden, silence_urls, without_past
 
 # RequestException covers nearly all; the others reach us from odd addresses and odd answers.
 EXPECTED = (

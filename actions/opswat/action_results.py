@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from actions.macs import normalise_mac
-from actions.vendor.errors import Unconfirmed
-from actions.vendor.texts import clean_text, read_name
+from actions.opswat.errors import Unconfirmed
+from actions.opswat.sanitize import clean_text, read_name
 
 _MAX_STATUS = 2**31 - 1
 

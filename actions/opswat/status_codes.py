@@ -6,9 +6,9 @@ about content. 403, 409 and 503 are not in the table; they follow the general ru
 
 from typing import Any
 
-from actions.vendor.bodies import Reply
-from actions.vendor.errors import Rejected, Throttled, Unauthorized, Unconfirmed
-from actions.vendor.secrecy import Scrubber
+from actions.opswat.errors import Rejected, Throttled, Unauthorized, Unconfirmed
+from actions.opswat.redaction import Scrubber
+from actions.opswat.responses import Reply
 
 _MEANING = {
     400: "the request or one of its values is invalid",

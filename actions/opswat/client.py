@@ -11,12 +11,13 @@ from typing import BinaryIO, TypeVar
 import requests
 
 from actions.catalog import VERSIONS
-from actions.vendor.adapter import SecretQueryAdapter
-from actions.vendor.base_url import check_base_url, check_form
-from actions.vendor.bodies import MAX_ERROR_BYTES, Body, Reply, read_reply
-from actions.vendor.calls import Answer, Slot, VendorConfig
-from actions.vendor.connection import Journey
-from actions.vendor.devices import (
+from actions.opswat.action_calls import ActionOrder
+from actions.opswat.action_results import ReceiptBook, read_receipts
+from actions.opswat.agent_logs import REPORT_CODES, ReportBody, ReportReply, read_report
+from actions.opswat.base_url import check_base_url, check_form
+from actions.opswat.calls import Answer, Slot, VendorConfig
+from actions.opswat.connection import Journey
+from actions.opswat.devices import (
     ChangePage,
     DevicePage,
     DeviceRecord,
@@ -26,14 +27,13 @@ from actions.vendor.devices import (
     read_device_page,
     read_groups,
 )
-from actions.vendor.errors import Rejected, TooLarge, Unconfirmed
-from actions.vendor.orders import ActionOrder
-from actions.vendor.rates import RateWord
-from actions.vendor.receipts import ReceiptBook, read_receipts
-from actions.vendor.reports import REPORT_CODES, ReportBody, ReportReply, read_report
-from actions.vendor.secrecy import Hidden, Scrubber
-from actions.vendor.tokens import Token, is_token, read_token
-from actions.vendor.verdicts import judge, unusable
+from actions.opswat.errors import Rejected, TooLarge, Unconfirmed
+from actions.opswat.rate_headers import RateWord
+from actions.opswat.redaction import Hidden, Scrubber
+from actions.opswat.responses import MAX_ERROR_BYTES, Body, Reply, read_reply
+from actions.opswat.status_codes import judge, unusable
+from actions.opswat.tokens import Token, is_token, read_token
+from actions.opswat.transport import SecretQueryAdapter
 
 __all__ = ["Answer", "Slot", "Token", "VendorClient", "VendorConfig", "check_base_url"]
 

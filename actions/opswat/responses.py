@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 import requests
 
-from actions.vendor.adapter import EXPECTED
-from actions.vendor.rates import RateWord, read_rate
-from actions.vendor.secrecy import Hidden, Scrubber, without_past
-from actions.vendor.texts import clean_text
+from actions.opswat.rate_headers import RateWord, read_rate
+from actions.opswat.redaction import Hidden, Scrubber, without_past
+from actions.opswat.sanitize import clean_text
+from actions.opswat.transport import EXPECTED
 
 MAX_EXCERPT = 300
 """Characters kept of the vendor's own words in an error."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from actions.vendor.secrecy import Hidden
+from actions.opswat.redaction import Hidden
 
 FALLBACK_LIFETIME = 600.0
 """Seconds that a token is used for when the vendor does not say how long it lives (*assumed*)."""

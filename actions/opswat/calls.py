@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from actions.vendor.rates import RateWord
+from actions.opswat.rate_headers import RateWord
 
 T = TypeVar("T")
 
