@@ -11,7 +11,7 @@ meanwhile, to *held* or *cancelled*. One that is to be repeated because its call
 cannot be *cancelled* or *expired* any more, as it may have happened: it becomes *unconfirmed*.
 """
 
-from django.db.models import IntegerChoices, TextChoices
+from django.db.models import TextChoices
 
 from actions.errors import IllegalMove
 
@@ -30,27 +30,6 @@ class CommandStatus(TextChoices):
     UNCONFIRMED = "unconfirmed", "Unconfirmed"
     CANCELLED = "cancelled", "Cancelled"
     EXPIRED = "expired", "Expired"
-
-
-class Lane(IntegerChoices):
-    """Who goes first when several calls want the next slot; the lower number does."""
-
-    URGENT = 0, "Urgent"
-    NORMAL = 1, "Normal"
-    BULK = 2, "Bulk"
-    REPORTS = 3, "Reports"
-    INVENTORY = 4, "Inventory"
-
-
-class CallState(TextChoices):
-    """How one HTTP request to the vendor stands."""
-
-    SENDING = "sending", "On its way"
-    ANSWERED = "answered", "Answered"
-    FAILED = "failed", "No usable answer"
-    NOT_SENT = "not_sent", "Never connected"
-    LOST = "lost", "Worker died"
-    FOREIGN = "foreign", "Made by somebody else"
 
 
 _S = CommandStatus

@@ -9,8 +9,8 @@ from uuid import UUID, uuid4
 from actions.catalog import FOR_EVER, MAX_EXEMPT_HOURS, ActionKind, find_kind
 from actions.errors import Refused
 from actions.macs import normalise_mac
+from actions.ratelimit.states import Lane
 from actions.roles import Role
-from actions.states import Lane
 
 Addressing = Literal["ids", "macs"]
 Source = Literal["page", "api", "command", "system"]

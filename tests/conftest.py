@@ -10,7 +10,8 @@ from django.db import connection
 from django.test import TransactionTestCase
 
 from actions.models import guards
-from actions.services import budget, dispatch
+from actions.ratelimit import limiter as budget
+from actions.services import dispatch
 from actions.simulator import Simulator
 from actions.submissions import Actor
 from dashboard.models import User

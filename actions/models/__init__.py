@@ -1,5 +1,6 @@
 """The rows: the truth of the engine."""
 
+from actions.dispatch.models import PumpHeartbeat
 from actions.models.action_request import ActionRequest
 from actions.models.agent_log import AgentLog
 from actions.models.audit_event import AuditDevice, AuditEvent, DeviceAlias
@@ -9,8 +10,7 @@ from actions.models.device_command import DeviceCommand
 from actions.models.inventory_sync import DeviceLook, DeviceRaw, InventorySync
 from actions.models.picked_list import PickedList
 from actions.models.selection import SelectedDevice, Selection
-from actions.models.vendor_account import PumpHeartbeat, VendorAccount
-from actions.models.vendor_call import VendorCall
+from actions.ratelimit.models import VendorAccount, VendorCall
 
 __all__ = [
     "ActionRequest",

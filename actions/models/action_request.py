@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import models
 
 from actions.catalog import KINDS, ActionKind
-from actions.states import Lane
+from actions.ratelimit.states import Lane
 
 
 class ActionRequest(models.Model):

@@ -9,8 +9,9 @@ from django.db.models import Q
 
 from actions.models.action_request import ActionRequest
 from actions.models.device_command import DeviceCommand
-from actions.models.vendor_call import VendorCall
-from actions.states import LOG_OPEN, Lane, LogStatus, check_log_move
+from actions.ratelimit.models import VendorCall
+from actions.ratelimit.states import Lane
+from actions.states import LOG_OPEN, LogStatus, check_log_move
 
 
 class AgentLogQuerySet(models.QuerySet["AgentLog"]):

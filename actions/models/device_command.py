@@ -8,8 +8,9 @@ from django.utils.timezone import now
 
 from actions.models.action_request import ActionRequest
 from actions.models.device import Device
-from actions.models.vendor_call import VendorCall
-from actions.states import WAITING, CommandStatus, Lane, check_move
+from actions.ratelimit.models import VendorCall
+from actions.ratelimit.states import Lane
+from actions.states import WAITING, CommandStatus, check_move
 
 
 class DeviceCommandQuerySet(models.QuerySet["DeviceCommand"]):

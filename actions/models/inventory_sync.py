@@ -4,7 +4,7 @@ from django.db import models
 from django.db.models import Q
 
 from actions.models.device import Device
-from actions.states import Lane
+from actions.ratelimit.states import Lane
 
 PAGE = 50
 """Devices or groups in one call: the vendor's most (Get Devices v3.7, Get Groups: `limit`)."""

@@ -10,8 +10,10 @@ from uuid import UUID
 from django.db.models import Count, Min, Q, QuerySet, Subquery
 from django.utils.timezone import now
 
-from actions.models import ActionRequest, DeviceCommand, VendorCall
-from actions.states import MEANING, SUCCEEDED, WAITING, CommandStatus, Lane
+from actions.models import ActionRequest, DeviceCommand
+from actions.ratelimit.models import VendorCall
+from actions.ratelimit.states import Lane
+from actions.states import MEANING, SUCCEEDED, WAITING, CommandStatus
 
 S = CommandStatus
 

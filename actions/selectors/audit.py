@@ -21,9 +21,9 @@ from actions.models import (
     AuditShipment,
     DeviceAlias,
     DeviceCommand,
-    VendorCall,
     guards,
 )
+from actions.ratelimit.models import VendorCall
 from actions.trail_questions import Question
 
 MOST_DEVICES = 50

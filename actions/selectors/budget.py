@@ -8,8 +8,9 @@ from django.conf import settings
 from django.db.models import Exists
 from django.utils import timezone
 
-from actions.models import PumpHeartbeat, VendorAccount, VendorCall
-from actions.states import CallState
+from actions.dispatch.models import PumpHeartbeat
+from actions.ratelimit.models import VendorAccount, VendorCall
+from actions.ratelimit.states import CallState
 
 
 @dataclass(frozen=True, slots=True)

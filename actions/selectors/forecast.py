@@ -10,16 +10,11 @@ from django.conf import settings
 from django.db.models import Count, Max, Min
 from django.utils import timezone
 
-from actions.ledger import Ledger, hold_after_reply, is_starved
-from actions.models import (
-    AgentLog,
-    DeviceCommand,
-    DeviceLook,
-    InventorySync,
-    VendorAccount,
-    VendorCall,
-)
-from actions.states import CallState, CommandStatus, Lane
+from actions.models import AgentLog, DeviceCommand, DeviceLook, InventorySync
+from actions.ratelimit.ledger import Ledger, hold_after_reply, is_starved
+from actions.ratelimit.models import VendorAccount, VendorCall
+from actions.ratelimit.states import CallState, Lane
+from actions.states import CommandStatus
 from actions.submissions import lane_for
 
 MOST_CALLS = 1_000

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from django.db.models import Max, Q
 
 from actions.models import InventorySync
+from actions.ratelimit.states import Lane
 from actions.selectors.forecast import forecast
-from actions.states import Lane
 
 Kind, Stage = InventorySync.Kind, InventorySync.Stage
 WHOLE = (Kind.FULL, Kind.SWEEP)

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from django.db import connection
 
 from actions.models import ActionRequest
-from actions.states import CallState, CommandStatus, Lane
+from actions.ratelimit.states import CallState, Lane
+from actions.states import CommandStatus
 
 S = CommandStatus
 MANY = 100

@@ -11,19 +11,15 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
 
-from actions.ledger import Ledger
-from actions.models import (
-    AgentLog,
-    DeviceCommand,
-    DeviceLook,
-    InventorySync,
-    VendorAccount,
-    VendorCall,
-)
+from actions.models import AgentLog, DeviceCommand, DeviceLook, InventorySync
 from actions.opswat.payloads import ActionOrder
-from actions.services import budget, inventory, looks, outcomes, readback, reports, tokens
+from actions.ratelimit import limiter as budget
+from actions.ratelimit.ledger import Ledger
+from actions.ratelimit.models import VendorAccount, VendorCall
+from actions.ratelimit.states import CallState, Lane
+from actions.services import inventory, looks, outcomes, readback, reports, tokens
 from actions.services.turns import Offer, due_commands, next_offer
-from actions.states import CallState, CommandStatus, Lane
+from actions.states import CommandStatus
 
 S = CommandStatus
 

@@ -6,7 +6,7 @@ from typing import Any
 from django.db import transaction
 
 from actions.models import ActionRequest, AuditEvent, DeviceCommand
-from actions.services import budget
+from actions.ratelimit import limiter as budget
 from actions.services.findings import Finding, Report, ends_of_archives
 from actions.services.retelling import Told, retell
 from actions.states import WAITING

@@ -17,8 +17,9 @@ from actions import on_commit as notify
 from actions.catalog import KINDS
 from actions.errors import NotAllowed, Refused
 from actions.models import ActionRequest, DeviceCommand, DeviceGroup
+from actions.ratelimit import limiter as budget
 from actions.roles import RIGHTS
-from actions.services import budget, outcomes, trail
+from actions.services import outcomes, trail
 from actions.services.submit import AlreadySubmitted, submit_action
 from actions.states import SUCCEEDED, CommandStatus
 from actions.submissions import Actor, Submission, read_hours, read_reason

@@ -16,10 +16,12 @@ from django.db import InterfaceError, OperationalError, close_old_connections
 from django.views.decorators.debug import sensitive_variables
 
 from actions import on_commit as notify
-from actions.models import InventorySync, PumpHeartbeat
+from actions.dispatch.models import PumpHeartbeat
+from actions.models import InventorySync
 from actions.opswat.client import Answer, Slot, VendorClient, VendorConfig
 from actions.opswat.errors import Rejected, VendorError
-from actions.services import budget, inventory, reports, tokens
+from actions.ratelimit import limiter as budget
+from actions.services import inventory, reports, tokens
 from actions.services.claims import Claim, Rest, claim
 from actions.services.replies import record_answer, record_error
 from actions.services.turns import Offer, next_offer

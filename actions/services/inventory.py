@@ -19,8 +19,9 @@ from actions.errors import NotAllowed
 from actions.models import Device, DeviceGroup, InventorySync
 from actions.models.inventory_sync import PAGE
 from actions.opswat.payloads import ChangePage, DevicePage, GroupRecord
+from actions.ratelimit import limiter as budget
 from actions.roles import RIGHTS
-from actions.services import budget, looks, trail
+from actions.services import looks, trail
 from actions.services.records import (
     FIELDS,
     mark_gone,

@@ -9,10 +9,12 @@ from django.utils.timezone import now
 from actions import on_commit as notify
 from actions.errors import NotAllowed, Refused
 from actions.models import ActionRequest, AgentLog, AuditEvent
+from actions.ratelimit import limiter as budget
+from actions.ratelimit.states import CallState, Lane
 from actions.roles import RIGHTS
-from actions.services import budget, control, outcomes, trail
+from actions.services import control, outcomes, trail
 from actions.services.agent_logs import move, record
-from actions.states import CallState, Lane, LogStatus
+from actions.states import LogStatus
 from actions.submissions import Actor
 
 WANTED_FOR = timedelta(seconds=30)

@@ -10,10 +10,12 @@ from django.utils.timezone import now
 
 from actions import on_commit as notify
 from actions.applicability import fresh_for
-from actions.models import ActionRequest, Device, DeviceLook, DeviceRaw, VendorCall
-from actions.services import budget, trail
+from actions.models import ActionRequest, Device, DeviceLook, DeviceRaw
+from actions.ratelimit import limiter as budget
+from actions.ratelimit.models import VendorCall
+from actions.ratelimit.states import Lane
+from actions.services import trail
 from actions.services.readback import Looks
-from actions.states import Lane
 from actions.submissions import Actor
 
 MAX_ATTEMPTS = 4

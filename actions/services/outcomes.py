@@ -11,9 +11,10 @@ from django.utils.timezone import now
 
 from actions import on_commit as notify
 from actions.catalog import KINDS
-from actions.models import ActionRequest, DeviceCommand, VendorCall
+from actions.models import ActionRequest, DeviceCommand
 from actions.models.device_command import DeviceCommandQuerySet
 from actions.opswat.payloads import Receipt, ReceiptBook
+from actions.ratelimit.models import VendorCall
 from actions.services import promises, trail
 from actions.states import VENDOR_STATUS, CommandStatus
 

@@ -10,10 +10,13 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from actions.catalog import KINDS
-from actions.models import DeviceCommand, DeviceGroup, VendorCall
+from actions.models import DeviceCommand, DeviceGroup
 from actions.opswat.payloads import DeviceRecord
-from actions.services import budget, outcomes
-from actions.states import CommandStatus, Lane
+from actions.ratelimit import limiter as budget
+from actions.ratelimit.models import VendorCall
+from actions.ratelimit.states import Lane
+from actions.services import outcomes
+from actions.states import CommandStatus
 
 S = CommandStatus
 

@@ -4,9 +4,10 @@ from datetime import datetime
 
 from django.db import transaction
 
-from actions.models import VendorCall
-from actions.services import budget, claims, outcomes, picks, reports, selections
-from actions.states import CallState
+from actions.ratelimit import limiter as budget
+from actions.ratelimit.models import VendorCall
+from actions.ratelimit.states import CallState
+from actions.services import claims, outcomes, picks, reports, selections
 
 
 def sweep() -> int:

@@ -6,7 +6,7 @@ from typing import Any
 from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
-from actions.models import InventorySync, VendorAccount, VendorCall
+from actions.models import InventorySync
 from actions.opswat.client import Answer
 from actions.opswat.errors import (
     Rejected,
@@ -16,9 +16,11 @@ from actions.opswat.errors import (
     Unreachable,
     VendorError,
 )
-from actions.services import budget, inventory, looks, outcomes, readback, reports, tokens, trail
+from actions.ratelimit import limiter as budget
+from actions.ratelimit.models import VendorAccount, VendorCall
+from actions.ratelimit.states import CallState
+from actions.services import inventory, looks, outcomes, readback, reports, tokens, trail
 from actions.services.claims import Claim
-from actions.states import CallState
 
 log = logging.getLogger(__name__)
 

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.views.decorators.debug import sensitive_variables
 
-from actions.models import VendorAccount
 from actions.opswat.client import Token
 from actions.opswat.tokens import seal, unseal
+from actions.ratelimit.models import VendorAccount
 
 EARLY_SECONDS = 300.0
 """A token is renewed this long before its end, or at nine tenths of a shorter life."""

@@ -13,10 +13,13 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Exists, OuterRef, Q
 
-from actions.ledger import Ledger, is_starved
-from actions.models import AgentLog, DeviceCommand, InventorySync, VendorCall
-from actions.services import budget, inventory, looks, readback, reports
-from actions.states import CallState, CommandStatus, Lane
+from actions.models import AgentLog, DeviceCommand, InventorySync
+from actions.ratelimit import limiter as budget
+from actions.ratelimit.ledger import Ledger, is_starved
+from actions.ratelimit.models import VendorCall
+from actions.ratelimit.states import CallState, Lane
+from actions.services import inventory, looks, readback, reports
+from actions.states import CommandStatus
 
 S = CommandStatus
 

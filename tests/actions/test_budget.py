@@ -7,11 +7,11 @@ from django.db import transaction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actions.ledger import Ledger, hold_after_reply
-from actions.models import VendorAccount, VendorCall
 from actions.opswat.payloads import RateWord
-from actions.services import budget
-from actions.states import CallState, Lane
+from actions.ratelimit import limiter as budget
+from actions.ratelimit.ledger import Ledger, hold_after_reply
+from actions.ratelimit.models import VendorAccount, VendorCall
+from actions.ratelimit.states import CallState, Lane
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 WINDOW = 60.0

@@ -13,8 +13,10 @@ from django.test import RequestFactory
 from django.views.debug import ExceptionReporter
 
 from actions import on_commit as notify
-from actions.models import DeviceCommand, VendorAccount, VendorCall
-from actions.services import budget, claims, dispatch, tokens
+from actions.models import DeviceCommand
+from actions.ratelimit import limiter as budget
+from actions.ratelimit.models import VendorAccount, VendorCall
+from actions.services import claims, dispatch, tokens
 from actions.services.inventory import start_sync
 from dashboard.own_redis import own_redis
 from tests.factories import enrol, make_request

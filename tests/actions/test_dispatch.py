@@ -5,9 +5,11 @@ from datetime import timedelta
 import pytest
 from django.utils.timezone import now
 
-from actions.models import AuditEvent, DeviceCommand, PumpHeartbeat, VendorAccount, VendorCall
+from actions.dispatch.models import PumpHeartbeat
+from actions.models import AuditEvent, DeviceCommand
+from actions.ratelimit.models import VendorAccount, VendorCall
+from actions.ratelimit.states import CallState
 from actions.services import claims, control, dispatch, recovery
-from actions.states import CallState
 from actions.states import CommandStatus as S
 from tests.factories import enrol, know_devices, make_request, statuses
 

@@ -4,14 +4,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from actions.ledger import Ledger
-from actions.models import DeviceCommand, VendorCall
+from actions.models import DeviceCommand
 from actions.opswat.client import Answer, Token
 from actions.opswat.payloads import RateWord, Receipt, ReceiptBook
+from actions.ratelimit import limiter as budget
+from actions.ratelimit.ledger import Ledger
+from actions.ratelimit.models import VendorCall
+from actions.ratelimit.states import CallState, Lane
 from actions.selectors.forecast import Share, forecast, play
-from actions.services import budget, claims
+from actions.services import claims
 from actions.services.replies import record_answer
-from actions.states import CallState, Lane
 from tests.factories import know_devices, make_request
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

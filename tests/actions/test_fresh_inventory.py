@@ -6,10 +6,10 @@ import pytest
 from django.utils.timezone import now
 
 from actions.models import AuditEvent, Device, DeviceLook, DeviceMac, DeviceRaw, InventorySync
+from actions.ratelimit.states import Lane
 from actions.services import dispatch, looks
 from actions.services.inventory import start_due, start_sync, store_records
 from actions.simulator import Simulator
-from actions.states import Lane
 from tests.conftest import point_at
 from tests.factories import enrol, know_devices, make_record, make_request, statuses
 

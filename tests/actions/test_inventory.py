@@ -7,9 +7,9 @@ import pytest
 
 from actions.errors import NotAllowed
 from actions.models import AuditEvent, Device, DeviceGroup, DeviceMac, InventorySync
+from actions.ratelimit.states import Lane
 from actions.selectors import device_filters
 from actions.services.inventory import start_sync, store_records
-from actions.states import Lane
 from tests.factories import know_devices, make_record, make_request
 
 pytestmark = pytest.mark.django_db
@@ -38,7 +38,7 @@ def test_each_kind_of_end_mark_ends_the_read(operator, settings, request):
     for mark in ("empty", "missing", "null", "repeated", "empty_page"):
         with Simulator(devices=50, limit=None, end_mark=mark) as vendor:
             point_at(vendor, settings)
-            from actions.models import VendorAccount
+            from actions.ratelimit.models import VendorAccount
 
             VendorAccount.objects.update(token_sealed="", token_until=None)
             sync, _ = start_sync(operator)

@@ -7,10 +7,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from actions.models import DeviceCommand
+from actions.ratelimit.states import Lane
 from actions.selectors import running
 from actions.services import claims, dispatch
 from actions.states import CommandStatus as S
-from actions.states import Lane
 from tests.factories import enrol, know_devices, make_request
 
 pytestmark = pytest.mark.django_db

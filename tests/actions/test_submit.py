@@ -6,8 +6,9 @@ from django.test.utils import CaptureQueriesContext
 
 from actions.errors import Refused
 from actions.models import ActionRequest, AuditEvent, Device, DeviceCommand, DeviceGroup
+from actions.ratelimit.states import Lane
 from actions.services.submit import AlreadySubmitted, check_submission, submit_action
-from actions.states import CommandStatus, Lane
+from actions.states import CommandStatus
 from dashboard.models import User
 from tests.factories import know_devices, make_request, make_submission
 

@@ -9,7 +9,8 @@ from django.test import Client
 from django.urls import reverse
 
 from actions.errors import NotAllowed, Refused
-from actions.models import AuditEvent, DeviceAlias, VendorCall
+from actions.models import AuditEvent, DeviceAlias
+from actions.ratelimit.models import VendorCall
 from actions.selectors import audit
 from actions.services import control, settings_watch, trail
 from actions.services.inventory import start_sync

@@ -12,7 +12,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
-from actions.models import ActionRequest, PumpHeartbeat, VendorAccount
+from actions.dispatch.models import PumpHeartbeat
+from actions.models import ActionRequest
+from actions.ratelimit.models import VendorAccount
 from dashboard.models import User
 from tests.bench import fleet
 from tests.bench.result import Line, Spread, duration, spread

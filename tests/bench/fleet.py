@@ -10,7 +10,7 @@ from django.db import connection, models, transaction
 from django.utils.timezone import now
 
 from actions.models import ActionRequest, Device, DeviceCommand
-from actions.states import Lane
+from actions.ratelimit.states import Lane
 from tests.bench import crew
 
 EACH = 5000

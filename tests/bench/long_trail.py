@@ -22,8 +22,9 @@ from actions.models import (
     DeviceCommand,
     guards,
 )
+from actions.ratelimit.states import Lane
 from actions.services import trail
-from actions.states import CommandStatus, Lane
+from actions.states import CommandStatus
 from actions.submissions import Actor
 from tests.bench import crew, fleet
 

@@ -64,15 +64,8 @@ def _forget_everything() -> None:
     """An empty installation, so that each job starts with a free minute."""
     from django.db import connection
 
-    from actions.models import (
-        ActionRequest,
-        AuditDevice,
-        AuditEvent,
-        DeviceCommand,
-        VendorAccount,
-        VendorCall,
-        guards,
-    )
+    from actions.models import ActionRequest, AuditDevice, AuditEvent, DeviceCommand, guards
+    from actions.ratelimit.models import VendorAccount, VendorCall
 
     DeviceCommand.objects.all().delete()
     for call in (VendorCall.action_requests.through, VendorCall, ActionRequest):

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from django.db import transaction
 from django.utils.timezone import now
 
-from actions.models import DeviceCommand, VendorCall
+from actions.models import DeviceCommand
 from actions.opswat.client import Answer, Token
 from actions.opswat.payloads import RateWord, Receipt, ReceiptBook
-from actions.services import budget, claims, outcomes, replies
+from actions.ratelimit import limiter as budget
+from actions.ratelimit.models import VendorCall
+from actions.services import claims, outcomes, replies
 from actions.states import CommandStatus
 from tests.bench import crew
 from tests.bench.result import Line, duration, spread

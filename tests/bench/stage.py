@@ -19,7 +19,7 @@ from typing import Any, Self
 
 from django.conf import settings
 
-from actions.services import budget
+from actions.ratelimit import limiter as budget
 from actions.simulator import Simulator
 from dashboard.own_redis import own_redis
 

@@ -8,7 +8,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
-from actions.models import AuditEvent, Device, DeviceCommand, DeviceLook, PumpHeartbeat
+from actions.dispatch.models import PumpHeartbeat
+from actions.models import AuditEvent, Device, DeviceCommand, DeviceLook
 from actions.services.inventory import start_sync, store_records
 from tests.dashboard.conftest import Visitor
 from tests.dashboard.walk import Parsed

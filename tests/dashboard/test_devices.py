@@ -10,9 +10,11 @@ from django.utils.timezone import now
 from hypothesis import given
 from hypothesis import strategies as st
 
+from actions.dispatch.models import PumpHeartbeat
 from actions.errors import Refused
-from actions.models import ActionRequest, Device, PumpHeartbeat, VendorAccount
+from actions.models import ActionRequest, Device
 from actions.questions import KEYS, read_question
+from actions.ratelimit.models import VendorAccount
 from actions.selectors import device_filters
 from actions.services.inventory import store_records
 from tests.dashboard.conftest import Visitor

@@ -6,7 +6,8 @@ from uuid import uuid4
 
 import pytest
 
-from actions.models import Device, DeviceGroup, DeviceLook, DeviceRaw, InventorySync, VendorAccount
+from actions.models import Device, DeviceGroup, DeviceLook, DeviceRaw, InventorySync
+from actions.ratelimit.models import VendorAccount
 from actions.services.inventory import FIELDS, store_records
 from tests.dashboard.walk import Parsed
 from tests.factories import enrol, make_record, make_request

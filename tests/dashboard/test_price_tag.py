@@ -8,15 +8,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
-from actions.models import (
-    ActionRequest,
-    Device,
-    SelectedDevice,
-    Selection,
-    VendorAccount,
-    VendorCall,
-)
+from actions.models import ActionRequest, Device, SelectedDevice, Selection
 from actions.questions import with_unticked
+from actions.ratelimit.models import VendorAccount, VendorCall
 from actions.selectors import forecast
 from actions.services import selections
 from actions.services.inventory import store_records

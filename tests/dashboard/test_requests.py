@@ -6,7 +6,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from actions.models import Device, DeviceCommand, VendorAccount
+from actions.models import Device, DeviceCommand
+from actions.ratelimit.models import VendorAccount
 from actions.services import outcomes
 from actions.states import CommandStatus as S
 from tests.dashboard.conftest import Visitor

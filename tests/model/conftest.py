@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import time_machine
 
-from actions.services import budget
+from actions.ratelimit import limiter as budget
 from tests.model.clock import START, VirtualTime
 
 

@@ -14,10 +14,11 @@ from actions.models import (
     DeviceCommand,
     DeviceLook,
     InventorySync,
-    VendorCall,
 )
+from actions.ratelimit.models import VendorCall
+from actions.ratelimit.states import CallState
 from actions.services.retelling import retell
-from actions.states import LOG_OPEN, WAITING, CallState, CommandStatus, LogStatus
+from actions.states import LOG_OPEN, WAITING, CommandStatus, LogStatus
 from tests.model.vendor import worst_window
 from tests.model.world import World
 

@@ -3,7 +3,8 @@
 from random import Random
 
 from actions.models import AgentLog, DeviceCommand
-from actions.states import CommandStatus, Lane, LogStatus
+from actions.ratelimit.states import Lane
+from actions.states import CommandStatus, LogStatus
 from tests.factories import make_request
 from tests.model.facts import check_all
 from tests.model.test_long_run import know_fleet

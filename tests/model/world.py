@@ -9,13 +9,16 @@ from typing import Any
 
 from django.conf import settings
 
-from actions.models import DeviceCommand, VendorCall
+from actions.models import DeviceCommand
 from actions.opswat.client import Answer
 from actions.opswat.errors import VendorError
-from actions.services import budget, recovery
+from actions.ratelimit import limiter as budget
+from actions.ratelimit.models import VendorCall
+from actions.ratelimit.states import CallState, Lane
+from actions.services import recovery
 from actions.services.claims import LOOK_AGAIN, Claim, Rest, claim
 from actions.services.replies import record_answer, record_error
-from actions.states import CallState, CommandStatus, Lane
+from actions.states import CommandStatus
 from tests.model.clock import VirtualTime
 from tests.model.vendor import ModelVendor, Trip, asked_of, without_answer
 

@@ -20,10 +20,10 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from actions.ledger import CLOCK_JUMP, Ledger, hold_after_reply
-from actions.models import VendorAccount, VendorCall
 from actions.opswat.payloads import RateWord
-from actions.states import CallState, Lane
+from actions.ratelimit.ledger import CLOCK_JUMP, Ledger, hold_after_reply
+from actions.ratelimit.models import VendorAccount, VendorCall
+from actions.ratelimit.states import CallState, Lane
 
 
 def _this_start() -> str:

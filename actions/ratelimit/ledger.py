@@ -7,7 +7,7 @@ from bisect import insort
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from actions.states import Lane
+from actions.ratelimit.states import Lane
 
 CLOCK_JUMP = 0.5
 """Seconds that the wall clock may move against the machine's own before nothing is sent."""
