@@ -13,8 +13,8 @@ from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
 
 from actions.errors import Refused
+from actions.inventory.versions import is_version, version_key
 from actions.states import CommandStatus
-from actions.versions import is_version, version_key
 
 MAX_SEARCH = 200
 """Characters of a search; longer ones are cut."""

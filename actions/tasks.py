@@ -4,7 +4,8 @@ import signal
 
 from celery import shared_task
 
-from actions.services import audit_jobs, audit_routine, dispatch, inventory, leaving, recovery
+from actions.inventory import sync as inventory
+from actions.services import audit_jobs, audit_routine, dispatch, leaving, recovery
 
 
 @shared_task(name="actions.pump")

@@ -9,8 +9,8 @@ from django.conf import settings
 from actions import picking
 from actions.catalog import DEFAULT_GROUP, KINDS, ActionKind, offered_kinds
 from actions.errors import Refused
+from actions.inventory import groups as device_rows
 from actions.roles import RIGHTS, Role
-from actions.selectors import devices as device_rows
 from actions.selectors import selections
 from actions.services.selections import targets_of
 from actions.submissions import MAX_REASON, Submission, new_submission

@@ -4,9 +4,10 @@ from dataclasses import replace
 from typing import Any
 
 from actions.catalog import KINDS
-from actions.models import ActionRequest, AgentLog, Device, DeviceCommand
+from actions.inventory.models import Device
+from actions.inventory.sync import store_records
+from actions.models import ActionRequest, AgentLog, DeviceCommand
 from actions.opswat.payloads import DeviceRecord
-from actions.services.inventory import store_records
 from actions.services.promises import promise
 from actions.services.submit import submit_action
 from actions.simulator import Simulator

@@ -1,13 +1,19 @@
 """The rows: the truth of the engine."""
 
 from actions.dispatch.models import PumpHeartbeat
+from actions.inventory.models import (
+    Device,
+    DeviceGroup,
+    DeviceLook,
+    DeviceMac,
+    DeviceRaw,
+    InventorySync,
+)
 from actions.models.action_request import ActionRequest
 from actions.models.agent_log import AgentLog
 from actions.models.audit_event import AuditDevice, AuditEvent, DeviceAlias
 from actions.models.audit_job import AuditJob, AuditShipment
-from actions.models.device import Device, DeviceGroup, DeviceMac
 from actions.models.device_command import DeviceCommand
-from actions.models.inventory_sync import DeviceLook, DeviceRaw, InventorySync
 from actions.models.picked_list import PickedList
 from actions.models.selection import SelectedDevice, Selection
 from actions.ratelimit.models import VendorAccount, VendorCall

@@ -6,8 +6,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils.timezone import now
 
+from actions.inventory.models import Device
 from actions.models.action_request import ActionRequest
-from actions.models.device import Device
 from actions.ratelimit.models import VendorCall
 from actions.ratelimit.states import Lane
 from actions.states import WAITING, CommandStatus, check_move

@@ -5,7 +5,7 @@ import uuid
 from django.conf import settings
 from django.db import models
 
-from actions.models.device import Device
+from actions.inventory.models import Device
 
 
 class Selection(models.Model):

@@ -9,8 +9,9 @@ from django.utils.timezone import now
 
 from actions.applicability import DeviceFacts, judge
 from actions.catalog import FOR_EVER, ActionKind, offered_kinds
+from actions.inventory.models import Device, DeviceMac
 from actions.macs import normalise_mac
-from actions.models import Device, DeviceCommand, DeviceMac
+from actions.models import DeviceCommand
 from actions.roles import Role, why_not
 from actions.selectors.device_filters import names_all
 from actions.states import WAITING, CommandStatus

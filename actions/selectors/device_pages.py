@@ -14,7 +14,7 @@ from django.db.models import CharField, F, Func, QuerySet, Value
 from django.db.models.lookups import GreaterThan, LessThan
 from django.utils.dateparse import parse_datetime
 
-from actions.models import Device
+from actions.inventory.models import Device
 
 SORTS = {
     "name": "name",

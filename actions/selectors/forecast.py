@@ -10,7 +10,8 @@ from django.conf import settings
 from django.db.models import Count, Max, Min
 from django.utils import timezone
 
-from actions.models import AgentLog, DeviceCommand, DeviceLook, InventorySync
+from actions.inventory.models import DeviceLook, InventorySync
+from actions.models import AgentLog, DeviceCommand
 from actions.ratelimit.ledger import Ledger, hold_after_reply, is_starved
 from actions.ratelimit.models import VendorAccount, VendorCall
 from actions.ratelimit.states import CallState, Lane

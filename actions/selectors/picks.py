@@ -10,8 +10,9 @@ from django.db.models import F, Max, Min, Q, QuerySet
 from django.db.models.functions import Lower
 
 from actions import json_rows
+from actions.inventory.models import Device, DeviceMac
 from actions.macs import normalise_mac
-from actions.models import Device, DeviceMac, PickedList
+from actions.models import PickedList
 from actions.picking import HEADINGS, Row, is_like_mac, why_malformed
 
 BUCKETS = ("matched", "unknown", "duplicate", "ambiguous", "malformed")

@@ -5,7 +5,8 @@ from uuid import UUID
 
 from django.db.models import Exists, OuterRef, QuerySet
 
-from actions.models import Device, SelectedDevice, Selection
+from actions.inventory.models import Device
+from actions.models import SelectedDevice, Selection
 from actions.questions import read_question
 from actions.selectors import device_filters
 from actions.submissions import Addressing

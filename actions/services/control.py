@@ -16,7 +16,8 @@ from django.utils.timezone import now
 from actions import on_commit as notify
 from actions.catalog import KINDS
 from actions.errors import NotAllowed, Refused
-from actions.models import ActionRequest, DeviceCommand, DeviceGroup
+from actions.inventory.models import DeviceGroup
+from actions.models import ActionRequest, DeviceCommand
 from actions.ratelimit import limiter as budget
 from actions.roles import RIGHTS
 from actions.services import outcomes, trail

@@ -8,7 +8,8 @@ from django.utils.timezone import now
 
 from actions import json_rows
 from actions.errors import NotAllowed
-from actions.models import Device, PickedList, Selection
+from actions.inventory.models import Device
+from actions.models import PickedList, Selection
 from actions.picking import Row
 from actions.selectors import picks
 from actions.services import selections

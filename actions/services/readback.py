@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from actions.catalog import KINDS
-from actions.models import DeviceCommand, DeviceGroup
+from actions.inventory.models import DeviceGroup
+from actions.models import DeviceCommand
 from actions.opswat.payloads import DeviceRecord
 from actions.ratelimit import limiter as budget
 from actions.ratelimit.models import VendorCall

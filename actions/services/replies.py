@@ -6,7 +6,9 @@ from typing import Any
 from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
-from actions.models import InventorySync
+from actions.inventory import refresh as looks
+from actions.inventory import sync as inventory
+from actions.inventory.models import InventorySync
 from actions.opswat.client import Answer
 from actions.opswat.errors import (
     Rejected,
@@ -19,7 +21,7 @@ from actions.opswat.errors import (
 from actions.ratelimit import limiter as budget
 from actions.ratelimit.models import VendorAccount, VendorCall
 from actions.ratelimit.states import CallState
-from actions.services import inventory, looks, outcomes, readback, reports, tokens, trail
+from actions.services import outcomes, readback, reports, tokens, trail
 from actions.services.claims import Claim
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,8 @@ from django.utils.timezone import now
 from actions import json_rows
 from actions.catalog import ActionKind
 from actions.errors import NotAllowed, Refused
-from actions.models import Device, SelectedDevice, Selection
+from actions.inventory.models import Device
+from actions.models import SelectedDevice, Selection
 from actions.selectors import preview
 from actions.submissions import Actor, Addressing
 

@@ -12,9 +12,11 @@ from actions import json_rows
 from actions import on_commit as notify
 from actions.catalog import DEFAULT_GROUP
 from actions.errors import Refused
-from actions.models import ActionRequest, Device, DeviceCommand, DeviceGroup, DeviceMac
+from actions.inventory import refresh as looks
+from actions.inventory.models import Device, DeviceGroup, DeviceMac
+from actions.models import ActionRequest, DeviceCommand
 from actions.roles import why_not
-from actions.services import looks, trail
+from actions.services import trail
 from actions.states import CommandStatus
 from actions.submissions import Actor, Submission, lane_for
 

@@ -13,12 +13,15 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Exists, OuterRef, Q
 
-from actions.models import AgentLog, DeviceCommand, InventorySync
+from actions.inventory import refresh as looks
+from actions.inventory import sync as inventory
+from actions.inventory.models import InventorySync
+from actions.models import AgentLog, DeviceCommand
 from actions.ratelimit import limiter as budget
 from actions.ratelimit.ledger import Ledger, is_starved
 from actions.ratelimit.models import VendorCall
 from actions.ratelimit.states import CallState, Lane
-from actions.services import inventory, looks, readback, reports
+from actions.services import readback, reports
 from actions.states import CommandStatus
 
 S = CommandStatus

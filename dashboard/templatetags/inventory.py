@@ -4,7 +4,7 @@ from typing import Any
 
 from django import template
 
-from actions.selectors import inventory
+from actions.inventory import selectors as inventory
 
 register = template.Library()
 

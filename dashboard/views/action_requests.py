@@ -11,8 +11,9 @@ from django.views.decorators.http import require_GET
 from django.views.decorators.vary import vary_on_headers
 
 from actions.catalog import KINDS
+from actions.inventory import groups as devices
 from actions.roles import RIGHTS
-from actions.selectors import action_requests, audit, devices
+from actions.selectors import action_requests, audit
 from actions.selectors.action_requests import Progress
 from actions.selectors.forecast import forecast
 from actions.services.control import DONE, RETRYABLE, may_control

@@ -12,7 +12,8 @@ from django.views.decorators.vary import vary_on_headers
 
 from actions.catalog import KINDS, VERSIONS
 from actions.errors import Refused
-from actions.selectors import devices, forecast, preview, selections
+from actions.inventory import groups as devices
+from actions.selectors import forecast, preview, selections
 from actions.services.selections import drop_ruled
 from actions.services.submit import AlreadySubmitted, check_submission, submit_action
 from actions.submissions import Submission

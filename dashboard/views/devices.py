@@ -11,9 +11,10 @@ from django.views.decorators.vary import vary_on_headers
 
 from actions.catalog import KINDS
 from actions.errors import Refused
+from actions.inventory import groups as devices
 from actions.questions import read_question, with_unticked
 from actions.roles import RIGHTS
-from actions.selectors import device_filters, device_pages, devices
+from actions.selectors import device_filters, device_pages
 from actions.selectors.device_pages import DevicePage
 from actions.services import selections
 from dashboard import saved_views

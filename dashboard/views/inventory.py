@@ -8,9 +8,9 @@ from django.views.decorators.http import require_GET, require_POST
 from django.views.decorators.vary import vary_on_headers
 
 from actions.errors import NotAllowed
+from actions.inventory import selectors as reads
+from actions.inventory.sync import start_sync
 from actions.roles import RIGHTS
-from actions.selectors import inventory as reads
-from actions.services.inventory import start_sync
 from dashboard.access import actor_of
 from dashboard.http import DashboardRequest, wants_part
 

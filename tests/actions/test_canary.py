@@ -13,11 +13,11 @@ from django.test import RequestFactory
 from django.views.debug import ExceptionReporter
 
 from actions import on_commit as notify
+from actions.inventory.sync import start_sync
 from actions.models import DeviceCommand
 from actions.ratelimit import limiter as budget
 from actions.ratelimit.models import VendorAccount, VendorCall
 from actions.services import claims, dispatch, tokens
-from actions.services.inventory import start_sync
 from dashboard.own_redis import own_redis
 from tests.factories import enrol, make_request
 

@@ -6,7 +6,8 @@ import pytest
 from django.utils.timezone import now
 
 from actions.errors import NotAllowed, Refused
-from actions.models import AuditEvent, DeviceCommand, DeviceGroup
+from actions.inventory.models import DeviceGroup
+from actions.models import AuditEvent, DeviceCommand
 from actions.services import claims, control, dispatch, recovery
 from actions.services.submit import submit_action
 from actions.states import CommandStatus as S

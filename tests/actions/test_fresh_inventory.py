@@ -5,10 +5,12 @@ from datetime import timedelta
 import pytest
 from django.utils.timezone import now
 
-from actions.models import AuditEvent, Device, DeviceLook, DeviceMac, DeviceRaw, InventorySync
+from actions.inventory import refresh as looks
+from actions.inventory.models import Device, DeviceLook, DeviceMac, DeviceRaw, InventorySync
+from actions.inventory.sync import start_due, start_sync, store_records
+from actions.models import AuditEvent
 from actions.ratelimit.states import Lane
-from actions.services import dispatch, looks
-from actions.services.inventory import start_due, start_sync, store_records
+from actions.services import dispatch
 from actions.simulator import Simulator
 from tests.conftest import point_at
 from tests.factories import enrol, know_devices, make_record, make_request, statuses

@@ -6,10 +6,11 @@ from urllib.parse import urlencode
 import pytest
 
 from actions.errors import NotAllowed
-from actions.models import AuditEvent, Device, DeviceGroup, DeviceMac, InventorySync
+from actions.inventory.models import Device, DeviceGroup, DeviceMac, InventorySync
+from actions.inventory.sync import start_sync, store_records
+from actions.models import AuditEvent
 from actions.ratelimit.states import Lane
 from actions.selectors import device_filters
-from actions.services.inventory import start_sync, store_records
 from tests.factories import know_devices, make_record, make_request
 
 pytestmark = pytest.mark.django_db

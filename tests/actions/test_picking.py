@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from actions import picking, workbooks
 from actions.errors import Refused
+from actions.inventory.models import Device
+from actions.inventory.sync import store_records
 from actions.macs import normalise_mac
-from actions.models import Device
 from actions.selectors import picks
-from actions.services.inventory import store_records
 from tests.factories import make_record
 
 MAC = st.integers(0, 2**48 - 1).map(lambda number: f"{number:012X}")

@@ -6,10 +6,11 @@ import pytest
 from django.utils.timezone import now
 
 from actions.errors import NotAllowed
-from actions.models import Device, PickedList, SelectedDevice, Selection
+from actions.inventory.models import Device
+from actions.inventory.sync import store_records
+from actions.models import PickedList, SelectedDevice, Selection
 from actions.picking import Row
 from actions.services import picks, recovery, selections
-from actions.services.inventory import store_records
 from tests.factories import make_record
 
 pytestmark = pytest.mark.django_db

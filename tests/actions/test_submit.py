@@ -5,7 +5,8 @@ from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from actions.errors import Refused
-from actions.models import ActionRequest, AuditEvent, Device, DeviceCommand, DeviceGroup
+from actions.inventory.models import Device, DeviceGroup
+from actions.models import ActionRequest, AuditEvent, DeviceCommand
 from actions.ratelimit.states import Lane
 from actions.services.submit import AlreadySubmitted, check_submission, submit_action
 from actions.states import CommandStatus

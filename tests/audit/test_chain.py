@@ -11,9 +11,9 @@ from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 
 from actions.chain import read_keys
+from actions.inventory.sync import start_sync
 from actions.models import ActionRequest, AuditDevice, AuditEvent, DeviceCommand, guards
 from actions.services import anchors, control, trail
-from actions.services.inventory import start_sync
 from actions.services.verify import verify
 from dashboard.models import User
 from tests.factories import enrol, know_devices, make_request

@@ -9,11 +9,11 @@ from django.test import Client
 from django.urls import reverse
 
 from actions.errors import NotAllowed, Refused
+from actions.inventory.sync import start_sync
 from actions.models import AuditEvent, DeviceAlias
 from actions.ratelimit.models import VendorCall
 from actions.selectors import audit
 from actions.services import control, settings_watch, trail
-from actions.services.inventory import start_sync
 from actions.states import CommandStatus
 from actions.trail_questions import Question
 from dashboard.logs import OneLine

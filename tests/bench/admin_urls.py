@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import path
 
-from actions.models import Device
+from actions.inventory.models import Device
 from dashboard.urls import urlpatterns as ours
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from django.utils.timezone import now
 
-from actions.models import ActionRequest, Device, DeviceCommand
+from actions.inventory.models import Device
+from actions.models import ActionRequest, DeviceCommand
 from actions.roles import Role
 from actions.services.submit import submit_action
 from actions.simulator import Simulator

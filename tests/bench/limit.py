@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from actions.services.inventory import start_sync
+from actions.inventory.sync import start_sync
 from actions.simulator import Simulator
 from tests.bench import crew, judge
 from tests.bench.result import Line

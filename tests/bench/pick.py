@@ -8,7 +8,7 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
-from actions.models import Device, DeviceMac
+from actions.inventory.models import Device, DeviceMac
 from actions.picking import read_lines
 from actions.selectors import picks
 from actions.services.selections import choose_devices

@@ -21,7 +21,7 @@ def seed() -> None:
     from django.db.models import F
     from django.utils.timezone import now
 
-    from actions.models import Device
+    from actions.inventory.models import Device
     from tests.bench import fleet
 
     fleet.make_devices(DEVICES)
@@ -36,8 +36,8 @@ def change() -> None:
     from django.conf import settings
     from django.utils.timezone import now
 
-    from actions.models import Device
-    from actions.services.inventory import store_records
+    from actions.inventory.models import Device
+    from actions.inventory.sync import store_records
     from tests.factories import make_record
 
     keys = Device.objects.filter(vendor_id__startswith="d1").order_by("id")
@@ -61,7 +61,7 @@ def change() -> None:
 def spoil() -> None:
     from django.db.models import F
 
-    from actions.models import Device
+    from actions.inventory.models import Device
 
     halves = Device.objects.annotate(rest=F("id") % 2)
     halves.filter(status="exempted", rest=0).update(status="compliant")

@@ -88,7 +88,7 @@ def _submit(wish: Wish) -> Wish:
 
 def _read(_: Wish) -> Wish:
     """Ask for a full read of the inventory."""
-    from actions.services.inventory import start_sync
+    from actions.inventory.sync import start_sync
 
     return {"started": start_sync(_actor())[1]}
 

@@ -4,10 +4,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from actions.models import Device, Selection
+from actions.inventory.models import Device
+from actions.inventory.sync import store_records
+from actions.models import Selection
 from actions.selectors import device_filters
 from actions.services import selections
-from actions.services.inventory import store_records
 from tests.factories import know_devices, make_record
 
 pytestmark = pytest.mark.django_db

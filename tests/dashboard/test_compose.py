@@ -8,7 +8,8 @@ from django.db import connection
 from django.test import Client
 
 from actions.catalog import KINDS
-from actions.models import ActionRequest, AuditEvent, Device, DeviceCommand, DeviceGroup
+from actions.inventory.models import Device, DeviceGroup
+from actions.models import ActionRequest, AuditEvent, DeviceCommand
 from actions.roles import Role
 from actions.services import selections
 from dashboard.models import User

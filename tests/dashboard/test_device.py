@@ -9,8 +9,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
 from actions.dispatch.models import PumpHeartbeat
-from actions.models import AuditEvent, Device, DeviceCommand, DeviceLook
-from actions.services.inventory import start_sync, store_records
+from actions.inventory.models import Device, DeviceLook
+from actions.inventory.sync import start_sync, store_records
+from actions.models import AuditEvent, DeviceCommand
 from tests.dashboard.conftest import Visitor
 from tests.dashboard.walk import Parsed
 from tests.factories import enrol, know_devices, make_record, make_request

@@ -10,8 +10,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from actions.inventory.sync import store_records
 from actions.models import AuditEvent
-from actions.services.inventory import store_records
 from dashboard import exports
 from dashboard.models import SavedView, User
 from tests.dashboard.conftest import Visitor

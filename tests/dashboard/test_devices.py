@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from actions.dispatch.models import PumpHeartbeat
 from actions.errors import Refused
-from actions.models import ActionRequest, Device
+from actions.inventory.models import Device
+from actions.inventory.sync import store_records
+from actions.models import ActionRequest
 from actions.questions import KEYS, read_question
 from actions.ratelimit.models import VendorAccount
 from actions.selectors import device_filters
-from actions.services.inventory import store_records
 from tests.dashboard.conftest import Visitor
 from tests.dashboard.walk import Parsed
 from tests.factories import know_devices, make_record, make_request

@@ -6,9 +6,9 @@ from uuid import uuid4
 
 import pytest
 
-from actions.models import Device, DeviceGroup, DeviceLook, DeviceRaw, InventorySync
+from actions.inventory.models import Device, DeviceGroup, DeviceLook, DeviceRaw, InventorySync
+from actions.inventory.sync import FIELDS, store_records
 from actions.ratelimit.models import VendorAccount
-from actions.services.inventory import FIELDS, store_records
 from tests.dashboard.walk import Parsed
 from tests.factories import enrol, make_record, make_request
 

@@ -10,8 +10,9 @@ import xlsxwriter
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from actions import picking
-from actions.models import Device, PickedList, SelectedDevice, Selection
-from actions.services.inventory import store_records
+from actions.inventory.models import Device
+from actions.inventory.sync import store_records
+from actions.models import PickedList, SelectedDevice, Selection
 from actions.services.selections import targets_of
 from tests.dashboard.conftest import Visitor
 from tests.dashboard.walk import Parsed

@@ -8,12 +8,13 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
-from actions.models import ActionRequest, Device, SelectedDevice, Selection
+from actions.inventory.models import Device
+from actions.inventory.sync import store_records
+from actions.models import ActionRequest, SelectedDevice, Selection
 from actions.questions import with_unticked
 from actions.ratelimit.models import VendorAccount, VendorCall
 from actions.selectors import forecast
 from actions.services import selections
-from actions.services.inventory import store_records
 from dashboard.models import User
 from tests.dashboard.conftest import Visitor
 from tests.dashboard.walk import Parsed

@@ -6,7 +6,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from actions.models import Device, DeviceCommand
+from actions.inventory.models import Device
+from actions.models import DeviceCommand
 from actions.ratelimit.models import VendorAccount
 from actions.services import outcomes
 from actions.states import CommandStatus as S

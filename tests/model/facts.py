@@ -6,15 +6,8 @@ from typing import Any
 from django.db.models import Count, F, Q
 
 from actions.catalog import KINDS
-from actions.models import (
-    ActionRequest,
-    AgentLog,
-    AuditEvent,
-    Device,
-    DeviceCommand,
-    DeviceLook,
-    InventorySync,
-)
+from actions.inventory.models import Device, DeviceLook, InventorySync
+from actions.models import ActionRequest, AgentLog, AuditEvent, DeviceCommand
 from actions.ratelimit.models import VendorCall
 from actions.ratelimit.states import CallState
 from actions.services.retelling import retell

@@ -7,9 +7,11 @@ from typing import Any
 
 from actions.catalog import KINDS
 from actions.errors import NotAllowed, Refused
-from actions.models import ActionRequest, Device, DeviceCommand
-from actions.services import control, looks
-from actions.services.inventory import start_due, start_sync
+from actions.inventory import refresh as looks
+from actions.inventory.models import Device
+from actions.inventory.sync import start_due, start_sync
+from actions.models import ActionRequest, DeviceCommand
+from actions.services import control
 from actions.services.submit import submit_action
 from actions.states import CommandStatus
 from actions.submissions import Actor

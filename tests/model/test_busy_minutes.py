@@ -4,9 +4,9 @@ from random import Random
 
 import pytest
 
+from actions.inventory.sync import start_sync
 from actions.models import DeviceCommand
 from actions.ratelimit.states import Lane
-from actions.services.inventory import start_sync
 from tests.factories import know_devices, make_request
 from tests.model.vendor import ModelVendor, worst_window
 from tests.model.world import World

@@ -7,11 +7,12 @@ import pytest
 from django.db import connection
 from django.utils.timezone import now
 
-from actions.models import DeviceCommand, InventorySync
+from actions.inventory.models import InventorySync
+from actions.inventory.sync import start_sync
+from actions.models import DeviceCommand
 from actions.ratelimit.models import VendorAccount, VendorCall
 from actions.ratelimit.states import CallState, Lane
 from actions.services import claims, control, recovery, turns
-from actions.services.inventory import start_sync
 from actions.services.submit import submit_action
 from actions.states import CommandStatus as S
 from tests.factories import know_devices, make_request, make_submission, statuses

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from actions.models import ActionRequest, DeviceCommand, InventorySync
+from actions.inventory.models import InventorySync
+from actions.models import ActionRequest, DeviceCommand
 from tests.model.facts import check_all, check_finished, check_inventory, unfinished
 from tests.model.people import People
 from tests.model.vendor import ModelVendor, worst_window
@@ -27,7 +28,7 @@ STEPS = (-3600.0, -90.0, -5.0, -0.6, 0.4, 0.6, 5.0, 59.0, 90.0, 3600.0)
 
 def know_fleet(vendor: ModelVendor) -> list[str]:
     """Our inventory as a full read would leave it; the vendor has every device."""
-    from actions.services.inventory import store_records
+    from actions.inventory.sync import store_records
 
     names = list(vendor.devices)
     store_records([vendor.record(name) for name in names])

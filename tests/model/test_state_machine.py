@@ -19,13 +19,15 @@ from hypothesis.stateful import (
 )
 
 from actions.errors import Refused
-from actions.models import ActionRequest, Device, DeviceCommand, DeviceGroup
+from actions.inventory import refresh as looks
+from actions.inventory.models import Device, DeviceGroup
+from actions.inventory.sync import start_due, start_sync, store_records
+from actions.models import ActionRequest, DeviceCommand
 from actions.opswat.client import Answer
 from actions.opswat.errors import Rejected, RetryLater, Unauthorized, VendorError
 from actions.opswat.payloads import ReceiptBook
-from actions.services import control, looks
+from actions.services import control
 from actions.services.claims import Claim
-from actions.services.inventory import start_due, start_sync, store_records
 from actions.services.submit import submit_action
 from actions.services.verify import verify
 from actions.states import CommandStatus

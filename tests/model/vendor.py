@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from actions.inventory import sync as inventory
 from actions.models import AgentLog
 from actions.opswat.client import Answer, Token
 from actions.opswat.errors import (
@@ -32,7 +33,6 @@ from actions.opswat.payloads import (
     Receipt,
     ReceiptBook,
 )
-from actions.services import inventory
 from actions.services.claims import Claim
 from actions.services.reports import Delivery
 from tests.factories import make_record

@@ -6,10 +6,10 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from actions.inventory.models import InventorySync
+from actions.inventory.sync import start_sync
 from actions.management.base import OneLineCommand, seconds
-from actions.models import InventorySync
 from actions.roles import Role
-from actions.services.inventory import start_sync
 from actions.services.waiting import pump_until
 from actions.submissions import Actor
 

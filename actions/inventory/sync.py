@@ -16,19 +16,19 @@ from django.utils.timezone import now
 
 from actions import on_commit as notify
 from actions.errors import NotAllowed
-from actions.models import Device, DeviceGroup, InventorySync
-from actions.models.inventory_sync import PAGE
-from actions.opswat.payloads import ChangePage, DevicePage, GroupRecord
-from actions.ratelimit import limiter as budget
-from actions.roles import RIGHTS
-from actions.services import looks, trail
-from actions.services.records import (
+from actions.inventory import refresh as looks
+from actions.inventory.models import PAGE, Device, DeviceGroup, InventorySync
+from actions.inventory.store import (
     FIELDS,
     mark_gone,
     store_details,
     store_group_rows,
     store_records,
 )
+from actions.opswat.payloads import ChangePage, DevicePage, GroupRecord
+from actions.ratelimit import limiter as budget
+from actions.roles import RIGHTS
+from actions.services import trail
 from actions.submissions import Actor
 
 __all__ = ["FIELDS", "PAGE", "start_due", "start_sync", "store_details", "store_records"]

@@ -10,7 +10,8 @@ from django.utils.timezone import now
 
 from actions import on_commit as notify
 from actions.applicability import fresh_for
-from actions.models import ActionRequest, Device, DeviceLook, DeviceRaw
+from actions.inventory.models import Device, DeviceLook, DeviceRaw
+from actions.models import ActionRequest
 from actions.ratelimit import limiter as budget
 from actions.ratelimit.models import VendorCall
 from actions.ratelimit.states import Lane

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Max, Q
 
-from actions.models import InventorySync
+from actions.inventory.models import InventorySync
 from actions.ratelimit.states import Lane
 from actions.selectors.forecast import forecast
 

@@ -3,7 +3,7 @@
 from django.db.models import Count, QuerySet
 
 from actions import json_rows
-from actions.models import Device, DeviceGroup, InventorySync
+from actions.inventory.models import Device, DeviceGroup, InventorySync
 
 STATUSES = (
     "compliant",
