@@ -9,8 +9,8 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
 
 from actions.roles import RIGHTS
-from actions.services import trail
 from actions.submissions import Actor
+from actions.trail import trail
 from dashboard.http import DashboardRequest
 
 View = Callable[..., HttpResponseBase]

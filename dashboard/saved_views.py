@@ -6,8 +6,8 @@ from django.db import transaction
 from django.db.models import Q
 
 from actions.errors import NotAllowed, Refused
-from actions.services import trail
 from actions.submissions import Actor
+from actions.trail import trail
 from dashboard.models import SavedView, User
 
 MOST_VIEWS = 100

@@ -15,7 +15,7 @@ from typing import Any
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from actions.chain import read_keys
+from actions.trail.chain import read_keys
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 

@@ -7,8 +7,8 @@ from django.dispatch import receiver
 from django.http import HttpRequest
 
 from actions.roles import Role
-from actions.services import trail
 from actions.submissions import Actor
+from actions.trail import trail
 from dashboard.models import User
 
 

@@ -9,11 +9,11 @@ import time_machine
 from django.db import connection
 from django.test import TransactionTestCase
 
-from actions.models import guards
 from actions.ratelimit import limiter as budget
 from actions.services import dispatch
 from actions.simulator import Simulator
 from actions.submissions import Actor
+from actions.trail import guards
 from dashboard.models import User
 from tests.factories import actor_for, make_person
 

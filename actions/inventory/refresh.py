@@ -15,9 +15,9 @@ from actions.models import ActionRequest
 from actions.ratelimit import limiter as budget
 from actions.ratelimit.models import VendorCall
 from actions.ratelimit.states import Lane
-from actions.services import trail
 from actions.services.readback import Looks
 from actions.submissions import Actor
+from actions.trail import trail
 
 MAX_ATTEMPTS = 4
 """Troubles in a row after which a look is given up."""

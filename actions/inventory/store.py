@@ -8,9 +8,15 @@ from datetime import datetime
 from django.db.models import Max
 from django.utils.timezone import now
 
-from actions.inventory.models import Device, DeviceGroup, DeviceMac, DeviceRaw, InventorySync
+from actions.inventory.models import (
+    Device,
+    DeviceAlias,
+    DeviceGroup,
+    DeviceMac,
+    DeviceRaw,
+    InventorySync,
+)
 from actions.inventory.versions import version_key
-from actions.models import DeviceAlias
 from actions.opswat.payloads import DeviceRecord, GroupRecord
 
 FIELDS = (

@@ -28,8 +28,8 @@ from actions.inventory.store import (
 from actions.opswat.payloads import ChangePage, DevicePage, GroupRecord
 from actions.ratelimit import limiter as budget
 from actions.roles import RIGHTS
-from actions.services import trail
 from actions.submissions import Actor
+from actions.trail import trail
 
 __all__ = ["FIELDS", "PAGE", "start_due", "start_sync", "store_details", "store_records"]
 

@@ -4,9 +4,9 @@ from django.conf import settings
 from django.db import migrations, models
 
 
-from actions import chain
+from actions.trail import chain
 from actions.macs import normalise_mac
-from actions.models import guards
+from actions.trail import guards
 
 
 def chain_what_is_there(apps, schema_editor):

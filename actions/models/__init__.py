@@ -3,6 +3,7 @@
 from actions.dispatch.models import PumpHeartbeat
 from actions.inventory.models import (
     Device,
+    DeviceAlias,
     DeviceGroup,
     DeviceLook,
     DeviceMac,
@@ -11,12 +12,12 @@ from actions.inventory.models import (
 )
 from actions.models.action_request import ActionRequest
 from actions.models.agent_log import AgentLog
-from actions.models.audit_event import AuditDevice, AuditEvent, DeviceAlias
 from actions.models.audit_job import AuditJob, AuditShipment
 from actions.models.device_command import DeviceCommand
 from actions.models.picked_list import PickedList
 from actions.models.selection import SelectedDevice, Selection
 from actions.ratelimit.models import VendorAccount, VendorCall
+from actions.trail.models import AuditDevice, AuditEvent
 
 __all__ = [
     "ActionRequest",

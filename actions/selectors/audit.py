@@ -12,18 +12,12 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import StrIndex
 
+from actions.inventory.models import DeviceAlias
 from actions.macs import normalise_mac
-from actions.models import (
-    ActionRequest,
-    AuditDevice,
-    AuditEvent,
-    AuditJob,
-    AuditShipment,
-    DeviceAlias,
-    DeviceCommand,
-    guards,
-)
+from actions.models import ActionRequest, AuditJob, AuditShipment, DeviceCommand
 from actions.ratelimit.models import VendorCall
+from actions.trail import guards
+from actions.trail.models import AuditDevice, AuditEvent
 from actions.trail_questions import Question
 
 MOST_DEVICES = 50

@@ -8,9 +8,10 @@ from django.core.files.storage import Storage, storages
 from django.db import transaction
 
 from actions.models import AgentLog
-from actions.services import outcomes, trail
+from actions.services import outcomes
 from actions.states import LogStatus
 from actions.submissions import Actor
+from actions.trail import trail
 
 log = logging.getLogger(__name__)
 

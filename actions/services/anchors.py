@@ -14,8 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.utils.timezone import now
 
-from actions import chain
-from actions.services import trail
+from actions.trail import chain, trail
 
 log = logging.getLogger("audit.anchor")
 

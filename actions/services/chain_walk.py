@@ -16,9 +16,9 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Count
 
-from actions import chain
-from actions.models import AuditDevice, AuditEvent
 from actions.services.findings import Finding, Report, ends_of_archives
+from actions.trail import chain
+from actions.trail.models import AuditDevice, AuditEvent
 
 NEAR = 1000
 """How far from its place a line is looked for that was signed for another one."""

@@ -5,11 +5,12 @@ from typing import Any
 
 from django.db import transaction
 
-from actions.models import ActionRequest, AuditEvent, DeviceCommand
+from actions.models import ActionRequest, DeviceCommand
 from actions.ratelimit import limiter as budget
 from actions.services.findings import Finding, Report, ends_of_archives
 from actions.services.retelling import Told, retell
 from actions.states import WAITING
+from actions.trail.models import AuditEvent
 
 WISHES = 100
 """Requests that are compared at a time."""

@@ -20,10 +20,11 @@ from actions.inventory.models import DeviceGroup
 from actions.models import ActionRequest, DeviceCommand
 from actions.ratelimit import limiter as budget
 from actions.roles import RIGHTS
-from actions.services import outcomes, trail
+from actions.services import outcomes
 from actions.services.submit import AlreadySubmitted, submit_action
 from actions.states import SUCCEEDED, CommandStatus
 from actions.submissions import Actor, Submission, read_hours, read_reason
+from actions.trail import trail
 
 S = CommandStatus
 P = ParamSpec("P")

@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from actions.models import AuditEvent
+from actions.trail.models import AuditEvent
 
 MOST_FINDINGS = 100
 """Findings after which there is no need to look for more."""

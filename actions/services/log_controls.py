@@ -8,14 +8,16 @@ from django.utils.timezone import now
 
 from actions import on_commit as notify
 from actions.errors import NotAllowed, Refused
-from actions.models import ActionRequest, AgentLog, AuditEvent
+from actions.models import ActionRequest, AgentLog
 from actions.ratelimit import limiter as budget
 from actions.ratelimit.states import CallState, Lane
 from actions.roles import RIGHTS
-from actions.services import control, outcomes, trail
+from actions.services import control, outcomes
 from actions.services.agent_logs import move, record
 from actions.states import LogStatus
 from actions.submissions import Actor
+from actions.trail import trail
+from actions.trail.models import AuditEvent
 
 WANTED_FOR = timedelta(seconds=30)
 """A page that is open says so at least this often."""

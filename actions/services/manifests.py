@@ -10,9 +10,9 @@ from typing import IO, Any
 
 from django.conf import settings
 
-from actions import chain
 from actions.services.anchors import make_anchor
 from actions.services.findings import Finding, Report
+from actions.trail import chain
 
 NAME = "manifest.json"
 CHUNK = 1 << 20

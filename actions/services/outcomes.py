@@ -15,8 +15,9 @@ from actions.models import ActionRequest, DeviceCommand
 from actions.models.device_command import DeviceCommandQuerySet
 from actions.opswat.payloads import Receipt, ReceiptBook
 from actions.ratelimit.models import VendorCall
-from actions.services import promises, trail
+from actions.services import promises
 from actions.states import VENDOR_STATUS, CommandStatus
+from actions.trail import trail
 
 MAX_ATTEMPTS = 3
 """Times that a kind which is safe to repeat is sent by itself before a person must decide."""

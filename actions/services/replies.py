@@ -21,8 +21,9 @@ from actions.opswat.errors import (
 from actions.ratelimit import limiter as budget
 from actions.ratelimit.models import VendorAccount, VendorCall
 from actions.ratelimit.states import CallState
-from actions.services import outcomes, readback, reports, tokens, trail
+from actions.services import outcomes, readback, reports, tokens
 from actions.services.claims import Claim
+from actions.trail import trail
 
 log = logging.getLogger(__name__)
 

@@ -5,9 +5,8 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from actions import chain
-from actions.models import AuditEvent
-from actions.services import trail
+from actions.trail import chain, trail
+from actions.trail.models import AuditEvent
 
 VERB = "settings.changed"
 

@@ -12,11 +12,12 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils.timezone import now
 
-from actions.models import AuditEvent, AuditShipment
+from actions.models import AuditShipment
 from actions.services.audit_jobs import line_of
 from actions.siem import syslog, webhook
 from actions.siem.errors import NotShipped
 from actions.siem.targets import Target, read_target
+from actions.trail.models import AuditEvent
 
 log = logging.getLogger(__name__)
 

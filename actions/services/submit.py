@@ -16,9 +16,9 @@ from actions.inventory import refresh as looks
 from actions.inventory.models import Device, DeviceGroup, DeviceMac
 from actions.models import ActionRequest, DeviceCommand
 from actions.roles import why_not
-from actions.services import trail
 from actions.states import CommandStatus
 from actions.submissions import Actor, Submission, lane_for
+from actions.trail import trail
 
 FROM_DEVICE = {
     "target": "wish.target",

@@ -10,14 +10,14 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connection
 
-from actions import chain
-from actions.models import ActionRequest, AuditEvent
-from actions.models.guards import missing_guards
-from actions.services import trail
+from actions.models import ActionRequest
 from actions.services.anchors import read_anchors
 from actions.services.chain_walk import walk
 from actions.services.comparing import compare_commands
 from actions.services.findings import Finding, Report, ends_of_archives
+from actions.trail import chain, trail
+from actions.trail.guards import missing_guards
+from actions.trail.models import AuditEvent
 
 Progress = Callable[[int, int], None]
 

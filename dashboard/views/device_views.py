@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from actions.errors import NotAllowed, Refused
 from actions.selectors import device_filters, device_pages
-from actions.services import trail
+from actions.trail import trail
 from dashboard import saved_views
 from dashboard.access import actor_of
 from dashboard.desk import Desk, device_list_url

@@ -15,13 +15,14 @@ from django.core.files.storage import storages
 from django.utils import timezone
 
 from actions.errors import NotAllowed, Refused
-from actions.models import AgentLog, AuditEvent, DeviceCommand
+from actions.models import AgentLog, DeviceCommand
 from actions.ratelimit.models import VendorAccount, VendorCall
 from actions.ratelimit.states import CallState, Lane
 from actions.selectors import agent_logs
 from actions.selectors.forecast import lanes_ahead
 from actions.services import claims, dispatch, log_controls, recovery, reports
 from actions.states import LogStatus as S
+from actions.trail.models import AuditEvent
 from tests.actions.vendor.hostile import HostileServer, reply
 from tests.factories import enrol, make_request, statuses
 

@@ -7,10 +7,11 @@ from django.utils.timezone import now
 
 from actions.errors import NotAllowed, Refused
 from actions.inventory.models import DeviceGroup
-from actions.models import AuditEvent, DeviceCommand
+from actions.models import DeviceCommand
 from actions.services import claims, control, dispatch, recovery
 from actions.services.submit import submit_action
 from actions.states import CommandStatus as S
+from actions.trail.models import AuditEvent
 from tests.factories import enrol, know_devices, make_request, make_submission, statuses
 
 pytestmark = pytest.mark.django_db

@@ -6,11 +6,12 @@ import pytest
 from django.utils.timezone import now
 
 from actions.dispatch.models import PumpHeartbeat
-from actions.models import AuditEvent, DeviceCommand
+from actions.models import DeviceCommand
 from actions.ratelimit.models import VendorAccount, VendorCall
 from actions.ratelimit.states import CallState
 from actions.services import claims, control, dispatch, recovery
 from actions.states import CommandStatus as S
+from actions.trail.models import AuditEvent
 from tests.factories import enrol, know_devices, make_request, statuses
 
 pytestmark = pytest.mark.django_db

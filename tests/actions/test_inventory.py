@@ -8,9 +8,9 @@ import pytest
 from actions.errors import NotAllowed
 from actions.inventory.models import Device, DeviceGroup, DeviceMac, InventorySync
 from actions.inventory.sync import start_sync, store_records
-from actions.models import AuditEvent
 from actions.ratelimit.states import Lane
 from actions.selectors import device_filters
+from actions.trail.models import AuditEvent
 from tests.factories import know_devices, make_record, make_request
 
 pytestmark = pytest.mark.django_db

@@ -10,11 +10,13 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 
-from actions.chain import read_keys
 from actions.inventory.sync import start_sync
-from actions.models import ActionRequest, AuditDevice, AuditEvent, DeviceCommand, guards
-from actions.services import anchors, control, trail
+from actions.models import ActionRequest, DeviceCommand
+from actions.services import anchors, control
 from actions.services.verify import verify
+from actions.trail import guards, trail
+from actions.trail.chain import read_keys
+from actions.trail.models import AuditDevice, AuditEvent
 from dashboard.models import User
 from tests.factories import enrol, know_devices, make_request
 

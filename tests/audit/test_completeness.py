@@ -9,12 +9,14 @@ from django.test import Client
 from django.urls import reverse
 
 from actions.errors import NotAllowed, Refused
+from actions.inventory.models import DeviceAlias
 from actions.inventory.sync import start_sync
-from actions.models import AuditEvent, DeviceAlias
 from actions.ratelimit.models import VendorCall
 from actions.selectors import audit
-from actions.services import control, settings_watch, trail
+from actions.services import control, settings_watch
 from actions.states import CommandStatus
+from actions.trail import trail
+from actions.trail.models import AuditEvent
 from actions.trail_questions import Question
 from dashboard.logs import OneLine
 from tests.factories import PASSWORD, enrol, know_devices, make_person, make_request

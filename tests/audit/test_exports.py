@@ -16,9 +16,11 @@ from django.utils.timezone import now
 
 from actions import spreadsheets as sheets
 from actions.errors import NotAllowed, Refused
-from actions.models import AuditEvent, AuditJob
-from actions.services import archive, audit_jobs, trail
+from actions.models import AuditJob
+from actions.services import archive, audit_jobs
 from actions.services.verify import verify
+from actions.trail import trail
+from actions.trail.models import AuditEvent
 from actions.trail_questions import Question
 from tests.factories import enrol, make_request
 

@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connection, transaction
 
-from actions.models import AuditDevice, AuditEvent
-from actions.services import trail
 from actions.services.verify import verify
+from actions.trail import trail
+from actions.trail.models import AuditDevice, AuditEvent
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

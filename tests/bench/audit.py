@@ -17,12 +17,12 @@ from django.db import connection, connections, transaction
 from django.test import Client
 from django.utils.timezone import now
 
-from actions.models import AuditEvent
 from actions.roles import Role
-from actions.services import trail
 from actions.services.findings import Report
 from actions.services.verify import verify
 from actions.submissions import Actor
+from actions.trail import trail
+from actions.trail.models import AuditEvent
 from dashboard.models import User
 from tests.bench import long_trail
 from tests.bench.result import Line, duration, spread

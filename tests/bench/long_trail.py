@@ -13,19 +13,13 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils.timezone import now
 
-from actions import chain
-from actions.models import (
-    ActionRequest,
-    AuditDevice,
-    AuditEvent,
-    DeviceAlias,
-    DeviceCommand,
-    guards,
-)
+from actions.inventory.models import DeviceAlias
+from actions.models import ActionRequest, DeviceCommand
 from actions.ratelimit.states import Lane
-from actions.services import trail
 from actions.states import CommandStatus
 from actions.submissions import Actor
+from actions.trail import chain, guards, trail
+from actions.trail.models import AuditDevice, AuditEvent
 from tests.bench import crew, fleet
 
 DEVICES, EACH, PEOPLE = 20_000, 5, 300

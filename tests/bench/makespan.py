@@ -64,8 +64,10 @@ def _forget_everything() -> None:
     """An empty installation, so that each job starts with a free minute."""
     from django.db import connection
 
-    from actions.models import ActionRequest, AuditDevice, AuditEvent, DeviceCommand, guards
+    from actions.models import ActionRequest, DeviceCommand
     from actions.ratelimit.models import VendorAccount, VendorCall
+    from actions.trail import guards
+    from actions.trail.models import AuditDevice, AuditEvent
 
     DeviceCommand.objects.all().delete()
     for call in (VendorCall.action_requests.through, VendorCall, ActionRequest):

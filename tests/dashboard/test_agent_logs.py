@@ -9,7 +9,8 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.utils import timezone
 
-from actions.models import AgentLog, AuditEvent
+from actions.models import AgentLog
+from actions.trail.models import AuditEvent
 from tests.dashboard.conftest import Visitor
 from tests.dashboard.walk import Parsed
 from tests.factories import know_devices, make_request, promise_logs

@@ -2,8 +2,8 @@
 
 import pytest
 
-from actions.models import AuditEvent
-from actions.services import trail
+from actions.trail import trail
+from actions.trail.models import AuditEvent
 from tests.dashboard.conftest import Visitor
 from tests.dashboard.walk import Parsed
 from tests.factories import actor_for, enrol, know_devices, make_person, make_request

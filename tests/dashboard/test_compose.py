@@ -9,9 +9,10 @@ from django.test import Client
 
 from actions.catalog import KINDS
 from actions.inventory.models import Device, DeviceGroup
-from actions.models import ActionRequest, AuditEvent, DeviceCommand
+from actions.models import ActionRequest, DeviceCommand
 from actions.roles import Role
 from actions.services import selections
+from actions.trail.models import AuditEvent
 from dashboard.models import User
 from tests.dashboard.conftest import Visitor
 from tests.dashboard.walk import Parsed

@@ -11,7 +11,8 @@ from django.utils.timezone import now
 from actions.dispatch.models import PumpHeartbeat
 from actions.inventory.models import Device, DeviceLook
 from actions.inventory.sync import start_sync, store_records
-from actions.models import AuditEvent, DeviceCommand
+from actions.models import DeviceCommand
+from actions.trail.models import AuditEvent
 from tests.dashboard.conftest import Visitor
 from tests.dashboard.walk import Parsed
 from tests.factories import enrol, know_devices, make_record, make_request

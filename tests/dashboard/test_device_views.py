@@ -11,7 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from actions.inventory.sync import store_records
-from actions.models import AuditEvent
+from actions.trail.models import AuditEvent
 from dashboard import exports
 from dashboard.models import SavedView, User
 from tests.dashboard.conftest import Visitor

@@ -7,11 +7,12 @@ from django.db.models import Count, F, Q
 
 from actions.catalog import KINDS
 from actions.inventory.models import Device, DeviceLook, InventorySync
-from actions.models import ActionRequest, AgentLog, AuditEvent, DeviceCommand
+from actions.models import ActionRequest, AgentLog, DeviceCommand
 from actions.ratelimit.models import VendorCall
 from actions.ratelimit.states import CallState
 from actions.services.retelling import retell
 from actions.states import LOG_OPEN, WAITING, CommandStatus, LogStatus
+from actions.trail.models import AuditEvent
 from tests.model.vendor import worst_window
 from tests.model.world import World
 

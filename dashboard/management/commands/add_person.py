@@ -9,8 +9,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
 from actions.roles import Role
-from actions.services import trail
 from actions.submissions import Actor
+from actions.trail import trail
 from dashboard.models import User
 
 

@@ -15,10 +15,10 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils.timezone import now
 
-from actions import chain
-from actions.models import AuditDevice, AuditEvent
 from actions.roles import Role
 from actions.submissions import Actor
+from actions.trail import chain
+from actions.trail.models import AuditDevice, AuditEvent
 
 ENGINE = Actor(name="engine", role=Role.OPERATOR, source="system")
 """The engine itself, where no person acts."""

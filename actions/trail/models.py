@@ -86,18 +86,3 @@ class AuditDevice(models.Model):
 
     def __str__(self) -> str:
         return f"{self.device_key} in {self.event_id}"
-
-
-class DeviceAlias(models.Model):
-    """A name, id or MAC that a device has or once had, in small letters; none is ever dropped."""
-
-    device_key = models.CharField(max_length=255)
-    text = models.CharField(max_length=255)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["text", "device_key"], name="alias_once_for_a_device"),
-        ]
-
-    def __str__(self) -> str:
-        return self.text
