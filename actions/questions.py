@@ -12,9 +12,9 @@ from datetime import date, timedelta
 from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
 
+from actions.action_requests.states import CommandStatus
 from actions.errors import Refused
 from actions.inventory.versions import is_version, version_key
-from actions.states import CommandStatus
 
 MAX_SEARCH = 200
 """Characters of a search; longer ones are cut."""

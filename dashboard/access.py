@@ -8,8 +8,8 @@ from allauth.account.adapter import DefaultAccountAdapter
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
 
+from actions.action_requests.submissions import Actor
 from actions.roles import RIGHTS
-from actions.submissions import Actor
 from actions.trail import trail
 from dashboard.http import DashboardRequest
 

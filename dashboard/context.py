@@ -6,8 +6,10 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
+from actions.action_requests import activity as running
+from actions.action_requests import selectors as action_requests
 from actions.roles import RIGHTS
-from actions.selectors import action_requests, budget, running
+from actions.selectors import budget
 from dashboard.models import User
 from dashboard.texts import shown
 

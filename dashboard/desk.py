@@ -8,10 +8,10 @@ from django.core.exceptions import SuspiciousOperation
 from django.http import QueryDict
 from django.urls import reverse
 
+from actions.action_requests.states import CommandStatus
 from actions.questions import CHOICES, Question, read_question
 from actions.selectors import device_pages
 from actions.selectors.device_pages import DevicePage, Order
-from actions.states import CommandStatus
 from dashboard.http import read_int
 from dashboard.texts import shown
 

@@ -24,8 +24,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from actions.action_requests import selectors as action_requests
 from actions.on_commit import CHANGES
-from actions.selectors import action_requests
 from dashboard.views.action_requests import progress_of
 
 log = logging.getLogger(__name__)

@@ -9,10 +9,10 @@ import time_machine
 from django.db import connection
 from django.test import TransactionTestCase
 
+from actions.action_requests.submissions import Actor
 from actions.ratelimit import limiter as budget
 from actions.services import dispatch
 from actions.simulator import Simulator
-from actions.submissions import Actor
 from actions.trail import guards
 from dashboard.models import User
 from tests.factories import actor_for, make_person

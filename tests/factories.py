@@ -3,16 +3,17 @@
 from dataclasses import replace
 from typing import Any
 
+from actions.action_requests.models import ActionRequest, DeviceCommand
+from actions.action_requests.states import CommandStatus
+from actions.action_requests.submissions import Actor, Submission, new_submission
+from actions.action_requests.submit import submit_action
 from actions.catalog import KINDS
 from actions.inventory.models import Device
 from actions.inventory.sync import store_records
-from actions.models import ActionRequest, AgentLog, DeviceCommand
+from actions.models import AgentLog
 from actions.opswat.payloads import DeviceRecord
 from actions.services.promises import promise
-from actions.services.submit import submit_action
 from actions.simulator import Simulator
-from actions.states import CommandStatus
-from actions.submissions import Actor, Submission, new_submission
 from dashboard.models import User
 
 PASSWORD = "correct horse battery"

@@ -9,14 +9,14 @@ from django.db.models import QuerySet
 from django.utils.timezone import now
 
 from actions import on_commit as notify
-from actions.applicability import fresh_for
+from actions.action_requests.applicability import fresh_for
+from actions.action_requests.models import ActionRequest
+from actions.action_requests.readback import Looks
+from actions.action_requests.submissions import Actor
 from actions.inventory.models import Device, DeviceLook, DeviceRaw
-from actions.models import ActionRequest
 from actions.ratelimit import limiter as budget
 from actions.ratelimit.models import VendorCall
 from actions.ratelimit.states import Lane
-from actions.services.readback import Looks
-from actions.submissions import Actor
 from actions.trail import trail
 
 MAX_ATTEMPTS = 4

@@ -15,6 +15,7 @@ from django.db.models import Sum
 from django.utils.timezone import now
 
 from actions import on_commit as notify
+from actions.action_requests.submissions import Actor
 from actions.errors import NotAllowed
 from actions.inventory import refresh as looks
 from actions.inventory.models import PAGE, Device, DeviceGroup, InventorySync
@@ -28,7 +29,6 @@ from actions.inventory.store import (
 from actions.opswat.payloads import ChangePage, DevicePage, GroupRecord
 from actions.ratelimit import limiter as budget
 from actions.roles import RIGHTS
-from actions.submissions import Actor
 from actions.trail import trail
 
 __all__ = ["FIELDS", "PAGE", "start_due", "start_sync", "store_details", "store_records"]

@@ -1,5 +1,6 @@
 """The rows: the truth of the engine."""
 
+from actions.action_requests.models import ActionRequest, DeviceCommand
 from actions.dispatch.models import PumpHeartbeat
 from actions.inventory.models import (
     Device,
@@ -10,10 +11,8 @@ from actions.inventory.models import (
     DeviceRaw,
     InventorySync,
 )
-from actions.models.action_request import ActionRequest
 from actions.models.agent_log import AgentLog
 from actions.models.audit_job import AuditJob, AuditShipment
-from actions.models.device_command import DeviceCommand
 from actions.models.picked_list import PickedList
 from actions.models.selection import SelectedDevice, Selection
 from actions.ratelimit.models import VendorAccount, VendorCall

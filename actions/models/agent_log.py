@@ -7,8 +7,7 @@ from typing import Any
 from django.db import models
 from django.db.models import Q
 
-from actions.models.action_request import ActionRequest
-from actions.models.device_command import DeviceCommand
+from actions.action_requests.models import ActionRequest, DeviceCommand
 from actions.ratelimit.models import VendorCall
 from actions.ratelimit.states import Lane
 from actions.states import LOG_OPEN, LogStatus, check_log_move

@@ -8,10 +8,11 @@ from uuid import UUID
 from django.core.files.storage import storages
 from django.db.models import Q
 
+from actions.action_requests.models import ActionRequest
 from actions.archives.directory import BadArchive, Entry, read_directory
 from actions.archives.lines import SEARCH, Found, search
 from actions.archives.members import Flow, Member, Shelf
-from actions.models import ActionRequest, AgentLog
+from actions.models import AgentLog
 from actions.states import LOG_MEANING, LOG_OPEN, LogStatus
 
 SHELF = Shelf()

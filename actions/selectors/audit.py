@@ -12,9 +12,10 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import StrIndex
 
+from actions.action_requests.models import ActionRequest, DeviceCommand
 from actions.inventory.models import DeviceAlias
 from actions.macs import normalise_mac
-from actions.models import ActionRequest, AuditJob, AuditShipment, DeviceCommand
+from actions.models import AuditJob, AuditShipment
 from actions.ratelimit.models import VendorCall
 from actions.trail import guards
 from actions.trail.models import AuditDevice, AuditEvent

@@ -7,14 +7,14 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils.timezone import now
 
-from actions.applicability import DeviceFacts, judge
+from actions.action_requests.applicability import DeviceFacts, judge
+from actions.action_requests.models import DeviceCommand
+from actions.action_requests.states import WAITING, CommandStatus
 from actions.catalog import FOR_EVER, ActionKind, offered_kinds
 from actions.inventory.models import Device, DeviceMac
 from actions.macs import normalise_mac
-from actions.models import DeviceCommand
 from actions.roles import Role, why_not
 from actions.selectors.device_filters import names_all
-from actions.states import WAITING, CommandStatus
 
 MAX_SEARCH = 200
 """Characters of a search; longer ones are cut."""

@@ -10,13 +10,14 @@ from django.conf import settings
 from django.db.models import Count, Max, Min
 from django.utils import timezone
 
+from actions.action_requests.models import DeviceCommand
+from actions.action_requests.states import CommandStatus
+from actions.action_requests.submissions import lane_for
 from actions.inventory.models import DeviceLook, InventorySync
-from actions.models import AgentLog, DeviceCommand
+from actions.models import AgentLog
 from actions.ratelimit.ledger import Ledger, hold_after_reply, is_starved
 from actions.ratelimit.models import VendorAccount, VendorCall
 from actions.ratelimit.states import CallState, Lane
-from actions.states import CommandStatus
-from actions.submissions import lane_for
 
 MOST_CALLS = 1_000
 """Calls that are played through; beyond them the end is reckoned at the full pace."""

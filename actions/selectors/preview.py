@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import Count, Max, Q
 from django.utils.timezone import now
 
-from actions.applicability import DeviceFacts, Verdict, fresh_for, judge
+from actions.action_requests.applicability import DeviceFacts, Verdict, fresh_for, judge
 from actions.catalog import ActionKind
 from actions.models import Selection
 

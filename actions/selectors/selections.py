@@ -5,11 +5,11 @@ from uuid import UUID
 
 from django.db.models import Exists, OuterRef, QuerySet
 
+from actions.action_requests.submissions import Addressing
 from actions.inventory.models import Device
 from actions.models import SelectedDevice, Selection
 from actions.questions import read_question
 from actions.selectors import device_filters
-from actions.submissions import Addressing
 
 Chosen = Selection
 """The name by which the web knows a selection."""

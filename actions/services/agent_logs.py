@@ -7,10 +7,10 @@ from typing import Any
 from django.core.files.storage import Storage, storages
 from django.db import transaction
 
+from actions.action_requests import outcomes
+from actions.action_requests.submissions import Actor
 from actions.models import AgentLog
-from actions.services import outcomes
 from actions.states import LogStatus
-from actions.submissions import Actor
 from actions.trail import trail
 
 log = logging.getLogger(__name__)

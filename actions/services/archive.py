@@ -15,9 +15,9 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from actions import spreadsheets as sheets
+from actions.action_requests.submissions import Actor
 from actions.services import manifests
 from actions.services.audit_jobs import line_of
-from actions.submissions import Actor
 from actions.trail import trail
 from actions.trail.guards import lowered
 from actions.trail.models import AuditDevice, AuditEvent

@@ -16,12 +16,12 @@ from django.utils.timezone import now
 
 from actions import on_commit as notify
 from actions import spreadsheets as sheets
+from actions.action_requests.submissions import Actor
 from actions.errors import NotAllowed, Refused
 from actions.models import AuditJob
 from actions.roles import check_reads_audit
 from actions.selectors import audit
 from actions.services import manifests, verify
-from actions.submissions import Actor
 from actions.trail import trail
 from actions.trail.models import AuditEvent
 from actions.trail_questions import Question, read_question

@@ -5,11 +5,11 @@ from typing import Any
 
 from django.db import transaction
 
-from actions.models import ActionRequest, DeviceCommand
+from actions.action_requests.models import ActionRequest, DeviceCommand
+from actions.action_requests.states import WAITING
 from actions.ratelimit import limiter as budget
 from actions.services.findings import Finding, Report, ends_of_archives
 from actions.services.retelling import Told, retell
-from actions.states import WAITING
 from actions.trail.models import AuditEvent
 
 WISHES = 100

@@ -7,15 +7,17 @@ from django.db import transaction
 from django.utils.timezone import now
 
 from actions import on_commit as notify
+from actions.action_requests import controls as control
+from actions.action_requests import outcomes
+from actions.action_requests.models import ActionRequest
+from actions.action_requests.submissions import Actor
 from actions.errors import NotAllowed, Refused
-from actions.models import ActionRequest, AgentLog
+from actions.models import AgentLog
 from actions.ratelimit import limiter as budget
 from actions.ratelimit.states import CallState, Lane
 from actions.roles import RIGHTS
-from actions.services import control, outcomes
 from actions.services.agent_logs import move, record
 from actions.states import LogStatus
-from actions.submissions import Actor
 from actions.trail import trail
 from actions.trail.models import AuditEvent
 

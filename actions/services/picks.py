@@ -7,13 +7,13 @@ from datetime import timedelta
 from django.utils.timezone import now
 
 from actions import json_rows
+from actions.action_requests.submissions import Actor, Addressing
 from actions.errors import NotAllowed
 from actions.inventory.models import Device
 from actions.models import PickedList, Selection
 from actions.picking import Row
 from actions.selectors import picks
 from actions.services import selections
-from actions.submissions import Actor, Addressing
 
 
 def keep_list(rows: Sequence[Row], actor: Actor, *, name: str = "") -> PickedList:

@@ -7,8 +7,9 @@ from django.conf import settings
 from django.utils.timezone import now
 
 from actions import on_commit as notify
-from actions.models import AgentLog, DeviceCommand
-from actions.states import CommandStatus
+from actions.action_requests.models import DeviceCommand
+from actions.action_requests.states import CommandStatus
+from actions.models import AgentLog
 
 KIND = "fetch_agent_log"
 

@@ -4,10 +4,11 @@ from datetime import datetime
 
 from django.db import transaction
 
+from actions.action_requests import outcomes
 from actions.ratelimit import limiter as budget
 from actions.ratelimit.models import VendorCall
 from actions.ratelimit.states import CallState
-from actions.services import claims, outcomes, picks, reports, selections
+from actions.services import claims, picks, reports, selections
 
 
 def sweep() -> int:

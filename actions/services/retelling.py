@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from actions.states import WAITING, CommandStatus
+from actions.action_requests.states import WAITING, CommandStatus
 
 QUEUED = str(CommandStatus.QUEUED)
 

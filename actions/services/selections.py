@@ -11,12 +11,12 @@ from django.db.models import QuerySet
 from django.utils.timezone import now
 
 from actions import json_rows
+from actions.action_requests.submissions import Actor, Addressing
 from actions.catalog import ActionKind
 from actions.errors import NotAllowed, Refused
 from actions.inventory.models import Device
 from actions.models import SelectedDevice, Selection
 from actions.selectors import preview
-from actions.submissions import Actor, Addressing
 
 KEPT_DAYS = 7
 """Days after which a selection that nobody sent is dropped."""

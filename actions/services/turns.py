@@ -13,16 +13,18 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Exists, OuterRef, Q
 
+from actions.action_requests import readback
+from actions.action_requests.models import DeviceCommand
+from actions.action_requests.states import CommandStatus
 from actions.inventory import refresh as looks
 from actions.inventory import sync as inventory
 from actions.inventory.models import InventorySync
-from actions.models import AgentLog, DeviceCommand
+from actions.models import AgentLog
 from actions.ratelimit import limiter as budget
 from actions.ratelimit.ledger import Ledger, is_starved
 from actions.ratelimit.models import VendorCall
 from actions.ratelimit.states import CallState, Lane
-from actions.services import readback, reports
-from actions.states import CommandStatus
+from actions.services import reports
 
 S = CommandStatus
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connection
 
-from actions.models import ActionRequest
+from actions.action_requests.models import ActionRequest
 from actions.services.anchors import read_anchors
 from actions.services.chain_walk import walk
 from actions.services.comparing import compare_commands

@@ -15,8 +15,8 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils.timezone import now
 
+from actions.action_requests.submissions import Actor
 from actions.roles import Role
-from actions.submissions import Actor
 from actions.trail import chain
 from actions.trail.models import AuditDevice, AuditEvent
 

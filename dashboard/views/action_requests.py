@@ -10,14 +10,15 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 from django.views.decorators.vary import vary_on_headers
 
+from actions.action_requests import selectors as action_requests
+from actions.action_requests.controls import DONE, RETRYABLE, may_control
+from actions.action_requests.selectors import Progress
+from actions.action_requests.states import CommandStatus
 from actions.catalog import KINDS
 from actions.inventory import groups as devices
 from actions.roles import RIGHTS
-from actions.selectors import action_requests, audit
-from actions.selectors.action_requests import Progress
+from actions.selectors import audit
 from actions.selectors.forecast import forecast
-from actions.services.control import DONE, RETRYABLE, may_control
-from actions.states import CommandStatus
 from dashboard.access import actor_of
 from dashboard.http import DashboardRequest, read_int, wants_part
 

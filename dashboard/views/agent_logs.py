@@ -12,11 +12,13 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 from django.views.decorators.vary import vary_on_headers
 
+from actions.action_requests import controls as control
+from actions.action_requests import selectors as action_requests
 from actions.archives.directory import BadArchive
 from actions.archives.lines import MAX_PHRASE
 from actions.errors import NotAllowed, Refused
-from actions.selectors import action_requests, agent_logs
-from actions.services import control, log_controls
+from actions.selectors import agent_logs
+from actions.services import log_controls
 from dashboard.access import actor_of, log_reader_required
 from dashboard.downloads import attachment
 from dashboard.http import DashboardRequest, read_int, read_text, wants_part

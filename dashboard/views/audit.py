@@ -8,9 +8,9 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 from django.views.decorators.vary import vary_on_headers
 
+from actions.action_requests.states import CommandStatus
 from actions.catalog import KINDS
 from actions.selectors import audit
-from actions.states import CommandStatus
 from actions.trail_questions import Question, read_question
 from dashboard.access import audit_reader_required
 from dashboard.http import DashboardRequest, read_int, wants_part

@@ -10,13 +10,13 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 from django.views.decorators.vary import vary_on_headers
 
+from actions.action_requests.submissions import Submission
+from actions.action_requests.submit import AlreadySubmitted, check_submission, submit_action
 from actions.catalog import KINDS, VERSIONS
 from actions.errors import Refused
 from actions.inventory import groups as devices
 from actions.selectors import forecast, preview, selections
 from actions.services.selections import drop_ruled
-from actions.services.submit import AlreadySubmitted, check_submission, submit_action
-from actions.submissions import Submission
 from dashboard.access import actor_of, submitter_required
 from dashboard.forms import PRESETS, ComposeForm
 from dashboard.http import DashboardRequest, wants_part

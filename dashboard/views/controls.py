@@ -9,10 +9,10 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
+from actions.action_requests import controls as control
+from actions.action_requests import selectors as action_requests
+from actions.action_requests.states import CommandStatus
 from actions.errors import NotAllowed, Refused
-from actions.selectors import action_requests
-from actions.services import control
-from actions.states import CommandStatus
 from dashboard.access import actor_of
 from dashboard.http import DashboardRequest
 from dashboard.views.action_requests import detail_page

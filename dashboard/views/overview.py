@@ -5,8 +5,10 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 from django.views.decorators.vary import vary_on_headers
 
+from actions.action_requests import activity as running
+from actions.action_requests import selectors as action_requests
 from actions.inventory import groups as devices
-from actions.selectors import action_requests, budget, running
+from actions.selectors import budget
 from actions.selectors.forecast import lanes_ahead
 from dashboard.http import DashboardRequest, wants_part
 

@@ -14,8 +14,9 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.utils import timezone
 
+from actions.action_requests.models import DeviceCommand
 from actions.errors import NotAllowed, Refused
-from actions.models import AgentLog, DeviceCommand
+from actions.models import AgentLog
 from actions.ratelimit.models import VendorAccount, VendorCall
 from actions.ratelimit.states import CallState, Lane
 from actions.selectors import agent_logs

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from actions.applicability import DeviceFacts, judge
+from actions.action_requests.applicability import DeviceFacts, judge
 from actions.catalog import KINDS, VERSIONS
 from actions.simulator import rules as second_reading
 from actions.simulator.fleet import SimDevice

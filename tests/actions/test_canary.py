@@ -13,8 +13,8 @@ from django.test import RequestFactory
 from django.views.debug import ExceptionReporter
 
 from actions import on_commit as notify
+from actions.action_requests.models import DeviceCommand
 from actions.inventory.sync import start_sync
-from actions.models import DeviceCommand
 from actions.ratelimit import limiter as budget
 from actions.ratelimit.models import VendorAccount, VendorCall
 from actions.services import claims, dispatch, tokens

@@ -5,12 +5,13 @@ from datetime import timedelta
 import pytest
 from django.utils.timezone import now
 
+from actions.action_requests import controls as control
+from actions.action_requests.models import DeviceCommand
+from actions.action_requests.states import CommandStatus as S
+from actions.action_requests.submit import submit_action
 from actions.errors import NotAllowed, Refused
 from actions.inventory.models import DeviceGroup
-from actions.models import DeviceCommand
-from actions.services import claims, control, dispatch, recovery
-from actions.services.submit import submit_action
-from actions.states import CommandStatus as S
+from actions.services import claims, dispatch, recovery
 from actions.trail.models import AuditEvent
 from tests.factories import enrol, know_devices, make_request, make_submission, statuses
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from actions.models import DeviceCommand
+from actions.action_requests.models import DeviceCommand
 from actions.opswat.client import Answer, Token
 from actions.opswat.payloads import RateWord, Receipt, ReceiptBook
 from actions.ratelimit import limiter as budget

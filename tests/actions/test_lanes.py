@@ -5,12 +5,12 @@ from datetime import timedelta
 import pytest
 from django.utils.timezone import now
 
+from actions.action_requests.models import DeviceCommand
+from actions.action_requests.states import CommandStatus as S
 from actions.inventory.sync import start_sync
-from actions.models import DeviceCommand
 from actions.ratelimit.models import VendorCall
 from actions.ratelimit.states import Lane
 from actions.services import claims, dispatch
-from actions.states import CommandStatus as S
 from tests.factories import enrol, make_request, statuses
 
 pytestmark = pytest.mark.django_db

@@ -3,8 +3,8 @@
 import pytest
 from django.utils.timezone import now
 
-from actions.models import DeviceCommand
-from actions.states import CommandStatus as S
+from actions.action_requests.models import DeviceCommand
+from actions.action_requests.states import CommandStatus as S
 from tests.factories import enrol, know_devices, make_request, statuses
 
 pytestmark = pytest.mark.django_db

@@ -6,11 +6,11 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from actions.models import DeviceCommand
+from actions.action_requests import activity as running
+from actions.action_requests.models import DeviceCommand
+from actions.action_requests.states import CommandStatus as S
 from actions.ratelimit.states import Lane
-from actions.selectors import running
 from actions.services import claims, dispatch
-from actions.states import CommandStatus as S
 from tests.factories import enrol, know_devices, make_request
 
 pytestmark = pytest.mark.django_db

@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from actions.action_requests.states import MOVES, WAITING, CommandStatus, check_move
+from actions.action_requests.submissions import new_submission, read_hours, read_targets
 from actions.catalog import KINDS, VERSIONS, find_kind
 from actions.errors import IllegalMove, Refused
 from actions.macs import normalise_mac
 from actions.roles import RIGHTS, Role, why_not
-from actions.states import MOVES, WAITING, CommandStatus, check_move
-from actions.submissions import new_submission, read_hours, read_targets
 from tests.factories import make_submission
 
 

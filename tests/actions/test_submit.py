@@ -4,12 +4,12 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+from actions.action_requests.models import ActionRequest, DeviceCommand
+from actions.action_requests.states import CommandStatus
+from actions.action_requests.submit import AlreadySubmitted, check_submission, submit_action
 from actions.errors import Refused
 from actions.inventory.models import Device, DeviceGroup
-from actions.models import ActionRequest, DeviceCommand
 from actions.ratelimit.states import Lane
-from actions.services.submit import AlreadySubmitted, check_submission, submit_action
-from actions.states import CommandStatus
 from actions.trail.models import AuditEvent
 from dashboard.models import User
 from tests.factories import know_devices, make_request, make_submission

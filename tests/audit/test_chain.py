@@ -10,9 +10,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 
+from actions.action_requests import controls as control
+from actions.action_requests.models import ActionRequest, DeviceCommand
 from actions.inventory.sync import start_sync
-from actions.models import ActionRequest, DeviceCommand
-from actions.services import anchors, control
+from actions.services import anchors
 from actions.services.verify import verify
 from actions.trail import guards, trail
 from actions.trail.chain import read_keys

@@ -8,13 +8,14 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from actions.action_requests import controls as control
+from actions.action_requests.states import CommandStatus
 from actions.errors import NotAllowed, Refused
 from actions.inventory.models import DeviceAlias
 from actions.inventory.sync import start_sync
 from actions.ratelimit.models import VendorCall
 from actions.selectors import audit
-from actions.services import control, settings_watch
-from actions.states import CommandStatus
+from actions.services import settings_watch
 from actions.trail import trail
 from actions.trail.models import AuditEvent
 from actions.trail_questions import Question

@@ -17,10 +17,10 @@ from django.db import connection, connections, transaction
 from django.test import Client
 from django.utils.timezone import now
 
+from actions.action_requests.submissions import Actor
 from actions.roles import Role
 from actions.services.findings import Report
 from actions.services.verify import verify
-from actions.submissions import Actor
 from actions.trail import trail
 from actions.trail.models import AuditEvent
 from dashboard.models import User

@@ -6,13 +6,13 @@ from typing import Any
 
 from django.utils.timezone import now
 
+from actions.action_requests.models import ActionRequest, DeviceCommand
+from actions.action_requests.states import WAITING
+from actions.action_requests.submissions import Actor, new_submission
+from actions.action_requests.submit import submit_action
 from actions.inventory.models import Device
-from actions.models import ActionRequest, DeviceCommand
 from actions.roles import Role
-from actions.services.submit import submit_action
 from actions.simulator import Simulator
-from actions.states import WAITING
-from actions.submissions import Actor, new_submission
 from dashboard.models import User
 from tests.bench.stage import until
 

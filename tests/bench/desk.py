@@ -12,8 +12,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
+from actions.action_requests.models import ActionRequest
 from actions.dispatch.models import PumpHeartbeat
-from actions.models import ActionRequest
 from actions.ratelimit.models import VendorAccount
 from dashboard.models import User
 from tests.bench import fleet

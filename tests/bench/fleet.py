@@ -9,8 +9,8 @@ from uuid import uuid4
 from django.db import connection, models, transaction
 from django.utils.timezone import now
 
+from actions.action_requests.models import ActionRequest, DeviceCommand
 from actions.inventory.models import Device
-from actions.models import ActionRequest, DeviceCommand
 from actions.ratelimit.states import Lane
 from tests.bench import crew
 

@@ -9,7 +9,7 @@ import time
 from django.test import Client
 from django.urls import reverse
 
-from actions.models import ActionRequest
+from actions.action_requests.models import ActionRequest
 from actions.simulator import Simulator
 from dashboard.models import User
 from tests.bench import crew, judge

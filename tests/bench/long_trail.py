@@ -13,11 +13,11 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils.timezone import now
 
+from actions.action_requests.models import ActionRequest, DeviceCommand
+from actions.action_requests.states import CommandStatus
+from actions.action_requests.submissions import Actor
 from actions.inventory.models import DeviceAlias
-from actions.models import ActionRequest, DeviceCommand
 from actions.ratelimit.states import Lane
-from actions.states import CommandStatus
-from actions.submissions import Actor
 from actions.trail import chain, guards, trail
 from actions.trail.models import AuditDevice, AuditEvent
 from tests.bench import crew, fleet

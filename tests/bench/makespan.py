@@ -64,7 +64,7 @@ def _forget_everything() -> None:
     """An empty installation, so that each job starts with a free minute."""
     from django.db import connection
 
-    from actions.models import ActionRequest, DeviceCommand
+    from actions.action_requests.models import ActionRequest, DeviceCommand
     from actions.ratelimit.models import VendorAccount, VendorCall
     from actions.trail import guards
     from actions.trail.models import AuditDevice, AuditEvent

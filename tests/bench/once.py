@@ -6,11 +6,11 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
+from actions.action_requests import controls as control
+from actions.action_requests.models import ActionRequest, DeviceCommand
+from actions.action_requests.states import SUCCEEDED, CommandStatus
 from actions.errors import Refused
-from actions.models import ActionRequest, DeviceCommand
-from actions.services import control
 from actions.simulator import Simulator
-from actions.states import SUCCEEDED, CommandStatus
 from tests.bench import crew, judge
 from tests.bench.limit import replace
 from tests.bench.result import Line

@@ -11,9 +11,9 @@ from pathlib import Path
 from django.db import transaction
 from django.urls import reverse
 
-from actions.models import ActionRequest, DeviceCommand
-from actions.services import outcomes
-from actions.states import CommandStatus
+from actions.action_requests import outcomes
+from actions.action_requests.models import ActionRequest, DeviceCommand
+from actions.action_requests.states import CommandStatus
 from tests.bench import crew
 from tests.bench.latency import session_cookie
 from tests.bench.result import Line, spread

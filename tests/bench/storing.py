@@ -7,8 +7,8 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
-from actions.models import ActionRequest, DeviceCommand
-from actions.states import CommandStatus
+from actions.action_requests.models import ActionRequest, DeviceCommand
+from actions.action_requests.states import CommandStatus
 from dashboard.models import User
 from tests.bench import crew
 from tests.bench.result import Line, duration, spread

@@ -56,7 +56,7 @@ def _enter(_: Wish) -> Wish:
 
 
 def _actor() -> Any:
-    from actions.submissions import Actor
+    from actions.action_requests.submissions import Actor
     from dashboard.models import User
 
     person = User.objects.get(username=NAME)
@@ -65,8 +65,8 @@ def _actor() -> Any:
 
 def _submit(wish: Wish) -> Wish:
     """Submit; the same form sent twice is one request, whatever became of the first answer."""
-    from actions.services.submit import AlreadySubmitted, submit_action
-    from actions.submissions import new_submission
+    from actions.action_requests.submissions import new_submission
+    from actions.action_requests.submit import AlreadySubmitted, submit_action
 
     submission = new_submission(
         kind=wish["kind"],

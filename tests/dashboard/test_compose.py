@@ -7,9 +7,9 @@ import pytest
 from django.db import connection
 from django.test import Client
 
+from actions.action_requests.models import ActionRequest, DeviceCommand
 from actions.catalog import KINDS
 from actions.inventory.models import Device, DeviceGroup
-from actions.models import ActionRequest, DeviceCommand
 from actions.roles import Role
 from actions.services import selections
 from actions.trail.models import AuditEvent

@@ -8,10 +8,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
+from actions.action_requests.models import DeviceCommand
 from actions.dispatch.models import PumpHeartbeat
 from actions.inventory.models import Device, DeviceLook
 from actions.inventory.sync import start_sync, store_records
-from actions.models import DeviceCommand
 from actions.trail.models import AuditEvent
 from tests.dashboard.conftest import Visitor
 from tests.dashboard.walk import Parsed

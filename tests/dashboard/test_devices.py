@@ -10,11 +10,11 @@ from django.utils.timezone import now
 from hypothesis import given
 from hypothesis import strategies as st
 
+from actions.action_requests.models import ActionRequest
 from actions.dispatch.models import PumpHeartbeat
 from actions.errors import Refused
 from actions.inventory.models import Device
 from actions.inventory.sync import store_records
-from actions.models import ActionRequest
 from actions.questions import KEYS, read_question
 from actions.ratelimit.models import VendorAccount
 from actions.selectors import device_filters

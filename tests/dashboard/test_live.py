@@ -19,9 +19,9 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test import Client
 
 from actions import on_commit as notify
+from actions.action_requests import outcomes
 from actions.on_commit import CHANGES
 from actions.roles import Role
-from actions.services import outcomes
 from dashboard import live
 from dashboard.asgi import application
 from dashboard.own_redis import own_redis

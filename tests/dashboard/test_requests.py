@@ -6,11 +6,11 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from actions.action_requests import outcomes
+from actions.action_requests.models import DeviceCommand
+from actions.action_requests.states import CommandStatus as S
 from actions.inventory.models import Device
-from actions.models import DeviceCommand
 from actions.ratelimit.models import VendorAccount
-from actions.services import outcomes
-from actions.states import CommandStatus as S
 from tests.dashboard.conftest import Visitor
 from tests.dashboard.walk import Parsed
 from tests.factories import actor_for, enrol, know_devices, make_person, make_request

@@ -8,7 +8,8 @@ from uuid import UUID
 from django.db import connection
 from django.urls import URLPattern, get_resolver, reverse
 
-from actions.models import AgentLog, DeviceCommand
+from actions.action_requests.models import DeviceCommand
+from actions.models import AgentLog
 
 NOT_COUNTED = {"django_session"}
 

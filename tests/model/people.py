@@ -5,16 +5,16 @@ from datetime import timedelta
 from random import Random
 from typing import Any
 
+from actions.action_requests import controls as control
+from actions.action_requests.models import ActionRequest, DeviceCommand
+from actions.action_requests.states import CommandStatus
+from actions.action_requests.submissions import Actor
+from actions.action_requests.submit import submit_action
 from actions.catalog import KINDS
 from actions.errors import NotAllowed, Refused
 from actions.inventory import refresh as looks
 from actions.inventory.models import Device
 from actions.inventory.sync import start_due, start_sync
-from actions.models import ActionRequest, DeviceCommand
-from actions.services import control
-from actions.services.submit import submit_action
-from actions.states import CommandStatus
-from actions.submissions import Actor
 from tests.factories import make_submission
 from tests.model.vendor import GROUPS, mac_of
 from tests.model.world import World, unlucky

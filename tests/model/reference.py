@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from actions.action_requests.models import ActionRequest, DeviceCommand
+from actions.action_requests.states import VENDOR_STATUS, CommandStatus
 from actions.catalog import KINDS
-from actions.models import ActionRequest, DeviceCommand
 from actions.opswat.payloads import ReceiptBook
-from actions.states import VENDOR_STATUS, CommandStatus
 
 S = CommandStatus
 WAITS = (S.QUEUED, S.HELD)

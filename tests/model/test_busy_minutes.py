@@ -4,8 +4,8 @@ from random import Random
 
 import pytest
 
+from actions.action_requests.models import DeviceCommand
 from actions.inventory.sync import start_sync
-from actions.models import DeviceCommand
 from actions.ratelimit.states import Lane
 from tests.factories import know_devices, make_request
 from tests.model.vendor import ModelVendor, worst_window

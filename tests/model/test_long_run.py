@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from actions.action_requests.models import ActionRequest, DeviceCommand
 from actions.inventory.models import InventorySync
-from actions.models import ActionRequest, DeviceCommand
 from tests.model.facts import check_all, check_finished, check_inventory, unfinished
 from tests.model.people import People
 from tests.model.vendor import ModelVendor, worst_window

@@ -18,20 +18,20 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from actions.action_requests import controls as control
+from actions.action_requests.models import ActionRequest, DeviceCommand
+from actions.action_requests.states import CommandStatus
+from actions.action_requests.submissions import Actor
+from actions.action_requests.submit import submit_action
 from actions.errors import Refused
 from actions.inventory import refresh as looks
 from actions.inventory.models import Device, DeviceGroup
 from actions.inventory.sync import start_due, start_sync, store_records
-from actions.models import ActionRequest, DeviceCommand
 from actions.opswat.client import Answer
 from actions.opswat.errors import Rejected, RetryLater, Unauthorized, VendorError
 from actions.opswat.payloads import ReceiptBook
-from actions.services import control
 from actions.services.claims import Claim
-from actions.services.submit import submit_action
 from actions.services.verify import verify
-from actions.states import CommandStatus
-from actions.submissions import Actor
 from tests.factories import make_submission
 from tests.model.clock import VirtualTime
 from tests.model.facts import check_all

@@ -9,7 +9,8 @@ from typing import Any
 
 from django.conf import settings
 
-from actions.models import DeviceCommand
+from actions.action_requests.models import DeviceCommand
+from actions.action_requests.states import CommandStatus
 from actions.opswat.client import Answer
 from actions.opswat.errors import VendorError
 from actions.ratelimit import limiter as budget
@@ -18,7 +19,6 @@ from actions.ratelimit.states import CallState, Lane
 from actions.services import recovery
 from actions.services.claims import LOOK_AGAIN, Claim, Rest, claim
 from actions.services.replies import record_answer, record_error
-from actions.states import CommandStatus
 from tests.model.clock import VirtualTime
 from tests.model.vendor import ModelVendor, Trip, asked_of, without_answer
 

@@ -8,10 +8,10 @@ from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 from django.utils.timezone import now
 
+from actions.action_requests.submissions import Actor
 from actions.management.base import OneLineCommand
 from actions.roles import Role
 from actions.services import archive
-from actions.submissions import Actor
 from actions.trail_questions import read_moment
 
 

@@ -7,14 +7,14 @@ from uuid import UUID
 
 from django.core.management.base import CommandError, CommandParser
 
+from actions.action_requests import controls as control
+from actions.action_requests import selectors as action_requests
+from actions.action_requests.models import ActionRequest
+from actions.action_requests.states import CommandStatus
+from actions.action_requests.submissions import Actor
 from actions.errors import ActionsError
 from actions.management.base import REFUSED, OneLineCommand
-from actions.models import ActionRequest
 from actions.roles import Role
-from actions.selectors import action_requests
-from actions.services import control
-from actions.states import CommandStatus
-from actions.submissions import Actor
 
 VERBS = ("cancel", "pause", "resume", "retry", "undo", "show")
 

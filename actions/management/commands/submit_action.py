@@ -10,16 +10,16 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management.base import CommandError, CommandParser
 
+from actions.action_requests import selectors as action_requests
+from actions.action_requests.models import ActionRequest
+from actions.action_requests.submissions import Actor, Addressing, Submission, new_submission
+from actions.action_requests.submit import check_submission, submit_action
 from actions.catalog import KINDS
 from actions.errors import Refused
 from actions.macs import normalise_mac
 from actions.management.base import REFUSED, OneLineCommand, seconds
-from actions.models import ActionRequest
 from actions.roles import Role
-from actions.selectors import action_requests
-from actions.services.submit import check_submission, submit_action
 from actions.services.waiting import pump_until
-from actions.submissions import Actor, Addressing, Submission, new_submission
 
 NOT_ALL, WAIT_OVER = 3, 4
 

@@ -6,12 +6,12 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from actions.action_requests.submissions import Actor
 from actions.inventory.models import InventorySync
 from actions.inventory.sync import start_sync
 from actions.management.base import OneLineCommand, seconds
 from actions.roles import Role
 from actions.services.waiting import pump_until
-from actions.submissions import Actor
 
 FOR_EVER = 10.0**9
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from django.db import connection
 
-from actions.models import ActionRequest
+from actions.action_requests.models import ActionRequest
+from actions.action_requests.states import CommandStatus
 from actions.ratelimit.states import CallState, Lane
-from actions.states import CommandStatus
 
 S = CommandStatus
 MANY = 100

@@ -14,16 +14,16 @@ from django.db import transaction
 from django.utils.timezone import now
 
 from actions import on_commit as notify
+from actions.action_requests import outcomes
+from actions.action_requests.models import ActionRequest, DeviceCommand
+from actions.action_requests.states import SUCCEEDED, CommandStatus
+from actions.action_requests.submissions import Actor, Submission, read_hours, read_reason
+from actions.action_requests.submit import AlreadySubmitted, submit_action
 from actions.catalog import KINDS
 from actions.errors import NotAllowed, Refused
 from actions.inventory.models import DeviceGroup
-from actions.models import ActionRequest, DeviceCommand
 from actions.ratelimit import limiter as budget
 from actions.roles import RIGHTS
-from actions.services import outcomes
-from actions.services.submit import AlreadySubmitted, submit_action
-from actions.states import SUCCEEDED, CommandStatus
-from actions.submissions import Actor, Submission, read_hours, read_reason
 from actions.trail import trail
 
 S = CommandStatus

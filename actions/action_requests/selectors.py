@@ -10,10 +10,10 @@ from uuid import UUID
 from django.db.models import Count, Min, Q, QuerySet, Subquery
 from django.utils.timezone import now
 
-from actions.models import ActionRequest, DeviceCommand
+from actions.action_requests.models import ActionRequest, DeviceCommand
+from actions.action_requests.states import MEANING, SUCCEEDED, WAITING, CommandStatus
 from actions.ratelimit.models import VendorCall
 from actions.ratelimit.states import Lane
-from actions.states import MEANING, SUCCEEDED, WAITING, CommandStatus
 
 S = CommandStatus
 

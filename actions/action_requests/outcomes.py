@@ -10,13 +10,12 @@ from django.db.models import F
 from django.utils.timezone import now
 
 from actions import on_commit as notify
+from actions.action_requests.models import ActionRequest, DeviceCommand, DeviceCommandQuerySet
+from actions.action_requests.states import VENDOR_STATUS, CommandStatus
 from actions.catalog import KINDS
-from actions.models import ActionRequest, DeviceCommand
-from actions.models.device_command import DeviceCommandQuerySet
 from actions.opswat.payloads import Receipt, ReceiptBook
 from actions.ratelimit.models import VendorCall
 from actions.services import promises
-from actions.states import VENDOR_STATUS, CommandStatus
 from actions.trail import trail
 
 MAX_ATTEMPTS = 3

@@ -10,14 +10,14 @@ from django.utils.timezone import now
 
 from actions import json_rows
 from actions import on_commit as notify
+from actions.action_requests.models import ActionRequest, DeviceCommand
+from actions.action_requests.states import CommandStatus
+from actions.action_requests.submissions import Actor, Submission, lane_for
 from actions.catalog import DEFAULT_GROUP
 from actions.errors import Refused
 from actions.inventory import refresh as looks
 from actions.inventory.models import Device, DeviceGroup, DeviceMac
-from actions.models import ActionRequest, DeviceCommand
 from actions.roles import why_not
-from actions.states import CommandStatus
-from actions.submissions import Actor, Submission, lane_for
 from actions.trail import trail
 
 FROM_DEVICE = {

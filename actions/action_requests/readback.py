@@ -9,15 +9,15 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
+from actions.action_requests import outcomes
+from actions.action_requests.models import DeviceCommand
+from actions.action_requests.states import CommandStatus
 from actions.catalog import KINDS
 from actions.inventory.models import DeviceGroup
-from actions.models import DeviceCommand
 from actions.opswat.payloads import DeviceRecord
 from actions.ratelimit import limiter as budget
 from actions.ratelimit.models import VendorCall
 from actions.ratelimit.states import Lane
-from actions.services import outcomes
-from actions.states import CommandStatus
 
 S = CommandStatus
 
