@@ -9,9 +9,9 @@ from django.http import QueryDict
 from django.urls import reverse
 
 from actions.action_requests.states import CommandStatus
-from actions.questions import CHOICES, Question, read_question
-from actions.selectors import device_pages
-from actions.selectors.device_pages import DevicePage, Order
+from actions.devices import pagination as device_pages
+from actions.devices.pagination import DevicePage, Order
+from actions.devices.query import CHOICES, Question, read_question
 from dashboard.http import read_int
 from dashboard.texts import shown
 

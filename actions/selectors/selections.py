@@ -6,10 +6,10 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef, QuerySet
 
 from actions.action_requests.submissions import Addressing
+from actions.devices import filters as device_filters
+from actions.devices.query import read_question
 from actions.inventory.models import Device
 from actions.models import SelectedDevice, Selection
-from actions.questions import read_question
-from actions.selectors import device_filters
 
 Chosen = Selection
 """The name by which the web knows a selection."""

@@ -9,8 +9,9 @@ from django.shortcuts import redirect
 from django.utils.timezone import now
 from django.views.decorators.http import require_GET, require_POST
 
+from actions.devices import filters as device_filters
+from actions.devices import pagination as device_pages
 from actions.errors import NotAllowed, Refused
-from actions.selectors import device_filters, device_pages
 from actions.trail import trail
 from dashboard import saved_views
 from dashboard.access import actor_of

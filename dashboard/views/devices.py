@@ -10,12 +10,13 @@ from django.views.decorators.http import require_GET, require_POST
 from django.views.decorators.vary import vary_on_headers
 
 from actions.catalog import KINDS
+from actions.devices import filters as device_filters
+from actions.devices import pagination as device_pages
+from actions.devices.pagination import DevicePage
+from actions.devices.query import read_question, with_unticked
 from actions.errors import Refused
 from actions.inventory import groups as devices
-from actions.questions import read_question, with_unticked
 from actions.roles import RIGHTS
-from actions.selectors import device_filters, device_pages
-from actions.selectors.device_pages import DevicePage
 from actions.services import selections
 from dashboard import saved_views
 from dashboard.access import actor_of, submitter_required

@@ -5,11 +5,11 @@ from urllib.parse import urlencode
 
 import pytest
 
+from actions.devices import filters as device_filters
 from actions.errors import NotAllowed
 from actions.inventory.models import Device, DeviceGroup, DeviceMac, InventorySync
 from actions.inventory.sync import start_sync, store_records
 from actions.ratelimit.states import Lane
-from actions.selectors import device_filters
 from actions.trail.models import AuditEvent
 from tests.factories import know_devices, make_record, make_request
 

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from actions.devices.query import read_question, read_unticked, with_unticked
 from actions.inventory.versions import version_key
 from actions.macs import part_of_mac
-from actions.questions import read_question, read_unticked, with_unticked
 
 VERSIONS = st.lists(st.integers(0, 99_999_999), min_size=1, max_size=4)
 

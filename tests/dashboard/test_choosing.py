@@ -4,10 +4,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from actions.devices import filters as device_filters
 from actions.inventory.models import Device
 from actions.inventory.sync import store_records
 from actions.models import Selection
-from actions.selectors import device_filters
 from actions.services import selections
 from tests.factories import know_devices, make_record
 

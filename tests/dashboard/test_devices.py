@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actions.action_requests.models import ActionRequest
+from actions.devices import filters as device_filters
+from actions.devices.query import KEYS, read_question
 from actions.dispatch.models import PumpHeartbeat
 from actions.errors import Refused
 from actions.inventory.models import Device
 from actions.inventory.sync import store_records
-from actions.questions import KEYS, read_question
 from actions.ratelimit.models import VendorAccount
-from actions.selectors import device_filters
 from tests.dashboard.conftest import Visitor
 from tests.dashboard.walk import Parsed
 from tests.factories import know_devices, make_record, make_request

@@ -9,10 +9,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
 from actions.action_requests.models import ActionRequest
+from actions.devices.query import with_unticked
 from actions.inventory.models import Device
 from actions.inventory.sync import store_records
 from actions.models import SelectedDevice, Selection
-from actions.questions import with_unticked
 from actions.ratelimit.models import VendorAccount, VendorCall
 from actions.selectors import forecast
 from actions.services import selections

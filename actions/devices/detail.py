@@ -11,10 +11,10 @@ from actions.action_requests.applicability import DeviceFacts, judge
 from actions.action_requests.models import DeviceCommand
 from actions.action_requests.states import WAITING, CommandStatus
 from actions.catalog import FOR_EVER, ActionKind, offered_kinds
+from actions.devices.filters import names_all
 from actions.inventory.models import Device, DeviceMac
 from actions.macs import normalise_mac
 from actions.roles import Role, why_not
-from actions.selectors.device_filters import names_all
 
 MAX_SEARCH = 200
 """Characters of a search; longer ones are cut."""

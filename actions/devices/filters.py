@@ -21,10 +21,17 @@ from django.db.models.sql.compiler import SQLCompiler
 from django.utils.timezone import make_aware, now
 
 from actions.action_requests.models import ActionRequest, DeviceCommand
+from actions.devices.query import (
+    Question,
+    read_day,
+    read_question,
+    read_span,
+    read_unticked,
+    refuse,
+)
 from actions.inventory.models import Device
 from actions.inventory.versions import version_key
 from actions.macs import part_of_mac
-from actions.questions import Question, read_day, read_question, read_span, read_unticked, refuse
 
 EXEMPTED = "exempted"
 SHORTEST = 3
