@@ -6,14 +6,14 @@ from typing import Any
 from django import forms
 from django.conf import settings
 
-from actions import picking
 from actions.action_requests.submissions import MAX_REASON, Submission, new_submission
 from actions.catalog import DEFAULT_GROUP, KINDS, ActionKind, offered_kinds
 from actions.errors import Refused
 from actions.inventory import groups as device_rows
 from actions.roles import RIGHTS, Role
-from actions.selectors import selections
-from actions.services.selections import targets_of
+from actions.selections import list_parser as picking
+from actions.selections import selectors as selections
+from actions.selections.choose import targets_of
 from dashboard.texts import shown
 
 PRESETS = ((4, "4 h"), (24, "1 day"), (72, "3 days"), (168, "1 week"), (720, "30 days"))

@@ -13,9 +13,8 @@ from actions.inventory.models import (
 )
 from actions.models.agent_log import AgentLog
 from actions.models.audit_job import AuditJob, AuditShipment
-from actions.models.picked_list import PickedList
-from actions.models.selection import SelectedDevice, Selection
 from actions.ratelimit.models import VendorAccount, VendorCall
+from actions.selections.models import PickedList, SelectedDevice, Selection
 from actions.trail.models import AuditDevice, AuditEvent
 
 __all__ = [

@@ -8,7 +8,9 @@ from actions.action_requests import outcomes
 from actions.ratelimit import limiter as budget
 from actions.ratelimit.models import VendorCall
 from actions.ratelimit.states import CallState
-from actions.services import claims, picks, reports, selections
+from actions.selections import choose as selections
+from actions.selections import uploads as picks
+from actions.services import claims, reports
 
 
 def sweep() -> int:

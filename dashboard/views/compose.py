@@ -15,8 +15,10 @@ from actions.action_requests.submit import AlreadySubmitted, check_submission, s
 from actions.catalog import KINDS, VERSIONS
 from actions.errors import Refused
 from actions.inventory import groups as devices
-from actions.selectors import forecast, preview, selections
-from actions.services.selections import drop_ruled
+from actions.selections import preview
+from actions.selections import selectors as selections
+from actions.selections.choose import drop_ruled
+from actions.selectors import forecast
 from dashboard.access import actor_of, submitter_required
 from dashboard.forms import PRESETS, ComposeForm
 from dashboard.http import DashboardRequest, wants_part

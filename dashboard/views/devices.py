@@ -17,7 +17,7 @@ from actions.devices.query import read_question, with_unticked
 from actions.errors import Refused
 from actions.inventory import groups as devices
 from actions.roles import RIGHTS
-from actions.services import selections
+from actions.selections import choose as selections
 from dashboard import saved_views
 from dashboard.access import actor_of, submitter_required
 from dashboard.desk import MENUS, MORE, TYPED, Desk, device_list_url

@@ -11,9 +11,9 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
 from actions.action_requests.submissions import Addressing
-from actions.picking import MAX_LINES, Row
-from actions.selectors import picks
-from actions.services.picks import choose_matched, keep_list, targets_by
+from actions.selections import list_matching as picks
+from actions.selections.list_parser import MAX_LINES, Row
+from actions.selections.uploads import choose_matched, keep_list, targets_by
 from actions.spreadsheets import safe_cell
 from dashboard.access import actor_of, submitter_required
 from dashboard.forms import PickForm

@@ -12,12 +12,13 @@ import xlsxwriter
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from actions import picking, workbooks
 from actions.errors import Refused
 from actions.inventory.models import Device
 from actions.inventory.sync import store_records
 from actions.macs import normalise_mac
-from actions.selectors import picks
+from actions.selections import list_matching as picks
+from actions.selections import list_parser as picking
+from actions.selections import xlsx_reader as workbooks
 from tests.factories import make_record
 
 MAC = st.integers(0, 2**48 - 1).map(lambda number: f"{number:012X}")

@@ -8,9 +8,11 @@ from django.utils.timezone import now
 from actions.errors import NotAllowed
 from actions.inventory.models import Device
 from actions.inventory.sync import store_records
-from actions.models import PickedList, SelectedDevice, Selection
-from actions.picking import Row
-from actions.services import picks, recovery, selections
+from actions.selections import choose as selections
+from actions.selections import uploads as picks
+from actions.selections.list_parser import Row
+from actions.selections.models import PickedList, SelectedDevice, Selection
+from actions.services import recovery
 from tests.factories import make_record
 
 pytestmark = pytest.mark.django_db

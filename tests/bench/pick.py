@@ -9,9 +9,9 @@ from django.test import Client
 from django.urls import reverse
 
 from actions.inventory.models import Device, DeviceMac
-from actions.picking import read_lines
-from actions.selectors import picks
-from actions.services.selections import choose_devices
+from actions.selections import list_matching as picks
+from actions.selections.choose import choose_devices
+from actions.selections.list_parser import read_lines
 from dashboard.models import User
 from tests.bench import crew
 from tests.bench.result import Line, duration, spread

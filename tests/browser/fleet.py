@@ -68,7 +68,7 @@ def spoil() -> None:
 
 
 def frozen() -> None:
-    from actions.models import Selection
+    from actions.selections.models import Selection
 
     selection = Selection.objects.latest("id")
     rows = selection.chosen.count()

@@ -7,8 +7,8 @@ import pytest
 from actions.devices import filters as device_filters
 from actions.inventory.models import Device
 from actions.inventory.sync import store_records
-from actions.models import Selection
-from actions.services import selections
+from actions.selections import choose as selections
+from actions.selections.models import Selection
 from tests.factories import know_devices, make_record
 
 pytestmark = pytest.mark.django_db

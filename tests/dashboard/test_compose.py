@@ -11,7 +11,7 @@ from actions.action_requests.models import ActionRequest, DeviceCommand
 from actions.catalog import KINDS
 from actions.inventory.models import Device, DeviceGroup
 from actions.roles import Role
-from actions.services import selections
+from actions.selections import choose as selections
 from actions.trail.models import AuditEvent
 from dashboard.models import User
 from tests.dashboard.conftest import Visitor

@@ -9,11 +9,11 @@ import pytest
 import xlsxwriter
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from actions import picking
 from actions.inventory.models import Device
 from actions.inventory.sync import store_records
-from actions.models import PickedList, SelectedDevice, Selection
-from actions.services.selections import targets_of
+from actions.selections import list_parser as picking
+from actions.selections.choose import targets_of
+from actions.selections.models import PickedList, SelectedDevice, Selection
 from tests.dashboard.conftest import Visitor
 from tests.dashboard.walk import Parsed
 from tests.factories import know_devices, make_record

@@ -12,10 +12,10 @@ from actions.action_requests.models import ActionRequest
 from actions.devices.query import with_unticked
 from actions.inventory.models import Device
 from actions.inventory.sync import store_records
-from actions.models import SelectedDevice, Selection
 from actions.ratelimit.models import VendorAccount, VendorCall
+from actions.selections import choose as selections
+from actions.selections.models import SelectedDevice, Selection
 from actions.selectors import forecast
-from actions.services import selections
 from dashboard.models import User
 from tests.dashboard.conftest import Visitor
 from tests.dashboard.walk import Parsed

@@ -10,10 +10,10 @@ from actions import json_rows
 from actions.action_requests.submissions import Actor, Addressing
 from actions.errors import NotAllowed
 from actions.inventory.models import Device
-from actions.models import PickedList, Selection
-from actions.picking import Row
-from actions.selectors import picks
-from actions.services import selections
+from actions.selections import choose as selections
+from actions.selections import list_matching as picks
+from actions.selections.list_parser import Row
+from actions.selections.models import PickedList, Selection
 
 
 def keep_list(rows: Sequence[Row], actor: Actor, *, name: str = "") -> PickedList:

@@ -15,8 +15,8 @@ from actions.action_requests.submissions import Actor, Addressing
 from actions.catalog import ActionKind
 from actions.errors import NotAllowed, Refused
 from actions.inventory.models import Device
-from actions.models import SelectedDevice, Selection
-from actions.selectors import preview
+from actions.selections import preview
+from actions.selections.models import SelectedDevice, Selection
 
 KEPT_DAYS = 7
 """Days after which a selection that nobody sent is dropped."""

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from actions import workbooks
 from actions.errors import Refused
+from actions.selections import xlsx_reader as workbooks
 
 MAX_LINES = 100_000
 MAX_BYTES = 8 * 1024 * 1024

@@ -12,8 +12,8 @@ from django.db.models.functions import Lower
 from actions import json_rows
 from actions.inventory.models import Device, DeviceMac
 from actions.macs import normalise_mac
-from actions.models import PickedList
-from actions.picking import HEADINGS, Row, is_like_mac, why_malformed
+from actions.selections.list_parser import HEADINGS, Row, is_like_mac, why_malformed
+from actions.selections.models import PickedList
 
 BUCKETS = ("matched", "unknown", "duplicate", "ambiguous", "malformed")
 

@@ -10,7 +10,7 @@ from django.utils.timezone import now
 
 from actions.action_requests.applicability import DeviceFacts, Verdict, fresh_for, judge
 from actions.catalog import ActionKind
-from actions.models import Selection
+from actions.selections.models import Selection
 
 UNLISTED = Verdict(False, "unlisted", "Not listed by the vendor any more: it cannot be sent.")
 """What the console itself refuses to send."""

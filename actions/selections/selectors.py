@@ -9,7 +9,7 @@ from actions.action_requests.submissions import Addressing
 from actions.devices import filters as device_filters
 from actions.devices.query import read_question
 from actions.inventory.models import Device
-from actions.models import SelectedDevice, Selection
+from actions.selections.models import SelectedDevice, Selection
 
 Chosen = Selection
 """The name by which the web knows a selection."""
