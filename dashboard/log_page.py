@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from actions.archives.directory import BadArchive
-from actions.archives.lines import MAX_PHRASE, PAGE, Level, Line, line_at, read_page, search
-from actions.archives.members import Member
-from actions.selectors import agent_logs
-from actions.services import log_controls
+from actions.agent_logs import controls as log_controls
+from actions.agent_logs import selectors as agent_logs
+from actions.agent_logs.zip.directory import BadArchive
+from actions.agent_logs.zip.lines import MAX_PHRASE, PAGE, Level, Line, line_at, read_page, search
+from actions.agent_logs.zip.members import Member
 from dashboard.access import actor_of
 from dashboard.http import DashboardRequest, read_int, read_text
 from dashboard.texts import marked, shown_line

@@ -7,12 +7,12 @@ from actions.action_requests.models import ActionRequest, DeviceCommand
 from actions.action_requests.states import CommandStatus
 from actions.action_requests.submissions import Actor, Submission, new_submission
 from actions.action_requests.submit import submit_action
+from actions.agent_logs.expect import promise
+from actions.agent_logs.models import AgentLog
 from actions.catalog import KINDS
 from actions.inventory.models import Device
 from actions.inventory.sync import store_records
-from actions.models import AgentLog
 from actions.opswat.payloads import DeviceRecord
-from actions.services.promises import promise
 from actions.simulator import Simulator
 from dashboard.models import User
 

@@ -12,10 +12,10 @@ from django.utils.timezone import now
 from actions import on_commit as notify
 from actions.action_requests.models import ActionRequest, DeviceCommand, DeviceCommandQuerySet
 from actions.action_requests.states import VENDOR_STATUS, CommandStatus
+from actions.agent_logs import expect as promises
 from actions.catalog import KINDS
 from actions.opswat.payloads import Receipt, ReceiptBook
 from actions.ratelimit.models import VendorCall
-from actions.services import promises
 from actions.trail import trail
 
 MAX_ATTEMPTS = 3

@@ -1,6 +1,7 @@
 """The rows: the truth of the engine."""
 
 from actions.action_requests.models import ActionRequest, DeviceCommand
+from actions.agent_logs.models import AgentLog
 from actions.dispatch.models import PumpHeartbeat
 from actions.inventory.models import (
     Device,
@@ -11,7 +12,6 @@ from actions.inventory.models import (
     DeviceRaw,
     InventorySync,
 )
-from actions.models.agent_log import AgentLog
 from actions.models.audit_job import AuditJob, AuditShipment
 from actions.ratelimit.models import VendorAccount, VendorCall
 from actions.selections.models import PickedList, SelectedDevice, Selection

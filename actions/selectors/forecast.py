@@ -13,8 +13,8 @@ from django.utils import timezone
 from actions.action_requests.models import DeviceCommand
 from actions.action_requests.states import CommandStatus
 from actions.action_requests.submissions import lane_for
+from actions.agent_logs.models import AgentLog
 from actions.inventory.models import DeviceLook, InventorySync
-from actions.models import AgentLog
 from actions.ratelimit.ledger import Ledger, hold_after_reply, is_starved
 from actions.ratelimit.models import VendorAccount, VendorCall
 from actions.ratelimit.states import CallState, Lane

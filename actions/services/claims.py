@@ -14,16 +14,17 @@ from django.db.models import F, Q
 from actions.action_requests import outcomes, readback
 from actions.action_requests.models import DeviceCommand
 from actions.action_requests.states import CommandStatus
+from actions.agent_logs import fetch as reports
+from actions.agent_logs.models import AgentLog
 from actions.inventory import refresh as looks
 from actions.inventory import sync as inventory
 from actions.inventory.models import DeviceLook, InventorySync
-from actions.models import AgentLog
 from actions.opswat.payloads import ActionOrder
 from actions.ratelimit import limiter as budget
 from actions.ratelimit.ledger import Ledger
 from actions.ratelimit.models import VendorAccount, VendorCall
 from actions.ratelimit.states import CallState, Lane
-from actions.services import reports, tokens
+from actions.services import tokens
 from actions.services.turns import Offer, due_commands, next_offer
 
 S = CommandStatus

@@ -7,6 +7,7 @@ from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
 from actions.action_requests import outcomes, readback
+from actions.agent_logs import fetch as reports
 from actions.inventory import refresh as looks
 from actions.inventory import sync as inventory
 from actions.inventory.models import InventorySync
@@ -22,7 +23,7 @@ from actions.opswat.errors import (
 from actions.ratelimit import limiter as budget
 from actions.ratelimit.models import VendorAccount, VendorCall
 from actions.ratelimit.states import CallState
-from actions.services import reports, tokens
+from actions.services import tokens
 from actions.services.claims import Claim
 from actions.trail import trail
 

@@ -16,15 +16,15 @@ from django.db.models import Exists, OuterRef, Q
 from actions.action_requests import readback
 from actions.action_requests.models import DeviceCommand
 from actions.action_requests.states import CommandStatus
+from actions.agent_logs import fetch as reports
+from actions.agent_logs.models import AgentLog
 from actions.inventory import refresh as looks
 from actions.inventory import sync as inventory
 from actions.inventory.models import InventorySync
-from actions.models import AgentLog
 from actions.ratelimit import limiter as budget
 from actions.ratelimit.ledger import Ledger, is_starved
 from actions.ratelimit.models import VendorCall
 from actions.ratelimit.states import CallState, Lane
-from actions.services import reports
 
 S = CommandStatus
 

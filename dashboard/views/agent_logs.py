@@ -14,11 +14,11 @@ from django.views.decorators.vary import vary_on_headers
 
 from actions.action_requests import controls as control
 from actions.action_requests import selectors as action_requests
-from actions.archives.directory import BadArchive
-from actions.archives.lines import MAX_PHRASE
+from actions.agent_logs import controls as log_controls
+from actions.agent_logs import selectors as agent_logs
+from actions.agent_logs.zip.directory import BadArchive
+from actions.agent_logs.zip.lines import MAX_PHRASE
 from actions.errors import NotAllowed, Refused
-from actions.selectors import agent_logs
-from actions.services import log_controls
 from dashboard.access import actor_of, log_reader_required
 from dashboard.downloads import attachment
 from dashboard.http import DashboardRequest, read_int, read_text, wants_part

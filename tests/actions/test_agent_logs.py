@@ -15,14 +15,16 @@ from django.core.files.storage import storages
 from django.utils import timezone
 
 from actions.action_requests.models import DeviceCommand
+from actions.agent_logs import controls as log_controls
+from actions.agent_logs import fetch as reports
+from actions.agent_logs import selectors as agent_logs
+from actions.agent_logs.models import AgentLog
+from actions.agent_logs.states import LogStatus as S
 from actions.errors import NotAllowed, Refused
-from actions.models import AgentLog
 from actions.ratelimit.models import VendorAccount, VendorCall
 from actions.ratelimit.states import CallState, Lane
-from actions.selectors import agent_logs
 from actions.selectors.forecast import lanes_ahead
-from actions.services import claims, dispatch, log_controls, recovery, reports
-from actions.states import LogStatus as S
+from actions.services import claims, dispatch, recovery
 from actions.trail.models import AuditEvent
 from tests.actions.vendor.hostile import HostileServer, reply
 from tests.factories import enrol, make_request, statuses

@@ -9,7 +9,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.utils import timezone
 
-from actions.models import AgentLog
+from actions.agent_logs.models import AgentLog
 from actions.trail.models import AuditEvent
 from tests.dashboard.conftest import Visitor
 from tests.dashboard.walk import Parsed

@@ -9,7 +9,7 @@ from django.db import connection
 from django.urls import URLPattern, get_resolver, reverse
 
 from actions.action_requests.models import DeviceCommand
-from actions.models import AgentLog
+from actions.agent_logs.models import AgentLog
 
 NOT_COUNTED = {"django_session"}
 

@@ -7,7 +7,7 @@ from collections import Counter
 from random import Random
 from typing import Any
 
-from actions.archives.directory import BadArchive
+from actions.agent_logs.zip.directory import BadArchive
 from tests.fuzz.archives import build, spoil, timed
 
 SLOWEST = 1.0

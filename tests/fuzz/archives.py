@@ -6,9 +6,9 @@ import time
 import zipfile
 from random import Random
 
-from actions.archives.directory import BadArchive, Entry, read_directory
-from actions.archives.lines import PAGE, Level, read_page, search
-from actions.archives.members import Shelf
+from actions.agent_logs.zip.directory import BadArchive, Entry, read_directory
+from actions.agent_logs.zip.lines import PAGE, Level, read_page, search
+from actions.agent_logs.zip.members import Shelf
 
 NAMES = (
     *("logs/service.log", "a.txt", "../../etc/passwd", "..\\..\\boot.ini", "/etc/passwd"),

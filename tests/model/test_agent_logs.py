@@ -4,9 +4,9 @@ from random import Random
 
 from actions.action_requests.models import DeviceCommand
 from actions.action_requests.states import CommandStatus
-from actions.models import AgentLog
+from actions.agent_logs.models import AgentLog
+from actions.agent_logs.states import LogStatus
 from actions.ratelimit.states import Lane
-from actions.states import LogStatus
 from tests.factories import make_request
 from tests.model.facts import check_all
 from tests.model.test_long_run import know_fleet

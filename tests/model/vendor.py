@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from actions.agent_logs.fetch import Delivery
+from actions.agent_logs.models import AgentLog
 from actions.inventory import sync as inventory
-from actions.models import AgentLog
 from actions.opswat.client import Answer, Token
 from actions.opswat.errors import (
     Rejected,
@@ -34,7 +35,6 @@ from actions.opswat.payloads import (
     ReceiptBook,
 )
 from actions.services.claims import Claim
-from actions.services.reports import Delivery
 from tests.factories import make_record
 
 LIMIT, WINDOW = 10, 60.0

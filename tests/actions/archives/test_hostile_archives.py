@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actions.archives.directory import BadArchive, read_directory
-from actions.archives.members import Member
+from actions.agent_logs.zip.directory import BadArchive, read_directory
+from actions.agent_logs.zip.members import Member
 from tests.fuzz.archives import build, read_all, spoil
 
 MOST_MEMORY = 100 * 2**20

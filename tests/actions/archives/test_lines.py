@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from actions.archives import members
-from actions.archives.directory import read_directory
-from actions.archives.lines import (
+from actions.agent_logs.zip import members
+from actions.agent_logs.zip.directory import read_directory
+from actions.agent_logs.zip.lines import (
     MAX_SHOWN,
     PAGE,
     Level,
@@ -18,7 +18,7 @@ from actions.archives.lines import (
     search,
     time_of,
 )
-from actions.archives.members import Member
+from actions.agent_logs.zip.members import Member
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

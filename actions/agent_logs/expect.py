@@ -9,7 +9,7 @@ from django.utils.timezone import now
 from actions import on_commit as notify
 from actions.action_requests.models import DeviceCommand
 from actions.action_requests.states import CommandStatus
-from actions.models import AgentLog
+from actions.agent_logs.models import AgentLog
 
 KIND = "fetch_agent_log"
 

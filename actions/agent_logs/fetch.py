@@ -17,16 +17,16 @@ from django.core.files import File
 from django.db import transaction
 from django.db.models import Case, When
 
-from actions.archives.directory import BadArchive, read_directory
-from actions.models import AgentLog
+from actions.agent_logs.files import forget, move, storage
+from actions.agent_logs.models import AgentLog
+from actions.agent_logs.states import LOG_OPEN, LogStatus
+from actions.agent_logs.zip.directory import BadArchive, read_directory
 from actions.opswat.client import Answer, Slot, VendorClient
 from actions.opswat.errors import Rejected, RetryLater, TooLarge, Unauthorized, VendorError
 from actions.opswat.payloads import RateWord
 from actions.ratelimit import limiter as budget
 from actions.ratelimit.models import VendorCall
 from actions.ratelimit.states import CallState, Lane
-from actions.services.agent_logs import forget, move, storage
-from actions.states import LOG_OPEN, LogStatus
 
 log = logging.getLogger(__name__)
 

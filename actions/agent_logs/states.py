@@ -1,15 +1,4 @@
-"""The states of a command, the only moves between them, and the lanes calls travel in.
-
-held ⇄ queued ⇄ sending ─► accepted ─► confirmed | not_seen
- │        │         ├─► unsupported      the vendor's status 0
- │        │         ├─► failed           the vendor's status -1, or a 4xx for the whole call
- ▼        ▼         └─► unconfirmed ─► accepted | unsupported | failed | queued
-cancelled / expired
-
-A command whose call did nothing goes back to *queued*, or, if a person paused or cancelled it
-meanwhile, to *held* or *cancelled*. One that is to be repeated because its call had no answer
-cannot be *cancelled* or *expired* any more, as it may have happened: it becomes *unconfirmed*.
-"""
+"""States."""
 
 from django.db.models import TextChoices
 
@@ -30,8 +19,10 @@ class LogStatus(TextChoices):
 
 _L = LogStatus
 
+
 LOG_OPEN = frozenset({_L.REQUESTED, _L.WAITING})
 """The vendor is still asked for these."""
+
 
 LOG_MEANING: dict[LogStatus, str] = {
     _L.REQUESTED: "The vendor accepted the fetch. It has not been asked for the file yet.",
@@ -42,6 +33,7 @@ LOG_MEANING: dict[LogStatus, str] = {
     _L.STOPPED: "A person ended the asking.",
     _L.REMOVED: "The file was kept for its time and then removed.",
 }
+
 
 LOG_MOVES: dict[LogStatus, frozenset[LogStatus]] = {
     _L.REQUESTED: frozenset({_L.WAITING, _L.READY, _L.FAILED, _L.EXPIRED, _L.STOPPED}),

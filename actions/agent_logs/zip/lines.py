@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import IntEnum
 
-from actions.archives.members import Member, Place
+from actions.agent_logs.zip.members import Member, Place
 
 PAGE = 300
 """Lines of one page."""

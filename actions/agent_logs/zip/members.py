@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from actions.archives.directory import BadArchive, Entry, data_start
+from actions.agent_logs.zip.directory import BadArchive, Entry, data_start
 
 STRIDE = 4 * 2**20
 """Bytes of text between two places where reading can begin."""

@@ -9,8 +9,8 @@ from django.db import transaction
 
 from actions.action_requests import outcomes
 from actions.action_requests.submissions import Actor
-from actions.models import AgentLog
-from actions.states import LogStatus
+from actions.agent_logs.models import AgentLog
+from actions.agent_logs.states import LogStatus
 from actions.trail import trail
 
 log = logging.getLogger(__name__)

@@ -9,11 +9,11 @@ from django.core.files.storage import storages
 from django.db.models import Q
 
 from actions.action_requests.models import ActionRequest
-from actions.archives.directory import BadArchive, Entry, read_directory
-from actions.archives.lines import SEARCH, Found, search
-from actions.archives.members import Flow, Member, Shelf
-from actions.models import AgentLog
-from actions.states import LOG_MEANING, LOG_OPEN, LogStatus
+from actions.agent_logs.models import AgentLog
+from actions.agent_logs.states import LOG_MEANING, LOG_OPEN, LogStatus
+from actions.agent_logs.zip.directory import BadArchive, Entry, read_directory
+from actions.agent_logs.zip.lines import SEARCH, Found, search
+from actions.agent_logs.zip.members import Flow, Member, Shelf
 
 SHELF = Shelf()
 """The files that were read last in this process."""

@@ -11,13 +11,13 @@ from actions.action_requests import controls as control
 from actions.action_requests import outcomes
 from actions.action_requests.models import ActionRequest
 from actions.action_requests.submissions import Actor
+from actions.agent_logs.files import move, record
+from actions.agent_logs.models import AgentLog
+from actions.agent_logs.states import LogStatus
 from actions.errors import NotAllowed, Refused
-from actions.models import AgentLog
 from actions.ratelimit import limiter as budget
 from actions.ratelimit.states import CallState, Lane
 from actions.roles import RIGHTS
-from actions.services.agent_logs import move, record
-from actions.states import LogStatus
 from actions.trail import trail
 from actions.trail.models import AuditEvent
 

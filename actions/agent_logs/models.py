@@ -8,9 +8,9 @@ from django.db import models
 from django.db.models import Q
 
 from actions.action_requests.models import ActionRequest, DeviceCommand
+from actions.agent_logs.states import LOG_OPEN, LogStatus, check_log_move
 from actions.ratelimit.models import VendorCall
 from actions.ratelimit.states import Lane
-from actions.states import LOG_OPEN, LogStatus, check_log_move
 
 
 class AgentLogQuerySet(models.QuerySet["AgentLog"]):
