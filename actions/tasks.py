@@ -4,8 +4,11 @@ import signal
 
 from celery import shared_task
 
+from actions.dispatch import dispatcher as dispatch
+from actions.dispatch import shutdown as leaving
+from actions.dispatch import sweeper as recovery
 from actions.inventory import sync as inventory
-from actions.services import audit_jobs, audit_routine, dispatch, leaving, recovery
+from actions.services import audit_jobs, audit_routine
 
 
 @shared_task(name="actions.pump")

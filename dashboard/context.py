@@ -8,8 +8,8 @@ from django.urls import reverse
 
 from actions.action_requests import activity as running
 from actions.action_requests import selectors as action_requests
+from actions.dispatch import selectors as budget
 from actions.roles import RIGHTS
-from actions.selectors import budget
 from dashboard.models import User
 from dashboard.texts import shown
 

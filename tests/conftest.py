@@ -10,8 +10,8 @@ from django.db import connection
 from django.test import TransactionTestCase
 
 from actions.action_requests.submissions import Actor
+from actions.dispatch import dispatcher as dispatch
 from actions.ratelimit import limiter as budget
-from actions.services import dispatch
 from actions.simulator import Simulator
 from actions.trail import guards
 from dashboard.models import User

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 
 from django.db.models import Max, Q
 
+from actions.dispatch.forecast import forecast
 from actions.inventory.models import InventorySync
 from actions.ratelimit.states import Lane
-from actions.selectors.forecast import forecast
 
 Kind, Stage = InventorySync.Kind, InventorySync.Stage
 WHOLE = (Kind.FULL, Kind.SWEEP)

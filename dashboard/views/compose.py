@@ -13,12 +13,12 @@ from django.views.decorators.vary import vary_on_headers
 from actions.action_requests.submissions import Submission
 from actions.action_requests.submit import AlreadySubmitted, check_submission, submit_action
 from actions.catalog import KINDS, VERSIONS
+from actions.dispatch import forecast
 from actions.errors import Refused
 from actions.inventory import groups as devices
 from actions.selections import preview
 from actions.selections import selectors as selections
 from actions.selections.choose import drop_ruled
-from actions.selectors import forecast
 from dashboard.access import actor_of, submitter_required
 from dashboard.forms import PRESETS, ComposeForm
 from dashboard.http import DashboardRequest, wants_part

@@ -7,9 +7,9 @@ from django.views.decorators.vary import vary_on_headers
 
 from actions.action_requests import activity as running
 from actions.action_requests import selectors as action_requests
+from actions.dispatch import selectors as budget
+from actions.dispatch.forecast import lanes_ahead
 from actions.inventory import groups as devices
-from actions.selectors import budget
-from actions.selectors.forecast import lanes_ahead
 from dashboard.http import DashboardRequest, wants_part
 
 

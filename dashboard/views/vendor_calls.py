@@ -8,9 +8,9 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 from django.views.decorators.vary import vary_on_headers
 
+from actions.dispatch import selectors as budget
+from actions.dispatch.forecast import lanes_ahead
 from actions.roles import RIGHTS
-from actions.selectors import budget
-from actions.selectors.forecast import lanes_ahead
 from dashboard.http import DashboardRequest, read_int, wants_part
 
 SIZE = 50

@@ -20,11 +20,13 @@ from actions.agent_logs import fetch as reports
 from actions.agent_logs import selectors as agent_logs
 from actions.agent_logs.models import AgentLog
 from actions.agent_logs.states import LogStatus as S
+from actions.dispatch import claims
+from actions.dispatch import dispatcher as dispatch
+from actions.dispatch import sweeper as recovery
+from actions.dispatch.forecast import lanes_ahead
 from actions.errors import NotAllowed, Refused
 from actions.ratelimit.models import VendorAccount, VendorCall
 from actions.ratelimit.states import CallState, Lane
-from actions.selectors.forecast import lanes_ahead
-from actions.services import claims, dispatch, recovery
 from actions.trail.models import AuditEvent
 from tests.actions.vendor.hostile import HostileServer, reply
 from tests.factories import enrol, make_request, statuses

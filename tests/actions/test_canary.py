@@ -14,10 +14,12 @@ from django.views.debug import ExceptionReporter
 
 from actions import on_commit as notify
 from actions.action_requests.models import DeviceCommand
+from actions.dispatch import claims
+from actions.dispatch import dispatcher as dispatch
+from actions.dispatch import token_store as tokens
 from actions.inventory.sync import start_sync
 from actions.ratelimit import limiter as budget
 from actions.ratelimit.models import VendorAccount, VendorCall
-from actions.services import claims, dispatch, tokens
 from dashboard.own_redis import own_redis
 from tests.factories import enrol, make_request
 

@@ -9,9 +9,11 @@ from actions.action_requests import controls as control
 from actions.action_requests.models import DeviceCommand
 from actions.action_requests.states import CommandStatus as S
 from actions.action_requests.submit import submit_action
+from actions.dispatch import claims
+from actions.dispatch import dispatcher as dispatch
+from actions.dispatch import sweeper as recovery
 from actions.errors import NotAllowed, Refused
 from actions.inventory.models import DeviceGroup
-from actions.services import claims, dispatch, recovery
 from actions.trail.models import AuditEvent
 from tests.factories import enrol, know_devices, make_request, make_submission, statuses
 

@@ -8,10 +8,12 @@ from django.utils.timezone import now
 from actions.action_requests import controls as control
 from actions.action_requests.models import DeviceCommand
 from actions.action_requests.states import CommandStatus as S
+from actions.dispatch import claims
+from actions.dispatch import dispatcher as dispatch
+from actions.dispatch import sweeper as recovery
 from actions.dispatch.models import PumpHeartbeat
 from actions.ratelimit.models import VendorAccount, VendorCall
 from actions.ratelimit.states import CallState
-from actions.services import claims, dispatch, recovery
 from actions.trail.models import AuditEvent
 from tests.factories import enrol, know_devices, make_request, statuses
 

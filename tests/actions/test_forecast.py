@@ -5,15 +5,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from actions.action_requests.models import DeviceCommand
+from actions.dispatch import claims
+from actions.dispatch.forecast import Share, forecast, play
+from actions.dispatch.results import record_answer
 from actions.opswat.client import Answer, Token
 from actions.opswat.payloads import RateWord, Receipt, ReceiptBook
 from actions.ratelimit import limiter as budget
 from actions.ratelimit.ledger import Ledger
 from actions.ratelimit.models import VendorCall
 from actions.ratelimit.states import CallState, Lane
-from actions.selectors.forecast import Share, forecast, play
-from actions.services import claims
-from actions.services.replies import record_answer
 from tests.factories import know_devices, make_request
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -5,11 +5,11 @@ from datetime import timedelta
 import pytest
 from django.utils.timezone import now
 
+from actions.dispatch import dispatcher as dispatch
 from actions.inventory import refresh as looks
 from actions.inventory.models import Device, DeviceLook, DeviceMac, DeviceRaw, InventorySync
 from actions.inventory.sync import start_due, start_sync, store_records
 from actions.ratelimit.states import Lane
-from actions.services import dispatch
 from actions.simulator import Simulator
 from actions.trail.models import AuditEvent
 from tests.conftest import point_at

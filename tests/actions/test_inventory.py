@@ -31,7 +31,7 @@ def test_a_full_read_stores_every_group_and_device(operator, vendor, send_due):
 
 
 def test_each_kind_of_end_mark_ends_the_read(operator, settings, request):
-    from actions.services import dispatch
+    from actions.dispatch import dispatcher as dispatch
     from actions.simulator import Simulator
     from tests.conftest import point_at
 

@@ -7,10 +7,11 @@ from django.utils.timezone import now
 
 from actions.action_requests.models import DeviceCommand
 from actions.action_requests.states import CommandStatus as S
+from actions.dispatch import claims
+from actions.dispatch import dispatcher as dispatch
 from actions.inventory.sync import start_sync
 from actions.ratelimit.models import VendorCall
 from actions.ratelimit.states import Lane
-from actions.services import claims, dispatch
 from tests.factories import enrol, make_request, statuses
 
 pytestmark = pytest.mark.django_db

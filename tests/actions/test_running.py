@@ -9,8 +9,9 @@ from django.test.utils import CaptureQueriesContext
 from actions.action_requests import activity as running
 from actions.action_requests.models import DeviceCommand
 from actions.action_requests.states import CommandStatus as S
+from actions.dispatch import claims
+from actions.dispatch import dispatcher as dispatch
 from actions.ratelimit.states import Lane
-from actions.services import claims, dispatch
 from tests.factories import enrol, know_devices, make_request
 
 pytestmark = pytest.mark.django_db

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils.timezone import now
 
+from actions.dispatch import sweeper as recovery
 from actions.errors import NotAllowed
 from actions.inventory.models import Device
 from actions.inventory.sync import store_records
@@ -12,7 +13,6 @@ from actions.selections import choose as selections
 from actions.selections import uploads as picks
 from actions.selections.list_parser import Row
 from actions.selections.models import PickedList, SelectedDevice, Selection
-from actions.services import recovery
 from tests.factories import make_record
 
 pytestmark = pytest.mark.django_db

@@ -9,11 +9,12 @@ from django.utils.timezone import now
 from actions.action_requests import outcomes
 from actions.action_requests.models import DeviceCommand
 from actions.action_requests.states import CommandStatus
+from actions.dispatch import claims
+from actions.dispatch import results as replies
 from actions.opswat.client import Answer, Token
 from actions.opswat.payloads import RateWord, Receipt, ReceiptBook
 from actions.ratelimit import limiter as budget
 from actions.ratelimit.models import VendorCall
-from actions.services import claims, replies
 from tests.bench import crew
 from tests.bench.result import Line, duration, spread
 from tests.bench.stage import Stage

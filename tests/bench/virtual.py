@@ -14,13 +14,13 @@ from itertools import count
 import time_machine
 from django.db import connection
 
+from actions.dispatch import claims
+from actions.dispatch.results import record_answer, record_error
 from actions.opswat.client import Answer, Token
 from actions.opswat.errors import Throttled
 from actions.opswat.payloads import DevicePage, RateWord, Receipt, ReceiptBook
 from actions.ratelimit import limiter as budget
 from actions.ratelimit.models import VendorCall
-from actions.services import claims
-from actions.services.replies import record_answer, record_error
 from actions.simulator.limiter import Limiter, Verdict
 from tests.factories import make_record
 

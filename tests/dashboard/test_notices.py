@@ -2,7 +2,7 @@
 
 import pytest
 
-from actions.services import dispatch
+from actions.dispatch import dispatcher as dispatch
 from tests.factories import enrol, make_request
 
 

@@ -10,12 +10,12 @@ from django.utils.timezone import now
 
 from actions.action_requests.models import ActionRequest
 from actions.devices.query import with_unticked
+from actions.dispatch import forecast
 from actions.inventory.models import Device
 from actions.inventory.sync import store_records
 from actions.ratelimit.models import VendorAccount, VendorCall
 from actions.selections import choose as selections
 from actions.selections.models import SelectedDevice, Selection
-from actions.selectors import forecast
 from dashboard.models import User
 from tests.dashboard.conftest import Visitor
 from tests.dashboard.walk import Parsed

@@ -11,11 +11,13 @@ from actions.action_requests import controls as control
 from actions.action_requests.models import DeviceCommand
 from actions.action_requests.states import CommandStatus as S
 from actions.action_requests.submit import submit_action
+from actions.dispatch import claims
+from actions.dispatch import scheduler as turns
+from actions.dispatch import sweeper as recovery
 from actions.inventory.models import InventorySync
 from actions.inventory.sync import start_sync
 from actions.ratelimit.models import VendorAccount, VendorCall
 from actions.ratelimit.states import CallState, Lane
-from actions.services import claims, recovery, turns
 from tests.factories import know_devices, make_request, make_submission, statuses
 from tests.model.vendor import ModelVendor, Trip, worst_window
 from tests.model.world import World

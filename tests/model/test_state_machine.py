@@ -23,6 +23,7 @@ from actions.action_requests.models import ActionRequest, DeviceCommand
 from actions.action_requests.states import CommandStatus
 from actions.action_requests.submissions import Actor
 from actions.action_requests.submit import submit_action
+from actions.dispatch.claims import Claim
 from actions.errors import Refused
 from actions.inventory import refresh as looks
 from actions.inventory.models import Device, DeviceGroup
@@ -30,7 +31,6 @@ from actions.inventory.sync import start_due, start_sync, store_records
 from actions.opswat.client import Answer
 from actions.opswat.errors import Rejected, RetryLater, Unauthorized, VendorError
 from actions.opswat.payloads import ReceiptBook
-from actions.services.claims import Claim
 from actions.services.verify import verify
 from tests.factories import make_submission
 from tests.model.clock import VirtualTime

@@ -14,6 +14,7 @@ from typing import Any
 
 from actions.agent_logs.fetch import Delivery
 from actions.agent_logs.models import AgentLog
+from actions.dispatch.claims import Claim
 from actions.inventory import sync as inventory
 from actions.opswat.client import Answer, Token
 from actions.opswat.errors import (
@@ -34,7 +35,6 @@ from actions.opswat.payloads import (
     Receipt,
     ReceiptBook,
 )
-from actions.services.claims import Claim
 from tests.factories import make_record
 
 LIMIT, WINDOW = 10, 60.0

@@ -11,14 +11,14 @@ from django.conf import settings
 
 from actions.action_requests.models import DeviceCommand
 from actions.action_requests.states import CommandStatus
+from actions.dispatch import sweeper as recovery
+from actions.dispatch.claims import LOOK_AGAIN, Claim, Rest, claim
+from actions.dispatch.results import record_answer, record_error
 from actions.opswat.client import Answer
 from actions.opswat.errors import VendorError
 from actions.ratelimit import limiter as budget
 from actions.ratelimit.models import VendorCall
 from actions.ratelimit.states import CallState, Lane
-from actions.services import recovery
-from actions.services.claims import LOOK_AGAIN, Claim, Rest, claim
-from actions.services.replies import record_answer, record_error
 from tests.model.clock import VirtualTime
 from tests.model.vendor import ModelVendor, Trip, asked_of, without_answer
 

@@ -5,8 +5,10 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from actions.dispatch import dispatcher as dispatch
+from actions.dispatch import shutdown as leaving
+from actions.dispatch import sweeper as recovery
 from actions.management.base import OneLineCommand, seconds
-from actions.services import dispatch, leaving, recovery
 
 
 class Command(OneLineCommand):

@@ -15,11 +15,11 @@ from actions.action_requests.models import ActionRequest
 from actions.action_requests.submissions import Actor, Addressing, Submission, new_submission
 from actions.action_requests.submit import check_submission, submit_action
 from actions.catalog import KINDS
+from actions.dispatch.inline import pump_until
 from actions.errors import Refused
 from actions.macs import normalise_mac
 from actions.management.base import REFUSED, OneLineCommand, seconds
 from actions.roles import Role
-from actions.services.waiting import pump_until
 
 NOT_ALL, WAIT_OVER = 3, 4
 

@@ -7,11 +7,11 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from actions.action_requests.submissions import Actor
+from actions.dispatch.inline import pump_until
 from actions.inventory.models import InventorySync
 from actions.inventory.sync import start_sync
 from actions.management.base import OneLineCommand, seconds
 from actions.roles import Role
-from actions.services.waiting import pump_until
 
 FOR_EVER = 10.0**9
 

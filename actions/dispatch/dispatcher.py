@@ -17,16 +17,16 @@ from django.views.decorators.debug import sensitive_variables
 
 from actions import on_commit as notify
 from actions.agent_logs import fetch as reports
+from actions.dispatch import token_store as tokens
+from actions.dispatch.claims import Claim, Rest, claim
 from actions.dispatch.models import PumpHeartbeat
+from actions.dispatch.results import record_answer, record_error
+from actions.dispatch.scheduler import Offer, next_offer
 from actions.inventory import sync as inventory
 from actions.inventory.models import InventorySync
 from actions.opswat.client import Answer, Slot, VendorClient, VendorConfig
 from actions.opswat.errors import Rejected, VendorError
 from actions.ratelimit import limiter as budget
-from actions.services import tokens
-from actions.services.claims import Claim, Rest, claim
-from actions.services.replies import record_answer, record_error
-from actions.services.turns import Offer, next_offer
 
 log = logging.getLogger(__name__)
 

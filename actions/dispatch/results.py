@@ -8,6 +8,8 @@ from django.views.decorators.debug import sensitive_variables
 
 from actions.action_requests import outcomes, readback
 from actions.agent_logs import fetch as reports
+from actions.dispatch import token_store as tokens
+from actions.dispatch.claims import Claim
 from actions.inventory import refresh as looks
 from actions.inventory import sync as inventory
 from actions.inventory.models import InventorySync
@@ -23,8 +25,6 @@ from actions.opswat.errors import (
 from actions.ratelimit import limiter as budget
 from actions.ratelimit.models import VendorAccount, VendorCall
 from actions.ratelimit.states import CallState
-from actions.services import tokens
-from actions.services.claims import Claim
 from actions.trail import trail
 
 log = logging.getLogger(__name__)

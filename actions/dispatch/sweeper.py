@@ -6,12 +6,12 @@ from django.db import transaction
 
 from actions.action_requests import outcomes
 from actions.agent_logs import fetch as reports
+from actions.dispatch import claims
 from actions.ratelimit import limiter as budget
 from actions.ratelimit.models import VendorCall
 from actions.ratelimit.states import CallState
 from actions.selections import choose as selections
 from actions.selections import uploads as picks
-from actions.services import claims
 
 
 def sweep() -> int:

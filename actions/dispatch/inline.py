@@ -4,7 +4,9 @@ import signal
 import time
 from collections.abc import Callable
 
-from actions.services import dispatch, leaving, recovery
+from actions.dispatch import dispatcher as dispatch
+from actions.dispatch import shutdown as leaving
+from actions.dispatch import sweeper as recovery
 
 
 def pump_until(done: Callable[[], bool], seconds: float) -> bool:

@@ -16,6 +16,8 @@ from actions.action_requests.models import DeviceCommand
 from actions.action_requests.states import CommandStatus
 from actions.agent_logs import fetch as reports
 from actions.agent_logs.models import AgentLog
+from actions.dispatch import token_store as tokens
+from actions.dispatch.scheduler import Offer, due_commands, next_offer
 from actions.inventory import refresh as looks
 from actions.inventory import sync as inventory
 from actions.inventory.models import DeviceLook, InventorySync
@@ -24,8 +26,6 @@ from actions.ratelimit import limiter as budget
 from actions.ratelimit.ledger import Ledger
 from actions.ratelimit.models import VendorAccount, VendorCall
 from actions.ratelimit.states import CallState, Lane
-from actions.services import tokens
-from actions.services.turns import Offer, due_commands, next_offer
 
 S = CommandStatus
 
