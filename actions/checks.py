@@ -6,9 +6,9 @@ from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error, register
 
+from actions.audit.siem.targets import read_target
 from actions.catalog import VERSIONS
 from actions.opswat.client import check_base_url
-from actions.siem.targets import read_target
 
 
 @register()

@@ -4,11 +4,12 @@ import signal
 
 from celery import shared_task
 
+from actions.audit import jobs as audit_jobs
+from actions.audit import maintenance as audit_routine
 from actions.dispatch import dispatcher as dispatch
 from actions.dispatch import shutdown as leaving
 from actions.dispatch import sweeper as recovery
 from actions.inventory import sync as inventory
-from actions.services import audit_jobs, audit_routine
 
 
 @shared_task(name="actions.pump")

@@ -2,6 +2,7 @@
 
 from actions.action_requests.models import ActionRequest, DeviceCommand
 from actions.agent_logs.models import AgentLog
+from actions.audit.models import AuditJob, AuditShipment
 from actions.dispatch.models import PumpHeartbeat
 from actions.inventory.models import (
     Device,
@@ -12,7 +13,6 @@ from actions.inventory.models import (
     DeviceRaw,
     InventorySync,
 )
-from actions.models.audit_job import AuditJob, AuditShipment
 from actions.ratelimit.models import VendorAccount, VendorCall
 from actions.selections.models import PickedList, SelectedDevice, Selection
 from actions.trail.models import AuditDevice, AuditEvent

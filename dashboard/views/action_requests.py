@@ -14,11 +14,11 @@ from actions.action_requests import selectors as action_requests
 from actions.action_requests.controls import DONE, RETRYABLE, may_control
 from actions.action_requests.selectors import Progress
 from actions.action_requests.states import CommandStatus
+from actions.audit import selectors as audit
 from actions.catalog import KINDS
 from actions.dispatch.forecast import forecast
 from actions.inventory import groups as devices
 from actions.roles import RIGHTS
-from actions.selectors import audit
 from dashboard.access import actor_of
 from dashboard.http import DashboardRequest, read_int, wants_part
 

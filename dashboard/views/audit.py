@@ -9,9 +9,9 @@ from django.views.decorators.http import require_GET
 from django.views.decorators.vary import vary_on_headers
 
 from actions.action_requests.states import CommandStatus
+from actions.audit import selectors as audit
+from actions.audit.query import Question, read_question
 from actions.catalog import KINDS
-from actions.selectors import audit
-from actions.trail_questions import Question, read_question
 from dashboard.access import audit_reader_required
 from dashboard.http import DashboardRequest, read_int, wants_part
 

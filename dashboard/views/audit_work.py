@@ -13,10 +13,10 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 from django.views.decorators.vary import vary_on_headers
 
+from actions.audit import jobs as audit_jobs
+from actions.audit import selectors as audit
+from actions.audit.query import read_question
 from actions.errors import Refused
-from actions.selectors import audit
-from actions.services import audit_jobs
-from actions.trail_questions import read_question
 from dashboard.access import actor_of, audit_reader_required
 from dashboard.http import DashboardRequest, wants_part
 

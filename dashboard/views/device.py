@@ -12,10 +12,10 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 from django.views.decorators.vary import vary_on_headers
 
+from actions.audit import selectors as audit
 from actions.devices import detail as device_card
 from actions.inventory import refresh as looks
 from actions.roles import RIGHTS
-from actions.selectors import audit
 from dashboard.access import actor_of, submitter_required
 from dashboard.http import DashboardRequest, read_text, wants_part
 

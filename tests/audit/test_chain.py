@@ -12,9 +12,9 @@ from django.db import DatabaseError, connection, transaction
 
 from actions.action_requests import controls as control
 from actions.action_requests.models import ActionRequest, DeviceCommand
+from actions.audit import anchors
+from actions.audit.verify import verify
 from actions.inventory.sync import start_sync
-from actions.services import anchors
-from actions.services.verify import verify
 from actions.trail import guards, trail
 from actions.trail.chain import read_keys
 from actions.trail.models import AuditDevice, AuditEvent

@@ -10,15 +10,15 @@ from django.urls import reverse
 
 from actions.action_requests import controls as control
 from actions.action_requests.states import CommandStatus
+from actions.audit import selectors as audit
+from actions.audit import settings_changes as settings_watch
+from actions.audit.query import Question
 from actions.errors import NotAllowed, Refused
 from actions.inventory.models import DeviceAlias
 from actions.inventory.sync import start_sync
 from actions.ratelimit.models import VendorCall
-from actions.selectors import audit
-from actions.services import settings_watch
 from actions.trail import trail
 from actions.trail.models import AuditEvent
-from actions.trail_questions import Question
 from dashboard.logs import OneLine
 from tests.factories import PASSWORD, enrol, know_devices, make_person, make_request
 

@@ -15,13 +15,14 @@ from django.core.management import CommandError, call_command
 from django.utils.timezone import now
 
 from actions import spreadsheets as sheets
+from actions.audit import jobs as audit_jobs
+from actions.audit import retention as archive
+from actions.audit.models import AuditJob
+from actions.audit.query import Question
+from actions.audit.verify import verify
 from actions.errors import NotAllowed, Refused
-from actions.models import AuditJob
-from actions.services import archive, audit_jobs
-from actions.services.verify import verify
 from actions.trail import trail
 from actions.trail.models import AuditEvent
-from actions.trail_questions import Question
 from tests.factories import enrol, make_request
 
 pytestmark = pytest.mark.django_db

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connection, transaction
 
-from actions.services.verify import verify
+from actions.audit.verify import verify
 from actions.trail import trail
 from actions.trail.models import AuditDevice, AuditEvent
 

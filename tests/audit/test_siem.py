@@ -22,11 +22,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from actions.models import AuditShipment
-from actions.services import shipping
-from actions.siem.syslog import MOST_BYTES, message
-from actions.siem.targets import read_target
-from actions.siem.webhook import signature
+from actions.audit import stream as shipping
+from actions.audit.models import AuditShipment
+from actions.audit.siem.syslog import MOST_BYTES, message
+from actions.audit.siem.targets import read_target
+from actions.audit.siem.webhook import signature
 from actions.trail import trail
 from actions.trail.models import AuditEvent
 from tests.processes.installation import short_folder

@@ -18,9 +18,9 @@ from django.test import Client
 from django.utils.timezone import now
 
 from actions.action_requests.submissions import Actor
+from actions.audit.findings import Report
+from actions.audit.verify import verify
 from actions.roles import Role
-from actions.services.findings import Report
-from actions.services.verify import verify
 from actions.trail import trail
 from actions.trail.models import AuditEvent
 from dashboard.models import User

@@ -9,11 +9,11 @@ from actions.action_requests.models import ActionRequest, DeviceCommand
 from actions.action_requests.states import WAITING, CommandStatus
 from actions.agent_logs.models import AgentLog
 from actions.agent_logs.states import LOG_OPEN, LogStatus
+from actions.audit.replay import retell
 from actions.catalog import KINDS
 from actions.inventory.models import Device, DeviceLook, InventorySync
 from actions.ratelimit.models import VendorCall
 from actions.ratelimit.states import CallState
-from actions.services.retelling import retell
 from actions.trail.models import AuditEvent
 from tests.model.vendor import worst_window
 from tests.model.world import World

@@ -23,6 +23,7 @@ from actions.action_requests.models import ActionRequest, DeviceCommand
 from actions.action_requests.states import CommandStatus
 from actions.action_requests.submissions import Actor
 from actions.action_requests.submit import submit_action
+from actions.audit.verify import verify
 from actions.dispatch.claims import Claim
 from actions.errors import Refused
 from actions.inventory import refresh as looks
@@ -31,7 +32,6 @@ from actions.inventory.sync import start_due, start_sync, store_records
 from actions.opswat.client import Answer
 from actions.opswat.errors import Rejected, RetryLater, Unauthorized, VendorError
 from actions.opswat.payloads import ReceiptBook
-from actions.services.verify import verify
 from tests.factories import make_submission
 from tests.model.clock import VirtualTime
 from tests.model.facts import check_all

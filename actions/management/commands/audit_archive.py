@@ -9,10 +9,10 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils.timezone import now
 
 from actions.action_requests.submissions import Actor
+from actions.audit import retention as archive
+from actions.audit.query import read_moment
 from actions.management.base import OneLineCommand
 from actions.roles import Role
-from actions.services import archive
-from actions.trail_questions import read_moment
 
 
 class Command(OneLineCommand):

@@ -7,8 +7,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
+from actions.audit import findings, manifests, verify
 from actions.management.base import OneLineCommand
-from actions.services import findings, manifests, verify
 
 EVERY = 2.0
 """Seconds between two lines of progress."""

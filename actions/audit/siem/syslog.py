@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from actions.siem.errors import NotShipped
-from actions.siem.targets import Target
+from actions.audit.siem.errors import NotShipped
+from actions.audit.siem.targets import Target
 
 SECONDS = 10.0
 MOST_BYTES = 7_000

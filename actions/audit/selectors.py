@@ -13,13 +13,13 @@ from django.db.models.expressions import RawSQL
 from django.db.models.functions import StrIndex
 
 from actions.action_requests.models import ActionRequest, DeviceCommand
+from actions.audit.models import AuditJob, AuditShipment
+from actions.audit.query import Question
 from actions.inventory.models import DeviceAlias
 from actions.macs import normalise_mac
-from actions.models import AuditJob, AuditShipment
 from actions.ratelimit.models import VendorCall
 from actions.trail import guards
 from actions.trail.models import AuditDevice, AuditEvent
-from actions.trail_questions import Question
 
 MOST_DEVICES = 50
 """Devices that a part of a name may mean before it must be told more exactly."""

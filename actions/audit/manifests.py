@@ -10,8 +10,8 @@ from typing import IO, Any
 
 from django.conf import settings
 
-from actions.services.anchors import make_anchor
-from actions.services.findings import Finding, Report
+from actions.audit.anchors import make_anchor
+from actions.audit.findings import Finding, Report
 from actions.trail import chain
 
 NAME = "manifest.json"

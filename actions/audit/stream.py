@@ -12,11 +12,11 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils.timezone import now
 
-from actions.models import AuditShipment
-from actions.services.audit_jobs import line_of
-from actions.siem import syslog, webhook
-from actions.siem.errors import NotShipped
-from actions.siem.targets import Target, read_target
+from actions.audit.jobs import line_of
+from actions.audit.models import AuditShipment
+from actions.audit.siem import syslog, webhook
+from actions.audit.siem.errors import NotShipped
+from actions.audit.siem.targets import Target, read_target
 from actions.trail.models import AuditEvent
 
 log = logging.getLogger(__name__)

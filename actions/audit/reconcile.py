@@ -7,9 +7,9 @@ from django.db import transaction
 
 from actions.action_requests.models import ActionRequest, DeviceCommand
 from actions.action_requests.states import WAITING
+from actions.audit.findings import Finding, Report, ends_of_archives
+from actions.audit.replay import Told, retell
 from actions.ratelimit import limiter as budget
-from actions.services.findings import Finding, Report, ends_of_archives
-from actions.services.retelling import Told, retell
 from actions.trail.models import AuditEvent
 
 WISHES = 100

@@ -16,8 +16,8 @@ from django.db.models import QuerySet
 
 from actions import spreadsheets as sheets
 from actions.action_requests.submissions import Actor
-from actions.services import manifests
-from actions.services.audit_jobs import line_of
+from actions.audit import manifests
+from actions.audit.jobs import line_of
 from actions.trail import trail
 from actions.trail.guards import lowered
 from actions.trail.models import AuditDevice, AuditEvent

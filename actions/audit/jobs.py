@@ -17,14 +17,14 @@ from django.utils.timezone import now
 from actions import on_commit as notify
 from actions import spreadsheets as sheets
 from actions.action_requests.submissions import Actor
+from actions.audit import manifests, verify
+from actions.audit import selectors as audit
+from actions.audit.models import AuditJob
+from actions.audit.query import Question, read_question
 from actions.errors import NotAllowed, Refused
-from actions.models import AuditJob
 from actions.roles import check_reads_audit
-from actions.selectors import audit
-from actions.services import manifests, verify
 from actions.trail import trail
 from actions.trail.models import AuditEvent
-from actions.trail_questions import Question, read_question
 
 FORMS = ("csv", "xlsx", "jsonl")
 KEPT_DAYS = 7

@@ -11,10 +11,10 @@ from django.conf import settings
 from django.db import connection
 
 from actions.action_requests.models import ActionRequest
-from actions.services.anchors import read_anchors
-from actions.services.chain_walk import walk
-from actions.services.comparing import compare_commands
-from actions.services.findings import Finding, Report, ends_of_archives
+from actions.audit.anchors import read_anchors
+from actions.audit.chain_check import walk
+from actions.audit.findings import Finding, Report, ends_of_archives
+from actions.audit.reconcile import compare_commands
 from actions.trail import chain, trail
 from actions.trail.guards import missing_guards
 from actions.trail.models import AuditEvent

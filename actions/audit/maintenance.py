@@ -6,7 +6,11 @@ from django.conf import settings
 from django.core.cache import cache
 from django.utils.timezone import now
 
-from actions.services import anchors, archive, audit_jobs, settings_watch, shipping
+from actions.audit import anchors
+from actions.audit import jobs as audit_jobs
+from actions.audit import retention as archive
+from actions.audit import settings_changes as settings_watch
+from actions.audit import stream as shipping
 
 ANCHOR_EVERY = 15 * 60
 """Seconds between two anchors."""

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Count
 
-from actions.services.findings import Finding, Report, ends_of_archives
+from actions.audit.findings import Finding, Report, ends_of_archives
 from actions.trail import chain
 from actions.trail.models import AuditDevice, AuditEvent
 

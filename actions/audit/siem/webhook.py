@@ -9,8 +9,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from actions.siem.errors import NotShipped
-from actions.siem.targets import Target
+from actions.audit.siem.errors import NotShipped
+from actions.audit.siem.targets import Target
 
 SECONDS = 10.0
 
