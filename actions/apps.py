@@ -10,4 +10,4 @@ class ActionsConfig(AppConfig):
 
     def ready(self) -> None:
         """Import the checks, which register themselves."""
-        from actions import checks  # noqa: F401, PLC0415  # Settings must be loaded first.
+        from actions import checks, wiring  # noqa: F401, PLC0415  # Settings must be loaded first.

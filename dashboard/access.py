@@ -8,7 +8,7 @@ from allauth.account.adapter import DefaultAccountAdapter
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
 
-from actions.action_requests.submissions import Actor
+from actions.actor import Actor
 from actions.roles import RIGHTS
 from actions.trail import trail
 from dashboard.http import DashboardRequest

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
-from actions.action_requests import activity as running
+from actions.action_requests import activity
 from actions.action_requests import selectors as action_requests
 from actions.dispatch import selectors as budget
 from actions.roles import RIGHTS
@@ -47,7 +47,7 @@ def _entries(user: User) -> list[dict[str, Any]]:
             "url": reverse(name),
             "label": label,
             "icon": icon,
-            "count": running.running_count() if name == "action_requests" else 0,
+            "count": activity.running_count() if name == "action_requests" else 0,
             "allowed": not closed.get(name),
             "reason": f"The role {user.rank.label} {closed.get(name)}.",
         }

@@ -9,7 +9,7 @@ from django.http import QueryDict
 from django.urls import reverse
 
 from actions.action_requests.states import CommandStatus
-from actions.devices import pagination as device_pages
+from actions.devices import pagination
 from actions.devices.pagination import DevicePage, Order
 from actions.devices.query import CHOICES, Question, read_question
 from dashboard.http import read_int
@@ -116,7 +116,7 @@ class Desk:
         size = read_int(query.get("size"), default=USUAL_SIZE)
         return cls(
             read_question(query.urlencode()),
-            sort if device_pages.read_order(sort) else USUAL_SORT,
+            sort if pagination.read_order(sort) else USUAL_SORT,
             size if size in SIZES else USUAL_SIZE,
         )
 
@@ -131,7 +131,7 @@ class Desk:
     @property
     def order(self) -> Order:
         """By what the list is sorted."""
-        return device_pages.read_order(self.sort) or Order()
+        return pagination.read_order(self.sort) or Order()
 
     @property
     def search(self) -> str:

@@ -8,7 +8,7 @@ from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, StreamingHttpResponse
 
-from actions import spreadsheets as sheets
+from actions import spreadsheets
 
 Row = Sequence[str]
 Rows = Iterable[Row]
@@ -18,7 +18,7 @@ _CHUNK = 64 * 1024
 
 def csv_rows(head: Row, rows: Rows) -> Iterator[bytes]:
     """A CSV file."""
-    return (line.encode("utf-8", "replace") for line in sheets.csv_rows(head, rows))
+    return (line.encode("utf-8", "replace") for line in spreadsheets.csv_rows(head, rows))
 
 
 def json_rows(head: Row, rows: Rows) -> Iterator[bytes]:
@@ -35,7 +35,7 @@ def json_rows(head: Row, rows: Rows) -> Iterator[bytes]:
 def xlsx_file(head: Row, rows: Rows) -> Iterator[bytes]:
     """An Excel file; each cell is a text, never a formula, a link or a number."""
     with tempfile.TemporaryFile() as file:
-        sheets.xlsx_file(file, head, rows)
+        spreadsheets.xlsx_file(file, head, rows)
         file.seek(0)
         while chunk := file.read(_CHUNK):
             yield chunk

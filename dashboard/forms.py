@@ -9,9 +9,9 @@ from django.conf import settings
 from actions.action_requests.submissions import MAX_REASON, Submission, new_submission
 from actions.catalog import DEFAULT_GROUP, KINDS, ActionKind, offered_kinds
 from actions.errors import Refused
-from actions.inventory import groups as device_rows
+from actions.inventory import selectors as inventory
 from actions.roles import RIGHTS, Role
-from actions.selections import list_parser as picking
+from actions.selections import list_parser
 from actions.selections import selectors as selections
 from actions.selections.choose import targets_of
 from dashboard.texts import shown
@@ -165,19 +165,19 @@ class PickForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         """Read the list whole; what stands against it is told beside its field."""
         data = self.cleaned_data
-        self.rows: list[picking.Row] = []
+        self.rows: list[list_parser.Row] = []
         self.list_name = ""
         text, file = data.get("lines") or "", data.get("file")
         if self.errors:
             return data
         try:
             if file is None:
-                self.rows = picking.read_lines(text)
+                self.rows = list_parser.read_lines(text)
             elif text.strip():
                 raise Refused.because("file", "Either paste a list or upload one, not both.")
             else:
                 self.list_name = file.name
-                self.rows = picking.read_file(file.name, file.read(picking.MAX_BYTES + 1))
+                self.rows = list_parser.read_file(file.name, file.read(list_parser.MAX_BYTES + 1))
         except Refused as refusal:
             for name, texts in refusal.problems.items():
                 self.add_error(name, [shown(each) for each in texts])
@@ -185,7 +185,7 @@ class PickForm(forms.Form):
 
 
 def _groups() -> list[tuple[str, str]]:
-    known = [(group.vendor_id, shown(group)) for group in device_rows.groups()]
+    known = [(group.vendor_id, shown(group)) for group in inventory.groups()]
     if any(vendor_id == DEFAULT_GROUP for vendor_id, _ in known):
         return known
     return [(DEFAULT_GROUP, "The vendor's default group"), *known]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from actions.agent_logs import controls as log_controls
+from actions.agent_logs import controls
 from actions.agent_logs import selectors as agent_logs
 from actions.agent_logs.zip.directory import BadArchive
 from actions.agent_logs.zip.lines import MAX_PHRASE, PAGE, Level, Line, line_at, read_page, search
@@ -53,7 +53,7 @@ def file_view(request: DashboardRequest, log: Any, entry: Any) -> dict[str, Any]
         text = agent_logs.member(log, entry)
         verb = "log.searched" if phrase else "log.opened"
         told = {"file": entry.name, "search": phrase}
-        log_controls.note_reading(log, actor_of(request), verb, **told)
+        controls.note_reading(log, actor_of(request), verb, **told)
         context |= {"encoding": _encoding(text), "binary": text.binary}
         first = read_int(request.GET.get("line"), default=1)
         if phrase:

@@ -5,7 +5,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q
 
-from actions.action_requests.submissions import Actor
+from actions.actor import Actor
 from actions.errors import NotAllowed, Refused
 from actions.trail import trail
 from dashboard.models import SavedView, User

@@ -6,7 +6,7 @@ from django.contrib.auth.signals import user_logged_in, user_logged_out, user_lo
 from django.dispatch import receiver
 from django.http import HttpRequest
 
-from actions.action_requests.submissions import Actor
+from actions.actor import Actor
 from actions.roles import Role
 from actions.trail import trail
 from dashboard.models import User

@@ -9,9 +9,9 @@ import time_machine
 from django.db import connection
 from django.test import TransactionTestCase
 
-from actions.action_requests.submissions import Actor
-from actions.dispatch import dispatcher as dispatch
-from actions.ratelimit import limiter as budget
+from actions.actor import Actor
+from actions.dispatch import dispatcher
+from actions.ratelimit import clock
 from actions.simulator import Simulator
 from actions.trail import guards
 from dashboard.models import User
@@ -70,13 +70,13 @@ def point_at(simulator: Simulator, settings: Any) -> None:
     settings.OPSWAT_TIMEOUT = (2.0, 2.0)
     settings.ENGINE_NAP_SECONDS = 0.5
     settings.ENGINE_URGENT_WAIT = 0.2
-    budget.forget_clock()
+    clock.forget()
 
 
 @pytest.fixture
 def send_due(vendor: Simulator) -> Callable[[], int]:
     """Send what is due now, as a worker's pump does; returns the calls made."""
-    return lambda: dispatch.pump(20.0, alone=True)
+    return lambda: dispatcher.pump(20.0, alone=True)
 
 
 class Travel:
@@ -109,9 +109,9 @@ def travel(db: None) -> Iterator[Travel]:
             )
             cursor.execute("SET LOCAL search_path TO time_travel, public, pg_catalog")
     with time_machine.travel(datetime.now(UTC), tick=False) as traveller:
-        budget.forget_clock()
+        clock.forget()
         yield Travel(traveller)
-    budget.forget_clock()
+    clock.forget()
 
 
 @pytest.fixture

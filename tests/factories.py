@@ -5,8 +5,9 @@ from typing import Any
 
 from actions.action_requests.models import ActionRequest, DeviceCommand
 from actions.action_requests.states import CommandStatus
-from actions.action_requests.submissions import Actor, Submission, new_submission
+from actions.action_requests.submissions import Submission, new_submission
 from actions.action_requests.submit import submit_action
+from actions.actor import Actor
 from actions.agent_logs.expect import promise
 from actions.agent_logs.models import AgentLog
 from actions.catalog import KINDS

@@ -8,11 +8,12 @@ a word that is not in AGENTS makes a verdict uncertain, never a refusal.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.conf import settings
 
 from actions.catalog import VERSIONS, ActionKind
+from actions.inventory.freshness import fresh_for
 
 AGENTS = {
     "persistent": "persistent",
@@ -139,11 +140,6 @@ def judge(kind: ActionKind, version: str, facts: DeviceFacts, now: datetime) -> 
         )
     uncertain = next((each for each in verdicts if each.allowed is None), None)
     return refused or uncertain or Verdict(True)
-
-
-def fresh_for() -> timedelta:
-    """For how long what was read of a device is good enough to judge by."""
-    return timedelta(hours=settings.INVENTORY_FRESH_HOURS)
 
 
 def _status(rules: Rules, facts: DeviceFacts) -> Verdict:

@@ -13,16 +13,17 @@ from uuid import uuid5
 from django.db import transaction
 from django.utils.timezone import now
 
-from actions import on_commit as notify
+from actions import on_commit
 from actions.action_requests import outcomes
 from actions.action_requests.models import ActionRequest, DeviceCommand
 from actions.action_requests.states import SUCCEEDED, CommandStatus
-from actions.action_requests.submissions import Actor, Submission, read_hours, read_reason
+from actions.action_requests.submissions import Submission, read_hours, read_reason
 from actions.action_requests.submit import AlreadySubmitted, submit_action
+from actions.actor import Actor
 from actions.catalog import KINDS
 from actions.errors import NotAllowed, Refused
 from actions.inventory.models import DeviceGroup
-from actions.ratelimit import limiter as budget
+from actions.ratelimit import limiter
 from actions.roles import RIGHTS
 from actions.trail import trail
 
@@ -68,7 +69,7 @@ def cancel(action_request: ActionRequest, actor: Actor, targets: Collection[str]
     A device that is in a call at this moment is cancelled only if that call turns out undone.
     """
     _check_may_control(action_request, actor)
-    budget.lock_account()
+    limiter.lock_account()
     rows = DeviceCommand.objects.filter(request=action_request)
     if targets:
         rows = rows.filter(target__in=targets)
@@ -87,7 +88,7 @@ def cancel(action_request: ActionRequest, actor: Actor, targets: Collection[str]
 def pause(action_request: ActionRequest, actor: Actor) -> int:
     """Hold what was not sent; a call on its way is the last. Returns how many devices wait."""
     _check_may_control(action_request, actor)
-    budget.lock_account()
+    limiter.lock_account()
     marked = ActionRequest.objects.filter(pk=action_request.pk, paused=False).update(paused=True)
     rows = DeviceCommand.objects.filter(request=action_request)
     count = rows.move(S.QUEUED, S.HELD, due_at=outcomes.NEVER)
@@ -102,7 +103,7 @@ def pause(action_request: ActionRequest, actor: Actor) -> int:
 def resume(action_request: ActionRequest, actor: Actor) -> int:
     """Let a paused request go on, not before its start; returns how many devices do."""
     _check_may_control(action_request, actor)
-    budget.lock_account()
+    limiter.lock_account()
     marked = ActionRequest.objects.filter(pk=action_request.pk, paused=True).update(paused=False)
     if not marked:
         return 0
@@ -112,7 +113,7 @@ def resume(action_request: ActionRequest, actor: Actor) -> int:
     if due <= now():
         rows.move(S.HELD, S.QUEUED)
     _record(action_request, actor, "request.resumed", count=count)
-    notify.work_waits()
+    on_commit.work_waits()
     return count
 
 
@@ -191,7 +192,7 @@ def freeze(actor: Actor, *, frozen: bool, reason: str) -> bool:
 
 @transaction.atomic
 def _freeze(actor: Actor, why: str, *, frozen: bool) -> bool:
-    account = budget.lock_account()
+    account = limiter.lock_account()
     if account.frozen == frozen:
         return False
     account.frozen, account.frozen_reason = frozen, why if frozen else ""
@@ -206,7 +207,7 @@ def _freeze(actor: Actor, why: str, *, frozen: bool) -> bool:
         before={"frozen": not frozen},
         after={"frozen": frozen},
     )
-    notify.work_waits()
+    on_commit.work_waits()
     return True
 
 

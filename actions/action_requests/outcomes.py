@@ -9,10 +9,10 @@ from django.conf import settings
 from django.db.models import F
 from django.utils.timezone import now
 
-from actions import on_commit as notify
+from actions import on_commit
+from actions.action_requests import events
 from actions.action_requests.models import ActionRequest, DeviceCommand, DeviceCommandQuerySet
 from actions.action_requests.states import VENDOR_STATUS, CommandStatus
-from actions.agent_logs import expect as promises
 from actions.catalog import KINDS
 from actions.opswat.payloads import Receipt, ReceiptBook
 from actions.ratelimit.models import VendorCall
@@ -43,8 +43,7 @@ def settle(call: VendorCall, book: ReceiptBook) -> None:
     for (status, changes), commands in groups.items():
         look = _first_look(status, call.kind_name)
         moved += _move(commands, status, **dict(changes), check_at=look)
-    if call.kind_name == promises.KIND:
-        promises.promise(moved)
+    events.publish_accepted(moved)
     _record("call.answered", moved, call)
 
 
@@ -283,4 +282,4 @@ def touch(wishes: Iterable[int]) -> None:
     rows = ActionRequest.objects.filter(pk__in=set(wishes))
     rows.update(version=F("version") + 1)
     for uuid, version in rows.values_list("uuid", "version"):
-        notify.changed(f"request:{uuid}", version)
+        on_commit.changed(f"request:{uuid}", version)

@@ -4,7 +4,6 @@ One Device Details call tells of up to fifty devices. It also renews what the in
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -14,8 +13,9 @@ from actions.action_requests.models import DeviceCommand
 from actions.action_requests.states import CommandStatus
 from actions.catalog import KINDS
 from actions.inventory.models import DeviceGroup
+from actions.inventory.refresh import Looks
 from actions.opswat.payloads import DeviceRecord
-from actions.ratelimit import limiter as budget
+from actions.ratelimit import clock, limiter
 from actions.ratelimit.models import VendorCall
 from actions.ratelimit.states import Lane
 
@@ -23,19 +23,6 @@ S = CommandStatus
 
 MOST_LOOKS = 3
 """Looks after which a change that does not show is called not seen."""
-
-
-@dataclass(frozen=True, slots=True)
-class Looks:
-    """Devices looked at in one call, and for which commands; `since` is when the oldest was due.
-
-    `devices` are the keys of those that are looked at for their own sake.
-    """
-
-    commands: tuple[int, ...]
-    ids: tuple[str, ...]
-    since: datetime
-    devices: tuple[int, ...] = ()
 
 
 def due(status: CommandStatus, at: datetime) -> Looks | None:
@@ -50,7 +37,7 @@ def due(status: CommandStatus, at: datetime) -> Looks | None:
 
 def take(looks: Looks, at: datetime, lane: Lane) -> VendorCall:
     """Open the call, and keep other pumps from looking at the same devices meanwhile."""
-    call = budget.open_call(at, lane, "detail", device_count=len(looks.ids))
+    call = limiter.open_call(at, lane, "detail", device_count=len(looks.ids))
     DeviceCommand.objects.filter(pk__in=looks.commands).update(check_at=call.lease_until)
     return call
 
@@ -84,7 +71,7 @@ def judge(looks: Looks, records: Sequence[DeviceRecord]) -> None:
 
 def give_back(looks: Looks) -> None:
     """The look did not succeed: look again in a while."""
-    later = budget.clock() + timedelta(seconds=settings.ENGINE_CONFIRM_AFTER)
+    later = clock.now() + timedelta(seconds=settings.ENGINE_CONFIRM_AFTER)
     DeviceCommand.objects.filter(pk__in=looks.commands, check_at__isnull=False).update(
         check_at=later
     )
@@ -183,5 +170,5 @@ def _look_later(command: DeviceCommand) -> None:
     """Look again after a pause that grows; after the last look a person must decide."""
     looks = command.checks + 1
     pause = timedelta(seconds=settings.ENGINE_CONFIRM_AFTER * 3**looks)
-    later = None if looks >= MOST_LOOKS else budget.clock() + pause
+    later = None if looks >= MOST_LOOKS else clock.now() + pause
     DeviceCommand.objects.filter(pk=command.pk).update(checks=looks, check_at=later)

@@ -10,10 +10,8 @@ from actions.catalog import FOR_EVER, MAX_EXEMPT_HOURS, ActionKind, find_kind
 from actions.errors import Refused
 from actions.macs import normalise_mac
 from actions.ratelimit.states import Lane
-from actions.roles import Role
 
 Addressing = Literal["ids", "macs"]
-Source = Literal["page", "api", "command", "system"]
 
 MAX_REASON = 500
 """Characters of a reason: two long sentences."""
@@ -31,18 +29,6 @@ MAX_START_DAYS = 90
 MAX_GIVE_UP_HOURS = 720
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-
-
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """Who acts, as the trail will name them; `user_id` is None for the system itself."""
-
-    name: str
-    role: Role
-    source: Source
-    user_id: int | None = None
-    address: str = ""
-    request_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,17 +5,19 @@ import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.utils.timezone import now
 
-from actions import json_rows
-from actions import on_commit as notify
+from actions import json_rows, on_commit
 from actions.action_requests.models import ActionRequest, DeviceCommand
 from actions.action_requests.states import CommandStatus
-from actions.action_requests.submissions import Actor, Submission, lane_for
+from actions.action_requests.submissions import Submission, lane_for
+from actions.actor import Actor
 from actions.catalog import DEFAULT_GROUP
 from actions.errors import Refused
-from actions.inventory import refresh as looks
+from actions.inventory import refresh
+from actions.inventory.freshness import fresh_for
 from actions.inventory.models import Device, DeviceGroup, DeviceMac
 from actions.roles import why_not
 from actions.trail import trail
@@ -159,7 +161,7 @@ def _store(submission: Submission, actor: Actor, devices: dict[str, KnownDevice]
         give_up_at=submission.give_up_at,
     )
     _store_commands(action_request, submission, devices)
-    looks.ask_stale(action_request)
+    _refresh_stale(action_request)
     trail.record(
         actor,
         "request.submitted",
@@ -178,9 +180,23 @@ def _store(submission: Submission, actor: Actor, devices: dict[str, KnownDevice]
         devices_sha256=hashlib.sha256("\n".join(submission.targets).encode()).hexdigest(),
         targets=submission.targets,
     )
-    notify.work_waits()
-    notify.changed("requests", action_request.pk)
+    on_commit.work_waits()
+    on_commit.changed("requests", action_request.pk)
     return action_request
+
+
+def _refresh_stale(action_request: ActionRequest) -> None:
+    """Renew what is too old of the devices that somebody acts on, if a few calls do.
+
+    Where the outcome is read back anyway, that look renews it.
+    """
+    most = settings.INVENTORY_LOOK_CALLS * settings.OPSWAT_MAX_DEVICES
+    read_back = action_request.kind.shows and settings.ENGINE_CONFIRM_AFTER > 0
+    if read_back or action_request.device_count > most:
+        return
+    old = now() - fresh_for()
+    rows = Device.objects.filter(commands__request=action_request, read_at__lt=old, gone_at=None)
+    refresh.ask(rows)
 
 
 def _store_commands(

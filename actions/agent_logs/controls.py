@@ -6,16 +6,15 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.timezone import now
 
-from actions import on_commit as notify
-from actions.action_requests import controls as control
-from actions.action_requests import outcomes
+from actions import on_commit
+from actions.action_requests import controls, outcomes
 from actions.action_requests.models import ActionRequest
-from actions.action_requests.submissions import Actor
+from actions.actor import Actor
 from actions.agent_logs.files import move, record
 from actions.agent_logs.models import AgentLog
 from actions.agent_logs.states import LogStatus
 from actions.errors import NotAllowed, Refused
-from actions.ratelimit import limiter as budget
+from actions.ratelimit import clock, limiter
 from actions.ratelimit.states import CallState, Lane
 from actions.roles import RIGHTS
 from actions.trail import trail
@@ -52,9 +51,9 @@ def _pause_of_open_page() -> timedelta:
 def ask_now(wanted: AgentLog, actor: Actor) -> None:
     """Ask in the urgent lane, once; a log that is asked for no more is asked for anew."""
     check_reads_logs(actor)
-    budget.lock_account()
+    limiter.lock_account()
     row = AgentLog.objects.select_for_update(of=("self",)).get(pk=wanted.pk)
-    moment = budget.clock()
+    moment = clock.now()
     if row.status == S.READY:
         raise Refused.because("", "The log is here already.")
     if row.call and row.call.state == CallState.SENDING:
@@ -70,19 +69,19 @@ def ask_now(wanted: AgentLog, actor: Actor) -> None:
     else:
         move(row, S.WAITING, moment, **changes, deadline=deadline, attempts=0)
     record(actor, "log.asked_now", row)
-    notify.work_waits()
+    on_commit.work_waits()
 
 
 @transaction.atomic
 def stop(wanted: AgentLog, actor: Actor) -> None:
     """Ask no more; a call that is on its way may still bring the file, which is then dropped."""
-    if not control.may_control(wanted.request, actor):
+    if not controls.may_control(wanted.request, actor):
         raise NotAllowed("Only who asked for the log or an operator may stop the asking.")
-    budget.lock_account()
+    limiter.lock_account()
     row = AgentLog.objects.select_for_update(of=("self",)).get(pk=wanted.pk)
     if not row.open:
         raise Refused.because("", "It is not asked for any more.")
-    moment = budget.clock()
+    moment = clock.now()
     said = f"Stopped by {actor.name}."
     old = LogStatus(row.status)
     AgentLog.objects.filter(pk=row.pk).move(old, S.STOPPED, moment, said=said, lane=Lane.REPORTS)

@@ -6,7 +6,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.utils.timezone import now
 
-from actions import on_commit as notify
+from actions import on_commit
 from actions.action_requests.models import DeviceCommand
 from actions.action_requests.states import CommandStatus
 from actions.agent_logs.models import AgentLog
@@ -16,6 +16,9 @@ KIND = "fetch_agent_log"
 
 def promise(commands: Iterable[DeviceCommand]) -> None:
     """Make a log for each accepted fetch that got a command ID; none is made twice."""
+    fetched = [c for c in commands if c.request.kind_name == KIND]
+    if not fetched:
+        return
     moment = now()
     due = moment + timedelta(seconds=settings.AGENT_LOG_FIRST_LOOK)
     AgentLog.objects.bulk_create(
@@ -28,11 +31,9 @@ def promise(commands: Iterable[DeviceCommand]) -> None:
                 created_at=moment,
                 moved_at=moment,
             )
-            for command in commands
-            if command.status == CommandStatus.ACCEPTED
-            and command.command_id
-            and command.request.kind_name == KIND
+            for command in fetched
+            if command.status == CommandStatus.ACCEPTED and command.command_id
         ],
         ignore_conflicts=True,
     )
-    notify.work_waits()
+    on_commit.work_waits()

@@ -24,7 +24,7 @@ from actions.agent_logs.zip.directory import BadArchive, read_directory
 from actions.opswat.client import Answer, Slot, VendorClient
 from actions.opswat.errors import Rejected, RetryLater, TooLarge, Unauthorized, VendorError
 from actions.opswat.payloads import RateWord
-from actions.ratelimit import limiter as budget
+from actions.ratelimit import clock, limiter, window
 from actions.ratelimit.models import VendorCall
 from actions.ratelimit.states import CallState, Lane
 
@@ -68,7 +68,7 @@ def _downloads() -> int:
 
 def take(wanted: AgentLog, at: datetime, lane: Lane) -> VendorCall:
     """Open the call, and keep other pumps from asking for the same log meanwhile."""
-    call = budget.open_call(at, lane, "report", device_count=1)
+    call = limiter.open_call(at, lane, "report", device_count=1)
     call.action_requests.add(wanted.request_id)
     wanted.call, wanted.attempts, wanted.due_at = call, wanted.attempts + 1, call.lease_until
     AgentLog.objects.filter(pk=wanted.pk).update(
@@ -148,7 +148,7 @@ def settle(call: VendorCall, wanted: AgentLog, delivery: Delivery, *, in_time: b
     if row is None or row.status not in LOG_OPEN or not in_time:
         forget(delivery.stored_as)
         return
-    moment = budget.clock()
+    moment = clock.now()
     if delivery.stored_as:
         kept = {
             "stored_as": delivery.stored_as,
@@ -169,7 +169,7 @@ def give_back(call: VendorCall, wanted: AgentLog, error: VendorError) -> None:
     row = AgentLog.objects.select_for_update(of=("self",)).filter(pk=wanted.pk, call=call).first()
     if row is None or row.status not in LOG_OPEN:
         return
-    moment = budget.clock()
+    moment = clock.now()
     if isinstance(error, Rejected):
         move(row, S.FAILED, moment, said=str(error)[:500])
     elif isinstance(error, (RetryLater, Unauthorized)):
@@ -184,7 +184,7 @@ def worker_died(call: VendorCall) -> None:
     row = AgentLog.objects.filter(call=call, open=True).first()
     if row is not None:
         forget(_stored_name(row, call))
-        AgentLog.objects.filter(pk=row.pk).update(due_at=budget.clock())
+        AgentLog.objects.filter(pk=row.pk).update(due_at=clock.now())
 
 
 def _look_later(row: AgentLog, moment: datetime, said: str) -> None:
@@ -212,7 +212,7 @@ def sweep(moment: datetime) -> None:
     for row in AgentLog.objects.filter(keep_until__lte=moment, status=S.READY)[:100]:
         remove(row, moment)
     folder = Path(settings.AGENT_LOG_INCOMING)
-    oldest = (moment - 2 * budget.lease()).timestamp()
+    oldest = (moment - 2 * window.lease()).timestamp()
     for part in folder.glob("*.part") if folder.is_dir() else ():
         with contextlib.suppress(OSError):
             if part.stat().st_mtime < oldest:

@@ -8,7 +8,7 @@ from django.core.files.storage import Storage, storages
 from django.db import transaction
 
 from actions.action_requests import outcomes
-from actions.action_requests.submissions import Actor
+from actions.actor import Actor
 from actions.agent_logs.models import AgentLog
 from actions.agent_logs.states import LogStatus
 from actions.trail import trail

@@ -14,9 +14,8 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils.timezone import now
 
-from actions import on_commit as notify
-from actions import spreadsheets as sheets
-from actions.action_requests.submissions import Actor
+from actions import on_commit, spreadsheets
+from actions.actor import Actor
 from actions.audit import manifests, verify
 from actions.audit import selectors as audit
 from actions.audit.models import AuditJob
@@ -100,7 +99,7 @@ def _check_may_read(actor: Actor, verb: str) -> None:
 
 
 def _store(actor: Actor, what: str, **told: Any) -> AuditJob:
-    notify.audit_waits()
+    on_commit.audit_waits()
     return AuditJob.objects.create(
         what=what, user_id=actor.user_id, actor=actor.name, asked_at=now(), **told
     )
@@ -201,12 +200,12 @@ def write_answer(
     with box.open(name, "w", force_zip64=True) as raw:
         file = manifests.Measured(raw)
         if form == "xlsx":
-            sheets.xlsx_file(file, HEAD, map(_row, counted))  # type: ignore[arg-type]  # It only writes.
+            spreadsheets.xlsx_file(file, HEAD, map(_row, counted))  # type: ignore[arg-type]  # It only writes.
         elif form == "csv":
-            for line in sheets.csv_rows(HEAD, map(_row, counted)):
+            for line in spreadsheets.csv_rows(HEAD, map(_row, counted)):
                 file.write(line.encode())
         else:
-            for line in sheets.jsonl_rows(map(line_of, counted)):
+            for line in spreadsheets.jsonl_rows(map(line_of, counted)):
                 file.write(line.encode())
     manifest = manifests.make_manifest(
         [(name, file.sha256, file.size)], counted.count, question=question.view(), upto=upto

@@ -6,11 +6,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.utils.timezone import now
 
-from actions.audit import anchors
-from actions.audit import jobs as audit_jobs
-from actions.audit import retention as archive
-from actions.audit import settings_changes as settings_watch
-from actions.audit import stream as shipping
+from actions.audit import anchors, jobs, retention, settings_changes, stream
 
 ANCHOR_EVERY = 15 * 60
 """Seconds between two anchors."""
@@ -22,11 +18,11 @@ WATCH_EVERY = 60
 def run() -> None:
     """Do what is due; any number of workers may come by at once."""
     if cache.add("audit-settings", 1, WATCH_EVERY):
-        settings_watch.watch()
-    shipping.ship()
+        settings_changes.watch()
+    stream.ship()
     if cache.add("audit-anchor", 1, ANCHOR_EVERY):
         anchors.drop_anchor()
     if cache.add("audit-tidy", 1, TIDY_EVERY):
-        audit_jobs.drop_old()
+        jobs.drop_old()
         if settings.AUDIT_KEEP_DAYS > 0:
-            archive.archive(now() - timedelta(days=settings.AUDIT_KEEP_DAYS))
+            retention.archive(now() - timedelta(days=settings.AUDIT_KEEP_DAYS))

@@ -9,7 +9,7 @@ from actions.action_requests.models import ActionRequest, DeviceCommand
 from actions.action_requests.states import WAITING
 from actions.audit.findings import Finding, Report, ends_of_archives
 from actions.audit.replay import Told, retell
-from actions.ratelimit import limiter as budget
+from actions.ratelimit import limiter
 from actions.trail.models import AuditEvent
 
 WISHES = 100
@@ -27,7 +27,7 @@ def compare_commands(report: Report, progress: Callable[[int], None]) -> None:
         for wish in doubtful:
             # Under the account's lock nothing moves, so what differs now differs in truth.
             with transaction.atomic():
-                budget.lock_account()
+                limiter.lock_account()
                 fresh = ActionRequest.objects.filter(pk=wish.pk)
                 report.findings += [each for _, found in _compare(list(fresh)) for each in found]
         report.requests += len(wishes)

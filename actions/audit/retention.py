@@ -14,8 +14,8 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
-from actions import spreadsheets as sheets
-from actions.action_requests.submissions import Actor
+from actions import spreadsheets
+from actions.actor import Actor
 from actions.audit import manifests
 from actions.audit.jobs import line_of
 from actions.trail import trail
@@ -65,7 +65,7 @@ def _write(old: QuerySet[AuditEvent], last: AuditEvent) -> tuple[Path, dict[str,
     with zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED) as box:
         with box.open(NAME, "w", force_zip64=True) as raw:
             file = manifests.Measured(raw)
-            for line in sheets.jsonl_rows(line_of(event) for event in old.iterator(500)):
+            for line in spreadsheets.jsonl_rows(line_of(event) for event in old.iterator(500)):
                 file.write(line.encode())
                 count += 1
         told = {"last_id": last.pk, "last_mac": last.mac}

@@ -14,15 +14,15 @@ from django.db.models import F, Q
 from actions.action_requests import outcomes, readback
 from actions.action_requests.models import DeviceCommand
 from actions.action_requests.states import CommandStatus
-from actions.agent_logs import fetch as reports
+from actions.agent_logs import fetch
 from actions.agent_logs.models import AgentLog
-from actions.dispatch import token_store as tokens
+from actions.dispatch import token_store
 from actions.dispatch.scheduler import Offer, due_commands, next_offer
-from actions.inventory import refresh as looks
+from actions.inventory import refresh
 from actions.inventory import sync as inventory
 from actions.inventory.models import DeviceLook, InventorySync
 from actions.opswat.payloads import ActionOrder
-from actions.ratelimit import limiter as budget
+from actions.ratelimit import clock, limiter, window
 from actions.ratelimit.ledger import Ledger
 from actions.ratelimit.models import VendorAccount, VendorCall
 from actions.ratelimit.states import CallState, Lane
@@ -57,14 +57,14 @@ class Rest:
 @transaction.atomic(durable=True)
 def claim() -> Claim | Rest | None:
     """Take a slot and the work that goes next; Rest if none is free yet, None without work."""
-    account = budget.lock_account()
-    at = budget.clock()
-    if budget.clock_jumped(at, account):
+    account = limiter.lock_account()
+    at = clock.now()
+    if clock.has_jumped(at, account):
         clock_was_set(account, at)
     if account.frozen:
         return None
     release_held(at)
-    ledger = budget.read_ledger(at)
+    ledger = limiter.read_ledger(at)
     found = next_offer(ledger, _line_wait(account, ledger))
     if isinstance(found, Offer):
         return _take(found, account, at)
@@ -73,14 +73,14 @@ def claim() -> Claim | Rest | None:
 
 def clock_was_set(account: VendorAccount, at: datetime) -> None:
     """Make good what was written by a clock that has been set since: nothing waits for it."""
-    budget.clock_was_set(account, at)
-    soon = at + budget.lease()
+    limiter.clock_was_set(account, at)
+    soon = at + window.lease()
     DeviceCommand.objects.filter(status=S.QUEUED, due_at__gt=at).update(due_at=at)
     InventorySync.objects.filter(running=True, due_at__gt=soon).update(due_at=soon)
     DeviceLook.objects.filter(due_at__gt=soon).update(due_at=soon)
     last = at + readback.longest_pause()
     DeviceCommand.objects.filter(check_at__gt=last).update(check_at=last)
-    latest = at + max(budget.lease(), reports.longest_pause())
+    latest = at + max(window.lease(), fetch.longest_pause())
     AgentLog.objects.filter(open=True, due_at__gt=latest).update(due_at=latest)
 
 
@@ -101,25 +101,25 @@ def _line_wait(account: VendorAccount, ledger: Ledger) -> float:
 
 
 def _take(offer: Offer, account: VendorAccount, at: datetime) -> Claim | Rest:
-    sealed_token = tokens.current(account, at)
+    sealed_token = token_store.current(account, at)
     if sealed_token is None:
         out = VendorCall.objects.filter(api="token", state=CallState.SENDING, lease_until__gt=at)
         if out.exists():
             return Rest(LOOK_AGAIN)
-        return Claim(budget.open_call(at, offer.lane, "token"))
+        return Claim(limiter.open_call(at, offer.lane, "token"))
     if isinstance(offer.work, InventorySync):
         return _take_page(offer.work, at, offer.lane, sealed_token)
     if isinstance(offer.work, readback.Looks):
         call = readback.take(offer.work, at, offer.lane)
-        looks.take(offer.work, call)
+        refresh.take(offer.work, call)
         return Claim(call, sealed_token, looks=offer.work)
     if isinstance(offer.work, AgentLog):
-        return Claim(reports.take(offer.work, at, offer.lane), sealed_token, log=offer.work)
+        return Claim(fetch.take(offer.work, at, offer.lane), sealed_token, log=offer.work)
     return _take_commands(offer.work, at, offer.lane, sealed_token)
 
 
 def _take_page(sync: InventorySync, at: datetime, lane: Lane, sealed_token: str) -> Claim:
-    call = budget.open_call(at, lane, sync.stage, device_count=inventory.PAGE)
+    call = limiter.open_call(at, lane, sync.stage, device_count=inventory.PAGE)
     sync.calls += 1
     sync.due_at = call.lease_until
     sync.save()
@@ -138,7 +138,7 @@ def _take_commands(lead: DeviceCommand, at: datetime, lane: Lane, sealed_token: 
         likes = list(others[: size - len(own)])
     carried = own + likes
     riders = [] if lead.batch else _riders(carried, at)
-    call = budget.open_call(
+    call = limiter.open_call(
         at,
         lane,
         "action",

@@ -15,9 +15,9 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections
 from django.views.decorators.debug import sensitive_variables
 
-from actions import on_commit as notify
+from actions import on_commit
 from actions.agent_logs import fetch as reports
-from actions.dispatch import token_store as tokens
+from actions.dispatch import token_store
 from actions.dispatch.claims import Claim, Rest, claim
 from actions.dispatch.models import PumpHeartbeat
 from actions.dispatch.results import record_answer, record_error
@@ -26,7 +26,7 @@ from actions.inventory import sync as inventory
 from actions.inventory.models import InventorySync
 from actions.opswat.client import Answer, Slot, VendorClient, VendorConfig
 from actions.opswat.errors import Rejected, VendorError
-from actions.ratelimit import limiter as budget
+from actions.ratelimit import clock, limiter
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ def _call_vendor(taken: Claim) -> Answer[Any]:
     if taken.call.api == "token":
         return client.fetch_token(slot)
     try:
-        token = tokens.reveal(taken.sealed_token)
+        token = token_store.reveal(taken.sealed_token)
         if taken.order:
             return client.device_action(slot, token, taken.order)
         if taken.log:
@@ -118,13 +118,13 @@ def step() -> float | None:
     if isinstance(taken, Rest):
         return taken.seconds
     if _more_is_possible():
-        notify.hint_work()  # Another pump goes on while this one waits for a slow answer.
+        on_commit.hint_work()  # Another pump goes on while this one waits for a slow answer.
     send(taken)
     return 0.0
 
 
 def _more_is_possible() -> bool:
-    ledger = budget.read_ledger(budget.clock())
+    ledger = limiter.read_ledger(clock.now())
     if ledger.open_calls >= settings.ENGINE_IN_FLIGHT:
         return False
     return isinstance(next_offer(ledger), Offer)
@@ -144,7 +144,7 @@ def pump(
     """
     end = time.monotonic() + (settings.ENGINE_PUMP_SECONDS if seconds is None else seconds)
     calls = 0
-    name = budget.worker_name()
+    name = limiter.worker_name()
     while (left := end - time.monotonic()) > 0 and not leave():
         rest = step()
         if rest == 0.0:
@@ -162,12 +162,12 @@ def pump(
 
 def _beat(name: str, *, waiting: bool) -> None:
     PumpHeartbeat.objects.update_or_create(
-        name=name, defaults={"beat_at": budget.clock(), "waiting": waiting}
+        name=name, defaults={"beat_at": clock.now(), "waiting": waiting}
     )
 
 
 def _another_naps(name: str) -> bool:
-    at = budget.clock()
+    at = clock.now()
     others = PumpHeartbeat.objects.exclude(name=name).filter(waiting=True)
     # One of before the clock was set back may be long dead.
     return others.filter(beat_at__gt=at - timedelta(seconds=3), beat_at__lte=at).exists()

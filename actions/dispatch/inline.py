@@ -4,9 +4,7 @@ import signal
 import time
 from collections.abc import Callable
 
-from actions.dispatch import dispatcher as dispatch
-from actions.dispatch import shutdown as leaving
-from actions.dispatch import sweeper as recovery
+from actions.dispatch import dispatcher, shutdown, sweeper
 
 
 def pump_until(done: Callable[[], bool], seconds: float) -> bool:
@@ -16,15 +14,15 @@ def pump_until(done: Callable[[], bool], seconds: float) -> bool:
     KeyboardInterrupt for Ctrl-C, but not before the call that is on its way has come back.
     """
     end = time.monotonic() + seconds
-    recovery.sweep()
-    with leaving.noting(signal.SIGINT) as leave:
+    sweeper.sweep()
+    with shutdown.noting(signal.SIGINT) as leave:
         while not done():
             if leave():
                 raise KeyboardInterrupt
             left = end - time.monotonic()
             if left <= 0:
                 return False
-            rest = dispatch.step()
+            rest = dispatcher.step()
             if rest != 0.0:
                 time.sleep(min(left, 0.25 if rest is None else max(0.01, min(rest, 0.25))))
     return True

@@ -7,10 +7,10 @@ from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
 from actions.action_requests import outcomes, readback
-from actions.agent_logs import fetch as reports
-from actions.dispatch import token_store as tokens
+from actions.agent_logs import fetch
+from actions.dispatch import token_store
 from actions.dispatch.claims import Claim
-from actions.inventory import refresh as looks
+from actions.inventory import refresh
 from actions.inventory import sync as inventory
 from actions.inventory.models import InventorySync
 from actions.opswat.client import Answer
@@ -22,7 +22,7 @@ from actions.opswat.errors import (
     Unreachable,
     VendorError,
 )
-from actions.ratelimit import limiter as budget
+from actions.ratelimit import breaker, clock, limiter, window
 from actions.ratelimit.models import VendorAccount, VendorCall
 from actions.ratelimit.states import CallState
 from actions.trail import trail
@@ -42,25 +42,25 @@ STATE: dict[type[VendorError], CallState] = {
 @transaction.atomic(durable=True)
 def record_answer(taken: Claim, answer: Answer[Any]) -> None:
     """The vendor answered properly: settle what the call carried."""
-    account, call = budget.lock_account(), taken.call
+    account, call = limiter.lock_account(), taken.call
     call.refresh_from_db()
-    in_time = budget.close_call(
+    in_time = limiter.close_call(
         call, CallState.ANSWERED, http_status=answer.http_status or None, rate=answer.rate
     )
     if call.api != "action":
         _tell(call, "vendor.answered")
     if call.api == "token":
-        tokens.store(account, answer.value, budget.clock())
+        token_store.store(account, answer.value, clock.now())
         return
-    budget.good_answer(account)
+    breaker.record_success(account)
     if call.api == "action":
         outcomes.settle(call, answer.value)
     elif taken.looks:
         inventory.store_details(taken.looks.ids, answer.value)
-        looks.done(taken.looks.ids)
+        refresh.done(taken.looks.ids)
         readback.judge(taken.looks, answer.value)
     elif taken.log:
-        reports.settle(call, taken.log, answer.value, in_time=in_time)
+        fetch.settle(call, taken.log, answer.value, in_time=in_time)
     elif (running := _still_asked(taken.sync)) is None:
         return
     elif call.api == InventorySync.Stage.GROUPS:
@@ -74,11 +74,11 @@ def record_answer(taken: Claim, answer: Answer[Any]) -> None:
 @transaction.atomic(durable=True)
 def record_error(taken: Claim, error: VendorError) -> None:
     """No usable answer: put the brakes on where they are needed, and move the rows."""
-    account, call = budget.lock_account(), taken.call
+    account, call = limiter.lock_account(), taken.call
     log.warning("Vendor call %s (%s): %s", call.pk, call.api, error)
     call.refresh_from_db()
     state = STATE.get(type(error), CallState.FAILED)
-    budget.close_call(
+    limiter.close_call(
         call, state, http_status=error.http_status, rate=error.rate, detail=str(error)
     )
     if call.api != "action":
@@ -88,9 +88,9 @@ def record_error(taken: Claim, error: VendorError) -> None:
         _settle_sync(running, error)
     elif taken.looks:
         readback.give_back(taken.looks)
-        looks.give_back(taken.looks, str(error), final=isinstance(error, Rejected))
+        refresh.give_back(taken.looks, str(error), final=isinstance(error, Rejected))
     elif taken.log:
-        reports.give_back(call, taken.log, error)
+        fetch.give_back(call, taken.log, error)
     elif call.api == "action":
         _settle_commands(call, error)
 
@@ -119,19 +119,19 @@ def _still_asked(sync: InventorySync | None) -> InventorySync | None:
 
 def _brake(account: VendorAccount, call: VendorCall, sealed_token: str, error: VendorError) -> None:
     if isinstance(error, Throttled):
-        whole = budget.window().total_seconds()
+        whole = window.length().total_seconds()
         seconds = whole if error.retry_after is None else min(error.retry_after, 2 * whole)
-        budget.block(account, seconds, str(error))
+        breaker.open_for(account, seconds, str(error))
     elif isinstance(error, Unauthorized):
         account.unauthorized += 1
         if sealed_token:
-            tokens.drop(account, sealed_token)
+            token_store.drop(account, sealed_token)
         account.save()
         # An expired token is renewed once at once; a second refusal is about our credentials.
         if account.unauthorized > 1 or call.api == "token":
-            budget.back_off(account, str(error))
+            breaker.record_failure(account, str(error))
     elif not isinstance(error, Rejected):
-        budget.back_off(account, str(error))
+        breaker.record_failure(account, str(error))
 
 
 def _settle_commands(call: VendorCall, error: VendorError) -> None:

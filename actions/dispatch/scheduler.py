@@ -16,12 +16,11 @@ from django.db.models import Exists, OuterRef, Q
 from actions.action_requests import readback
 from actions.action_requests.models import DeviceCommand
 from actions.action_requests.states import CommandStatus
-from actions.agent_logs import fetch as reports
+from actions.agent_logs import fetch
 from actions.agent_logs.models import AgentLog
-from actions.inventory import refresh as looks
-from actions.inventory import sync as inventory
+from actions.inventory import refresh, sync
 from actions.inventory.models import InventorySync
-from actions.ratelimit import limiter as budget
+from actions.ratelimit import window
 from actions.ratelimit.ledger import Ledger, is_starved
 from actions.ratelimit.models import VendorCall
 from actions.ratelimit.states import CallState, Lane
@@ -74,13 +73,13 @@ def _has_work(at: datetime) -> bool:
 def _offers(at: datetime, gathering: dict[str, float]) -> Iterator[Offer]:
     """The work of each lane, who goes first first; nothing is asked of the database too early."""
     found = {}
-    calls = _calls_within(budget.window(), at).exclude(api="token")
+    calls = _calls_within(window.length(), at).exclude(api="token")
     served = set(calls.values_list("lane", flat=True))
     for lane in (Lane.INVENTORY, Lane.REPORTS, Lane.BULK, Lane.NORMAL):
         if lane in served:
             continue
         found[lane] = work = _next_work(lane, at, gathering)
-        if work and is_starved(_waits_since(work), None, at, budget.window()):
+        if work and is_starved(_waits_since(work), None, at, window.length()):
             yield Offer(lane, work, Lane.NORMAL)
     for lane in Lane:
         if work := found[lane] if lane in found else _next_work(lane, at, gathering):
@@ -89,14 +88,14 @@ def _offers(at: datetime, gathering: dict[str, float]) -> Iterator[Offer]:
 
 def _next_work(lane: Lane, at: datetime, gathering: dict[str, float]) -> Work | None:
     if lane == Lane.REPORTS:
-        return reports.due(lane, at)
+        return fetch.due(lane, at)
     if lane == Lane.URGENT:
-        found = _oldest(looks.due(lane, at), _next_command(lane, at, gathering))
-        return found or reports.due(lane, at)
+        found = _oldest(refresh.due(lane, at), _next_command(lane, at, gathering))
+        return found or fetch.due(lane, at)
     if lane == Lane.NORMAL:
         return readback.due(S.UNCONFIRMED, at) or _next_command(lane, at)
     if lane == Lane.INVENTORY:
-        return _oldest(readback.due(S.ACCEPTED, at), looks.due(lane, at), inventory.due_sync(at))
+        return _oldest(readback.due(S.ACCEPTED, at), refresh.due(lane, at), sync.due_sync(at))
     return _next_command(lane, at)
 
 
@@ -147,7 +146,7 @@ def _gathering(at: datetime) -> dict[str, float]:
     ENGINE_URGENT_WAIT seconds, and a crowd for a third of the window, or until a call is full:
     so two hundred people who ask the same in one minute cost five calls, not a whole minute.
     """
-    longest = max(settings.ENGINE_URGENT_WAIT, budget.window().total_seconds() / 3)
+    longest = max(settings.ENGINE_URGENT_WAIT, window.length().total_seconds() / 3)
     lately = _calls_within(timedelta(seconds=longest), at).filter(
         Q(state=CallState.SENDING) | Q(state=CallState.ANSWERED, http_status=200), api="action"
     )

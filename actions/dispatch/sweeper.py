@@ -5,13 +5,12 @@ from datetime import datetime
 from django.db import transaction
 
 from actions.action_requests import outcomes
-from actions.agent_logs import fetch as reports
+from actions.agent_logs import fetch
 from actions.dispatch import claims
-from actions.ratelimit import limiter as budget
+from actions.ratelimit import clock, limiter
 from actions.ratelimit.models import VendorCall
 from actions.ratelimit.states import CallState
-from actions.selections import choose as selections
-from actions.selections import uploads as picks
+from actions.selections import choose, uploads
 
 
 def sweep() -> int:
@@ -21,34 +20,34 @@ def sweep() -> int:
     wait again only where repeating is safe: the worker may have died after the vendor acted.
     """
     _look_at_the_clock()
-    expire(budget.clock())
-    reports.sweep(budget.clock())
-    late = VendorCall.objects.filter(state=CallState.SENDING, lease_until__lt=budget.clock())
+    expire(clock.now())
+    fetch.sweep(clock.now())
+    late = VendorCall.objects.filter(state=CallState.SENDING, lease_until__lt=clock.now())
     given_up = sum(_give_up(call_id) for call_id in late.values_list("pk", flat=True))
-    selections.drop_old()
-    picks.drop_old()
+    choose.drop_old()
+    uploads.drop_old()
     return given_up
 
 
 @transaction.atomic
 def _look_at_the_clock() -> None:
     """A clock set forwards must not make living calls look dead."""
-    account = budget.lock_account()
-    at = budget.clock()
-    if budget.clock_jumped(at, account):
+    account = limiter.lock_account()
+    at = clock.now()
+    if clock.has_jumped(at, account):
         claims.clock_was_set(account, at)
 
 
 @transaction.atomic
 def expire(moment: datetime) -> None:
     """Expire the commands whose time to give up has come."""
-    budget.lock_account()
+    limiter.lock_account()
     outcomes.expire(moment)
 
 
 @transaction.atomic
 def _give_up(call_id: int) -> bool:
-    budget.lock_account()
+    limiter.lock_account()
     late = VendorCall.objects.filter(pk=call_id, state=CallState.SENDING)
     reason = "The worker died while it waited for the vendor's answer."
     if not late.update(state=CallState.LOST, detail=reason):
@@ -57,5 +56,5 @@ def _give_up(call_id: int) -> bool:
     if call.api == "action":
         outcomes.unconfirm(call, reason)
     elif call.api == "report":
-        reports.worker_died(call)
+        fetch.worker_died(call)
     return True

@@ -1,6 +1,7 @@
 """Look at exactly the devices that somebody acts on or looks at: fifty details in one call."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -8,13 +9,10 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.timezone import now
 
-from actions import on_commit as notify
-from actions.action_requests.applicability import fresh_for
-from actions.action_requests.models import ActionRequest
-from actions.action_requests.readback import Looks
-from actions.action_requests.submissions import Actor
+from actions import on_commit
+from actions.actor import Actor
 from actions.inventory.models import Device, DeviceLook, DeviceRaw
-from actions.ratelimit import limiter as budget
+from actions.ratelimit import clock
 from actions.ratelimit.models import VendorCall
 from actions.ratelimit.states import Lane
 from actions.trail import trail
@@ -27,6 +25,19 @@ JUST_READ = timedelta(seconds=10)
 
 AGAIN = 2.0
 """Seconds until the first look that failed is repeated; the pause doubles."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """Devices looked at in one call, and for which commands; `since` is when the oldest was due.
+
+    `devices` are the keys of those that are looked at for their own sake.
+    """
+
+    commands: tuple[int, ...]
+    ids: tuple[str, ...]
+    since: datetime
+    devices: tuple[int, ...] = ()
 
 
 @transaction.atomic
@@ -43,27 +54,13 @@ def refresh(device: Device, actor: Actor) -> bool:
     trail.record(
         actor, "device.refresh_asked", subject_kind="device", subject=device.vendor_id, count=1
     )
-    notify.work_waits()
+    on_commit.work_waits()
     return True
 
 
 def ask(devices: QuerySet[Device]) -> None:
     """Look at these devices when the minute has room; inside the caller's transaction."""
     _ask(list(devices.values_list("pk", flat=True)), Lane.INVENTORY)
-
-
-def ask_stale(action_request: ActionRequest) -> None:
-    """Renew what is too old of the devices that somebody acts on, if a few calls do.
-
-    Where the outcome is read back anyway, that look renews it.
-    """
-    most = settings.INVENTORY_LOOK_CALLS * settings.OPSWAT_MAX_DEVICES
-    read_back = action_request.kind.shows and settings.ENGINE_CONFIRM_AFTER > 0
-    if read_back or action_request.device_count > most:
-        return
-    old = now() - fresh_for()
-    rows = Device.objects.filter(commands__request=action_request, read_at__lt=old, gone_at=None)
-    ask(rows)
 
 
 def _ask(keys: Iterable[int], lane: Lane) -> None:
@@ -117,5 +114,5 @@ def give_back(looks: Looks, reason: str, *, final: bool) -> None:
         row.detail = reason[:500]
         pause = timedelta(seconds=AGAIN * 2**row.attempts)
         over = final or row.attempts >= MAX_ATTEMPTS
-        row.due_at = None if over else budget.clock() + pause
+        row.due_at = None if over else clock.now() + pause
         row.save()

@@ -1,13 +1,12 @@
-"""What the pages show of reading the inventory."""
+"""What pages show of devices, groups and the reads of the inventory."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Max, Q
+from django.db.models import Count, Max, Q, QuerySet
 
-from actions.dispatch.forecast import forecast
-from actions.inventory.models import InventorySync
-from actions.ratelimit.states import Lane
+from actions import json_rows
+from actions.inventory.models import Device, DeviceGroup, InventorySync
 
 Kind, Stage = InventorySync.Kind, InventorySync.Stage
 WHOLE = (Kind.FULL, Kind.SWEEP)
@@ -39,15 +38,14 @@ class State:
         return tuple(each for each in self.running if not each.sync.pace)
 
 
-def state(*, with_ends: bool = False) -> State:
-    """The inventory as it stands; the ends cost some queries more."""
+def state(end: datetime | None = None) -> State:
+    """The inventory as it stands; `end` is when its last call goes."""
     newest = InventorySync.objects.order_by().values("kind")
     ended = newest.filter(stage=Stage.DONE)
     keys = [each.annotate(key=Max("pk")).values("key") for each in (newest, ended)]
     rows = list(InventorySync.objects.filter(Q(pk__in=keys[0]) | Q(pk__in=keys[1])))
     going = tuple(Running(row) for row in rows if row.running)
-    if with_ends and going:
-        end = forecast().lanes.get(Lane.INVENTORY)
+    if going:
         going = tuple(Running(each.sync, _end(each.sync, end)) for each in going)
     done = [row for row in rows if row.stage == Stage.DONE]
     failed = [row for row in rows if row.stage == Stage.FAILED]
@@ -73,3 +71,52 @@ def _end(sync: InventorySync, end: datetime | None) -> datetime | None:
 def latest(limit: int = 30) -> list[InventorySync]:
     """The latest reads, newest first."""
     return list(InventorySync.objects.all()[:limit])
+
+
+STATUSES = (
+    "compliant",
+    "non_compliant",
+    "exempted",
+    "unknown",
+    "ignored",
+    "out_of_license_usage",
+    "installed",
+    "pending",
+    "quarantined",
+)
+"""The vendor's device statuses (Get Devices v3.7, field `status`), in the order of our filter."""
+
+
+def with_keys(keys: list[int]) -> QuerySet[Device]:
+    """The devices with these keys."""
+    return Device.objects.filter(pk__in=keys)
+
+
+def listed(keys: list[int]) -> QuerySet[Device]:
+    """The devices with these keys; unknown keys are left out."""
+    return Device.objects.filter(pk__in=json_rows.keys(keys))
+
+
+def by_status() -> list[tuple[str, int]]:
+    """How many listed devices stand in each status, the vendor's known ones first."""
+    rows = Device.objects.filter(gone_at=None).order_by()
+    found = dict(rows.values_list("status").annotate(Count("id")))
+    known = [(status, found.pop(status)) for status in STATUSES if status in found]
+    return known + sorted(found.items())
+
+
+def groups() -> QuerySet[DeviceGroup]:
+    """All groups, by name."""
+    return DeviceGroup.objects.all()
+
+
+def group_name(vendor_id: str) -> str:
+    """What a group is called, or its id if it is not known."""
+    group = DeviceGroup.objects.filter(vendor_id=vendor_id).first()
+    return str(group) if group else vendor_id
+
+
+def latest_sync() -> InventorySync | None:
+    """The read of all devices that runs, or the last one."""
+    whole = (InventorySync.Kind.FULL, InventorySync.Kind.SWEEP)
+    return InventorySync.objects.filter(kind__in=whole).first()

@@ -14,10 +14,10 @@ from django.db import IntegrityError, transaction
 from django.db.models import Sum
 from django.utils.timezone import now
 
-from actions import on_commit as notify
-from actions.action_requests.submissions import Actor
+from actions import on_commit
+from actions.actor import Actor
 from actions.errors import NotAllowed
-from actions.inventory import refresh as looks
+from actions.inventory import refresh
 from actions.inventory.models import PAGE, Device, DeviceGroup, InventorySync
 from actions.inventory.store import (
     FIELDS,
@@ -27,7 +27,7 @@ from actions.inventory.store import (
     store_records,
 )
 from actions.opswat.payloads import ChangePage, DevicePage, GroupRecord
-from actions.ratelimit import limiter as budget
+from actions.ratelimit import limiter
 from actions.roles import RIGHTS
 from actions.trail import trail
 
@@ -73,7 +73,7 @@ def start_sync(actor: Actor) -> tuple[InventorySync, bool]:
 @transaction.atomic
 def start_due() -> list[InventorySync]:
     """Start the reads whose time has come; before the first full read there are none."""
-    budget.lock_account()  # Two that ask at once start each read once.
+    limiter.lock_account()  # Two that ask at once start each read once.
     at = now()
     whole = InventorySync.objects.filter(kind__in=WHOLE, stage=Stage.DONE).first()
     if whole is None:
@@ -107,7 +107,7 @@ def _start(kind: InventorySync.Kind, actor: Actor, **fields: object) -> Inventor
     InventorySync.objects.filter(
         running=False, started_at__lt=moment - timedelta(days=KEPT_DAYS)
     ).exclude(kind__in=WHOLE).delete()
-    notify.work_waits()
+    on_commit.work_waits()
     return sync
 
 
@@ -208,7 +208,7 @@ def _drop_deleted(sync: InventorySync, page: ChangePage) -> int:
     back = {record.vendor_id for record in page.changed}
     rows = Device.objects.filter(vendor_id__in=set(page.deleted) - back, gone_at=None)
     read_since = dict(rows.filter(read_at__gt=sync.since).values_list("vendor_id", "pk"))
-    looks.ask(Device.objects.filter(pk__in=read_since.values()))
+    refresh.ask(Device.objects.filter(pk__in=read_since.values()))
     return mark_gone(set(page.deleted) - back - set(read_since))
 
 
@@ -233,7 +233,7 @@ def _next_page(sync: InventorySync) -> None:
     sync.attempts, sync.detail = 0, ""
     sync.due_at = now() + timedelta(seconds=sync.pace)
     sync.save()
-    notify.changed("inventory", sync.devices_read)
+    on_commit.changed("inventory", sync.devices_read)
 
 
 def _finish(sync: InventorySync, stage: InventorySync.Stage, detail: str) -> None:
@@ -242,7 +242,7 @@ def _finish(sync: InventorySync, stage: InventorySync.Stage, detail: str) -> Non
     sync.stage, sync.detail = stage, detail[:500]
     sync.running, sync.finished_at = False, now()
     sync.save()
-    notify.changed("inventory", sync.devices_read)
+    on_commit.changed("inventory", sync.devices_read)
     if _is_no_news(sync):
         return
     trail.record(

@@ -55,7 +55,7 @@ _HEADERS = {
 class VendorClient:
     """The vendor's API as plain calls with plain values; it keeps no state between them.
 
-    All methods raise the errors of `actions.vendor.errors`, and ValueError before anything is
+    All methods raise the errors of `actions.opswat.errors`, and ValueError before anything is
     sent when they are asked for something that the API cannot take.
     """
 

@@ -11,7 +11,8 @@ from django.db.models import QuerySet
 from django.utils.timezone import now
 
 from actions import json_rows
-from actions.action_requests.submissions import Actor, Addressing
+from actions.action_requests.submissions import Addressing
+from actions.actor import Actor
 from actions.catalog import ActionKind
 from actions.errors import NotAllowed, Refused
 from actions.inventory.models import Device

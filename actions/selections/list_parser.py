@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from actions.errors import Refused
-from actions.selections import xlsx_reader as workbooks
+from actions.selections import xlsx_reader
 
 MAX_LINES = 100_000
 MAX_BYTES = 8 * 1024 * 1024
@@ -60,10 +60,10 @@ def read_file(name: str, data: bytes, *, where: str = "file") -> list[Row]:
     """
     if len(data) > MAX_BYTES:
         raise Refused.because(where, f"Keep the file under {MAX_BYTES // 2**20} MB.")
-    if data.startswith(workbooks.SIGNATURE):
+    if data.startswith(xlsx_reader.SIGNATURE):
         try:
-            return _rows(workbooks.read_sheet(data, columns=MAX_COLUMNS, most=_CUT), where)
-        except workbooks.Unreadable as error:
+            return _rows(xlsx_reader.read_sheet(data, columns=MAX_COLUMNS, most=_CUT), where)
+        except xlsx_reader.Unreadable as error:
             raise Refused.because(where, str(error)) from None
     text = _decode(data, where)
     if name.lower().endswith((".csv", ".tsv")):

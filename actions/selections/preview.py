@@ -8,8 +8,9 @@ from typing import Any
 from django.db.models import Count, Max, Q
 from django.utils.timezone import now
 
-from actions.action_requests.applicability import DeviceFacts, Verdict, fresh_for, judge
+from actions.action_requests.applicability import DeviceFacts, Verdict, judge
 from actions.catalog import ActionKind
+from actions.inventory.freshness import fresh_for
 from actions.selections.models import Selection
 
 UNLISTED = Verdict(False, "unlisted", "Not listed by the vendor any more: it cannot be sent.")

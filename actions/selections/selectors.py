@@ -6,7 +6,7 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef, QuerySet
 
 from actions.action_requests.submissions import Addressing
-from actions.devices import filters as device_filters
+from actions.devices import filters
 from actions.devices.query import read_question
 from actions.inventory.models import Device
 from actions.selections.models import SelectedDevice, Selection
@@ -65,4 +65,4 @@ def asked_by(whole: Selection) -> str:
 
 def asked(question: str) -> QuerySet[Device]:
     """The devices that the list shows for this query string."""
-    return device_filters.matching(question).order_by()
+    return filters.matching(question).order_by()

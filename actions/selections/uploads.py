@@ -7,11 +7,11 @@ from datetime import timedelta
 from django.utils.timezone import now
 
 from actions import json_rows
-from actions.action_requests.submissions import Actor, Addressing
+from actions.action_requests.submissions import Addressing
+from actions.actor import Actor
 from actions.errors import NotAllowed
 from actions.inventory.models import Device
-from actions.selections import choose as selections
-from actions.selections import list_matching as picks
+from actions.selections import choose, list_matching
 from actions.selections.list_parser import Row
 from actions.selections.models import PickedList, Selection
 
@@ -31,7 +31,7 @@ def keep_list(rows: Sequence[Row], actor: Actor, *, name: str = "") -> PickedLis
 
 
 def choose_matched(
-    lines: Sequence[picks.Line], actor: Actor, addressing: Addressing
+    lines: Sequence[list_matching.Line], actor: Actor, addressing: Addressing
 ) -> Selection | None:
     """Freeze the devices of the matched lines that the vendor is told by `addressing`.
 
@@ -41,10 +41,10 @@ def choose_matched(
     targets = targets_by(lines)[addressing]
     if not targets:
         return None
-    return selections.choose_targets(targets, actor, addressing=addressing)
+    return choose.choose_targets(targets, actor, addressing=addressing)
 
 
-def targets_by(lines: Sequence[picks.Line]) -> dict[Addressing, list[tuple[str, int]]]:
+def targets_by(lines: Sequence[list_matching.Line]) -> dict[Addressing, list[tuple[str, int]]]:
     """The devices of the matched lines, in their order, by what the vendor can be told of them."""
     keys = [line.device for line in lines if line.bucket == "matched" and line.device]
     rows = Device.objects.filter(pk__in=json_rows.keys(keys))
@@ -59,5 +59,5 @@ def targets_by(lines: Sequence[picks.Line]) -> dict[Addressing, list[tuple[str, 
 
 def drop_old() -> int:
     """Drop the lists that nobody needs any more; returns how many."""
-    old = now() - timedelta(days=selections.KEPT_DAYS)
+    old = now() - timedelta(days=choose.KEPT_DAYS)
     return PickedList.objects.filter(made_at__lt=old).delete()[0]

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils.timezone import now
 
-from actions.action_requests.submissions import Actor
+from actions.actor import Actor
 from actions.roles import Role
 from actions.trail import chain
 from actions.trail.models import AuditDevice, AuditEvent

@@ -17,7 +17,7 @@ from actions.action_requests.states import CommandStatus
 from actions.audit import selectors as audit
 from actions.catalog import KINDS
 from actions.dispatch.forecast import forecast
-from actions.inventory import groups as devices
+from actions.inventory import selectors as inventory
 from actions.roles import RIGHTS
 from dashboard.access import actor_of
 from dashboard.http import DashboardRequest, read_int, wants_part
@@ -136,7 +136,7 @@ def progress_of(action_request: Any) -> dict[str, Any]:
     return {
         "action_request": action_request,
         "progress": action_requests.progress(action_request),
-        "group_name": devices.group_name(group) if group else "",
+        "group_name": inventory.group_name(group) if group else "",
     }
 
 

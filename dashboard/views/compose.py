@@ -15,7 +15,7 @@ from actions.action_requests.submit import AlreadySubmitted, check_submission, s
 from actions.catalog import KINDS, VERSIONS
 from actions.dispatch import forecast
 from actions.errors import Refused
-from actions.inventory import groups as devices
+from actions.inventory import selectors as inventory
 from actions.selections import preview
 from actions.selections import selectors as selections
 from actions.selections.choose import drop_ruled
@@ -141,7 +141,7 @@ def _draw(
         "more": max(0, chosen.device_count - SAMPLE) if chosen else 0,
         "drift": selections.drift(chosen) if chosen else None,
         "presets": PRESETS,
-        "group_name": devices.group_name(group) if group else "",
+        "group_name": inventory.group_name(group) if group else "",
         **_price(chosen, str(form["kind"].value() or "")),
     }
     return render(request, template, context, status=status)

@@ -9,7 +9,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
-from actions.action_requests import controls as control
+from actions.action_requests import controls
 from actions.action_requests import selectors as action_requests
 from actions.action_requests.states import CommandStatus
 from actions.errors import NotAllowed, Refused
@@ -17,7 +17,7 @@ from dashboard.access import actor_of
 from dashboard.http import DashboardRequest
 from dashboard.views.action_requests import detail_page
 
-RETRYABLE = frozenset(str(status) for status in control.RETRYABLE)
+RETRYABLE = frozenset(str(status) for status in controls.RETRYABLE)
 
 
 @require_POST
@@ -42,18 +42,18 @@ def _do(request: DashboardRequest, wish: Any) -> tuple[str, UUID]:
     actor, form = actor_of(request), request.POST
     match form.get("verb"):
         case "cancel":
-            count = control.cancel(wish, actor, form.getlist("target"))
+            count = controls.cancel(wish, actor, form.getlist("target"))
             return f"Cancelled: {count:,}. What is in a call now cannot be taken back.", wish.uuid
         case "pause":
-            return f"Paused: {control.pause(wish, actor):,} devices wait.", wish.uuid
+            return f"Paused: {controls.pause(wish, actor):,} devices wait.", wish.uuid
         case "resume":
-            return f"Goes on: {control.resume(wish, actor):,} devices.", wish.uuid
+            return f"Goes on: {controls.resume(wish, actor):,} devices.", wish.uuid
         case "retry":
             only = [CommandStatus(word) for word in form.getlist("only") if word in RETRYABLE]
-            child = control.retry(wish, actor, statuses=only, reason=form.get("reason", ""))
+            child = controls.retry(wish, actor, statuses=only, reason=form.get("reason", ""))
             return f"Sent again: {child.device_count:,} devices.", child.uuid
         case "undo":
-            children = control.undo(
+            children = controls.undo(
                 wish,
                 actor,
                 reason=form.get("reason", ""),
@@ -69,7 +69,7 @@ def freeze(request: DashboardRequest) -> HttpResponse:
     """Stop all sending, or let it go on."""
     frozen = request.POST.get("frozen") == "yes"
     try:
-        control.freeze(actor_of(request), frozen=frozen, reason=request.POST.get("reason", ""))
+        controls.freeze(actor_of(request), frozen=frozen, reason=request.POST.get("reason", ""))
     except NotAllowed as refusal:
         raise PermissionDenied(str(refusal)) from None
     except Refused as refusal:

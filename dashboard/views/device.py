@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 from django.views.decorators.vary import vary_on_headers
 
 from actions.audit import selectors as audit
-from actions.devices import detail as device_card
+from actions.devices import detail
 from actions.inventory import refresh as looks
 from actions.roles import RIGHTS
 from dashboard.access import actor_of, submitter_required
@@ -26,7 +26,7 @@ TABS = {"commands": "Commands", "audit": "Audit", "raw": "Raw record"}
 @vary_on_headers("HX-Request", "HX-Target")
 def device(request: DashboardRequest, key: int) -> HttpResponse:
     """Show the device; htmx asks this same URL for the live part alone."""
-    found = device_card.find(key)
+    found = detail.find(key)
     if found is None:
         raise Http404("There is no such device.")
     tab = request.GET.get("tab", "commands")
@@ -40,8 +40,8 @@ def device(request: DashboardRequest, key: int) -> HttpResponse:
 
 
 def _card(request: DashboardRequest, found: Any, tab: str) -> dict[str, Any]:
-    addresses = device_card.macs(found)
-    commands = device_card.commands(found, addresses)
+    addresses = detail.macs(found)
+    commands = detail.commands(found, addresses)
     look = getattr(found, "look", None)
     is_looking = look is not None and look.due_at is not None
     return {
@@ -50,12 +50,12 @@ def _card(request: DashboardRequest, found: Any, tab: str) -> dict[str, Any]:
         "macs": addresses,
         "commands": commands,
         "last": commands[0] if commands else None,
-        "exemption": device_card.exemption(found, commands),
-        "choices": device_card.choices(found, request.user.rank),
+        "exemption": detail.exemption(found, commands),
+        "choices": detail.choices(found, request.user.rank),
         "may_act": bool(RIGHTS[request.user.rank].kinds),
         "look": look,
         "is_looking": is_looking,
-        "pause": 1 if is_looking else 3 if device_card.is_waiting(commands) else 20,
+        "pause": 1 if is_looking else 3 if detail.is_waiting(commands) else 20,
         "tab": tab,
         "tabs": _tabs(request),
         "events": _events(found, addresses, commands) if tab == "audit" else (),
@@ -87,13 +87,13 @@ def _raw(found: Any) -> str:
 @submitter_required
 def refresh_device(request: DashboardRequest, key: int) -> HttpResponse:
     """Have the vendor asked for this device before all others; the answer comes to the page."""
-    found = device_card.find(key)
+    found = detail.find(key)
     if found is None:
         raise Http404("There is no such device.")
     asked = looks.refresh(found, actor_of(request))
     if request.htmx:
         tab = request.GET.get("tab", "commands")
-        card = _card(request, device_card.find(key), tab if tab in TABS else "commands")
+        card = _card(request, detail.find(key), tab if tab in TABS else "commands")
         return render(request, "device/_live.html", card)
     messages.info(request, "The vendor is being asked." if asked else "It has just been asked.")
     return redirect("device", key=key)
@@ -102,8 +102,8 @@ def refresh_device(request: DashboardRequest, key: int) -> HttpResponse:
 @require_GET
 def find_device(request: DashboardRequest) -> HttpResponse:
     """Go straight to the one device that was meant, or else to the list of what matches."""
-    search = read_text(request.GET.get("q"), most=device_card.MAX_SEARCH)
-    found = device_card.find_one(search) if search else None
+    search = read_text(request.GET.get("q"), most=detail.MAX_SEARCH)
+    found = detail.find_one(search) if search else None
     if found is not None:
         return redirect("device", key=found.pk)
     return redirect(f"{reverse('devices')}?{urlencode({'q': search})}" if search else "devices")

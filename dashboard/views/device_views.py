@@ -9,8 +9,7 @@ from django.shortcuts import redirect
 from django.utils.timezone import now
 from django.views.decorators.http import require_GET, require_POST
 
-from actions.devices import filters as device_filters
-from actions.devices import pagination as device_pages
+from actions.devices import filters, pagination
 from actions.errors import NotAllowed, Refused
 from actions.trail import trail
 from dashboard import saved_views
@@ -85,7 +84,7 @@ def export_devices(request: DashboardRequest) -> HttpResponseBase:
         messages.error(request, "Choose a format, and mend the filters that are not understood.")
         return redirect(device_list_url(desk.query))
     columns = chosen_columns(request.user.device_columns)
-    found = device_filters.meant_by(desk.question)
+    found = filters.meant_by(desk.question)
     trail.record(
         actor_of(request),
         "devices.exported",
@@ -95,7 +94,7 @@ def export_devices(request: DashboardRequest) -> HttpResponseBase:
         columns=[column.key for column in columns],
         count=found.count(),
     )
-    rows = (plain(device, columns) for device in device_pages.all_of(found, desk.order))
+    rows = (plain(device, columns) for device in pagination.all_of(found, desk.order))
     return download(request, form, f"devices-{now():%Y%m%d-%H%M}", heads(columns), rows)
 
 

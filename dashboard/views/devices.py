@@ -11,13 +11,13 @@ from django.views.decorators.vary import vary_on_headers
 
 from actions.catalog import KINDS
 from actions.devices import filters as device_filters
-from actions.devices import pagination as device_pages
+from actions.devices import pagination
 from actions.devices.pagination import DevicePage
 from actions.devices.query import read_question, with_unticked
 from actions.errors import Refused
-from actions.inventory import groups as devices
+from actions.inventory import selectors as inventory
 from actions.roles import RIGHTS
-from actions.selections import choose as selections
+from actions.selections import choose
 from dashboard import saved_views
 from dashboard.access import actor_of, submitter_required
 from dashboard.desk import MENUS, MORE, TYPED, Desk, device_list_url
@@ -46,7 +46,7 @@ def device_list(request: DashboardRequest) -> HttpResponse:
             (column, desk.direction(column.key), desk.sort_url(column.key))
             for column in (NAME, *columns)
         ],
-        "sync": None if page.devices or desk.question.text else devices.latest_sync(),
+        "sync": None if page.devices or desk.question.text else inventory.latest_sync(),
         "may_act": bool(RIGHTS[request.user.rank].kinds),
         "role_limit": _told_limit(RIGHTS[request.user.rank].max_devices),
         "typed": desk.filters({}, TYPED),
@@ -80,8 +80,8 @@ def choose_devices(request: DashboardRequest) -> HttpResponse:
             found, asked = device_filters.matching(asked), asked or EVERYTHING
         else:
             asked, keys = "", [*_keys(request, "device"), *_keys(request, "carried")]
-            found = devices.with_keys(keys)
-        selection = selections.choose_devices(found, actor_of(request), question=asked)
+            found = inventory.with_keys(keys)
+        selection = choose.choose_devices(found, actor_of(request), question=asked)
     except Refused as refusal:
         messages.error(request, shown(refusal))
         url = device_list_url(Desk.read_text(question).query)
@@ -97,11 +97,11 @@ def _page(request: DashboardRequest, desk: Desk) -> DevicePage:
         return DevicePage([], desk.order)
     found, get = device_filters.meant_by(desk.question), request.GET.get
     if get("page") == "last":
-        return device_pages.page_before(found, desk.order, desk.size, None)
-    if before := device_pages.read_place(get("before", ""), desk.order):
-        return device_pages.page_before(found, desk.order, desk.size, before)
-    after = device_pages.read_place(get("after", ""), desk.order)
-    return device_pages.page_after(found, desk.order, desk.size, after)
+        return pagination.page_before(found, desk.order, desk.size, None)
+    if before := pagination.read_place(get("before", ""), desk.order):
+        return pagination.page_before(found, desk.order, desk.size, before)
+    after = pagination.read_place(get("after", ""), desk.order)
+    return pagination.page_after(found, desk.order, desk.size, after)
 
 
 def _around(request: DashboardRequest, desk: Desk) -> dict[str, Any]:

@@ -7,9 +7,11 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 from django.views.decorators.vary import vary_on_headers
 
+from actions.dispatch.forecast import forecast
 from actions.errors import NotAllowed
 from actions.inventory import selectors as reads
 from actions.inventory.sync import start_sync
+from actions.ratelimit.states import Lane
 from actions.roles import RIGHTS
 from dashboard.access import actor_of
 from dashboard.http import DashboardRequest, wants_part
@@ -19,7 +21,7 @@ from dashboard.http import DashboardRequest, wants_part
 @vary_on_headers("HX-Request", "HX-Target")
 def inventory(request: DashboardRequest) -> HttpResponse:
     """Show the reads; htmx asks this same URL for the line that other pages show."""
-    state = reads.state(with_ends=True)
+    state = reads.state(forecast().lanes.get(Lane.INVENTORY))
     if wants_part(request, "inventory-sync"):
         return render(request, "inventory/_sync.html", {"state": state})
     context = {

@@ -5,11 +5,11 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 from django.views.decorators.vary import vary_on_headers
 
-from actions.action_requests import activity as running
+from actions.action_requests import activity
 from actions.action_requests import selectors as action_requests
 from actions.dispatch import selectors as budget
 from actions.dispatch.forecast import lanes_ahead
-from actions.inventory import groups as devices
+from actions.inventory import selectors as inventory
 from dashboard.http import DashboardRequest, wants_part
 
 
@@ -23,8 +23,8 @@ def overview(request: DashboardRequest) -> HttpResponse:
         "minute": budget.minute(),
         "queue": lanes_ahead(),
         "newest": [(wish, progress) for wish, progress in _with_progress(newest)],
-        "waiting_for_you": running.needing_a_person(5),
-        "states": devices.by_status(),
+        "waiting_for_you": activity.needing_a_person(5),
+        "states": inventory.by_status(),
     }
     part = wants_part(request, "overview-live")
     return render(request, "overview/_live.html" if part else "overview/page.html", context)

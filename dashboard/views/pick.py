@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
 from actions.action_requests.submissions import Addressing
-from actions.selections import list_matching as picks
+from actions.selections import list_matching
 from actions.selections.list_parser import MAX_LINES, Row
 from actions.selections.uploads import choose_matched, keep_list, targets_by
 from actions.spreadsheets import safe_cell
@@ -38,7 +38,7 @@ class Reading(NamedTuple):
     rows: list[Row]
     column: int
     heading: bool
-    lines: list[picks.Line]
+    lines: list[list_matching.Line]
 
 
 @require_http_methods(["GET", "POST"])
@@ -73,10 +73,10 @@ def picked(request: DashboardRequest, token: UUID) -> HttpResponse:
 @submitter_required
 def picked_lines(request: DashboardRequest, token: UUID, bucket: str) -> HttpResponse:
     """All lines of one bucket as CSV, made so that a spreadsheet computes nothing of it."""
-    if bucket not in picks.BUCKETS:
+    if bucket not in list_matching.BUCKETS:
         raise Http404("There is no such list.")
     lines = [line for line in _read(request, token).lines if line.bucket == bucket]
-    named = picks.labels(lines)
+    named = list_matching.labels(lines)
     response = HttpResponse(content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{bucket}-lines.csv"'
     response.write("\ufeff")
@@ -90,30 +90,30 @@ def picked_lines(request: DashboardRequest, token: UUID, bucket: str) -> HttpRes
 
 def _read(request: DashboardRequest, token: UUID) -> Reading:
     """The list with the column that was chosen, or else the one that names most devices."""
-    found = picks.own_list(token, request.user.pk)
+    found = list_matching.own_list(token, request.user.pk)
     if found is None:
         raise Http404(
             "This list is not here: lists are kept for a week, each for the person who brought "
             "it. Paste or upload it again."
         )
-    rows = picks.rows_of(found)
+    rows = list_matching.rows_of(found)
     asked = request.GET if request.method == "GET" else request.POST
     if "column" in asked:
         column = min(read_int(asked["column"], default=0, low=0), found.width - 1)
         heading = asked.get("heading") == "yes"
     else:
-        column, heading = picks.guess_column(rows)
-    lines = picks.look_up(picks.column_of(rows[heading:], column))
+        column, heading = list_matching.guess_column(rows)
+    lines = list_matching.look_up(list_matching.column_of(rows[heading:], column))
     return Reading(found, rows, column, heading, lines)
 
 
 def _context(reading: Reading) -> dict[str, Any]:
     targets = targets_by(reading.lines)
     buckets = []
-    for name in picks.BUCKETS:
+    for name in list_matching.BUCKETS:
         lines = [line for line in reading.lines if line.bucket == name]
         title, about = ABOUT[name]
-        labels = picks.labels(lines[:SHOWN])
+        labels = list_matching.labels(lines[:SHOWN])
         buckets.append(
             {
                 "name": name,

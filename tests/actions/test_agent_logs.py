@@ -15,14 +15,12 @@ from django.core.files.storage import storages
 from django.utils import timezone
 
 from actions.action_requests.models import DeviceCommand
-from actions.agent_logs import controls as log_controls
+from actions.agent_logs import controls
 from actions.agent_logs import fetch as reports
 from actions.agent_logs import selectors as agent_logs
 from actions.agent_logs.models import AgentLog
 from actions.agent_logs.states import LogStatus as S
-from actions.dispatch import claims
-from actions.dispatch import dispatcher as dispatch
-from actions.dispatch import sweeper as recovery
+from actions.dispatch import claims, dispatcher, sweeper
 from actions.dispatch.forecast import lanes_ahead
 from actions.errors import NotAllowed, Refused
 from actions.ratelimit.models import VendorAccount, VendorCall
@@ -137,7 +135,7 @@ def test_an_open_page_is_asked_for_first_and_sooner(fetched, vendor, send_due, s
     fetched("a", "b", "c")
     AgentLog.objects.update(due_at=timezone.now() + timedelta(hours=1))
     middle = AgentLog.objects.get(command__target="b")
-    log_controls.look_on(middle)
+    controls.look_on(middle)
     middle.refresh_from_db()
     assert middle.due_at <= middle.created_at + timedelta(seconds=21)
     make_due()
@@ -157,16 +155,16 @@ def test_ask_now_goes_in_the_urgent_lane_once(fetched, operator, vendor, send_du
     AgentLog.objects.update(due_at=timezone.now() + timedelta(hours=1), asked_at=None)
     before = len(asked(vendor))
 
-    log_controls.ask_now(only(), operator)
+    controls.ask_now(only(), operator)
     with pytest.raises(Refused, match="already"):
-        log_controls.ask_now(only(), operator)
+        controls.ask_now(only(), operator)
     send_due()
 
     assert len(asked(vendor)) == before + 1
     call = VendorCall.objects.filter(api="report").latest("id")
     assert (call.lane, only().lane, only().status) == (Lane.URGENT, Lane.REPORTS, S.WAITING)
     with pytest.raises(Refused, match="ten seconds"):
-        log_controls.ask_now(only(), operator)
+        controls.ask_now(only(), operator)
 
 
 def test_stopping_ends_the_asking_and_asking_again_begins_anew(
@@ -175,10 +173,10 @@ def test_stopping_ends_the_asking_and_asking_again_begins_anew(
     fetched("kiosk")
     send_due()
     with pytest.raises(NotAllowed):
-        log_controls.stop(only(), helpdesk)
-    log_controls.stop(only(), operator)
+        controls.stop(only(), helpdesk)
+    controls.stop(only(), operator)
     with pytest.raises(Refused):
-        log_controls.stop(only(), operator)
+        controls.stop(only(), operator)
     make_due()
     before = len(asked(vendor))
     send_due()
@@ -186,9 +184,9 @@ def test_stopping_ends_the_asking_and_asking_again_begins_anew(
 
     AgentLog.objects.update(asked_at=None)
     with pytest.raises(NotAllowed):
-        log_controls.ask_now(only(), viewer)
+        controls.ask_now(only(), viewer)
     slow_log()
-    log_controls.ask_now(only(), helpdesk)
+    controls.ask_now(only(), helpdesk)
     send_due()
     assert only().status == S.READY
     verbs = AuditEvent.objects.filter(subject=str(only().uuid)).order_by("id")
@@ -305,7 +303,7 @@ def test_a_killed_download_shows_nothing_and_is_fetched_again(
 
     VendorCall.objects.filter(pk=taken.call.pk).update(lease_until=timezone.now())
     os.utime(folder / f"{taken.call.pk}.part", (0, 0))
-    recovery.sweep()
+    sweeper.sweep()
     send_due()
 
     log = only()
@@ -325,10 +323,10 @@ def test_the_answer_of_a_worker_that_was_given_up_is_dropped(
     taken = claims.claim()
     assert isinstance(taken, claims.Claim)
     VendorCall.objects.filter(pk=taken.call.pk).update(lease_until=timezone.now())
-    recovery.sweep()
+    sweeper.sweep()
 
     with django_capture_on_commit_callbacks(execute=True):
-        dispatch.send(taken)
+        dispatcher.send(taken)
 
     assert only().status == S.WAITING
     assert taken.log
@@ -343,7 +341,7 @@ def test_what_does_not_come_in_time_expires(fetched, vendor, send_due, slow_log)
     before = len(asked(vendor))
 
     send_due()
-    recovery.sweep()
+    sweeper.sweep()
 
     assert (only().status, only().said) == (S.EXPIRED, "The report is not ready yet")
     assert len(asked(vendor)) == before
@@ -358,7 +356,7 @@ def test_a_file_is_removed_after_its_time_and_its_record_stays(
     AgentLog.objects.update(keep_until=timezone.now())
 
     with django_capture_on_commit_callbacks(execute=True):
-        recovery.sweep()
+        sweeper.sweep()
 
     log = only()
     assert (log.status, log.stored_as, len(log.sha256)) == (S.REMOVED, "", 64)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actions.opswat.payloads import RateWord
-from actions.ratelimit import limiter as budget
+from actions.ratelimit import breaker, clock, limiter, window
 from actions.ratelimit.ledger import Ledger, hold_after_reply
 from actions.ratelimit.models import VendorAccount, VendorCall
 from actions.ratelimit.states import CallState, Lane
@@ -82,26 +82,26 @@ def test_a_full_ledger_says_when_the_next_slot_frees():
 @pytest.mark.django_db
 class TestRows:
     def open(self, lane=Lane.NORMAL) -> VendorCall:
-        return budget.open_call(budget.clock(), lane, "action")
+        return limiter.open_call(clock.now(), lane, "action")
 
     def close(self, call, state=CallState.ANSWERED, remaining=None, status=200) -> None:
         rate = RateWord(limit=10, remaining=remaining, reset_after=None)
         with transaction.atomic():
-            budget.lock_account()
-            budget.close_call(call, state, http_status=status, rate=rate)
+            limiter.lock_account()
+            limiter.close_call(call, state, http_status=status, rate=rate)
 
     def held(self) -> int:
-        return len(budget.read_ledger(budget.clock()).holds)
+        return len(limiter.read_ledger(clock.now()).holds)
 
     def test_a_call_holds_its_slot_from_before_the_send_until_a_window_after_the_reply(self):
         call = self.open()
         assert self.held() == 1
-        assert call.holds_until > call.lease_until + budget.window()
+        assert call.holds_until > call.lease_until + window.length()
 
         self.close(call)
 
         assert call.replied_at
-        assert call.holds_until == call.replied_at + hold_after_reply(budget.window())
+        assert call.holds_until == call.replied_at + hold_after_reply(window.length())
         assert self.held() == 1
 
     def test_a_call_given_up_on_holds_its_slot_a_little_longer(self):
@@ -146,13 +146,13 @@ class TestRows:
         for _ in range(8):
             VendorAccount.objects.update(blocked_until=None)
             with transaction.atomic():
-                budget.back_off(budget.lock_account(), "the vendor cannot be reached")
+                breaker.record_failure(limiter.lock_account(), "the vendor cannot be reached")
             until = VendorAccount.objects.get().blocked_until
             assert until
-            pauses.append((until - budget.clock()).total_seconds())
-        VendorAccount.objects.update(blocked_until=budget.clock())
+            pauses.append((until - clock.now()).total_seconds())
+        VendorAccount.objects.update(blocked_until=clock.now())
         with transaction.atomic():
-            budget.good_answer(budget.lock_account())
+            breaker.record_success(limiter.lock_account())
         account = VendorAccount.objects.get()
 
         assert [round(pause) for pause in pauses] == [2, 4, 8, 16, 32, 60, 60, 60]
@@ -165,27 +165,27 @@ class TestRows:
             self.close(self.open())
 
         with django_assert_num_queries(1):
-            budget.read_ledger(datetime.now(UTC))
+            limiter.read_ledger(datetime.now(UTC))
 
 
 def test_a_clock_that_jumps_is_noticed_and_a_steady_one_is_not():
-    budget.forget_clock()
-    assert not budget.clock_jumped(at(0))
-    assert not budget.clock_jumped(at(0.01))
-    assert budget.clock_jumped(at(3600))
-    assert not budget.clock_jumped(at(3600.01))
-    assert budget.clock_jumped(at(10))
-    budget.forget_clock()
+    clock.forget()
+    assert not clock.has_jumped(at(0))
+    assert not clock.has_jumped(at(0.01))
+    assert clock.has_jumped(at(3600))
+    assert not clock.has_jumped(at(3600.01))
+    assert clock.has_jumped(at(10))
+    clock.forget()
 
 
 @pytest.mark.django_db
 def test_time_that_passes_frees_the_slots(travel):
     travel.move_to(START)
     for _ in range(10):
-        call = budget.open_call(budget.clock(), Lane.NORMAL, "action")
+        call = limiter.open_call(clock.now(), Lane.NORMAL, "action")
         VendorCall.objects.filter(pk=call.pk).update(holds_until=at(60.05))
-    assert budget.read_ledger(budget.clock()).free == 0
+    assert limiter.read_ledger(clock.now()).free == 0
 
     travel.move_to(at(61))
 
-    assert budget.read_ledger(budget.clock()).free == 10
+    assert limiter.read_ledger(clock.now()).free == 10

@@ -12,13 +12,11 @@ from django.db import connection
 from django.test import RequestFactory
 from django.views.debug import ExceptionReporter
 
-from actions import on_commit as notify
+from actions import on_commit
 from actions.action_requests.models import DeviceCommand
-from actions.dispatch import claims
-from actions.dispatch import dispatcher as dispatch
-from actions.dispatch import token_store as tokens
+from actions.dispatch import claims, dispatcher, token_store
 from actions.inventory.sync import start_sync
-from actions.ratelimit import limiter as budget
+from actions.ratelimit import clock
 from actions.ratelimit.models import VendorAccount, VendorCall
 from dashboard.own_redis import own_redis
 from tests.factories import enrol, make_request
@@ -60,11 +58,11 @@ def test_no_fault_lets_a_secret_out_of_the_engine(operator, vendor, settings, ca
         enrol(vendor, f"d{number}")
         make_request(operator, f"d{number}", kind="delete")
         vendor.fault(fault, **options)
-        dispatch.pump(10, alone=True)
-        sealed = tokens.current(VendorAccount.objects.get(), budget.clock())
-        canaries |= {tokens.reveal(sealed)} if sealed else set()
+        dispatcher.pump(10, alone=True)
+        sealed = token_store.current(VendorAccount.objects.get(), clock.now())
+        canaries |= {token_store.reveal(sealed)} if sealed else set()
     start_sync(operator)
-    dispatch.pump(10, alone=True)
+    dispatcher.pump(10, alone=True)
 
     assert len(canaries) >= 3  # The secret, a token, and the one that replaced it.
     stored = everything_stored()
@@ -82,15 +80,15 @@ def test_the_debug_page_of_a_crash_in_the_middle_of_a_call_shows_no_secret(
     settings.DEBUG = True
     enrol(vendor, "kiosk")
     make_request(operator, "kiosk")
-    dispatch.step()
-    sealed = tokens.current(VendorAccount.objects.get(), budget.clock())
+    dispatcher.step()
+    sealed = token_store.current(VendorAccount.objects.get(), clock.now())
     assert sealed
     taken = claims.claim()
     assert isinstance(taken, claims.Claim)
     DeviceCommand.objects.all().delete()
     VendorCall.objects.all().delete()  # So that recording the answer crashes.
     try:
-        dispatch.send(taken)
+        dispatcher.send(taken)
     except Exception as error:  # noqa: BLE001
         engine = error.__traceback__.tb_next if error.__traceback__ else None  # Not this frame.
         report = ExceptionReporter(RequestFactory().get("/"), type(error), error, engine)
@@ -99,7 +97,7 @@ def test_the_debug_page_of_a_crash_in_the_middle_of_a_call_shows_no_secret(
         shown = page + "".join(trace.format())
     assert "DoesNotExist" in shown
     assert settings.OPSWAT_CLIENT_SECRET not in shown
-    assert tokens.reveal(sealed) not in shown
+    assert token_store.reveal(sealed) not in shown
 
 
 def test_the_broker_carries_no_secret(vendor, settings):
@@ -111,7 +109,7 @@ def test_the_broker_carries_no_secret(vendor, settings):
             from celery import current_app
 
             with current_app.connection_for_write(f"redis+socket://{socket}") as broker:
-                current_app.send_task(notify.PUMP, connection=broker, expires=30)
+                current_app.send_task(on_commit.PUMP, connection=broker, expires=30)
             stored = [client.lrange(key, 0, -1) for key in client.keys("celery")]
             client.close()
 

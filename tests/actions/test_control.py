@@ -5,13 +5,11 @@ from datetime import timedelta
 import pytest
 from django.utils.timezone import now
 
-from actions.action_requests import controls as control
+from actions.action_requests import controls
 from actions.action_requests.models import DeviceCommand
 from actions.action_requests.states import CommandStatus as S
 from actions.action_requests.submit import submit_action
-from actions.dispatch import claims
-from actions.dispatch import dispatcher as dispatch
-from actions.dispatch import sweeper as recovery
+from actions.dispatch import claims, dispatcher, sweeper
 from actions.errors import NotAllowed, Refused
 from actions.inventory.models import DeviceGroup
 from actions.trail.models import AuditEvent
@@ -27,7 +25,7 @@ def verbs(action_request) -> list[str]:
 
 def in_a_call(vendor) -> claims.Claim:
     """A claim whose call is on its way."""
-    dispatch.step()  # The token.
+    dispatcher.step()  # The token.
     taken = claims.claim()
     assert isinstance(taken, claims.Claim)
     assert taken.order
@@ -38,8 +36,8 @@ def test_cancelling_takes_back_what_was_not_sent(operator, vendor, send_due):
     enrol(vendor, "a", "b")
     action_request = make_request(operator, "a", "b", kind="delete")
 
-    assert control.cancel(action_request, operator) == 2
-    assert control.cancel(action_request, operator) == 0
+    assert controls.cancel(action_request, operator) == 2
+    assert controls.cancel(action_request, operator) == 0
     send_due()
 
     assert set(statuses(action_request).values()) == {S.CANCELLED}
@@ -51,7 +49,7 @@ def test_only_the_chosen_devices_are_cancelled(operator, vendor, send_due):
     enrol(vendor, "a", "b")
     action_request = make_request(operator, "a", "b")
 
-    control.cancel(action_request, operator, ["b"])
+    controls.cancel(action_request, operator, ["b"])
     send_due()
 
     assert statuses(action_request) == {"a": S.ACCEPTED, "b": S.CANCELLED}
@@ -62,8 +60,8 @@ def test_cancelling_during_a_call_that_succeeds_changes_nothing(operator, vendor
     action_request = make_request(operator, "a", kind="delete")
     taken = in_a_call(vendor)
 
-    control.cancel(action_request, operator)
-    dispatch.send(taken)
+    controls.cancel(action_request, operator)
+    dispatcher.send(taken)
 
     assert statuses(action_request) == {"a": S.ACCEPTED}
 
@@ -75,8 +73,8 @@ def test_cancelling_during_a_call_that_does_nothing_takes_it_back(operator, vend
     vendor.fault(fault)
     taken = in_a_call(vendor)
 
-    control.cancel(action_request, operator)
-    dispatch.send(taken)
+    controls.cancel(action_request, operator)
+    dispatcher.send(taken)
 
     assert statuses(action_request) == {"a": S.CANCELLED}
 
@@ -87,8 +85,8 @@ def test_cancelling_during_a_call_without_an_answer_says_that_nobody_knows(opera
     vendor.fault("cut_after")
     taken = in_a_call(vendor)
 
-    control.cancel(action_request, operator)
-    dispatch.send(taken)
+    controls.cancel(action_request, operator)
+    dispatcher.send(taken)
 
     assert statuses(action_request) == {"a": S.UNCONFIRMED}
 
@@ -99,13 +97,13 @@ def test_pausing_stops_within_one_call_and_resuming_goes_on(operator, vendor, se
     action_request = make_request(operator, "a", "b", "c", kind="delete")
     taken = in_a_call(vendor)
 
-    assert control.pause(action_request, operator) == 2
-    assert control.pause(action_request, operator) == 0
-    dispatch.send(taken)
+    assert controls.pause(action_request, operator) == 2
+    assert controls.pause(action_request, operator) == 0
+    dispatcher.send(taken)
     send_due()
     assert statuses(action_request) == {"a": S.ACCEPTED, "b": S.HELD, "c": S.HELD}
-    assert control.resume(action_request, operator) == 2
-    assert control.resume(action_request, operator) == 0
+    assert controls.resume(action_request, operator) == 2
+    assert controls.resume(action_request, operator) == 0
     send_due()
 
     assert set(statuses(action_request).values()) == {S.ACCEPTED}
@@ -118,15 +116,15 @@ def test_a_call_that_does_nothing_meanwhile_leaves_a_paused_request_held(operato
     vendor.fault("throttled")
     taken = in_a_call(vendor)
 
-    control.pause(action_request, operator)
-    dispatch.send(taken)
+    controls.pause(action_request, operator)
+    dispatcher.send(taken)
 
     assert statuses(action_request) == {"a": S.HELD}
 
 
 def test_a_paused_request_does_not_hold_others_back(operator, vendor, send_due):
     enrol(vendor, "a")
-    control.pause(make_request(operator, "a", kind="exempt"), operator)
+    controls.pause(make_request(operator, "a", kind="exempt"), operator)
     later = make_request(operator, "a", kind="unexempt")
 
     send_due()
@@ -142,8 +140,8 @@ def test_a_retry_is_a_linked_request_for_exactly_the_failed_devices(operator, ve
     send_due()
     vendor.devices["b"].forced_status = None
 
-    second = control.retry(first, operator)
-    again = control.retry(first, operator)
+    second = controls.retry(first, operator)
+    again = controls.retry(first, operator)
     send_due()
 
     assert again == second
@@ -161,11 +159,11 @@ def test_unsupported_and_unconfirmed_devices_are_retried_only_when_asked_for(
     send_due()
 
     with pytest.raises(Refused, match="No device"):
-        control.retry(first, operator)
+        controls.retry(first, operator)
 
-    assert control.retry(first, operator, statuses=[S.UNSUPPORTED]).device_count == 1
+    assert controls.retry(first, operator, statuses=[S.UNSUPPORTED]).device_count == 1
     with pytest.raises(Refused, match="cannot be retried"):
-        control.retry(first, operator, statuses=[S.ACCEPTED])
+        controls.retry(first, operator, statuses=[S.ACCEPTED])
 
 
 @pytest.mark.parametrize(
@@ -181,8 +179,8 @@ def test_an_undo_is_the_opposite_on_exactly_the_accepted_devices(
     send_due()
     vendor.devices["b"].forced_status = None
 
-    (back,) = control.undo(first, operator)
-    assert control.undo(first, operator) == [back]
+    (back,) = controls.undo(first, operator)
+    assert controls.undo(first, operator) == [back]
     send_due()
 
     assert statuses(back) == {"a": S.ACCEPTED}
@@ -202,7 +200,7 @@ def test_undoing_an_assignment_sends_each_device_back_to_its_own_group(operator,
     send_due()
     assert {vendor.devices[name].group_id for name in "ab"} == {target}
 
-    assert len(control.undo(first, operator)) == 2
+    assert len(controls.undo(first, operator)) == 2
     send_due()
 
     assert vendor.devices["a"].group_id == groups[0].group_id
@@ -214,13 +212,13 @@ def test_what_has_no_way_back_is_refused(operator, vendor, send_due):
     deleted = make_request(operator, "a", kind="delete")
     send_due()
     with pytest.raises(Refused, match="cannot be undone"):
-        control.undo(deleted, operator)
+        controls.undo(deleted, operator)
 
     enrol(vendor, "b")
     unexempted = make_request(operator, "b", kind="unexempt")
     send_due()
     with pytest.raises(Refused, match="hours"):
-        control.undo(unexempted, operator)
+        controls.undo(unexempted, operator)
 
 
 def test_a_start_time_holds_the_request_back_and_nobody_else(operator, vendor, send_due):
@@ -243,7 +241,7 @@ def test_what_was_not_sent_in_its_time_expires(operator, vendor, send_due):
     soon = now() + timedelta(milliseconds=1)
     action_request = submit_action(make_submission("a", give_up_at=soon), operator)
 
-    recovery.sweep()
+    sweeper.sweep()
     send_due()
 
     assert statuses(action_request) == {"a": S.EXPIRED}
@@ -255,12 +253,12 @@ def test_only_its_submitter_or_an_operator_controls_a_request(operator, helpdesk
     know_devices("a")
     action_request = make_request(operator, "a")
     for actor in (helpdesk, auditor, viewer):
-        for verb in (control.cancel, control.pause, control.resume):
+        for verb in (controls.cancel, controls.pause, controls.resume):
             with pytest.raises(NotAllowed):
                 verb(action_request, actor)
         with pytest.raises((NotAllowed, Refused)):
-            control.retry(action_request, viewer)
+            controls.retry(action_request, viewer)
 
     own = make_request(helpdesk, "a")
-    assert control.cancel(own, helpdesk) == 1
-    assert control.pause(action_request, operator) == 1
+    assert controls.cancel(own, helpdesk) == 1
+    assert controls.pause(action_request, operator) == 1

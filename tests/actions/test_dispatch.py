@@ -5,12 +5,10 @@ from datetime import timedelta
 import pytest
 from django.utils.timezone import now
 
-from actions.action_requests import controls as control
+from actions.action_requests import controls
 from actions.action_requests.models import DeviceCommand
 from actions.action_requests.states import CommandStatus as S
-from actions.dispatch import claims
-from actions.dispatch import dispatcher as dispatch
-from actions.dispatch import sweeper as recovery
+from actions.dispatch import claims, dispatcher, sweeper
 from actions.dispatch.models import PumpHeartbeat
 from actions.ratelimit.models import VendorAccount, VendorCall
 from actions.ratelimit.states import CallState
@@ -188,7 +186,7 @@ def test_a_vendor_that_is_not_there_costs_nothing_but_time(operator, vendor, sen
     address = settings.OPSWAT_BASE_URL
     settings.OPSWAT_BASE_URL = "http://127.0.0.1:9"
 
-    dispatch.step()
+    dispatcher.step()
     assert statuses(action_request) == {"kiosk": S.QUEUED}
     assert VendorCall.objects.get().state == CallState.NOT_SENT
     settings.OPSWAT_BASE_URL = address
@@ -208,7 +206,7 @@ def test_a_pump_that_died_before_the_clock_was_set_back_does_not_seem_to_nap(
     ]
     PumpHeartbeat.objects.create(name="dead", waiting=True, beat_at=now() + timedelta(hours=1))
 
-    dispatch.pump(10.0)
+    dispatcher.pump(10.0)
 
     assert [statuses(wish) for wish in wishes] == [{"a": S.ACCEPTED}, {"b": S.ACCEPTED}]
 
@@ -222,7 +220,7 @@ def test_wrong_credentials_stop_the_line_and_a_right_one_lets_it_go_on(
     secret = settings.OPSWAT_CLIENT_SECRET
     settings.OPSWAT_CLIENT_SECRET = "not the secret"
 
-    dispatch.pump(0.2, alone=True)
+    dispatcher.pump(0.2, alone=True)
     assert statuses(action_request) == {"kiosk": S.QUEUED}
     assert "credentials" in VendorAccount.objects.get().blocked_reason
     settings.OPSWAT_CLIENT_SECRET = secret
@@ -294,7 +292,7 @@ def test_requests_of_one_lane_take_turns(operator, vendor, send_due, settings):
 def test_nothing_is_sent_while_sending_is_frozen(operator, vendor, send_due):
     enrol(vendor, "kiosk")
     action_request = make_request(operator, "kiosk")
-    control.freeze(operator, frozen=True, reason="a restored backup")
+    controls.freeze(operator, frozen=True, reason="a restored backup")
 
     send_due()
 
@@ -314,7 +312,7 @@ def test_the_first_call_of_a_new_installation_goes_alone(operator, vendor):
 
 def claim_and_die(vendor) -> claims.Claim:
     """Take a slot and its work as a worker does that then dies."""
-    dispatch.step()  # The token.
+    dispatcher.step()  # The token.
     taken = claims.claim()
     assert isinstance(taken, claims.Claim)
     VendorCall.objects.filter(pk=taken.call.pk).update(lease_until=now() - timedelta(seconds=1))
@@ -326,7 +324,7 @@ def test_the_call_of_a_dead_worker_ends_unconfirmed(operator, vendor, send_due):
     action_request = make_request(operator, "kiosk", kind="delete")
     claim_and_die(vendor)
 
-    assert recovery.sweep() == 1
+    assert sweeper.sweep() == 1
     send_due()
 
     assert statuses(action_request) == {"kiosk": S.UNCONFIRMED}
@@ -338,9 +336,9 @@ def test_a_late_answer_after_the_sweep_is_still_the_truth(operator, vendor):
     enrol(vendor, "kiosk")
     action_request = make_request(operator, "kiosk", kind="delete")
     taken = claim_and_die(vendor)
-    recovery.sweep()
+    sweeper.sweep()
 
-    dispatch.send(taken)
+    dispatcher.send(taken)
 
     assert statuses(action_request) == {"kiosk": S.ACCEPTED}
 
@@ -348,10 +346,10 @@ def test_a_late_answer_after_the_sweep_is_still_the_truth(operator, vendor):
 def test_the_sweeper_leaves_living_calls_alone(operator, vendor):
     enrol(vendor, "kiosk")
     action_request = make_request(operator, "kiosk", kind="delete")
-    dispatch.step()
+    dispatcher.step()
     claims.claim()
 
-    assert recovery.sweep() == 0
+    assert sweeper.sweep() == 0
     assert statuses(action_request) == {"kiosk": S.SENDING}
 
 

@@ -10,7 +10,7 @@ from actions.dispatch.forecast import Share, forecast, play
 from actions.dispatch.results import record_answer
 from actions.opswat.client import Answer, Token
 from actions.opswat.payloads import RateWord, Receipt, ReceiptBook
-from actions.ratelimit import limiter as budget
+from actions.ratelimit import clock
 from actions.ratelimit.ledger import Ledger
 from actions.ratelimit.models import VendorCall
 from actions.ratelimit.states import CallState, Lane
@@ -100,7 +100,7 @@ def run_to_the_end(travel) -> dict[int, datetime]:
     last: dict[int, datetime] = {}
     at = START
     while (taken := claims.claim()) is not None:
-        budget.forget_clock()
+        clock.forget()
         if isinstance(taken, claims.Rest):
             at += timedelta(seconds=taken.seconds)
             travel.move_to(at)

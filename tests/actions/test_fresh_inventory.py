@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils.timezone import now
 
-from actions.dispatch import dispatcher as dispatch
+from actions.dispatch import dispatcher
 from actions.inventory import refresh as looks
 from actions.inventory.models import Device, DeviceLook, DeviceMac, DeviceRaw, InventorySync
 from actions.inventory.sync import start_due, start_sync, store_records
@@ -125,7 +125,7 @@ def test_more_changes_than_a_page_holds_are_all_read(operator, settings, later, 
     with Simulator(devices=150, limit=None, hostile_names=False, **assume) as vendor:
         point_at(vendor, settings)
         start_sync(operator)
-        dispatch.pump(20, alone=True)
+        dispatcher.pump(20, alone=True)
         Device.objects.update(read_at=now() - timedelta(days=1))
         names = list(vendor.devices)
         for name in names[:70]:
@@ -180,7 +180,7 @@ def test_new_ones_are_found_behind_each_kind_of_end_mark(operator, settings, lat
     with Simulator(devices=100, limit=None, end_mark=mark, hostile_names=False) as vendor:
         point_at(vendor, settings)
         start_sync(operator)
-        dispatch.pump(20, alone=True)
+        dispatcher.pump(20, alone=True)
         vendor.received.clear()
         for number in range(60):
             vendor.add_device(device_id=f"new-{number:02}")

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from actions.devices import filters as device_filters
+from actions.devices import filters
 from actions.errors import NotAllowed
 from actions.inventory.models import Device, DeviceGroup, DeviceMac, InventorySync
 from actions.inventory.sync import start_sync, store_records
@@ -31,7 +31,7 @@ def test_a_full_read_stores_every_group_and_device(operator, vendor, send_due):
 
 
 def test_each_kind_of_end_mark_ends_the_read(operator, settings, request):
-    from actions.dispatch import dispatcher as dispatch
+    from actions.dispatch import dispatcher
     from actions.simulator import Simulator
     from tests.conftest import point_at
 
@@ -43,7 +43,7 @@ def test_each_kind_of_end_mark_ends_the_read(operator, settings, request):
 
             VendorAccount.objects.update(token_sealed="", token_until=None)
             sync, _ = start_sync(operator)
-            dispatch.pump(20, alone=True)
+            dispatcher.pump(20, alone=True)
             sync.refresh_from_db()
             assert (sync.stage, sync.devices_read) == ("done", 50), mark
 
@@ -71,7 +71,7 @@ def test_a_device_that_the_vendor_no_longer_lists_is_kept_as_gone(operator, vend
 
     left = Device.objects.get(vendor_id="left")
     assert left.gone_at is not None
-    assert left not in device_filters.matching("")
+    assert left not in filters.matching("")
 
 
 def test_a_device_that_comes_back_is_listed_again():
@@ -158,6 +158,4 @@ def test_a_device_is_found_by_any_of_its_names_and_addresses(search):
     )
     know_devices("other", macs=("AA:BB:CC:DD:EE:99",))
 
-    assert [device.vendor_id for device in device_filters.matching(urlencode({"q": search}))] == [
-        "kiosk"
-    ]
+    assert [device.vendor_id for device in filters.matching(urlencode({"q": search}))] == ["kiosk"]

@@ -7,8 +7,7 @@ from django.utils.timezone import now
 
 from actions.action_requests.models import DeviceCommand
 from actions.action_requests.states import CommandStatus as S
-from actions.dispatch import claims
-from actions.dispatch import dispatcher as dispatch
+from actions.dispatch import claims, dispatcher
 from actions.inventory.sync import start_sync
 from actions.ratelimit.models import VendorCall
 from actions.ratelimit.states import Lane
@@ -79,8 +78,8 @@ def test_two_hundred_people_who_ask_the_same_cost_five_calls(operator, vendor, s
     names = [f"d{number:03}" for number in range(200)]
     enrol(vendor, *names)
     make_request(operator, names[0])
-    dispatch.step()  # The token.
-    dispatch.step()  # The first is alone, and goes at once.
+    dispatcher.step()  # The token.
+    dispatcher.step()  # The first is alone, and goes at once.
     for name in names[1:]:
         make_request(operator, name)
 
@@ -132,11 +131,11 @@ def test_bulk_leaves_the_last_slot_to_people_until_the_next_is_near(operator, ve
     make_request(operator, *(f"d{number}" for number in range(8)))
     DeviceCommand.objects.update(lane=Lane.BULK)
 
-    dispatch.pump(0.5, alone=True)
+    dispatcher.pump(0.5, alone=True)
     assert len(vendor.received) == 2  # Of four: one for urgent calls, one for normal ones.
     soon = now() + timedelta(seconds=9)
     VendorCall.objects.filter(api="token").update(holds_until=soon)
-    dispatch.pump(0.5, alone=True)
+    dispatcher.pump(0.5, alone=True)
 
     assert len(vendor.received) == 3
 

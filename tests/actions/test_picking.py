@@ -16,9 +16,7 @@ from actions.errors import Refused
 from actions.inventory.models import Device
 from actions.inventory.sync import store_records
 from actions.macs import normalise_mac
-from actions.selections import list_matching as picks
-from actions.selections import list_parser as picking
-from actions.selections import xlsx_reader as workbooks
+from actions.selections import list_matching, list_parser, xlsx_reader
 from tests.factories import make_record
 
 MAC = st.integers(0, 2**48 - 1).map(lambda number: f"{number:012X}")
@@ -37,7 +35,7 @@ def notations(digits: str) -> list[str]:
 
 def entries(text: str) -> list[tuple[int, str]]:
     try:
-        return picks.column_of(picking.read_lines(text), 0)
+        return list_matching.column_of(list_parser.read_lines(text), 0)
     except Refused:
         return []
 
@@ -54,14 +52,14 @@ def test_any_text_is_read_or_refused(text):
 @given(
     st.one_of(
         st.binary(max_size=400),
-        st.binary(max_size=300).map(lambda rest: workbooks.SIGNATURE + rest),
+        st.binary(max_size=300).map(lambda rest: xlsx_reader.SIGNATURE + rest),
         st.text(max_size=300).map(lambda text: text.encode("utf-16", "surrogatepass")),
     ),
     st.sampled_from(["list.csv", "list.txt", "list.tsv", "list.xlsx", "", "\x00.csv"]),
 )
 def test_any_file_is_read_or_refused(data, name):
     try:
-        rows = picking.read_file(name, data)
+        rows = list_parser.read_file(name, data)
     except Refused:
         return
     assert rows
@@ -94,7 +92,7 @@ def broken_workbooks() -> Any:
 @given(broken_workbooks())
 def test_a_workbook_with_a_flaw_is_read_or_refused(data):
     with suppress(Refused):
-        assert picking.read_file("list.xlsx", data)
+        assert list_parser.read_file("list.xlsx", data)
 
 
 def packed(**parts: str) -> bytes:
@@ -112,7 +110,7 @@ def packed(**parts: str) -> bytes:
 
 SHEET = '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
 BOMBS = {
-    "too much unpacked": packed(sheet1=SHEET + " " * (workbooks.MAX_UNPACKED + 1)),
+    "too much unpacked": packed(sheet1=SHEET + " " * (xlsx_reader.MAX_UNPACKED + 1)),
     "entities that grow": packed(
         sheet1='<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;">]>'
         + SHEET
@@ -132,16 +130,16 @@ BOMBS = {
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_workbook_made_to_do_harm_is_refused(name):
     with pytest.raises(Refused):
-        picking.read_file("list.xlsx", BOMBS[name])
+        list_parser.read_file("list.xlsx", BOMBS[name])
 
 
 def test_cells_far_out_and_long_ones_do_not_count():
     far = '<c r="XFD3" t="str"><v>far</v></c>'
     long = f'<c r="A3" t="str"><v>{"x" * 5000}</v></c>'
     sheet = f'{SHEET}<row r="3">{long}{far}</row></sheetData></worksheet>'
-    (row,) = picking.read_file("list.xlsx", packed(sheet1=sheet))
-    assert (row.number, len(row.cells)) == (3, picking.MAX_COLUMNS)
-    assert picking.why_malformed(row.cells[0]) == "Longer than 255 characters."
+    (row,) = list_parser.read_file("list.xlsx", packed(sheet1=sheet))
+    assert (row.number, len(row.cells)) == (3, list_parser.MAX_COLUMNS)
+    assert list_parser.why_malformed(row.cells[0]) == "Longer than 255 characters."
 
 
 @settings(max_examples=30)
@@ -186,7 +184,7 @@ def mixed(count: int) -> list[tuple[str, str]]:
 def test_a_thousand_mixed_lines_in_four_notations_end_in_the_right_buckets(fleet):
     lines = mixed(1000)
     text = "\r\n".join(text for text, _ in lines)
-    found = picks.look_up(entries(text))
+    found = list_matching.look_up(entries(text))
     assert [(line.number, line.bucket) for line in found] == [
         (number, bucket) for number, (_, bucket) in enumerate(lines, 1)
     ]
@@ -209,9 +207,9 @@ def test_a_thousand_mixed_lines_in_four_notations_end_in_the_right_buckets(fleet
 )
 def test_each_line_is_in_exactly_one_bucket_and_a_device_is_matched_once(fleet, texts):
     given_lines = entries("\n".join(texts))
-    found = picks.look_up(given_lines)
+    found = list_matching.look_up(given_lines)
     assert [(line.number, line.text) for line in found] == given_lines
-    assert {line.bucket for line in found} <= set(picks.BUCKETS)
+    assert {line.bucket for line in found} <= set(list_matching.BUCKETS)
     matched = [line.device for line in found if line.bucket == "matched"]
     assert None not in matched
     assert len(matched) == len(set(matched))
@@ -251,7 +249,7 @@ def test_twice_the_lines_are_twice_the_work_and_no_more_queries(
 ):
     def task(count: int) -> Callable[[], object]:
         text = HARD[name](count)
-        return lambda: picks.look_up(entries(text))
+        return lambda: list_matching.look_up(entries(text))
 
     task(1)()  # What is made once is not counted.
     with django_assert_max_num_queries(5):
@@ -263,5 +261,5 @@ def test_twice_the_lines_are_twice_the_work_and_no_more_queries(
 
 def test_names_are_found_in_any_case_and_by_index(fleet):
     Device.objects.filter(name="PC-0003").update(name="Büro 3")
-    (found,) = picks.look_up([(1, "BüRO 3")])
+    (found,) = list_matching.look_up([(1, "BüRO 3")])
     assert found.bucket == "matched"

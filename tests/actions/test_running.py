@@ -6,11 +6,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from actions.action_requests import activity as running
+from actions.action_requests import activity
 from actions.action_requests.models import DeviceCommand
 from actions.action_requests.states import CommandStatus as S
-from actions.dispatch import claims
-from actions.dispatch import dispatcher as dispatch
+from actions.dispatch import claims, dispatcher
 from actions.ratelimit.states import Lane
 from tests.factories import enrol, know_devices, make_request
 
@@ -25,33 +24,33 @@ def move(action_request, *moves):
 
 def test_a_request_runs_once_in_whatever_lanes_and_states_its_commands_wait(operator):
     know_devices("a", "b", "c")
-    assert running.running_count() == 0
+    assert activity.running_count() == 0
 
     mixed = make_request(operator, "a", "b", "c")
     rows = DeviceCommand.objects.filter(request=mixed)
     rows.filter(target="a").move(S.QUEUED, S.HELD)
     rows.filter(target="b").update(lane=Lane.BULK)
-    assert running.running_count() == 1
+    assert activity.running_count() == 1
 
     held = make_request(operator, "a")
     move(held, S.QUEUED, S.HELD)
     queued = make_request(operator, "a")
-    assert running.running_count() == 3
+    assert activity.running_count() == 3
 
     move(queued, S.QUEUED, S.SENDING, S.ACCEPTED)
     move(held, S.HELD, S.CANCELLED)
-    assert running.running_count() == 1
+    assert activity.running_count() == 1
 
 
 def test_a_request_whose_commands_are_all_in_a_call_runs(operator, helpdesk, vendor):
     enrol(vendor, "a")
     make_request(operator, "a", kind="exempt", hours="8")
     make_request(helpdesk, "a", kind="exempt", hours="8")  # Rides along.
-    dispatch.step()  # The token.
+    dispatcher.step()  # The token.
     claims.claim()
 
     assert not DeviceCommand.objects.filter(status=S.QUEUED).exists()
-    assert running.running_count() == 2
+    assert activity.running_count() == 2
 
 
 def test_only_the_latest_requests_with_unknown_outcomes_need_a_person(operator):
@@ -60,10 +59,10 @@ def test_only_the_latest_requests_with_unknown_outcomes_need_a_person(operator):
     for action_request in made[:3]:
         move(action_request, S.QUEUED, S.SENDING, S.UNCONFIRMED)
 
-    assert running.needing_a_person(2) == [made[2], made[1]]
+    assert activity.needing_a_person(2) == [made[2], made[1]]
 
 
-@pytest.mark.parametrize("ask", [running.running_count, lambda: running.needing_a_person(5)])
+@pytest.mark.parametrize("ask", [activity.running_count, lambda: activity.needing_a_person(5)])
 def test_however_many_requests_are_done_none_is_looked_at(operator, ask):
     know_devices("a")
     make_request(operator, "a")

@@ -5,12 +5,11 @@ from datetime import timedelta
 import pytest
 from django.utils.timezone import now
 
-from actions.dispatch import sweeper as recovery
+from actions.dispatch import sweeper
 from actions.errors import NotAllowed
 from actions.inventory.models import Device
 from actions.inventory.sync import store_records
-from actions.selections import choose as selections
-from actions.selections import uploads as picks
+from actions.selections import choose, uploads
 from actions.selections.list_parser import Row
 from actions.selections.models import PickedList, SelectedDevice, Selection
 from tests.factories import make_record
@@ -25,54 +24,54 @@ def fleet():
 
 def test_what_changes_afterwards_changes_no_selection(fleet, operator):
     listed = Device.objects.filter(name__startswith="PC").exclude(vendor_id="d2")
-    chosen = selections.choose_devices(listed, operator)
+    chosen = choose.choose_devices(listed, operator)
 
     store_records([make_record("d9", name="PC 0"), make_record("d0", name="renamed")])
 
     assert chosen.device_count == 4
-    assert selections.targets_of(chosen) == ["d4", "d3", "d1", "d0"]
+    assert choose.targets_of(chosen) == ["d4", "d3", "d1", "d0"]
 
 
 def test_targets_keep_their_order_and_may_be_unknown(fleet, operator):
     key = Device.objects.get(vendor_id="d1").pk
-    chosen = selections.choose_targets(
+    chosen = choose.choose_targets(
         [("02:00:00:00:00:09", None), ("02:00:00:00:00:01", key)], operator, addressing="macs"
     )
 
-    assert selections.targets_of(chosen) == ["02:00:00:00:00:09", "02:00:00:00:00:01"]
+    assert choose.targets_of(chosen) == ["02:00:00:00:00:09", "02:00:00:00:00:01"]
     assert list(chosen.chosen.order_by("id").values_list("device", flat=True)) == [None, key]
 
 
 def test_a_part_is_a_selection_of_its_own(fleet, operator, helpdesk):
-    whole = selections.choose_devices(Device.objects.all(), operator, question="q=pc")
+    whole = choose.choose_devices(Device.objects.all(), operator, question="q=pc")
     some = SelectedDevice.objects.exclude(device__vendor_id="d0")
-    part = selections.choose_part(whole, some, operator)
+    part = choose.choose_part(whole, some, operator)
 
     assert (whole.device_count, part.device_count, part.question) == (5, 4, "q=pc")
-    assert selections.targets_of(part) == ["d4", "d3", "d2", "d1"]
+    assert choose.targets_of(part) == ["d4", "d3", "d2", "d1"]
     with pytest.raises(NotAllowed):
-        selections.choose_part(whole, some, helpdesk)
+        choose.choose_part(whole, some, helpdesk)
 
 
 def test_old_selections_are_dropped_with_their_devices(fleet, operator):
-    old = selections.choose_devices(Device.objects.all(), operator)
-    young = selections.choose_devices(Device.objects.all(), operator)
+    old = choose.choose_devices(Device.objects.all(), operator)
+    young = choose.choose_devices(Device.objects.all(), operator)
     Selection.objects.filter(pk=old.pk).update(made_at=now() - timedelta(days=8))
 
-    assert selections.drop_old() == 1
+    assert choose.drop_old() == 1
     assert set(SelectedDevice.objects.values_list("selection", flat=True)) == {young.pk}
 
 
 def test_the_sweep_drops_old_choices_with_their_parts_and_old_lists(fleet, operator):
-    whole = selections.choose_devices(Device.objects.all(), operator)
+    whole = choose.choose_devices(Device.objects.all(), operator)
     some = SelectedDevice.objects.filter(device__vendor_id="d0")
-    selections.choose_part(whole, some, operator)
-    old = picks.keep_list([Row(1, ["d0"])], operator)
-    kept = picks.keep_list([Row(1, ["d1"])], operator)
+    choose.choose_part(whole, some, operator)
+    old = uploads.keep_list([Row(1, ["d0"])], operator)
+    kept = uploads.keep_list([Row(1, ["d1"])], operator)
     for model, key in ((Selection, whole.pk), (PickedList, old.pk)):
         model.objects.filter(pk=key).update(made_at=now() - timedelta(days=8))
 
-    recovery.sweep()
+    sweeper.sweep()
 
     assert not Selection.objects.exists()
     assert not SelectedDevice.objects.exists()

@@ -10,7 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 
-from actions.action_requests import controls as control
+from actions.action_requests import controls
 from actions.action_requests.models import ActionRequest, DeviceCommand
 from actions.audit import anchors
 from actions.audit.verify import verify
@@ -59,10 +59,10 @@ def settled(operator, vendor, send_due) -> ActionRequest:
 def test_an_untouched_trail_is_told_to_be_so(settled, lines, operator, send_due):
     start_sync(operator)
     send_due()
-    control.undo(settled, operator, hours="24")
+    controls.undo(settled, operator, hours="24")
     waiting = make_request(operator, "kiosk", kind="exempt")
-    control.pause(waiting, operator)
-    control.cancel(waiting, operator)
+    controls.pause(waiting, operator)
+    controls.cancel(waiting, operator)
     report = verify()
     assert report.findings == []
     assert report.records == AuditEvent.objects.count()

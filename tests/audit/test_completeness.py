@@ -8,10 +8,10 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from actions.action_requests import controls as control
+from actions.action_requests import controls
 from actions.action_requests.states import CommandStatus
 from actions.audit import selectors as audit
-from actions.audit import settings_changes as settings_watch
+from actions.audit import settings_changes
 from actions.audit.query import Question
 from actions.errors import NotAllowed, Refused
 from actions.inventory.models import DeviceAlias
@@ -58,7 +58,7 @@ def test_a_control_that_is_refused_is_told_with_its_rule(operator, helpdesk, dee
     know_devices("kiosk")
     action_request = make_request(operator, "kiosk")
     with pytest.raises(NotAllowed):
-        getattr(control, deed)(action_request, helpdesk)
+        getattr(controls, deed)(action_request, helpdesk)
     line = told(verb=f"request.{deed}_refused")
     assert (line.actor, line.subject) == ("hanna", str(action_request.uuid))
     assert "Only its submitter" in line.data["problems"][""][0]
@@ -68,18 +68,18 @@ def test_a_retry_that_is_refused_is_told_once(operator, viewer):
     know_devices("kiosk")
     action_request = make_request(operator, "kiosk")
     with pytest.raises(Refused):
-        control.retry(action_request, viewer)
-    control.cancel(action_request, operator)
+        controls.retry(action_request, viewer)
+    controls.cancel(action_request, operator)
     with pytest.raises(Refused):
-        control.retry(action_request, viewer, statuses=[CommandStatus.CANCELLED])
+        controls.retry(action_request, viewer, statuses=[CommandStatus.CANCELLED])
     verbs = AuditEvent.objects.filter(actor="vera").values_list("verb", flat=True)
     assert sorted(verbs) == ["request.refused", "request.retry_refused"]
 
 
 def test_the_freeze_switch_tells_before_and_after_and_who_was_refused(operator, helpdesk):
     with pytest.raises(NotAllowed):
-        control.freeze(helpdesk, frozen=True, reason="panic")
-    control.freeze(operator, frozen=True, reason="Vendor incident")
+        controls.freeze(helpdesk, frozen=True, reason="panic")
+    controls.freeze(operator, frozen=True, reason="Vendor incident")
     assert told(verb="sending.freeze_refused").actor == "hanna"
     line = told(verb="sending.frozen")
     assert line.data == {"before": {"frozen": False}, "after": {"frozen": True}}
@@ -133,10 +133,10 @@ def test_only_lines_that_name_a_device_stand_in_its_timeline(operator, vendor, s
 
 
 def test_a_changed_setting_is_told_once_with_before_and_after_and_no_secret(db, settings):
-    assert settings_watch.watch()
-    assert not settings_watch.watch()
+    assert settings_changes.watch()
+    assert not settings_changes.watch()
     settings.ENGINE_RESERVE, settings.OPSWAT_CLIENT_SECRET = 3, "hunter2-hunter2"
-    assert settings_watch.watch()
+    assert settings_changes.watch()
     line = AuditEvent.objects.latest("pk")
     assert line.data["before"]["ENGINE_RESERVE"] == 0
     assert line.data["after"]["ENGINE_RESERVE"] == 3
@@ -152,7 +152,7 @@ def test_a_log_line_stays_one_line_whatever_stands_in_it():
 def test_pages_of_an_answer_join_without_gap_or_repeat(operator):
     know_devices("kiosk")
     for _ in range(7):
-        control.cancel(make_request(operator, "kiosk"), operator)
+        controls.cancel(make_request(operator, "kiosk"), operator)
     question = Question(device="kiosk")
     whole = [event.pk for event in audit.listed(question, size=100)]
     paged: list[int] = []

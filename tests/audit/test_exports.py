@@ -14,9 +14,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils.timezone import now
 
-from actions import spreadsheets as sheets
-from actions.audit import jobs as audit_jobs
-from actions.audit import retention as archive
+from actions import spreadsheets
+from actions.audit import jobs, retention
 from actions.audit.models import AuditJob
 from actions.audit.query import Question
 from actions.audit.verify import verify
@@ -47,11 +46,11 @@ def lines(operator):
 
 
 def export(actor, form: str, **parts: str) -> tuple[Path, AuditJob]:
-    job = audit_jobs.ask_export(actor, Question(**parts), form)
-    audit_jobs.work()
+    job = jobs.ask_export(actor, Question(**parts), form)
+    jobs.work()
     job.refresh_from_db()
     assert job.state == "done", job.result
-    return audit_jobs.tell_download(job, actor), job
+    return jobs.tell_download(job, actor), job
 
 
 def test_there_are_enough_payloads():
@@ -141,18 +140,18 @@ def test_asking_making_and_taking_an_export_are_told(auditor, lines):
 def test_an_export_is_dropped_after_its_time(auditor, lines):
     path, job = export(auditor, "csv")
     AuditJob.objects.update(expires_at=now() - timedelta(seconds=1))
-    assert audit_jobs.drop_old() == 1
+    assert jobs.drop_old() == 1
     assert not path.exists()
     job.refresh_from_db()
     with pytest.raises(Refused, match="dropped"):
-        audit_jobs.tell_download(job, auditor)
+        jobs.tell_download(job, auditor)
 
 
 def test_who_may_not_read_the_trail_gets_nothing_and_that_is_told(helpdesk, lines):
     with pytest.raises(NotAllowed):
-        audit_jobs.ask_export(helpdesk, Question(), "csv")
+        jobs.ask_export(helpdesk, Question(), "csv")
     with pytest.raises(NotAllowed):
-        audit_jobs.ask_check(helpdesk)
+        jobs.ask_check(helpdesk)
     told = AuditEvent.objects.filter(actor="hanna").values_list("verb", flat=True)
     assert set(told) == {"audit.export_refused", "audit.check_refused"}
 
@@ -160,9 +159,9 @@ def test_who_may_not_read_the_trail_gets_nothing_and_that_is_told(helpdesk, line
 @pytest.mark.parametrize("parts", [{"since": "soon"}, {"call": "x"}])
 def test_an_odd_question_is_refused_and_stores_nothing(auditor, parts):
     with pytest.raises(Refused):
-        audit_jobs.ask_export(auditor, Question(**parts), "csv")
+        jobs.ask_export(auditor, Question(**parts), "csv")
     with pytest.raises(Refused):
-        audit_jobs.ask_export(auditor, Question(), "pdf")
+        jobs.ask_export(auditor, Question(), "pdf")
     assert not AuditJob.objects.exists()
 
 
@@ -170,20 +169,20 @@ def test_a_check_is_asked_once_done_by_a_worker_and_told(auditor, operator, vend
     enrol(vendor, "kiosk")
     make_request(operator, "kiosk")
     send_due()
-    job = audit_jobs.ask_check(auditor)
-    assert audit_jobs.ask_check(auditor) == job
-    assert audit_jobs.work() == 1
+    job = jobs.ask_check(auditor)
+    assert jobs.ask_check(auditor) == job
+    assert jobs.work() == 1
     job.refresh_from_db()
     assert (job.state, job.result["ok"], job.result["requests"]) == ("done", True, 1)
     assert AuditEvent.objects.get(verb="audit.checked").data["ok"] is True
 
 
 def test_what_a_worker_died_over_is_begun_anew_by_another(auditor, lines):
-    job = audit_jobs.ask_check(auditor)
+    job = jobs.ask_check(auditor)
     AuditJob.objects.update(state="running", beat_at=now())
-    assert audit_jobs.work() == 0
+    assert jobs.work() == 0
     AuditJob.objects.update(beat_at=now() - timedelta(minutes=5))
-    assert audit_jobs.work() == 1
+    assert jobs.work() == 1
     job.refresh_from_db()
     assert job.state == "done"
 
@@ -192,7 +191,7 @@ def test_old_lines_leave_as_a_signed_archive_and_the_rest_still_holds(operator, 
     last = AuditEvent.objects.latest("pk")
     for number in range(3):
         trail.record(operator, "test.young", subject_kind="test", subject=str(number))
-    path = archive.archive(AuditEvent.objects.get(pk=last.pk + 1).at)
+    path = retention.archive(AuditEvent.objects.get(pk=last.pk + 1).at)
     assert path
     assert check(path) == []
     with zipfile.ZipFile(path) as box:
@@ -201,22 +200,22 @@ def test_old_lines_leave_as_a_signed_archive_and_the_rest_still_holds(operator, 
     assert left == ["test.young"] * 3 + ["audit.archived"]
     assert AuditEvent.objects.earliest("pk").previous == last.mac
     assert verify().findings == []
-    assert archive.archive(now() - timedelta(days=1)) is None
+    assert retention.archive(now() - timedelta(days=1)) is None
 
 
 def test_after_the_archive_a_further_cut_is_still_found(operator, lines):
     from tests.audit.test_chain import EVENT, behind_its_back, found
 
     third = AuditEvent.objects.get(pk=30)
-    archive.archive(third.at)
+    retention.archive(third.at)
     behind_its_back(f"DELETE FROM {EVENT} WHERE id = 30")  # noqa: S608
     assert found()[0] == "removed record 1 to 30"
 
 
 def test_a_full_sheet_is_followed_by_another(monkeypatch):
-    monkeypatch.setattr(sheets, "SHEET_ROWS", 3)
+    monkeypatch.setattr(spreadsheets, "SHEET_ROWS", 3)
     box = io.BytesIO()
-    sheets.xlsx_file(box, ["a"], ([str(number)] for number in range(5)))
+    spreadsheets.xlsx_file(box, ["a"], ([str(number)] for number in range(5)))
     with zipfile.ZipFile(box) as book:
         names = [name for name in book.namelist() if re.search(r"worksheets/sheet\d", name)]
     assert len(names) == 3

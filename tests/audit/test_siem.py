@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from actions.audit import stream as shipping
+from actions.audit import stream
 from actions.audit.models import AuditShipment
 from actions.audit.siem.syslog import MOST_BYTES, message
 from actions.audit.siem.targets import read_target
@@ -103,21 +103,21 @@ def test_a_real_rsyslog_gets_every_record_once_and_in_order_also_after_an_outage
     settings.AUDIT_STREAM_TO = [f"syslog+tcp://127.0.0.1:{port}"]
     write(operator, 5)
     with short_folder() as folder:
-        assert shipping.ship() == 0
+        assert stream.ship() == 0
         assert "did not take it" in AuditShipment.objects.get().trouble
         with rsyslog(folder, port) as output:
-            assert shipping.ship() == 5
-            write(operator, shipping.BATCH + 3)
-            assert shipping.ship() == shipping.BATCH + 3
-            assert shipping.ship() == 0
-            wait_for(lambda: len(received(output)) == shipping.BATCH + 8)
+            assert stream.ship() == 5
+            write(operator, stream.BATCH + 3)
+            assert stream.ship() == stream.BATCH + 3
+            assert stream.ship() == 0
+            wait_for(lambda: len(received(output)) == stream.BATCH + 8)
             first = output.read_text().splitlines()[0]
         write(operator, 2)
-        assert shipping.ship() == 0
+        assert stream.ship() == 0
         with rsyslog(folder, port) as output:
-            assert shipping.ship() == 2
-            wait_for(lambda: len(received(output)) == shipping.BATCH + 10)
-        assert received(output) == list(range(1, shipping.BATCH + 11))
+            assert stream.ship() == 2
+            wait_for(lambda: len(received(output)) == stream.BATCH + 10)
+        assert received(output) == list(range(1, stream.BATCH + 11))
     mac = AuditEvent.objects.get(pk=1).mac
     assert first.startswith(
         f'109 device-action-console test.line [trail@32473 id="1" mac="{mac}"] {{'
@@ -166,10 +166,10 @@ def test_records_go_by_tls_only_to_whom_the_certificate_is_trusted_for(
         port = server.server_address[1]
         settings.AUDIT_STREAM_TO = [f"syslog+tls://localhost:{port}"]
         write(operator, 3)
-        assert shipping.ship() == 0  # The system does not know that certificate.
+        assert stream.ship() == 0  # The system does not know that certificate.
         assert got == []
         settings.AUDIT_STREAM_CA = str(path)
-        assert shipping.ship() == 3
+        assert stream.ship() == 3
         server.shutdown()
     wire = b"".join(got)
     ids = []
@@ -185,7 +185,7 @@ def test_a_real_rsyslog_gets_records_by_udp(operator, settings):
     settings.AUDIT_STREAM_TO = [f"syslog+udp://127.0.0.1:{port}"]
     write(operator, 3)
     with short_folder() as folder, rsyslog(folder, port) as output:
-        assert shipping.ship() == 3
+        assert stream.ship() == 3
         wait_for(lambda: len(received(output)) == 3)
 
 
@@ -220,7 +220,7 @@ def hook(settings: Any) -> Iterator[type[Hook]]:
 
 def test_a_webhook_gets_signed_json_lines(operator, hook):
     write(operator, 3)
-    assert shipping.ship() == 3
+    assert stream.ship() == 3
     ((headers, body),) = hook.got
     assert [json.loads(line)["id"] for line in body.splitlines()] == [1, 2, 3]
     assert headers["X-Signature"] == signature(SECRET, headers["X-Timestamp"], body)
@@ -230,10 +230,10 @@ def test_a_webhook_gets_signed_json_lines(operator, hook):
 def test_what_a_webhook_does_not_take_is_sent_again_in_order(operator, hook, answer):
     write(operator, 2)
     hook.answers = [answer]
-    assert shipping.ship() == 0
+    assert stream.ship() == 0
     assert f"answered {answer}" in AuditShipment.objects.get().trouble
     write(operator, 1)
-    assert shipping.ship() == 3
+    assert stream.ship() == 3
     assert [json.loads(line)["id"] for line in hook.got[1][1].splitlines()] == [1, 2, 3]
     assert (AuditShipment.objects.get().last_id, AuditShipment.objects.get().trouble) == (3, "")
 

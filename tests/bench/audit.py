@@ -17,7 +17,7 @@ from django.db import connection, connections, transaction
 from django.test import Client
 from django.utils.timezone import now
 
-from actions.action_requests.submissions import Actor
+from actions.actor import Actor
 from actions.audit.findings import Report
 from actions.audit.verify import verify
 from actions.roles import Role

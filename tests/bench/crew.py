@@ -8,8 +8,9 @@ from django.utils.timezone import now
 
 from actions.action_requests.models import ActionRequest, DeviceCommand
 from actions.action_requests.states import WAITING
-from actions.action_requests.submissions import Actor, new_submission
+from actions.action_requests.submissions import new_submission
 from actions.action_requests.submit import submit_action
+from actions.actor import Actor
 from actions.inventory.models import Device
 from actions.roles import Role
 from actions.simulator import Simulator

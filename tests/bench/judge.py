@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from statistics import mean
 
 from actions.simulator import Simulator
-from actions.simulator.core import Received
+from actions.simulator.handler import Received
 
 
 def arrivals(vendor: Simulator, api: str = "") -> list[float]:

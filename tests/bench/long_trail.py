@@ -15,7 +15,7 @@ from django.utils.timezone import now
 
 from actions.action_requests.models import ActionRequest, DeviceCommand
 from actions.action_requests.states import CommandStatus
-from actions.action_requests.submissions import Actor
+from actions.actor import Actor
 from actions.inventory.models import DeviceAlias
 from actions.ratelimit.states import Lane
 from actions.trail import chain, guards, trail

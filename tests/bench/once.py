@@ -6,7 +6,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from actions.action_requests import controls as control
+from actions.action_requests import controls
 from actions.action_requests.models import ActionRequest, DeviceCommand
 from actions.action_requests.states import SUCCEEDED, CommandStatus
 from actions.errors import Refused
@@ -116,7 +116,7 @@ def _retries(wish: ActionRequest, stage: Stage, workers: list[Process]) -> int:
     clicks = 0
     with suppress(Refused):
         while clicks < MOST_RETRIES:
-            wish = control.retry(wish, crew.operator(), statuses=UNDECIDED)
+            wish = controls.retry(wish, crew.operator(), statuses=UNDECIDED)
             clicks += 1
             _until_quiet(partial(_decided, wish), 60, stage, workers, stage.worker)
     return clicks

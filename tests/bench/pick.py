@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from actions.inventory.models import Device, DeviceMac
-from actions.selections import list_matching as picks
+from actions.selections import list_matching
 from actions.selections.choose import choose_devices
 from actions.selections.list_parser import read_lines
 from dashboard.models import User
@@ -54,10 +54,10 @@ def _line(number: int, device: Device) -> str:
     return forms[number % len(forms)]
 
 
-def _look_up(text: str) -> list[picks.Line]:
+def _look_up(text: str) -> list[list_matching.Line]:
     rows = read_lines(text)
-    column, heading = picks.guess_column(rows)
-    return picks.look_up(picks.column_of(rows[heading:], column))
+    column, heading = list_matching.guess_column(rows)
+    return list_matching.look_up(list_matching.column_of(rows[heading:], column))
 
 
 def _compose(tries: int) -> list[Line]:

@@ -9,11 +9,10 @@ from django.utils.timezone import now
 from actions.action_requests import outcomes
 from actions.action_requests.models import DeviceCommand
 from actions.action_requests.states import CommandStatus
-from actions.dispatch import claims
-from actions.dispatch import results as replies
+from actions.dispatch import claims, results
 from actions.opswat.client import Answer, Token
 from actions.opswat.payloads import RateWord, Receipt, ReceiptBook
-from actions.ratelimit import limiter as budget
+from actions.ratelimit import breaker, limiter
 from actions.ratelimit.models import VendorCall
 from tests.bench import crew
 from tests.bench.result import Line, duration, spread
@@ -61,9 +60,9 @@ def _claimed(count: int) -> list[VendorCall]:
     if not isinstance(token, claims.Claim):
         raise AssertionError("there was nothing to claim")
     word = RateWord(None, None, None)
-    replies.record_answer(token, Answer(Token("t", 43199.0), 200, word))
+    results.record_answer(token, Answer(Token("t", 43199.0), 200, word))
     with transaction.atomic():
-        budget.good_answer(budget.lock_account())
+        breaker.record_success(limiter.lock_account())
     taken = [claims.claim() for _ in range(count)]
     return [each.call for each in taken if isinstance(each, claims.Claim)]
 

@@ -19,7 +19,7 @@ from typing import Any, Self
 
 from django.conf import settings
 
-from actions.ratelimit import limiter as budget
+from actions.ratelimit import clock
 from actions.simulator import Simulator
 from dashboard.own_redis import own_redis
 
@@ -58,7 +58,7 @@ class Stage:
         """Start a vendor with that limit, and let the engine call it with the same limit."""
         choices: dict[str, Any] = {"devices": 0, "log_delay": (0.0, 0.0)}
         vendor = self._end.enter_context(Simulator(limit=limit, **choices | options))
-        budget.forget_clock()
+        clock.forget()
         self.tell(
             OPSWAT_BASE_URL=vendor.url,
             OPSWAT_CLIENT_ID=vendor.client_id,

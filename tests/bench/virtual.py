@@ -19,7 +19,7 @@ from actions.dispatch.results import record_answer, record_error
 from actions.opswat.client import Answer, Token
 from actions.opswat.errors import Throttled
 from actions.opswat.payloads import DevicePage, RateWord, Receipt, ReceiptBook
-from actions.ratelimit import limiter as budget
+from actions.ratelimit import clock
 from actions.ratelimit.models import VendorCall
 from actions.simulator.limiter import Limiter, Verdict
 from tests.factories import make_record
@@ -73,12 +73,12 @@ class World:
 
     def run(self, until: Callable[[], bool] = lambda: False) -> None:
         """Go on until nothing is left to happen, or until `until`."""
-        with time_machine.travel(START, tick=False) as clock:
+        with time_machine.travel(START, tick=False) as traveller:
             for _ in range(MOST_EVENTS):
                 if not self._events or until():
                     return
                 self.now, _, event = heappop(self._events)
-                clock.move_to(START + timedelta(seconds=self.now))
+                traveller.move_to(START + timedelta(seconds=self.now))
                 event()
         raise RuntimeError("the run has lost its way")
 
@@ -86,7 +86,7 @@ class World:
         if self._look_at != at:
             return  # An earlier look has taken its place.
         self._look_at = None
-        budget.forget_clock()
+        clock.forget()
         taken = claims.claim()
         if isinstance(taken, claims.Rest):
             self.wake(self.now + max(0.001, taken.seconds))
@@ -129,7 +129,7 @@ def own_time() -> Iterator[None]:
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA synchronous = OFF")
     yield
-    budget.forget_clock()
+    clock.forget()
 
 
 def calls_made() -> int:

@@ -56,7 +56,7 @@ def _enter(_: Wish) -> Wish:
 
 
 def _actor() -> Any:
-    from actions.action_requests.submissions import Actor
+    from actions.actor import Actor
     from dashboard.models import User
 
     person = User.objects.get(username=NAME)

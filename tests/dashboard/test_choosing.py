@@ -4,10 +4,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from actions.devices import filters as device_filters
+from actions.devices import filters
 from actions.inventory.models import Device
 from actions.inventory.sync import store_records
-from actions.selections import choose as selections
+from actions.selections import choose
 from actions.selections.models import Selection
 from tests.factories import know_devices, make_record
 
@@ -30,7 +30,7 @@ def chosen(answer):
     """The ids of the selection to which an answer leads."""
     assert answer.status_code == 303, answer.content
     query = parse_qs(urlsplit(answer["Location"]).query)
-    return selections.targets_of(Selection.objects.get(uuid=query["selection"][0]))
+    return choose.targets_of(Selection.objects.get(uuid=query["selection"][0]))
 
 
 def test_ticked_rows_of_this_and_other_pages_are_frozen_once_each(page, fleet):
@@ -53,12 +53,12 @@ def test_all_that_match_less_the_unticked_are_frozen_with_their_question(page, f
     assert chosen(answer) == names
 
     selection = Selection.objects.get()
-    now_matching = device_filters.matching(selection.question)
+    now_matching = filters.matching(selection.question)
     assert sorted(now_matching.values_list("vendor_id", flat=True)) == names
     store_records(
         [make_record("kiosk-0", status="compliant"), make_record("kiosk-9", status="exempted")]
     )
-    assert selections.targets_of(selection) == names
+    assert choose.targets_of(selection) == names
     assert sorted(now_matching.values_list("vendor_id", flat=True)) == [*names[1:], "kiosk-9"]
 
 
@@ -66,7 +66,7 @@ def test_a_question_for_everything_is_kept_as_one_and_ticked_rows_keep_none(page
     assert len(chosen(page.post(CHOOSE, {"all": "1"}))) == 11
     page.post(CHOOSE, {"device": key("laptop-1"), "question": "q=kiosk"})
     everything, ticked = Selection.objects.order_by("id")
-    assert device_filters.matching(everything.question).count() == 11
+    assert filters.matching(everything.question).count() == 11
     assert (bool(everything.question), ticked.question) == (True, "")
 
 

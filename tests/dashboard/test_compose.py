@@ -11,7 +11,7 @@ from actions.action_requests.models import ActionRequest, DeviceCommand
 from actions.catalog import KINDS
 from actions.inventory.models import Device, DeviceGroup
 from actions.roles import Role
-from actions.selections import choose as selections
+from actions.selections import choose
 from actions.trail.models import AuditEvent
 from dashboard.models import User
 from tests.dashboard.conftest import Visitor
@@ -39,7 +39,7 @@ def select(devices, owner="operator"):
     """What that person has chosen."""
     actor = actor_for(User.objects.get(username=owner))
     keys = [device.pk for device in devices]
-    return selections.choose_devices(Device.objects.filter(pk__in=keys), actor)
+    return choose.choose_devices(Device.objects.filter(pk__in=keys), actor)
 
 
 def wish(devices, kind="exempt", owner="operator", **fields):

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actions.action_requests.models import ActionRequest
-from actions.devices import filters as device_filters
+from actions.devices import filters
 from actions.devices.query import KEYS, read_question
 from actions.dispatch.models import PumpHeartbeat
 from actions.errors import Refused
@@ -72,12 +72,12 @@ def test_what_names_no_device_finds_none(page, fleet, search):
 @pytest.mark.parametrize("search", ["kiosk", "10.1.2", "f00d shop", "00-1b-21", "nobody"])
 def test_words_that_many_devices_have_are_found_as_those_of_few(page, fleet, search, monkeypatch):
     found = names(page, q=search)
-    monkeypatch.setattr(device_filters, "FREQUENT", 0)  # As if each word were in most of them.
+    monkeypatch.setattr(filters, "FREQUENT", 0)  # As if each word were in most of them.
     assert names(page, q=search) == found
 
 
 def test_a_search_that_reads_all_texts_reads_nothing_besides(fleet):
-    found = device_filters.meant_by(read_question("q=07"))
+    found = filters.meant_by(read_question("q=07"))
     if connection.vendor == "sqlite":
         plan = found.order_by().values("search_text", "gone_at").explain()
         assert "COVERING INDEX device_search_texts" in plan
@@ -194,7 +194,7 @@ def test_versions_sort_as_people_mean_them_and_a_missing_time_comes_last(page, m
 )
 def test_values_of_a_filter_are_alternatives_and_filters_hold_together(page, mixed, view, found):
     assert len(names(page, size=100, **view)) == found
-    assert device_filters.matching(urlencode(view, doseq=True)).count() == found
+    assert filters.matching(urlencode(view, doseq=True)).count() == found
 
 
 def test_devices_are_found_by_what_was_asked_of_them(page, fleet, operator):
@@ -225,7 +225,7 @@ def test_nonsense_is_told_beside_its_filter_and_lists_nothing(page, fleet, key, 
     assert answer.context["desk"].question.problems[key]
     assert "cannot be understood" in answer.content.decode()
     with pytest.raises(Refused) as refusal:
-        device_filters.matching(urlencode({key: value}))
+        filters.matching(urlencode({key: value}))
     assert list(refusal.value.problems) == [key]
 
 

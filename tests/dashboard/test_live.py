@@ -18,7 +18,7 @@ from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test import Client
 
-from actions import on_commit as notify
+from actions import on_commit
 from actions.action_requests import outcomes
 from actions.on_commit import CHANGES
 from actions.roles import Role
@@ -57,12 +57,12 @@ def real_redis(wish: Any, other: Any, settings: Any, monkeypatch: Any) -> Iterat
         found = RealRedis(Path(folder))
         settings.REDIS_URL = f"unix://{found.socket}"
         # As in a process that has just started: the requests were made while there was no Redis.
-        notify._redis.cache_clear()
-        monkeypatch.setattr(notify, "_redis_state", notify._RedisState())
+        on_commit._redis.cache_clear()
+        monkeypatch.setattr(on_commit, "_redis_state", on_commit._RedisState())
         found.start()
         yield found
         found.stop()
-        notify._redis.cache_clear()
+        on_commit._redis.cache_clear()
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import pytest
 
-from actions.dispatch import dispatcher as dispatch
+from actions.dispatch import dispatcher
 from tests.factories import enrol, make_request
 
 
@@ -15,7 +15,7 @@ def test_refused_credentials_are_told_on_every_page_with_what_to_do(
     make_request(operator, "kiosk")
     secret = settings.OPSWAT_CLIENT_SECRET
     settings.OPSWAT_CLIENT_SECRET = "not the secret"
-    dispatch.pump(0.2, alone=True)
+    dispatcher.pump(0.2, alone=True)
 
     page = signed_in.get("/devices/").text
     settings.OPSWAT_CLIENT_SECRET = secret
@@ -31,7 +31,7 @@ def test_a_token_that_has_run_out_alarms_nobody(signed_in, operator, vendor, sen
     enrol(vendor, "kiosk")
     vendor.fault("expired_token", api="action")
     make_request(operator, "kiosk")
-    dispatch.step()  # The token.
-    dispatch.step()  # The vendor calls it expired.
+    dispatcher.step()  # The token.
+    dispatcher.step()  # The vendor calls it expired.
 
     assert "credentials" not in signed_in.get("/devices/").text

@@ -11,7 +11,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from actions.inventory.models import Device
 from actions.inventory.sync import store_records
-from actions.selections import list_parser as picking
+from actions.selections import list_parser
 from actions.selections.choose import targets_of
 from actions.selections.models import PickedList, SelectedDevice, Selection
 from tests.dashboard.conftest import Visitor
@@ -158,12 +158,16 @@ WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
     "nothing": ({}, "lines", "There is nothing in it."),
     "blank lines": ({"lines": " \n\t\n"}, "lines", "There is nothing in it."),
     "too many lines": (
-        {"lines": "x\n" * (picking.MAX_LINES + 1)},
+        {"lines": "x\n" * (list_parser.MAX_LINES + 1)},
         "lines",
         "Keep it to 100,000 lines.",
     ),
     "an empty file": ({"file": b""}, "file", "There is nothing in it."),
-    "a large file": ({"file": b"x" * (picking.MAX_BYTES + 1)}, "file", "Keep the file under 8 MB."),
+    "a large file": (
+        {"file": b"x" * (list_parser.MAX_BYTES + 1)},
+        "file",
+        "Keep the file under 8 MB.",
+    ),
     "a program": ({"file": b"\x7fELF\x00\x01"}, "file", "This is neither a text nor a workbook"),
     "an old workbook": ({"file": b"\xd0\xcf\x11\xe0\xa1"}, "file", "This is an old workbook."),
     "a broken workbook": ({"file": b"PK\x03\x04zzz"}, "file", "This is not a workbook"),

@@ -8,8 +8,8 @@ from typing import Any
 from actions.action_requests import controls as control
 from actions.action_requests.models import ActionRequest, DeviceCommand
 from actions.action_requests.states import CommandStatus
-from actions.action_requests.submissions import Actor
 from actions.action_requests.submit import submit_action
+from actions.actor import Actor
 from actions.catalog import KINDS
 from actions.errors import NotAllowed, Refused
 from actions.inventory import refresh as looks

@@ -7,13 +7,11 @@ import pytest
 from django.db import connection
 from django.utils.timezone import now
 
-from actions.action_requests import controls as control
+from actions.action_requests import controls
 from actions.action_requests.models import DeviceCommand
 from actions.action_requests.states import CommandStatus as S
 from actions.action_requests.submit import submit_action
-from actions.dispatch import claims
-from actions.dispatch import scheduler as turns
-from actions.dispatch import sweeper as recovery
+from actions.dispatch import claims, scheduler, sweeper
 from actions.inventory.models import InventorySync
 from actions.inventory.sync import start_sync
 from actions.ratelimit.models import VendorAccount, VendorCall
@@ -48,12 +46,12 @@ def go(world: World, fate: str = "answer", ends: float = 0.2) -> claims.Claim:
 
 def test_an_older_wish_that_is_let_go_waits_for_the_call_with_the_device(operator, world):
     first = make_request(operator, "d1", kind="exempt")
-    control.pause(first, operator)
+    controls.pause(first, operator)
     world.note_held()
     second = make_request(operator, "d1", kind="unexempt")
     go(world)
 
-    control.resume(first, operator)
+    controls.resume(first, operator)
     assert world.claim_as([]) is None
     world.run(70)
 
@@ -161,7 +159,7 @@ def test_a_call_on_its_way_outlives_a_clock_set_forwards(operator, world):
     world.time.step(3600)
     world.claim_as(world.free[0])
 
-    recovery.sweep()
+    sweeper.sweep()
 
     assert statuses(action_request) == {"d1": S.SENDING}
     taken.call.refresh_from_db()
@@ -171,7 +169,7 @@ def test_a_call_on_its_way_outlives_a_clock_set_forwards(operator, world):
 def test_what_may_have_happened_is_never_called_cancelled(operator, world):
     action_request = make_request(operator, "d1", kind="unexempt")
     go(world, "cut_after")
-    control.cancel(action_request, operator)
+    controls.cancel(action_request, operator)
 
     world.run(5)
 
@@ -181,7 +179,7 @@ def test_what_may_have_happened_is_never_called_cancelled(operator, world):
 def test_what_may_have_happened_is_not_held_to_be_sent_later(operator, world):
     action_request = make_request(operator, "d1", kind="unexempt")
     go(world, "cut_after")
-    control.pause(action_request, operator)
+    controls.pause(action_request, operator)
 
     world.run(5)
 
@@ -199,10 +197,10 @@ def test_what_waits_to_be_repeated_ends_unconfirmed_and_not(operator, world, end
     assert statuses(action_request) == {"d1": S.QUEUED}
 
     if end == "cancelled":
-        assert control.cancel(action_request, operator) == 0
+        assert controls.cancel(action_request, operator) == 0
     else:
         world.run(60)
-        recovery.sweep()
+        sweeper.sweep()
 
     assert statuses(action_request) == {"d1": S.UNCONFIRMED}
 
@@ -211,7 +209,7 @@ def test_a_late_word_that_nothing_was_done_lets_nobody_overtake(operator, world)
     first = make_request(operator, "d1", kind="exempt")
     taken = go(world, "throttled")
     VendorCall.objects.filter(pk=taken.call.pk).update(lease_until=now() - timedelta(seconds=1))
-    recovery.sweep()
+    sweeper.sweep()
     assert statuses(first) == {"d1": S.UNCONFIRMED}
     second = make_request(operator, "d1", kind="unexempt")
     go(world)
@@ -223,15 +221,15 @@ def test_a_late_word_that_nothing_was_done_lets_nobody_overtake(operator, world)
 
 
 def test_nobody_rides_along_after_the_time_to_give_up(operator, world):
-    control.freeze(operator, frozen=True, reason="So that both wait.")
+    controls.freeze(operator, frozen=True, reason="So that both wait.")
     soon = now() + timedelta(seconds=5)
     first = make_request(operator, "d1", kind="unexempt")
     second = submit_action(make_submission("d1", give_up_at=soon), operator)
     world.run(10)
-    control.freeze(operator, frozen=False, reason="So that one goes.")
+    controls.freeze(operator, frozen=False, reason="So that one goes.")
 
     world.run(5)
-    recovery.sweep()
+    sweeper.sweep()
 
     assert statuses(first) == {"d1": S.ACCEPTED}
     assert statuses(second) == {"d1": S.EXPIRED}
@@ -282,7 +280,9 @@ def test_the_next_command_is_found_by_index_however_many_are_older(operator, wor
     if connection.vendor != "sqlite":
         return  # PostgreSQL chooses by what it has counted; a small table tells nothing.
 
-    plan = turns.due_commands(now()).filter(lane=Lane.BULK).order_by("request_id", "id").explain()
+    plan = (
+        scheduler.due_commands(now()).filter(lane=Lane.BULK).order_by("request_id", "id").explain()
+    )
 
     assert "PRIMARY KEY" not in plan
     assert "SCAN" not in plan.replace("SCALAR", "").replace("SUBQUERY", "")

@@ -18,11 +18,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from actions.action_requests import controls as control
+from actions.action_requests import controls
 from actions.action_requests.models import ActionRequest, DeviceCommand
 from actions.action_requests.states import CommandStatus
-from actions.action_requests.submissions import Actor
 from actions.action_requests.submit import submit_action
+from actions.actor import Actor
 from actions.audit.verify import verify
 from actions.dispatch.claims import Claim
 from actions.errors import Refused
@@ -241,27 +241,27 @@ class EngineMachine(RuleBasedStateMachine):
         self.world.note_held()
 
     def _cancel(self, wish: ActionRequest) -> None:
-        control.cancel(wish, self.actor)
+        controls.cancel(wish, self.actor)
         self.model.cancelled(wish.pk)
 
     def _cancel_one(self, wish: ActionRequest) -> None:
-        control.cancel(wish, self.actor, [NAMES[0]])
+        controls.cancel(wish, self.actor, [NAMES[0]])
         self.model.cancelled(wish.pk, [NAMES[0]])
 
     def _pause(self, wish: ActionRequest) -> None:
-        control.pause(wish, self.actor)
+        controls.pause(wish, self.actor)
         self.model.was_paused(wish.pk)
 
     def _resume(self, wish: ActionRequest) -> None:
-        control.resume(wish, self.actor)
+        controls.resume(wish, self.actor)
         self.model.resumed(wish.pk, self.time.wall, wish.start_at)
 
     def _retry(self, wish: ActionRequest) -> None:
-        found = control.retry(wish, self.actor, statuses=[S.FAILED, S.UNCONFIRMED, S.CANCELLED])
+        found = controls.retry(wish, self.actor, statuses=[S.FAILED, S.UNCONFIRMED, S.CANCELLED])
         self.model.submitted(found)
 
     def _undo(self, wish: ActionRequest) -> None:
-        for found in control.undo(wish, self.actor, hours="4"):
+        for found in controls.undo(wish, self.actor, hours="4"):
             self.model.submitted(found)
 
     def _found(self) -> list[tuple[int, CommandStatus]]:

@@ -11,12 +11,12 @@ from django.conf import settings
 
 from actions.action_requests.models import DeviceCommand
 from actions.action_requests.states import CommandStatus
-from actions.dispatch import sweeper as recovery
+from actions.dispatch import sweeper
 from actions.dispatch.claims import LOOK_AGAIN, Claim, Rest, claim
 from actions.dispatch.results import record_answer, record_error
 from actions.opswat.client import Answer
 from actions.opswat.errors import VendorError
-from actions.ratelimit import limiter as budget
+from actions.ratelimit import clock
 from actions.ratelimit.models import VendorCall
 from actions.ratelimit.states import CallState, Lane
 from tests.model.clock import VirtualTime
@@ -78,7 +78,7 @@ class World:
         calls = VendorCall.objects.filter(state=CallState.LOST, api="action")
         before = set(calls.values_list("pk", flat=True))
         with self._remembering(self.free[0]):
-            recovery.sweep()
+            sweeper.sweep()
         return set(calls.values_list("pk", flat=True)) - before
 
     def pump(self) -> None:
@@ -105,10 +105,10 @@ class World:
     @contextmanager
     def _remembering(self, memory: Memory) -> Iterator[None]:
         """Be the process that remembers this of the clocks; a new one remembers nothing."""
-        budget._last_seen[:] = memory
+        clock._last_seen[:] = memory
         yield
-        memory[:] = budget._last_seen
-        budget._last_seen.clear()
+        memory[:] = clock._last_seen
+        clock._last_seen.clear()
 
     def _wake_in(self, seconds: float) -> None:
         if seconds <= LOOK_AGAIN and self._events:

@@ -47,4 +47,4 @@ def test_a_log_whose_download_was_killed_is_never_shown_half_and_fetched_again(
     assert len(files_in(stored)) == 1
 
 
-SWEEP = "from actions.services import recovery; recovery.sweep()"
+SWEEP = "from actions.dispatch import sweeper; sweeper.sweep()"

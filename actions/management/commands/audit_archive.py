@@ -8,8 +8,8 @@ from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 from django.utils.timezone import now
 
-from actions.action_requests.submissions import Actor
-from actions.audit import retention as archive
+from actions.actor import Actor
+from actions.audit import retention
 from actions.audit.query import read_moment
 from actions.management.base import OneLineCommand
 from actions.roles import Role
@@ -34,5 +34,5 @@ class Command(OneLineCommand):
                 raise CommandError("Say --before, or set AUDIT_KEEP_DAYS.", returncode=2)
             before = now() - timedelta(days=settings.AUDIT_KEEP_DAYS)
         actor = Actor(name=getuser(), role=Role.OPERATOR, source="command")
-        path = archive.archive(before, actor)
+        path = retention.archive(before, actor)
         self.stdout.write(f"Archived into {path}." if path else "Nothing is that old.")

@@ -5,9 +5,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from actions.dispatch import dispatcher as dispatch
-from actions.dispatch import shutdown as leaving
-from actions.dispatch import sweeper as recovery
+from actions.dispatch import dispatcher, shutdown, sweeper
 from actions.management.base import OneLineCommand, seconds
 
 
@@ -22,7 +20,7 @@ class Command(OneLineCommand):
 
     def handle(self, *_: Any, **options: Any) -> None:
         """Settle what was left behind, then send."""
-        recovery.sweep()
-        with leaving.noting(signal.SIGTERM, signal.SIGINT) as leave:
-            calls = dispatch.pump(options["seconds"], alone=True, leave=leave)
+        sweeper.sweep()
+        with shutdown.noting(signal.SIGTERM, signal.SIGINT) as leave:
+            calls = dispatcher.pump(options["seconds"], alone=True, leave=leave)
         self.stdout.write(f"{calls} call{'' if calls == 1 else 's'} made")

@@ -7,11 +7,11 @@ from uuid import UUID
 
 from django.core.management.base import CommandError, CommandParser
 
-from actions.action_requests import controls as control
+from actions.action_requests import controls
 from actions.action_requests import selectors as action_requests
 from actions.action_requests.models import ActionRequest
 from actions.action_requests.states import CommandStatus
-from actions.action_requests.submissions import Actor
+from actions.actor import Actor
 from actions.errors import ActionsError
 from actions.management.base import REFUSED, OneLineCommand
 from actions.roles import Role
@@ -58,19 +58,19 @@ def _do(action_request: ActionRequest, options: dict[str, Any]) -> dict[str, Any
     only = [word.strip() for word in options["only"].split(",") if word.strip()]
     match options["verb"]:
         case "cancel":
-            return {"cancelled": control.cancel(action_request, actor, only)}
+            return {"cancelled": controls.cancel(action_request, actor, only)}
         case "pause":
-            return {"held": control.pause(action_request, actor)}
+            return {"held": controls.pause(action_request, actor)}
         case "resume":
-            return {"resumed": control.resume(action_request, actor)}
+            return {"resumed": controls.resume(action_request, actor)}
         case "retry":
             statuses = [CommandStatus(word) for word in only or ["failed"]]
-            child = control.retry(
+            child = controls.retry(
                 action_request, actor, statuses=statuses, reason=options["reason"]
             )
             return {"request": str(child.uuid)}
         case "undo":
-            children = control.undo(
+            children = controls.undo(
                 action_request,
                 actor,
                 reason=options["reason"],

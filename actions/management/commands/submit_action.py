@@ -12,8 +12,9 @@ from django.core.management.base import CommandError, CommandParser
 
 from actions.action_requests import selectors as action_requests
 from actions.action_requests.models import ActionRequest
-from actions.action_requests.submissions import Actor, Addressing, Submission, new_submission
+from actions.action_requests.submissions import Addressing, Submission, new_submission
 from actions.action_requests.submit import check_submission, submit_action
+from actions.actor import Actor
 from actions.catalog import KINDS
 from actions.dispatch.inline import pump_until
 from actions.errors import Refused

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from actions.action_requests.submissions import Actor
+from actions.actor import Actor
 from actions.dispatch.inline import pump_until
 from actions.inventory.models import InventorySync
 from actions.inventory.sync import start_sync

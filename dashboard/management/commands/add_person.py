@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from actions.action_requests.submissions import Actor
+from actions.actor import Actor
 from actions.roles import Role
 from actions.trail import trail
 from dashboard.models import User

@@ -21,8 +21,8 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, connections
 
-from actions.action_requests.submissions import Actor
-from actions.inventory.groups import latest_sync
+from actions.actor import Actor
+from actions.inventory.selectors import latest_sync
 from actions.inventory.sync import start_sync
 from actions.roles import Role
 from dashboard.demo import demo_people, lock_demo_people

@@ -1,4 +1,4 @@
-"""The rows: the truth of the engine."""
+"""Index of all tables, so that Django finds them. Import a table from its own package."""
 
 from actions.action_requests.models import ActionRequest, DeviceCommand
 from actions.agent_logs.models import AgentLog

@@ -1,1 +1,0 @@
-"""Reads, each shaped for a screen; nothing here writes."""

@@ -1,1 +1,0 @@
-"""The only writers: each service does one thing and records it."""
