@@ -5,9 +5,9 @@ so that a misreading on either side shows. What the documentation leaves open is
 """
 
 from actions.simulator.assumptions import Assumptions
-from actions.simulator.core import Received
 from actions.simulator.faults import FAULTS, Fault
 from actions.simulator.fleet import SimDevice, SimGroup
+from actions.simulator.handler import Received
 from actions.simulator.simulator import Simulator
 
 __all__ = [

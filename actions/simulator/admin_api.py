@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 from actions.simulator.checks import Call, Json, Refusal
-from actions.simulator.core import Core
 from actions.simulator.faults import make_fault
+from actions.simulator.handler import Core
 
 PREFIX = "/_simulator/"
 

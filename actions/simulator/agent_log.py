@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from actions.simulator.account import Command
 from actions.simulator.fleet import SimDevice
-from actions.simulator.rows import timestamp
+from actions.simulator.serializers import timestamp
 
 _EVENTS = (
     ("INFO", "service", "heartbeat sent, server answered in {n} ms"),

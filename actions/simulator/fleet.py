@@ -4,7 +4,7 @@ import random
 from dataclasses import dataclass
 from itertools import repeat
 
-from actions.simulator.words import (
+from actions.simulator.names import (
     DEPARTMENTS,
     FIRST_NAMES,
     HOSTILE_NAMES,

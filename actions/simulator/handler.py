@@ -6,12 +6,12 @@ import time
 from dataclasses import asdict, dataclass, field
 
 from actions.simulator.account import Account
-from actions.simulator.apis import ROUTES
 from actions.simulator.checks import Answer, Call, Json, Refusal, peek_json
+from actions.simulator.churn import Life
 from actions.simulator.faults import ROW_FAULTS, Fault, FaultList, spoil_rows
-from actions.simulator.life import Life
 from actions.simulator.limiter import Limiter, Verdict
 from actions.simulator.replies import Reply, make_reply, refuse, spoil
+from actions.simulator.routes import ROUTES
 
 KEPT_CALLS = 20_000  # of the log, so that a demo may run for weeks
 SECRET_NAMES = frozenset({"access_token", "client_secret"})
@@ -128,7 +128,7 @@ class Core:
         return make_reply(answer)
 
     def _ask_api(self, call: Call) -> Answer:
-        """Let the API answer; the order of the checks is that of the module apis."""
+        """Let the API answer; the order of the checks is that of the module routes."""
         route = ROUTES.get(call.path)
         if route is None:
             raise Refusal(404, "not found")

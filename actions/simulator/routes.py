@@ -17,7 +17,6 @@ from urllib.parse import parse_qsl
 from actions.simulator.account import Account, Command
 from actions.simulator.action_api import device_action
 from actions.simulator.agent_log import build_report, report_name
-from actions.simulator.changes import status_changed
 from actions.simulator.checks import (
     Answer,
     Call,
@@ -30,7 +29,8 @@ from actions.simulator.checks import (
     texts,
     whole,
 )
-from actions.simulator.rows import detail_row, group_row, list_row
+from actions.simulator.serializers import detail_row, group_row, list_row
+from actions.simulator.status_changes import status_changed
 
 GROUP_SORTS: dict[str, str] = {
     "group_name": "group_name",

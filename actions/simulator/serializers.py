@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from actions.simulator.assumptions import Assumptions
 from actions.simulator.fleet import SimDevice, SimGroup
-from actions.simulator.words import SITE_BY_CODE, SITES
+from actions.simulator.names import SITE_BY_CODE, SITES
 
 Row = dict[str, object]
 ISSUE_KEYS = {

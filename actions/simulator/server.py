@@ -10,9 +10,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
 from urllib.parse import urlsplit
 
+from actions.simulator.admin_api import PREFIX, control
 from actions.simulator.checks import Call, Refusal, read_query
-from actions.simulator.control import PREFIX, control
-from actions.simulator.core import Core
+from actions.simulator.handler import Core
 from actions.simulator.replies import JSON_TYPE, Reply, refuse
 
 HOST = "127.0.0.1"

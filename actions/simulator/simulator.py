@@ -8,9 +8,9 @@ from typing import Any, Self
 
 from actions.simulator.account import Account
 from actions.simulator.assumptions import Assumptions, make_assumptions
-from actions.simulator.core import Core, Received
 from actions.simulator.faults import Fault, make_fault
 from actions.simulator.fleet import SimDevice, SimGroup
+from actions.simulator.handler import Core, Received
 from actions.simulator.server import HOST, SimulatorServer
 
 

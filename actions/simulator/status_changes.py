@@ -9,7 +9,7 @@ import time
 
 from actions.simulator.account import Account
 from actions.simulator.checks import Answer, Call, Json, Refusal, json_object, page_limit, whole
-from actions.simulator.rows import change_row
+from actions.simulator.serializers import change_row
 
 DAY = 86_400
 

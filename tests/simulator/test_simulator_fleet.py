@@ -8,7 +8,7 @@ import pytest
 
 from actions.simulator import SimDevice
 from actions.simulator.fleet import make_fleet, make_groups
-from actions.simulator.words import HOSTILE_NAMES
+from actions.simulator.names import HOSTILE_NAMES
 
 NOW = 1_790_000_000.0
 
