@@ -21,7 +21,7 @@ from tests.postgres import own_postgres
 
 ROOT = Path(__file__).resolve().parent.parent
 ONCE = (
-    *("tests/simulator", "tests/actions/vendor", "tests/actions/archives"),
+    *("tests/simulator", "tests/opswat", "tests/agent_logs/zip"),
     *("tests/browser/test_pages.py", "tests/model/test_busy_minutes.py"),
     "tests/model/test_long_run.py",
 )

@@ -204,7 +204,7 @@ def test_old_lines_leave_as_a_signed_archive_and_the_rest_still_holds(operator, 
 
 
 def test_after_the_archive_a_further_cut_is_still_found(operator, lines):
-    from tests.audit.test_chain import EVENT, behind_its_back, found
+    from tests.trail.test_chain import EVENT, behind_its_back, found
 
     third = AuditEvent.objects.get(pk=30)
     retention.archive(third.at)

@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from actions.opswat.errors import Unconfirmed, Unreachable
-from tests.actions.vendor.hostile import Arrived, HostileServer, cut, garbage, reply, reset, silent
-from tests.actions.vendor.parts import METHODS, make_client
+from tests.opswat.hostile import Arrived, HostileServer, cut, garbage, reply, reset, silent
+from tests.opswat.parts import METHODS, make_client
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -19,7 +19,7 @@ from actions.opswat.payloads import (
     read_device_page,
     read_groups,
 )
-from tests.actions.vendor.strategies import JSON, rows_with, steady
+from tests.opswat.strategies import JSON, rows_with, steady
 
 FULL = {
     "device_id": "0123456789abcdef0123456789abcdef",

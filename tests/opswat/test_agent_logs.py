@@ -9,8 +9,8 @@ import pytest
 
 from actions.opswat.errors import Rejected, Unconfirmed
 from actions.opswat.payloads import ReportReply
-from tests.actions.vendor.hostile import HostileServer, head, reply, reply_json
-from tests.actions.vendor.parts import SLOT, TOKEN, make_client
+from tests.opswat.hostile import HostileServer, head, reply, reply_json
+from tests.opswat.parts import SLOT, TOKEN, make_client
 
 
 def make_zip(size: int = 200_000) -> bytes:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 
 from actions.opswat.tokens import FALLBACK_LIFETIME, Token, read_token, seal, unseal
-from tests.actions.vendor.parts import TOKEN
-from tests.actions.vendor.strategies import JSON, TEXTS, rows_with, steady
+from tests.opswat.parts import TOKEN
+from tests.opswat.strategies import JSON, TEXTS, rows_with, steady
 
 KEY = bytes(range(32))
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actions.opswat.payloads import RateWord, read_rate
-from tests.actions.vendor.strategies import steady
+from tests.opswat.strategies import steady
 
 
 def reset_of(text: str) -> float | None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from actions.catalog import KINDS
 from actions.opswat.payloads import ActionOrder, normalise_mac
-from tests.actions.vendor.strategies import steady
+from tests.opswat.strategies import steady
 
 MAC_PARTS = st.lists(st.integers(0, 255), min_size=6, max_size=6)
 

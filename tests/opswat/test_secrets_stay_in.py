@@ -13,8 +13,8 @@ import pytest
 from actions.opswat.client import Token, VendorClient
 from actions.opswat.errors import VendorError
 from actions.opswat.redaction import Hidden, Scrubber
-from tests.actions.vendor.hostile import FAULTS, HostileServer, echo, reply, reply_json
-from tests.actions.vendor.parts import METHODS, ORDER, SECRET, SLOT, TOKEN, make_client
+from tests.opswat.hostile import FAULTS, HostileServer, echo, reply, reply_json
+from tests.opswat.parts import METHODS, ORDER, SECRET, SLOT, TOKEN, make_client
 
 CANARIES = {
     spelling for value in (TOKEN, SECRET) for spelling in (value, quote(value), quote_plus(value))

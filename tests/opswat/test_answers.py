@@ -9,8 +9,8 @@ import pytest
 from actions.opswat.client import Slot, VendorConfig
 from actions.opswat.errors import Rejected, Throttled, Unauthorized, Unconfirmed, VendorError
 from actions.opswat.payloads import ActionOrder, RateWord
-from tests.actions.vendor.hostile import FAULTS, HostileServer, head, reply, reply_json
-from tests.actions.vendor.parts import METHODS, ORDER, SECRET, SLOT, TOKEN, make_client
+from tests.opswat.hostile import FAULTS, HostileServer, head, reply, reply_json
+from tests.opswat.parts import METHODS, ORDER, SECRET, SLOT, TOKEN, make_client
 
 JSON_METHODS = [name for name in METHODS if name not in ("fetch_token", "get_report")]
 GOOD = {

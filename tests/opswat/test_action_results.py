@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from actions.opswat.errors import Unconfirmed
 from actions.opswat.payloads import Receipt, read_receipts
-from tests.actions.vendor.strategies import JSON, TEXTS, rows_with, steady
+from tests.opswat.strategies import JSON, TEXTS, rows_with, steady
 
 
 def row(name: object, status: object = 1, command_id: object = "") -> dict[str, object]:

@@ -26,8 +26,8 @@ from actions.errors import NotAllowed, Refused
 from actions.ratelimit.models import VendorAccount, VendorCall
 from actions.ratelimit.states import CallState, Lane
 from actions.trail.models import AuditEvent
-from tests.actions.vendor.hostile import HostileServer, reply
 from tests.factories import enrol, make_request, statuses
+from tests.opswat.hostile import HostileServer, reply
 
 pytestmark = pytest.mark.django_db
 
