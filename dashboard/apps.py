@@ -10,4 +10,4 @@ class DashboardConfig(AppConfig):
 
     def ready(self) -> None:
         """Import the listeners, which register themselves."""
-        from dashboard import sign_ins  # noqa: F401, PLC0415  # Models must be loaded first.
+        from dashboard import signals  # noqa: F401, PLC0415  # Models must be loaded first.

@@ -14,7 +14,7 @@ from actions.roles import RIGHTS, Role
 from actions.selections import list_parser
 from actions.selections import selectors as selections
 from actions.selections.choose import targets_of
-from dashboard.texts import shown
+from dashboard.printable import printable
 
 PRESETS = ((4, "4 h"), (24, "1 day"), (72, "3 days"), (168, "1 week"), (720, "30 days"))
 
@@ -137,7 +137,7 @@ class ComposeForm(forms.Form):
         """Put each problem beside its field."""
         for name, texts in refusal.problems.items():
             field = name if name in self.fields and name != "devices" else None
-            for text in map(shown, texts):
+            for text in map(printable, texts):
                 if field is None or text not in self.errors.get(field, []):
                     self.add_error(field, text)
 
@@ -180,12 +180,12 @@ class PickForm(forms.Form):
                 self.rows = list_parser.read_file(file.name, file.read(list_parser.MAX_BYTES + 1))
         except Refused as refusal:
             for name, texts in refusal.problems.items():
-                self.add_error(name, [shown(each) for each in texts])
+                self.add_error(name, [printable(each) for each in texts])
         return data
 
 
 def _groups() -> list[tuple[str, str]]:
-    known = [(group.vendor_id, shown(group)) for group in inventory.groups()]
+    known = [(group.vendor_id, printable(group)) for group in inventory.groups()]
     if any(vendor_id == DEFAULT_GROUP for vendor_id, _ in known):
         return known
     return [(DEFAULT_GROUP, "The vendor's default group"), *known]

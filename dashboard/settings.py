@@ -205,7 +205,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "dashboard.context.console",
+                "dashboard.context_processors.console",
             ],
         },
     }
@@ -296,7 +296,7 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "agent_logs": _agent_log_storage(),
-    "staticfiles": {"BACKEND": "dashboard.static_files.StaticFiles"},
+    "staticfiles": {"BACKEND": "dashboard.storage.StaticFiles"},
 }
 
 # ── People ──────────────────────────────────────────────────────────────────────────────────────
@@ -380,7 +380,7 @@ CONTENT_SECURITY_POLICY = {
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"()": "dashboard.logs.OneLine"}},
+    "formatters": {"line": {"()": "dashboard.log_formatter.OneLine"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
     # Fixed in code: at DEBUG this library would write the token that the vendor wants in the URL.

@@ -6,22 +6,22 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.views.decorators.http import require_safe
 
-from dashboard.live import action_request_stream
 from dashboard.views import (
     action_requests,
     agent_logs,
     audit,
-    audit_work,
+    audit_jobs,
     compose,
-    controls,
     device,
-    device_views,
+    device_lists,
     devices,
     inventory,
     overview,
-    pick,
+    request_controls,
+    saved_views,
     vendor_calls,
 )
+from dashboard.views.streams import action_request_stream
 
 
 @login_not_required
@@ -39,18 +39,22 @@ urlpatterns = [
     path("devices/<int:key>/refresh", device.refresh_device, name="refresh_device"),
     path("inventory/", inventory.inventory, name="inventory"),
     path("inventory/read", inventory.read_inventory, name="read_inventory"),
-    path("devices/pick/", pick.pick, name="pick"),
-    path("devices/pick/<uuid:token>/", pick.picked, name="picked"),
-    path("devices/pick/<uuid:token>/<slug:bucket>.csv", pick.picked_lines, name="picked_lines"),
+    path("devices/pick/", device_lists.pick, name="pick"),
+    path("devices/pick/<uuid:token>/", device_lists.picked, name="picked"),
+    path(
+        "devices/pick/<uuid:token>/<slug:bucket>.csv",
+        device_lists.picked_lines,
+        name="picked_lines",
+    ),
     path("devices/count", devices.device_count, name="device_count"),
     path("devices/choose", devices.choose_devices, name="choose_devices"),
-    path("devices/export", device_views.export_devices, name="export_devices"),
-    path("devices/display", device_views.device_display, name="device_display"),
-    path("devices/views/", device_views.save_device_view, name="save_device_view"),
-    path("devices/views/<uuid:token>/", device_views.device_view, name="device_view"),
+    path("devices/export", saved_views.export_devices, name="export_devices"),
+    path("devices/display", saved_views.device_display, name="device_display"),
+    path("devices/views/", saved_views.save_device_view, name="save_device_view"),
+    path("devices/views/<uuid:token>/", saved_views.device_view, name="device_view"),
     path(
         "devices/views/<uuid:token>/change",
-        device_views.change_device_view,
+        saved_views.change_device_view,
         name="change_device_view",
     ),
     path("requests/", action_requests.action_request_list, name="action_requests"),
@@ -58,10 +62,10 @@ urlpatterns = [
     path("requests/<uuid:token>/", action_requests.action_request_detail, name="action_request"),
     path(
         "requests/<uuid:token>/control",
-        controls.control_action_request,
+        request_controls.control_action_request,
         name="control_action_request",
     ),
-    path("budget/freeze", controls.freeze, name="freeze"),
+    path("budget/freeze", request_controls.freeze, name="freeze"),
     path("requests/<uuid:token>/stream", action_request_stream, name="action_request_stream"),
     path("requests/<uuid:token>/logs/", agent_logs.action_request_logs, name="action_request_logs"),
     path("logs/", agent_logs.agent_log_list, name="agent_logs"),
@@ -71,10 +75,10 @@ urlpatterns = [
     path("budget/", vendor_calls.vendor_calls, name="vendor_calls"),
     path("audit/", audit.audit_list, name="audit"),
     path("audit/<int:number>/", audit.audit_event, name="audit_event"),
-    path("audit/work/", audit_work.audit_work, name="audit_work"),
-    path("audit/check", audit_work.check, name="audit_check"),
-    path("audit/export", audit_work.export, name="audit_export"),
-    path("audit/exports/<uuid:token>", audit_work.download, name="audit_download"),
+    path("audit/work/", audit_jobs.audit_work, name="audit_work"),
+    path("audit/check", audit_jobs.check, name="audit_check"),
+    path("audit/export", audit_jobs.export, name="audit_export"),
+    path("audit/exports/<uuid:token>", audit_jobs.download, name="audit_download"),
     path("accounts/login/", account.login, name="account_login"),
     path("accounts/logout/", account.logout, name="account_logout"),
     path("accounts/inactive/", account.account_inactive, name="account_inactive"),

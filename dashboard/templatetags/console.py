@@ -4,23 +4,23 @@ from typing import Any
 
 from django import template
 
-from dashboard.texts import shown
+from dashboard.printable import printable
 
 register = template.Library()
 
-register.filter(shown)
+register.filter(printable)
 
 
 @register.filter
 def spaced(word: str) -> str:
     """A vendor's word as we write it: out_of_license_usage becomes Out of license usage."""
-    return shown(word).replace("_", " ").strip().capitalize() or "Not told"
+    return printable(word).replace("_", " ").strip().capitalize() or "Not told"
 
 
 @register.filter
 def event_words(verb: str) -> str:
     """A verb of the trail in words: request.submitted becomes Request submitted."""
-    return shown(verb).replace(".", " ").replace("_", " ").capitalize()
+    return printable(verb).replace(".", " ").replace("_", " ").capitalize()
 
 
 @register.filter
@@ -51,4 +51,4 @@ def event_extent(event: Any) -> str:
 @register.filter
 def shown_lines(text: str) -> str:
     """Several lines, each with every character made visible that would hide itself."""
-    return "\n".join(shown(line) for line in text.split("\n"))
+    return "\n".join(printable(line) for line in text.split("\n"))

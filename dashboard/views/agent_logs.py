@@ -20,9 +20,9 @@ from actions.agent_logs.zip.directory import BadArchive
 from actions.agent_logs.zip.lines import MAX_PHRASE
 from actions.errors import NotAllowed, Refused
 from dashboard.access import actor_of, log_reader_required
+from dashboard.agent_log_reader import file_view, hits_of
 from dashboard.downloads import attachment
 from dashboard.http import DashboardRequest, read_int, read_text, wants_part
-from dashboard.log_page import file_view, hits_of
 
 LIST_SIZE = 50
 

@@ -18,13 +18,13 @@ from actions.errors import Refused
 from actions.inventory import selectors as inventory
 from actions.roles import RIGHTS
 from actions.selections import choose
-from dashboard import saved_views
 from dashboard.access import actor_of, submitter_required
-from dashboard.desk import MENUS, MORE, TYPED, Desk, device_list_url
-from dashboard.device_columns import COLUMNS, NAME, chosen_columns
+from dashboard.device_list import saved_views
+from dashboard.device_list.columns import COLUMNS, NAME, chosen_columns
+from dashboard.device_list.state import MENUS, MORE, TYPED, Desk, device_list_url
 from dashboard.exports import FORMATS
 from dashboard.http import DashboardRequest, read_keys, wants_part
-from dashboard.texts import shown
+from dashboard.printable import printable
 
 EVERYTHING = "all=1"
 """What a selection of all devices keeps as its question: a text, as none means ticked rows."""
@@ -83,7 +83,7 @@ def choose_devices(request: DashboardRequest) -> HttpResponse:
             found = inventory.with_keys(keys)
         selection = choose.choose_devices(found, actor_of(request), question=asked)
     except Refused as refusal:
-        messages.error(request, shown(refusal))
+        messages.error(request, printable(refusal))
         url = device_list_url(Desk.read_text(question).query)
         return HttpResponseRedirect(url, status=303)
     kind = request.POST.get("kind", "")

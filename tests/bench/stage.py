@@ -21,7 +21,7 @@ from django.conf import settings
 
 from actions.ratelimit import clock
 from actions.simulator import Simulator
-from dashboard.own_redis import own_redis
+from dashboard.standalone.redis_server import own_redis
 
 ROOT = Path(__file__).resolve().parents[2]
 QUIET = ("--without-gossip", "--without-mingle", "--loglevel", "ERROR")

@@ -18,7 +18,7 @@ from typing import Any
 import psycopg
 
 from actions.simulator import Simulator
-from dashboard.own_redis import own_redis
+from dashboard.standalone.redis_server import own_redis
 from tests.processes.databases import Database, Row, empty_database
 from tests.processes.installation import (
     ROOT,

@@ -18,7 +18,7 @@ from actions.dispatch import claims, dispatcher, token_store
 from actions.inventory.sync import start_sync
 from actions.ratelimit import clock
 from actions.ratelimit.models import VendorAccount, VendorCall
-from dashboard.own_redis import own_redis
+from dashboard.standalone.redis_server import own_redis
 from tests.factories import enrol, make_request
 
 FAULTS: tuple[tuple[str, dict[str, int]], ...] = (

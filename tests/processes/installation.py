@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from actions.simulator import Simulator
-from dashboard.own_redis import own_redis
+from dashboard.standalone.redis_server import own_redis
 from tests.processes.databases import Database, Row
 
 ROOT = Path(__file__).resolve().parents[2]

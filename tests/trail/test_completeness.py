@@ -19,7 +19,7 @@ from actions.inventory.sync import start_sync
 from actions.ratelimit.models import VendorCall
 from actions.trail import trail
 from actions.trail.models import AuditEvent
-from dashboard.logs import OneLine
+from dashboard.log_formatter import OneLine
 from tests.factories import PASSWORD, enrol, know_devices, make_person, make_request
 
 pytestmark = pytest.mark.django_db

@@ -25,10 +25,10 @@ from actions.actor import Actor
 from actions.inventory.selectors import latest_sync
 from actions.inventory.sync import start_sync
 from actions.roles import Role
-from dashboard.demo import demo_people, lock_demo_people
 from dashboard.models import User
-from dashboard.own_redis import own_redis
-from dashboard.processes import Processes
+from dashboard.standalone.demo_users import demo_people, lock_demo_people
+from dashboard.standalone.redis_server import own_redis
+from dashboard.standalone.supervisor import Processes
 
 HOST = "127.0.0.1"
 

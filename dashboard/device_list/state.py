@@ -13,7 +13,7 @@ from actions.devices import pagination
 from actions.devices.pagination import DevicePage, Order
 from actions.devices.query import CHOICES, Question, read_question
 from dashboard.http import read_int
-from dashboard.texts import shown
+from dashboard.printable import printable
 
 SIZES = (25, 50, 100, 250)
 USUAL_SIZE = 50
@@ -205,10 +205,10 @@ def device_list_url(query: str = "") -> str:
 def word(key: str, value: str) -> str:
     """A value of a filter in words."""
     if key in WORDS:
-        return WORDS[key].get(value, shown(value))
+        return WORDS[key].get(value, printable(value))
     if key in {"status", "severity", "type", "agent"}:
-        return shown(value).replace("_", " ").strip().capitalize()
-    return shown(value)
+        return printable(value).replace("_", " ").strip().capitalize()
+    return printable(value)
 
 
 def _options(key: str, offered: list[str], chosen: tuple[str, ...]) -> list[Option]:
@@ -218,6 +218,6 @@ def _options(key: str, offered: list[str], chosen: tuple[str, ...]) -> list[Opti
 
 def _chip_text(key: str, value: str) -> str:
     if key == "q":
-        return f"“{shown(value)[:40]}”"
+        return f"“{printable(value)[:40]}”"
     text = value[:8] if key == "request" else word(key, value)
     return f"{LABELS[key]}: {text[:60]}"

@@ -13,7 +13,7 @@ from actions.agent_logs.zip.lines import MAX_PHRASE, PAGE, Level, Line, line_at,
 from actions.agent_logs.zip.members import Member
 from dashboard.access import actor_of
 from dashboard.http import DashboardRequest, read_int, read_text
-from dashboard.texts import marked, shown_line
+from dashboard.printable import marked, shown_line
 
 LEVELS = ((0, "All lines"), (2, "Info and worse"), (3, "Warnings and worse"), (4, "Errors"))
 

@@ -11,7 +11,7 @@ from actions.action_requests import selectors as action_requests
 from actions.dispatch import selectors as budget
 from actions.roles import RIGHTS
 from dashboard.models import User
-from dashboard.texts import shown
+from dashboard.printable import printable
 
 PLACES = (
     ("overview", "Overview", "layout-dashboard"),
@@ -63,7 +63,7 @@ def _notices() -> list[dict[str, str]]:
             {
                 "level": "danger",
                 "title": "Sending is frozen.",
-                "text": shown(stops.frozen_reason),
+                "text": printable(stops.frozen_reason),
                 "url": reverse("vendor_calls"),
             }
         )
@@ -83,7 +83,7 @@ def _notices() -> list[dict[str, str]]:
             {
                 "level": "warning",
                 "title": f"Sending pauses for {stops.blocked_for:.0f} s.",
-                "text": shown(stops.blocked_reason),
+                "text": printable(stops.blocked_reason),
                 "url": reverse("vendor_calls"),
             }
         )

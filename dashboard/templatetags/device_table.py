@@ -12,10 +12,10 @@ from django.urls import reverse
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
-from dashboard.desk import Filter, Option
-from dashboard.device_columns import Column, Kind
+from dashboard.device_list.columns import Column, Kind
+from dashboard.device_list.state import Filter, Option
+from dashboard.printable import printable
 from dashboard.templatetags.console import spaced
-from dashboard.texts import shown
 
 register = template.Library()
 
@@ -36,7 +36,7 @@ def device_rows(devices: Iterable[Any], columns: Sequence[Column], *, boxes: boo
 
 def _head(device: Any, url: str, *, boxes: bool) -> str:
     """Where a row begins: its box, and what the device is called."""
-    label, key = escape(shown(device.label)), device.pk
+    label, key = escape(printable(device.label)), device.pk
     box = (
         '<td class="check"><label><input type="checkbox" name="device" '
         f'value="{key}" data-select-row aria-label="Select {label}"></label></td>'
@@ -46,7 +46,7 @@ def _head(device: Any, url: str, *, boxes: bool) -> str:
     look = ' class="row-gone"' if device.gone_at else ""
     gone = ' <span class="muted small">gone</span>' if device.gone_at else ""
     sub = (
-        f' <span class="cell-sub mono">{escape(shown(device.vendor_id))}</span>'
+        f' <span class="cell-sub mono">{escape(printable(device.vendor_id))}</span>'
         if device.label != device.vendor_id
         else ""
     )
@@ -60,9 +60,10 @@ def _state(column: Column, device: Any) -> str:
     state = column.main(device)
     if not state:
         return '<td class="cell-side"></td>'
-    icon = f"{static('icons.svg')}#state-{escape(shown(state))}"
+    icon = f"{static('icons.svg')}#state-{escape(printable(state))}"
     return (
-        f'<td class="cell-side"><span class="state state-{escape(shown(state))}"><svg class="icon" '
+        f'<td class="cell-side"><span class="state state-{escape(printable(state))}">'
+        f'<svg class="icon" '
         f'aria-hidden="true"><use href="{icon}"></use></svg>{escape(spaced(state))}</span></td>'
     )
 
@@ -86,8 +87,8 @@ def _word(column: Column, device: Any) -> str:
 def _text(column: Column, device: Any) -> str:
     look = ' class="mono nowrap"' if column.kind == "mono" else ""
     main, beside = column.main(device), column.sub(device)
-    text = f"<bdi>{escape(shown(main))}</bdi>" if main else ""
-    sub = f' <span class="cell-sub">{escape(shown(beside))}</span>' if beside else ""
+    text = f"<bdi>{escape(printable(main))}</bdi>" if main else ""
+    sub = f' <span class="cell-sub">{escape(printable(beside))}</span>' if beside else ""
     return f'<td{look} data-label="{column.label}">{text}{sub}</td>'
 
 

@@ -12,14 +12,14 @@ from django.views.decorators.http import require_GET, require_POST
 from actions.devices import filters, pagination
 from actions.errors import NotAllowed, Refused
 from actions.trail import trail
-from dashboard import saved_views
 from dashboard.access import actor_of
-from dashboard.desk import Desk, device_list_url
-from dashboard.device_columns import COLUMNS, chosen_columns, heads, plain
+from dashboard.device_list import saved_views
+from dashboard.device_list.columns import COLUMNS, chosen_columns, heads, plain
+from dashboard.device_list.state import Desk, device_list_url
 from dashboard.exports import FORMATS, download
 from dashboard.http import DashboardRequest, read_text
 from dashboard.models import SavedView, User
-from dashboard.texts import shown
+from dashboard.printable import printable
 
 
 @require_GET
@@ -41,9 +41,9 @@ def save_device_view(request: DashboardRequest) -> HttpResponse:
             shared=bool(request.POST.get("shared")),
         )
     except Refused as refusal:
-        messages.error(request, shown(refusal))
+        messages.error(request, printable(refusal))
     else:
-        messages.success(request, f"The view “{shown(view)}” is kept.")
+        messages.success(request, f"The view “{printable(view)}” is kept.")
     return redirect(device_list_url(desk.query))
 
 

@@ -8,36 +8,26 @@ import asyncio
 import json
 import logging
 from collections import defaultdict
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 from uuid import UUID
 
 import redis.asyncio
-from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.core.handlers.asgi import ASGIRequest
-from django.db import DatabaseError, close_old_connections
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
-from django.template.loader import render_to_string
-from django.views.decorators.http import require_GET
+from django.db import DatabaseError
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from actions.action_requests import selectors as action_requests
 from actions.on_commit import CHANGES
-from dashboard.views.action_requests import progress_of
+
+Renderer = Callable[[UUID], Awaitable[bytes]]
+"""Renders the event of one request; no bytes mean that there is none."""
 
 log = logging.getLogger(__name__)
 
 PAUSE = 0.5
 """Seconds between two renderings of the same request: at most two changes a second are shown."""
-
-COMMENT_EVERY = 15.0
-"""Seconds after which a silent stream says that it is alive."""
-
-LIFE = 300.0
-"""Seconds after which a stream ends; the browser connects again and its rights are checked."""
 
 
 CONNECT = 3.0
@@ -52,7 +42,8 @@ class Hub:
     that no page believes itself live; each connects again and is sent the whole state.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, render: Renderer) -> None:
+        self.render = render
         self.pages: dict[UUID, set[asyncio.Queue[bytes]]] = defaultdict(set)
         self.dirty: set[UUID] = set()
         self.shown_at: dict[UUID, float] = {}
@@ -122,7 +113,7 @@ class Hub:
             return
         self.shown_at[token] = now()
         try:
-            event = await _render(token)
+            event = await self.render(token)
         except DatabaseError:
             log.exception("A change of request %s could not be shown: its pages poll.", token)
             event = b""
@@ -146,67 +137,3 @@ def offer(queue: "asyncio.Queue[bytes]", event: bytes) -> None:
     if queue.full():
         queue.get_nowait()
     queue.put_nowait(event)
-
-
-def render_event(token: UUID) -> bytes:
-    """The live part of a request as a server-sent event; its id is the request's version."""
-    action_request = action_requests.find(token)
-    if action_request is None:
-        return b""
-    html = render_to_string("action_requests/_progress.html", progress_of(action_request))
-    lines = [f"id: {action_request.version}", "event: progress"]
-    lines += [f"data: {line}" for line in html.splitlines() if line.strip()]
-    return ("\n".join(lines) + "\n\n").encode()
-
-
-def _render_and_close(token: UUID) -> bytes:
-    try:
-        return render_event(token)
-    finally:
-        close_old_connections()
-
-
-_render = sync_to_async(_render_and_close, thread_sensitive=False)
-_close_own_connection = sync_to_async(close_old_connections)
-
-HUB = Hub()
-
-
-@require_GET
-async def action_request_stream(request: HttpRequest, token: UUID) -> HttpResponseBase:
-    """Stream the live part of one request; 501 where the server cannot stream (WSGI)."""
-    if not isinstance(request, ASGIRequest):
-        return HttpResponse("Streams need the ASGI server.", status=501)
-    if not await _render(token):
-        return HttpResponse("There is no such request.", status=404)
-    if not await HUB.listens():
-        return HttpResponse("No live changes now: poll.", status=503)
-    response = StreamingHttpResponse(_events(token), content_type="text/event-stream")
-    response["Cache-Control"] = "no-store"
-    response["X-Accel-Buffering"] = "no"
-    return response
-
-
-async def _events(token: UUID) -> AsyncIterator[bytes]:
-    # The sign-in check left a connection to the database open, which nothing here needs again:
-    # without this each open page would hold one until it ends.
-    await _close_own_connection()
-    loop = asyncio.get_running_loop()
-    end = loop.time() + LIFE
-    queue = HUB.join(token)
-    try:
-        # What changed between drawing the page and joining is shown at once.
-        yield await _render(token)
-        while loop.time() < end and (event := await _next(queue)):
-            yield event
-    finally:
-        HUB.leave(token, queue)
-
-
-async def _next(queue: "asyncio.Queue[bytes]") -> bytes:
-    """The next rendering, or a comment after a time of silence; nothing means the end."""
-    try:
-        async with asyncio.timeout(COMMENT_EVERY):
-            return await queue.get()
-    except TimeoutError:
-        return b": still here\n\n"
