@@ -1,7 +1,9 @@
-"""A faithful vendor over real HTTP, for the demo and for the tests.
+"""A simulated vendor over real HTTP, for the demo and for the tests.
 
-It stands alone: it reads the vendor's documentation for itself and imports nothing of the console,
-so that a misreading on either side shows. What the documentation leaves open is in Assumptions.
+Others use `Simulator` (start, stop, inject faults, read the log of calls), `SimDevice`, `FAULTS`.
+The package implements the vendor's documentation independently and imports nothing of the console,
+so a misreading on either side shows as a difference. `Assumptions` lists what the documentation
+leaves open, one switch each.
 """
 
 from actions.simulator.assumptions import Assumptions

@@ -1,7 +1,7 @@
 """POST /o/api/{v3,v3.1,v3.2,v3.3}/devices/action: checks, effects, and a row for each device.
 
-The doubtful answers are those of Assumptions. Nothing is applied unless a device's status says so,
-and the account counts what was applied: that count judges the client.
+`Assumptions` decides the undocumented answers. An action takes effect only if the device's row has
+the accepted status. The account counts each effect, so tests can check how often it happened.
 """
 
 import time
@@ -9,23 +9,32 @@ from dataclasses import dataclass
 from typing import Literal
 
 from actions.simulator.account import Account
-from actions.simulator.checks import Answer, Call, Json, Refusal, json_object, text, texts, whole
+from actions.simulator.checks import (
+    Answer,
+    Call,
+    Json,
+    Refusal,
+    integer,
+    json_object,
+    string,
+    strings,
+)
 from actions.simulator.fleet import SimDevice
 from actions.simulator.rules import (
     AGENT_KINDS,
     COMMAND_KINDS,
     KINDS_BY_VERSION,
     Version,
-    is_out_of_reach,
     is_supported,
+    is_unreachable,
 )
 
 EXEMPT_HOURS_END = 65000  # "Value should be less than 65000"
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """A checked body: one kind of action for some devices."""
+class ActionCall:
+    """A validated request body: one kind of action for some devices."""
 
     kind: str
     version: Version
@@ -37,7 +46,7 @@ class Order:
 
 @dataclass(slots=True)
 class Outcome:
-    """What becomes of one device."""
+    """The result for one device."""
 
     status: int
     command_id: str = ""
@@ -46,126 +55,126 @@ class Outcome:
 
 
 def device_action(account: Account, call: Call) -> Answer:
-    """Do one action on many devices; raises Refusal for the whole call."""
-    order = read_order(call, account.assumptions.max_action_ids)
+    """Apply one action to many devices; raises Refusal if the call as a whole is refused."""
+    action = parse_action(call, account.assumptions.max_action_ids)
     with account.lock:
-        _refuse_as_a_whole(account, order)
-        # All devices are found before anything is done: this call may delete some of them.
-        found = [(target, _find(account, order, target)) for target in _targets(account, order)]
-        outcomes: dict[str, Outcome] = {}  # by device, so that a doubled id is applied once
+        _check_call(account, action)
+        # Resolve all targets first: applying the action may delete some of the devices.
+        found = [(target, _find(account, action, target)) for target in _targets(account, action)]
+        outcomes: dict[str, Outcome] = {}  # by device: a duplicate id is applied once
         rows = []
         for target, device in found:
-            outcome = _outcome(account, order, device, outcomes)
+            outcome = _outcome(account, action, device, outcomes)
             if outcome is not None:
-                rows.append(_row(account, order, target, outcome))
+                rows.append(_row(account, action, target, outcome))
         if account.assumptions.row_order == "by_id":
             rows.sort(key=lambda row: str(row["id"]))
         applied = tuple(o.device_id for o in outcomes.values() if o.applied)
-        account.applied.update((order.kind, device_id) for device_id in applied)
+        account.applied.update((action.kind, device_id) for device_id in applied)
     return Answer(rows, applied=applied)
 
 
-def read_order(call: Call, max_ids: int | None) -> Order:
-    """Check the body against the page of the version called; raises Refusal with 400 or 415."""
+def parse_action(call: Call, max_ids: int | None) -> ActionCall:
+    """Validate the body for the API version called; raises Refusal with 400 or 415."""
     body = json_object(call)
-    kind = text(body.get("types"), "types")
+    kind = string(body.get("types"), "types")
     if kind not in KINDS_BY_VERSION[call.version]:
         raise Refusal(400, "types is not an action of this version")
     if ("ids" in body) == ("macs" in body):
         raise Refusal(400, "the body must have ids or macs, but not both")
     by_mac = "macs" in body
-    targets = texts(body["macs"], "macs") if by_mac else texts(body["ids"], "ids")
+    targets = strings(body["macs"], "macs") if by_mac else strings(body["ids"], "ids")
     if max_ids is not None and len(targets) > max_ids:
         raise Refusal(400, f"more than {max_ids} devices in one call")
     params = body.get("params", {})
     if not isinstance(params, dict):
         raise Refusal(400, "params must be an object")
-    hours = whole(params.get("exempt_time", 0), "exempt_time", 0, EXEMPT_HOURS_END - 1)
-    group_id = text(params.get("group_id", "default"), "group_id")
+    hours = integer(params.get("exempt_time", 0), "exempt_time", 0, EXEMPT_HOURS_END - 1)
+    group_id = string(params.get("group_id", "default"), "group_id")
     if kind == "scan_threats":
         _check_scan(params)
-    return Order(kind, call.version, by_mac, targets, hours, group_id)
+    return ActionCall(kind, call.version, by_mac, targets, hours, group_id)
 
 
 def _check_scan(params: Json) -> None:
-    """Check what is known of a scan's parameters; how they combine is not (U17)."""
-    whole(params.get("full_scan", 0), "full_scan", 0, 1)
+    """Validate the documented parameters of a scan; how they combine is unknown (U17)."""
+    integer(params.get("full_scan", 0), "full_scan", 0, 1)
     scan_types = params.get("scan_types", [])
     if not isinstance(scan_types, list):
         raise Refusal(400, "scan_types must be a list")
     for entry in scan_types:
-        whole(entry, "each of scan_types", 0, 5)
+        integer(entry, "each of scan_types", 0, 5)
 
 
-def _refuse_as_a_whole(account: Account, order: Order) -> None:
-    if any(target in account.refused_ids for target in order.targets):
+def _check_call(account: Account, action: ActionCall) -> None:
+    if any(target in account.refused_ids for target in action.targets):
         raise Refusal(400, "input values are invalid")
-    unknown = order.kind == "assign_to_group" and order.group_id not in account.groups
+    unknown = action.kind == "assign_to_group" and action.group_id not in account.groups
     if unknown and account.assumptions.unknown_group == "400":
         raise Refusal(400, "the group does not exist")
 
 
-def _targets(account: Account, order: Order) -> tuple[str, ...]:
+def _targets(account: Account, action: ActionCall) -> tuple[str, ...]:
     if account.assumptions.doubled_ids == "merged":
-        return tuple(dict.fromkeys(order.targets))
-    return order.targets
+        return tuple(dict.fromkeys(action.targets))
+    return action.targets
 
 
-def _find(account: Account, order: Order, target: str) -> SimDevice | None:
-    return account.device_by_mac(target) if order.by_mac else account.devices.get(target)
+def _find(account: Account, action: ActionCall, target: str) -> SimDevice | None:
+    return account.device_by_mac(target) if action.by_mac else account.devices.get(target)
 
 
 def _outcome(
-    account: Account, order: Order, device: SimDevice | None, outcomes: dict[str, Outcome]
+    account: Account, action: ActionCall, device: SimDevice | None, outcomes: dict[str, Outcome]
 ) -> Outcome | None:
-    """Decide and apply for one target; None means that the answer will not mention it."""
+    """Return the result for one target, or None to leave it out of the answer."""
     if device is None:
         dropped = account.assumptions.unknown_ids == "dropped"
         return None if dropped else Outcome(account.assumptions.failed_status)
     if device.device_id not in outcomes:
-        outcomes[device.device_id] = _act(account, order, device)
+        outcomes[device.device_id] = _apply_once(account, action, device)
     return outcomes[device.device_id]
 
 
-def _act(account: Account, order: Order, device: SimDevice) -> Outcome:
-    guess, now = account.assumptions, time.time()
-    account.end_exemption_when_due(device, now)
-    if device.forced_status is not None and device.forced_status != guess.accepted_status:
+def _apply_once(account: Account, action: ActionCall, device: SimDevice) -> Outcome:
+    assumed, now = account.assumptions, time.time()
+    account.expire_exemption(device, now)
+    if device.forced_status is not None and device.forced_status != assumed.accepted_status:
         return Outcome(device.forced_status)
-    refused = _why_not(account, order, device, now)
-    if refused is not None:
-        failed = refused == "failed"
-        return Outcome(guess.failed_status if failed else guess.not_supported_status)
-    command_id = _apply(account, order, device, now)
-    return Outcome(guess.accepted_status, command_id, device.device_id, applied=True)
+    reason = _refusal_reason(account, action, device, now)
+    if reason is not None:
+        failed = reason == "failed"
+        return Outcome(assumed.failed_status if failed else assumed.not_supported_status)
+    command_id = _apply(account, action, device, now)
+    return Outcome(assumed.accepted_status, command_id, device.device_id, applied=True)
 
 
-def _why_not(
-    account: Account, order: Order, device: SimDevice, now: float
+def _refusal_reason(
+    account: Account, action: ActionCall, device: SimDevice, now: float
 ) -> Literal["not_supported", "failed"] | None:
-    """Say how the device refuses, None if it does not."""
-    guess, kind = account.assumptions, order.kind
-    if not is_supported(kind, device, order.version):
+    """Return why the device refuses the action, or None if it accepts it."""
+    assumed, kind = account.assumptions, action.kind
+    if not is_supported(kind, device, action.version):
         return "not_supported"
-    if is_out_of_reach(kind, device, now, guess.failed_after_days):
+    if is_unreachable(kind, device, now, assumed.failed_after_days):
         return "failed"
-    if kind == "assign_to_group" and order.group_id not in account.groups:
+    if kind == "assign_to_group" and action.group_id not in account.groups:
         return "failed"
     exempted = device.status == "exempted"
-    if kind == "exempt" and exempted and guess.exempt_again == "not_supported":
+    if kind == "exempt" and exempted and assumed.exempt_again == "not_supported":
         return "not_supported"
-    if kind == "unexempt" and not exempted and guess.unexempt_normal != "accepted":
-        return guess.unexempt_normal
+    if kind == "unexempt" and not exempted and assumed.unexempt_normal != "accepted":
+        return assumed.unexempt_normal
     return None
 
 
-def _apply(account: Account, order: Order, device: SimDevice, now: float) -> str:
-    """Change the device as the action says; returns the command_id, empty for most kinds."""
-    kind = order.kind
+def _apply(account: Account, action: ActionCall, device: SimDevice, now: float) -> str:
+    """Change the device and return the command_id, which is empty for most kinds."""
+    kind = action.kind
     if kind not in AGENT_KINDS:
         device.changed_at = now
     if kind == "exempt":
-        _exempt(account, order, device, now)
+        _exempt(account, action, device, now)
     elif kind == "unexempt":
         if device.status == "exempted":
             device.status, device.exempted_until = device.status_before, None
@@ -174,23 +183,23 @@ def _apply(account: Account, order: Order, device: SimDevice, now: float) -> str
     elif kind == "delete":
         account.remove_device(device.device_id)
     elif kind == "assign_to_group":
-        device.group_id = order.group_id
+        device.group_id = action.group_id
     else:
-        return _ask_agent(account, kind, device)
+        return _send_to_agent(account, kind, device)
     return ""
 
 
-def _exempt(account: Account, order: Order, device: SimDevice, now: float) -> None:
+def _exempt(account: Account, action: ActionCall, device: SimDevice, now: float) -> None:
     if device.status == "exempted":
         if account.assumptions.exempt_again == "keep":
             return
     else:
         device.status_before, device.status = device.status, "exempted"
-    seconds = order.exempt_hours * account.assumptions.hour_seconds
-    device.exempted_until = now + seconds if order.exempt_hours else None
+    seconds = action.exempt_hours * account.assumptions.hour_seconds
+    device.exempted_until = now + seconds if action.exempt_hours else None
 
 
-def _ask_agent(account: Account, kind: str, device: SimDevice) -> str:
+def _send_to_agent(account: Account, kind: str, device: SimDevice) -> str:
     if kind == "dhcprenew":
         device.dhcp_renewals += 1
     elif kind == "re-identify":
@@ -202,10 +211,10 @@ def _ask_agent(account: Account, kind: str, device: SimDevice) -> str:
     return account.new_command(kind, device).command_id if kind in COMMAND_KINDS else ""
 
 
-def _row(account: Account, order: Order, target: str, outcome: Outcome) -> Json:
+def _row(account: Account, action: ActionCall, target: str, outcome: Outcome) -> Json:
     echo = account.assumptions.id_echo
-    shown = {"as_sent": target, "upper": target.upper(), "lower": target.lower()}[echo]
-    row: Json = {"id": shown, "status": outcome.status}
-    if order.version >= (3, 1):  # The 3.0 page does not know command_id.
+    echoed = {"as_sent": target, "upper": target.upper(), "lower": target.lower()}[echo]
+    row: Json = {"id": echoed, "status": outcome.status}
+    if action.version >= (3, 1):  # Version 3.0 has no command_id.
         row["command_id"] = outcome.command_id
     return row

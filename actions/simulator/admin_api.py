@@ -1,7 +1,7 @@
-"""The simulator's own endpoints for other processes, beside the vendor's and never under /o/.
+"""The simulator's own endpoints under /_simulator/, for tests that run in another process.
 
 GET log (?since=n), GET applied, GET, POST and DELETE faults, POST tokens/expire, GET devices/<id>.
-All speak JSON; none counts in the limit, and none is in the log of calls.
+All return JSON. These calls do not count towards the rate limit and do not appear in the log.
 """
 
 import json
@@ -10,70 +10,70 @@ from dataclasses import asdict
 
 from actions.simulator.checks import Call, Json, Refusal
 from actions.simulator.faults import make_fault
-from actions.simulator.handler import Core
+from actions.simulator.handler import CallHandler
 
 PREFIX = "/_simulator/"
 
 
-def control(core: Core, call: Call) -> object:
-    """Answer a control call; raises Refusal with 400, 404 or 405."""
+def handle_admin_call(handler: CallHandler, call: Call) -> object:
+    """Answer an admin call; raises Refusal with 400, 404 or 405."""
     name, _, rest = call.path.removeprefix(PREFIX).partition("/")
     if name == "devices" and call.method == "GET":
-        return _device(core, rest)
+        return _device(handler, rest)
     handlers = _HANDLERS.get(call.path.removeprefix(PREFIX))
     if handlers is None:
         raise Refusal(404, "not found")
     if call.method not in handlers:
         raise Refusal(405, "method not allowed")
-    return handlers[call.method](core, call)
+    return handlers[call.method](handler, call)
 
 
-def _device(core: Core, device_id: str) -> Json:
-    device = core.account.devices.get(device_id)
+def _device(handler: CallHandler, device_id: str) -> Json:
+    device = handler.account.devices.get(device_id)
     if device is None:
         raise Refusal(404, "no such device")
     return asdict(device)
 
 
-def _log(core: Core, call: Call) -> object:
+def _log(handler: CallHandler, call: Call) -> object:
     since = call.query.get("since", "0")
     if not since.isdecimal():
         raise Refusal(400, "since must be a whole number")
-    return {"received": [entry.as_json() for entry in core.received[int(since) :]]}
+    return {"received": [entry.as_json() for entry in handler.received[int(since) :]]}
 
 
-def _applied(core: Core, call: Call) -> object:
-    with core.account.lock:
-        counted = list(core.account.applied.items())
+def _applied(handler: CallHandler, call: Call) -> object:
+    with handler.account.lock:
+        counted = list(handler.account.applied.items())
     return [{"kind": kind, "device_id": one, "times": times} for (kind, one), times in counted]
 
 
-def _pending(core: Core, call: Call) -> object:
-    return [asdict(fault) for fault in core.faults.pending()]
+def _pending_faults(handler: CallHandler, call: Call) -> object:
+    return [asdict(fault) for fault in handler.faults.pending()]
 
 
-def _order_fault(core: Core, call: Call) -> object:
+def _add_fault(handler: CallHandler, call: Call) -> object:
     try:
         fault = make_fault(**json.loads(call.raw or b""))
     except (ValueError, TypeError) as problem:
         raise Refusal(400, str(problem)) from problem
-    core.faults.add(fault)
+    handler.faults.add(fault)
     return asdict(fault)
 
 
-def _clear_faults(core: Core, call: Call) -> object:
-    core.faults.clear()
+def _clear_faults(handler: CallHandler, call: Call) -> object:
+    handler.faults.clear()
     return []
 
 
-def _expire_tokens(core: Core, call: Call) -> object:
-    core.account.expire_tokens()
+def _expire_tokens(handler: CallHandler, call: Call) -> object:
+    handler.account.expire_tokens()
     return {}
 
 
-_HANDLERS: dict[str, dict[str, Callable[[Core, Call], object]]] = {
+_HANDLERS: dict[str, dict[str, Callable[[CallHandler, Call], object]]] = {
     "log": {"GET": _log},
     "applied": {"GET": _applied},
-    "faults": {"GET": _pending, "POST": _order_fault, "DELETE": _clear_faults},
+    "faults": {"GET": _pending_faults, "POST": _add_fault, "DELETE": _clear_faults},
     "tokens/expire": {"POST": _expire_tokens},
 }

@@ -1,6 +1,6 @@
-"""The ZIP that stands behind a command_id: what an agent on the device might have sent.
+"""Build the ZIP file that Get Reports returns for a command_id.
 
-File names and contents are made up; the vendor documents neither (U5).
+File names and contents are invented; the vendor documents neither (U5).
 """
 
 import io
@@ -25,12 +25,12 @@ _EVENTS = (
 _LINES = 600
 
 
-def build_report(command: Command, asked_at: float, megabytes: float = 0.0) -> bytes:
-    """Build the ZIP for a command; `asked_at` is wall time; `megabytes` of noise are added."""
+def build_report(command: Command, requested_at: float, megabytes: float = 0.0) -> bytes:
+    """Build the ZIP for a command, with `megabytes` of random data; `requested_at` is Unix time."""
     rng = random.Random(command.command_id)
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in _files(command, asked_at, rng):
+        for name, content in _files(command, requested_at, rng):
             archive.writestr(name, content)
         if megabytes:
             archive.writestr("dumps/service.dmp", rng.randbytes(int(megabytes * 2**20)))
@@ -38,18 +38,18 @@ def build_report(command: Command, asked_at: float, megabytes: float = 0.0) -> b
 
 
 def report_name(command: Command) -> str:
-    """Give the file name of the report, in letters that need no quoting."""
+    """Return the file name of the report; its characters need no quoting in a header."""
     return f"{command.kind}_{command.command_id}.zip"
 
 
-def _files(command: Command, asked_at: float, rng: random.Random) -> Iterator[tuple[str, str]]:
+def _files(command: Command, requested_at: float, rng: random.Random) -> Iterator[tuple[str, str]]:
     device = command.device
     yield "system_info.txt", _system_info(device)
     if command.kind == "scan_threats":
-        yield "scan_result.txt", f"started {timestamp(asked_at)}\nthreats found: 0\n"
+        yield "scan_result.txt", f"started {timestamp(requested_at)}\nthreats found: 0\n"
         return
-    yield "logs/service.log", _log(rng, asked_at, device)
-    yield "logs/update.log", _log(rng, asked_at - 3600, device, lines=_LINES // 4)
+    yield "logs/service.log", _log(rng, requested_at, device)
+    yield "logs/update.log", _log(rng, requested_at - 3600, device, lines=_LINES // 4)
     yield (
         "network.txt",
         f"adapters: {len(device.macs)}\n"
@@ -69,9 +69,9 @@ def _system_info(device: SimDevice) -> str:
 
 
 def _log(rng: random.Random, end: float, device: SimDevice, lines: int = _LINES) -> str:
-    written = [f"{timestamp(end - 60 * lines)} INFO  service  agent {device.agent_version} starts"]
-    for place in range(lines):
-        level, part, words = _EVENTS[int(rng.random() * len(_EVENTS))]
-        at = timestamp(end - 60 * (lines - place))
-        written.append(f"{at} {level:<5} {part:<8} {words.format(n=int(rng.random() * 900))}")
-    return "\n".join(written) + "\n"
+    log = [f"{timestamp(end - 60 * lines)} INFO  service  agent {device.agent_version} starts"]
+    for line in range(lines):
+        level, part, message = _EVENTS[int(rng.random() * len(_EVENTS))]
+        at = timestamp(end - 60 * (lines - line))
+        log.append(f"{at} {level:<5} {part:<8} {message.format(n=int(rng.random() * 900))}")
+    return "\n".join(log) + "\n"

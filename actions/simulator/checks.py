@@ -1,6 +1,6 @@
-"""Strict reading of what comes in: whatever the vendor's pages do not allow is refused here.
+"""Strict validation of requests: refuse what the vendor's documentation does not allow.
 
-A tolerant simulator would hide the mistakes of its client, so nothing is guessed or converted.
+A tolerant simulator would hide mistakes of the client, so no value is guessed or converted.
 """
 
 import json
@@ -11,7 +11,7 @@ Json = dict[str, object]
 
 
 class Refusal(Exception):
-    """The whole call is refused with an HTTP code of the vendor's table of codes."""
+    """The call is refused with an HTTP status code that the vendor documents."""
 
     def __init__(self, code: int, message: str, payload: object = None) -> None:
         super().__init__(message)
@@ -22,7 +22,7 @@ class Refusal(Exception):
 
 @dataclass(slots=True)
 class Call:
-    """One request to the vendor, read from the wire; `version` is the one in the path."""
+    """One HTTP request to the vendor; `version` is the API version in the path."""
 
     method: str
     path: str
@@ -30,12 +30,12 @@ class Call:
     query: dict[str, str] = field(default_factory=dict)
     content_type: str = ""
     authorization: str = ""
-    raw: bytes | None = b""  # None when the body could not be read
+    raw: bytes | None = b""  # None if the body could not be read
 
 
 @dataclass(slots=True)
 class Answer:
-    """What an API answers with 200: something for JSON, or bytes with their own content type."""
+    """What an API returns: a payload for JSON, or bytes with their own content type."""
 
     payload: object
     content_type: str = "application/json;charset=UTF-8"
@@ -44,18 +44,18 @@ class Answer:
     code: int = 200
 
 
-def read_query(text: str) -> dict[str, str]:
-    """Read the query string; the first value of a doubled name counts."""
-    return {name: values[0] for name, values in parse_qs(text, keep_blank_values=True).items()}
+def read_query(query: str) -> dict[str, str]:
+    """Parse the query string; of a repeated name the first value counts."""
+    return {name: values[0] for name, values in parse_qs(query, keep_blank_values=True).items()}
 
 
 def media_type(content_type: str) -> str:
-    """Give the media type without its parameters, in lower case."""
+    """Return the media type in lower case, without parameters."""
     return content_type.partition(";")[0].strip().lower()
 
 
 def json_object(call: Call) -> Json:
-    """Read the body as a JSON object; 415 for another media type, 400 for anything unreadable."""
+    """Parse the body as a JSON object; 415 for another media type, 400 for invalid JSON."""
     if media_type(call.content_type) != "application/json":
         raise Refusal(415, "the content type must be application/json")
     if call.raw is None:
@@ -70,7 +70,7 @@ def json_object(call: Call) -> Json:
 
 
 def peek_json(raw: bytes | None) -> Json | None:
-    """Read a body for the log of calls, whatever becomes of the call; None if it is no object."""
+    """Parse a body for the log of calls; None if it is not a JSON object."""
     try:
         body = json.loads(raw or b"")
     except (ValueError, RecursionError):
@@ -78,8 +78,8 @@ def peek_json(raw: bytes | None) -> Json | None:
     return body if isinstance(body, dict) else None
 
 
-def whole(value: object, name: str, low: int, high: int | None = None) -> int:
-    """Take an int within the bounds, both included; a bool is no int. Refuses with 400."""
+def integer(value: object, name: str, low: int, high: int | None = None) -> int:
+    """Return the value if it is an int (no bool) from `low` to `high`; else refuse with 400."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise Refusal(400, f"{name} must be an integer")
     if value < low or (high is not None and value > high):
@@ -87,23 +87,23 @@ def whole(value: object, name: str, low: int, high: int | None = None) -> int:
     return value
 
 
-def text(value: object, name: str) -> str:
-    """Take a string that is not empty; refuses with 400."""
+def string(value: object, name: str) -> str:
+    """Return the value if it is a non-empty string; else refuse with 400."""
     if not isinstance(value, str) or not value:
         raise Refusal(400, f"{name} must be a string")
     return value
 
 
-def texts(value: object, name: str) -> tuple[str, ...]:
-    """Take a list of strings, none of them empty and at least one; refuses with 400."""
+def strings(value: object, name: str) -> tuple[str, ...]:
+    """Return a non-empty list of non-empty strings as a tuple; else refuse with 400."""
     if not isinstance(value, list) or not value:
         raise Refusal(400, f"{name} must be a list with at least one entry")
-    return tuple(text(entry, f"each of {name}") for entry in value)
+    return tuple(string(entry, f"each of {name}") for entry in value)
 
 
 def page_limit(body: Json, default: int) -> int:
-    """Read `limit`; more than fifty is the vendor's 406, nonsense is a 400."""
-    limit = whole(body.get("limit", default), "limit", 1)
+    """Return `limit` of the body; more than 50 is a 406, another invalid value a 400."""
+    limit = integer(body.get("limit", default), "limit", 1)
     if limit > 50:
         raise Refusal(406, "limit is greater than 50")
     return limit

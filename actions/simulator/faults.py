@@ -1,8 +1,8 @@
-"""What may go wrong on the way or at the vendor, to be ordered by name.
+"""Fault injection: failures of the network or the vendor, selected by name.
 
-A fault strikes the next `times` calls (None: all) of one API (None: any); the first that fits
-is taken. `skip` lets so many calls pass first, `share` strikes only that part of them, by chance.
-A call refused by the limit uses up no fault.
+A fault applies to the next `times` calls (None: all) of one API (None: any); the first match wins.
+It passes over the first `skip` calls and then applies to a random `share` of the others. A call
+that exceeds the rate limit does not use up a fault.
 """
 
 import random
@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from actions.simulator.checks import Answer, Json
 
 API_NAMES = frozenset({"token", "action", "devices", "detail", "groups", "reports"})
-HOLD_SECONDS = 75.0  # longer than the client waits for an answer
+HOLD_SECONDS = 75.0  # longer than the client's timeout
 
-# Each fault with its options. `apply` says whether the call takes effect before it goes wrong.
+# Each fault with its options and their defaults. `apply`: the call takes effect before it fails.
 FAULTS: dict[str, Json] = {
-    "late": {"seconds": 1.0, "jitter": 0.0},  # the call arrives later; beside another fault
-    "slow": {"seconds": 1.0, "jitter": 0.0},  # the answer leaves later; beside another fault
+    "late": {"seconds": 1.0, "jitter": 0.0},  # delays the arrival; combines with others
+    "slow": {"seconds": 1.0, "jitter": 0.0},  # delays the answer; combines with others
     "timeout_before": {"seconds": HOLD_SECONDS},
     "timeout_after": {"seconds": HOLD_SECONDS},
     "cut_before": {},
@@ -39,7 +39,7 @@ FAULTS: dict[str, Json] = {
     "foreign_rows": {"count": 1},
     "odd_status": {"value": 7, "count": 1},
 }
-BESIDE_OTHERS = frozenset({"late", "slow"})
+COMBINABLE = frozenset({"late", "slow"})
 ROW_FAULTS = frozenset(
     {
         *("missing_rows", "doubled_rows", "doubled_differing"),
@@ -53,7 +53,7 @@ NEVER_APPLIED = frozenset(
 
 @dataclass(slots=True)
 class Fault:
-    """One fault ordered; `times` is what is left of it, `hits` how often it has struck."""
+    """One injected fault; `times` counts what is left, `hits` how often it has applied."""
 
     name: str
     times: int | None = 1
@@ -64,12 +64,12 @@ class Fault:
     hits: int = 0
 
     def number(self, name: str) -> float:
-        """Give an option as a number."""
+        """Return an option as a number."""
         return float(str(self.options[name]))
 
     @property
     def applies(self) -> bool:
-        """Say whether the call takes effect although its answer goes wrong."""
+        """Return whether the call takes effect although its answer fails."""
         return self.name not in NEVER_APPLIED and bool(self.options.get("apply", True))
 
 
@@ -82,13 +82,13 @@ def make_fault(
     share: float = 1.0,
     **options: object,
 ) -> Fault:
-    """Check and build a fault; raises ValueError for a wrong name, API, option or number."""
+    """Build a fault; raises ValueError for an invalid name, API, option or number."""
     if name not in FAULTS:
         raise ValueError(f"no such fault: {name}")
     if api is not None and api not in API_NAMES:
         raise ValueError(f"no such API: {api}")
     if times is not None and (isinstance(times, bool) or not isinstance(times, int) or times < 1):
-        raise ValueError("times must be a whole number from 1, or nothing for ever")
+        raise ValueError("times must be an integer of at least 1, or None for all calls")
     defaults = FAULTS[name]
     for option, value in options.items():
         _check_option(name, option, value)
@@ -106,7 +106,7 @@ def _check_option(name: str, option: str, value: object) -> None:
 
 
 class FaultList:
-    """The faults ordered, taken one at a time under a lock."""
+    """The pending faults, in the order of injection; safe to use from many threads."""
 
     def __init__(self, seed: int) -> None:
         self._lock = threading.Lock()
@@ -114,26 +114,26 @@ class FaultList:
         self._rng = random.Random(seed)
 
     def add(self, fault: Fault) -> None:
-        """Put a fault behind those already ordered."""
+        """Append a fault."""
         with self._lock:
             self._faults.append(fault)
 
     def clear(self) -> None:
-        """Drop all faults; a call already held stays held."""
+        """Remove all faults; a call that is being held stays held."""
         with self._lock:
             self._faults.clear()
 
     def pending(self) -> list[Fault]:
-        """Give the faults still to come."""
+        """Return the faults that are not used up."""
         with self._lock:
             return list(self._faults)
 
     def take(self, api: str) -> Fault | None:
-        """Take the fault that strikes this call, if any."""
-        return self._take(api, FAULTS.keys() - BESIDE_OTHERS)
+        """Return the fault that applies to this call, if any, and count it down."""
+        return self._take(api, FAULTS.keys() - COMBINABLE)
 
     def delay(self, name: str, api: str) -> float:
-        """Take a `late` or `slow` fault, if any; returns its seconds."""
+        """Take a `late` or `slow` fault and return its seconds; 0 without one."""
         fault = self._take(api, {name})
         if fault is None:
             return 0.0
@@ -142,11 +142,11 @@ class FaultList:
     def _take(self, api: str, names: set[str]) -> Fault | None:
         with self._lock:
             for fault in self._faults:
-                if fault.name in names and fault.api in {None, api} and self._strikes(fault):
+                if fault.name in names and fault.api in {None, api} and self._fires(fault):
                     return fault
         return None
 
-    def _strikes(self, fault: Fault) -> bool:
+    def _fires(self, fault: Fault) -> bool:
         if fault.skip:
             fault.skip -= 1
             return False
@@ -160,39 +160,39 @@ class FaultList:
         return True
 
 
-def spoil_rows(fault: Fault, answer: Answer) -> None:
-    """Change the rows of an answer as the fault says; an answer without rows stays as it is."""
+def corrupt_rows(fault: Fault, answer: Answer) -> None:
+    """Apply a row fault to the rows of an answer; an answer without rows stays unchanged."""
     payload = answer.payload
     if isinstance(payload, dict) and isinstance(payload.get("devices"), list):
-        answer.payload = payload | {"devices": _spoiled(fault, payload["devices"])}
+        answer.payload = payload | {"devices": _corrupted(fault, payload["devices"])}
     elif isinstance(payload, list):
-        answer.payload = _spoiled(fault, payload)
+        answer.payload = _corrupted(fault, payload)
 
 
-def _spoiled(fault: Fault, rows: list[Json]) -> list[Json]:
+def _corrupted(fault: Fault, rows: list[Json]) -> list[Json]:
     count = int(fault.number("count")) if "count" in fault.options else 0
     if fault.name == "missing_rows":
         return rows[: max(0, len(rows) - count)]
     if fault.name == "doubled_rows":
         return rows + [dict(row) for row in rows[:count]]
     if fault.name == "doubled_differing":
-        return rows + [row | {"status": _other(row["status"])} for row in rows[:count]]
+        return rows + [row | {"status": _contradicting(row["status"])} for row in rows[:count]]
     if fault.name == "reordered":
         return rows[::-1]
     if fault.name == "foreign_rows":
-        return rows + [_foreign(rows, place) for place in range(count)]
+        return rows + [_foreign_row(rows, index) for index in range(count)]
     return [row | {"status": fault.options["value"]} for row in rows[:count]] + rows[count:]
 
 
-def _other(status: object) -> object:
-    """Give an answer that contradicts the one given."""
+def _contradicting(status: object) -> object:
+    """Return a status that contradicts this one."""
     if isinstance(status, str):
         return "compliant" if status != "compliant" else "non_compliant"
     return -1 if status == 1 else 1
 
 
-def _foreign(rows: list[Json], place: int) -> Json:
-    """Give a row of a device that nobody asked about, with the fields of a real row."""
+def _foreign_row(rows: list[Json], index: int) -> Json:
+    """Return a row for a device that the call did not name, with the fields of a real row."""
     model = rows[0] if rows else {"id": "", "status": 1}
     name = "id" if "id" in model else "device_id"
-    return model | {name: f"{place:02x}" + "f0" * 15}
+    return model | {name: f"{index:02x}" + "f0" * 15}

@@ -1,4 +1,4 @@
-"""The machines of a simulated account: drawn by chance from a seed, so the same each time."""
+"""Generate the devices and groups of a simulated account; the same seed gives the same fleet."""
 
 import random
 from dataclasses import dataclass
@@ -20,14 +20,14 @@ from actions.simulator.names import (
 )
 
 DAY = 86400.0
-ENROLLED_WITHIN = 900 * DAY
-HOSTILE_FROM = 100  # A smaller fleet is a test's, which names what it wants to see.
-WITHOUT_AGENT = frozenset({"unknown", "ignored"})
+ENROLLMENT_SPAN = 900 * DAY
+MIN_HOSTILE_FLEET = 100  # Smaller fleets are those of tests, which set their own names.
+AGENTLESS = frozenset({"unknown", "ignored"})
 
 
 @dataclass(slots=True)
 class SimDevice:
-    """One machine as the vendor knows it; times are seconds since the epoch."""
+    """One device in the vendor's records; times are seconds since the epoch."""
 
     device_id: str
     host_name: str = "host"
@@ -40,7 +40,7 @@ class SimDevice:
     agent_type: str = "persistent"
     agent_version: str = "7.6.711.0"
     status: str = "compliant"
-    status_before: str = "compliant"  # what unexempt brings back
+    status_before: str = "compliant"  # restored when an exemption ends
     severity: str = "no_issues"
     critical_issues: int = 0
     warning_issues: int = 0
@@ -54,9 +54,9 @@ class SimDevice:
     enrolled_at: float = 0.0
     last_seen: float = 0.0
     last_reboot: float = 0.0
-    changed_at: float = 0.0  # of what Status Change tells; 0 means never since the start
-    exempted_until: float | None = None  # None while exempted means for ever
-    forced_status: int | None = None  # a test's wish: answer this, and apply nothing
+    changed_at: float = 0.0  # for Status Change; 0: not since the start
+    exempted_until: float | None = None  # None while exempted: permanent
+    forced_status: int | None = None  # set by tests: answer this, apply nothing
     dhcp_renewals: int = 0
     reidentifications: int = 0
     logs_fetched: int = 0
@@ -76,7 +76,7 @@ class SimGroup:
 
 
 def make_groups() -> dict[str, SimGroup]:
-    """Give the eight groups; `default` is what the vendor assigns when no group is named."""
+    """Return the eight groups; the vendor assigns `default` if a call names no group."""
     rows = (
         ("default", "Default", "Standard policy"),
         ("5b1f0c6e9a", "Engineering", "Developer policy"),
@@ -96,7 +96,7 @@ def make_groups() -> dict[str, SimGroup]:
 
 _DEPARTMENT_GROUP = {"ENG": "5b1f0c6e9a", "LAB": "5b1f0c6e9a", "FIN": "5b1f0c6e9b"}
 _DEPARTMENT_GROUP |= {"LEG": "5b1f0c6e9b", "MFG": "5b1f0c6e9d", "LOG": "5b1f0c6e9d"}
-# Drawing from a table written out in full is several times faster than random.choices.
+# Indexing an expanded table is several times faster than random.choices with weights.
 _PROFILE_POOL = tuple(profile for profile in PROFILES for _ in repeat(None, profile.share))
 _STATUS_POOL = tuple(status for status, share in STATUS_SHARES for _ in repeat(None, share))
 
@@ -104,18 +104,19 @@ _STATUS_POOL = tuple(status for status, share in STATUS_SHARES for _ in repeat(N
 def make_fleet(
     count: int, seed: int, now: float, hostile_names: bool | None = None
 ) -> dict[str, SimDevice]:
-    """Draw `count` devices in the order of their enrolling; the same seed gives the same fleet.
+    """Generate `count` devices in the order of their enrollment.
 
-    `now` only shifts the times. Hostile names are among them from a hundred devices on, or as told.
+    `now` (Unix time) only shifts the times. `hostile_names` adds HOSTILE_NAMES; None adds them to
+    a fleet of at least MIN_HOSTILE_FLEET devices.
     """
     rng = random.Random(seed)
     fleet: dict[str, SimDevice] = {}
     for number in range(count):
         device = _make_device(rng, number)
-        device.enrolled_at = now - ENROLLED_WITHIN * (1.0 - (number + rng.random()) / count)
+        device.enrolled_at = now - ENROLLMENT_SPAN * (1.0 - (number + rng.random()) / count)
         _draw_times(rng, device, now)
         fleet[device.device_id] = device
-    if hostile_names or (hostile_names is None and count >= HOSTILE_FROM):
+    if hostile_names or (hostile_names is None and count >= MIN_HOSTILE_FLEET):
         _name_hostile(list(fleet.values()))
     _share_macs(list(fleet.values()))
     return fleet
@@ -171,7 +172,7 @@ def _group(profile: Profile, department: str) -> str:
 
 def _draw_network(rng: random.Random, device: SimDevice, profile: Profile, number: int) -> None:
     bits = rng.getrandbits(48)
-    serial = number * 0x9E3779 & 0xFFFFFF  # An odd factor: no two numbers share their last bytes.
+    serial = number * 0x9E3779 & 0xFFFFFF  # An odd factor gives each number its own last bytes.
     tail = f"{serial >> 16:02X}:{serial >> 8 & 255:02X}:{serial & 255:02X}"
     device.macs = (f"{MAC_PREFIXES[profile.code]}:{tail}",)
     if profile.device_type == "laptop" and bits >> 47:
@@ -202,7 +203,7 @@ def _draw_status(rng: random.Random, device: SimDevice) -> None:
         device.status_before = "non_compliant"
     elif status == "compliant" and chance < 0.35:
         device.severity, device.warning_issues = "warning", 1 + int(draw() * 5)
-    if status in WITHOUT_AGENT:  # Seen on the network, but no agent seems to be installed.
+    if status in AGENTLESS:  # Seen on the network without an agent.
         device.agent_type = device.agent_version = device.user_name = device.domain = ""
         device.nickname = ""
         device.group_id = "default"
@@ -225,15 +226,15 @@ def _draw_times(rng: random.Random, device: SimDevice, now: float) -> None:
 
 
 def _name_hostile(devices: list[SimDevice]) -> None:
-    """Spread the hostile names over the fleet, beginning in its middle."""
+    """Assign the hostile names to devices, spread from the middle of the fleet."""
     step = max(1, len(devices) // (2 * len(HOSTILE_NAMES)))
-    for place, name in enumerate(HOSTILE_NAMES):
-        device = devices[(len(devices) // 2 + place * step) % len(devices)]
+    for index, name in enumerate(HOSTILE_NAMES):
+        device = devices[(len(devices) // 2 + index * step) % len(devices)]
         device.device_name = device.host_name = name
 
 
 def _share_macs(devices: list[SimDevice]) -> None:
-    """Let one virtual machine in each thousand devices be a clone that kept its model's MAC."""
+    """Give one virtual machine per thousand devices the MAC of another, like a cloned VM."""
     machines = [device for device in devices if device.device_type == "vm"]
-    for place in range(min(len(devices) // 1000, len(machines) // 2)):
-        machines[2 * place + 1].macs = machines[2 * place].macs
+    for index in range(min(len(devices) // 1000, len(machines) // 2)):
+        machines[2 * index + 1].macs = machines[2 * index].macs

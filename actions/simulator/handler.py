@@ -1,4 +1,4 @@
-"""From a request to its reply, without a socket: limit, log, faults, API, rate headers."""
+"""Turn a request into a reply, without a socket: rate limit, log, faults, API, rate headers."""
 
 import math
 import threading
@@ -7,22 +7,22 @@ from dataclasses import asdict, dataclass, field
 
 from actions.simulator.account import Account
 from actions.simulator.checks import Answer, Call, Json, Refusal, peek_json
-from actions.simulator.churn import Life
-from actions.simulator.faults import ROW_FAULTS, Fault, FaultList, spoil_rows
+from actions.simulator.churn import Churn
+from actions.simulator.faults import ROW_FAULTS, Fault, FaultList, corrupt_rows
 from actions.simulator.limiter import Limiter, Verdict
-from actions.simulator.replies import Reply, make_reply, refuse, spoil
+from actions.simulator.replies import Reply, apply_fault, make_reply, refusal_reply
 from actions.simulator.routes import ROUTES
 
-KEPT_CALLS = 20_000  # of the log, so that a demo may run for weeks
+MAX_LOG_ENTRIES = 20_000  # bounds memory when a demo runs for weeks
 SECRET_NAMES = frozenset({"access_token", "client_secret"})
 
 
 @dataclass(slots=True)
 class Received:
-    """One call in the log, written at its arrival and completed when its answer is ready.
+    """One call in the log, written on arrival and completed when its answer is ready.
 
-    `at` is time.monotonic() and `wall` time.time() of the arrival. `status` stays 0 while there
-    is no answer, so for ever if the connection is cut. Neither tokens nor secrets are kept.
+    `at` is time.monotonic() and `wall` time.time() of the arrival. `status` is 0 until there is an
+    answer, and stays 0 if the connection is cut. Tokens and secrets are not kept.
     """
 
     at: float
@@ -37,12 +37,12 @@ class Received:
     fault: str = ""
 
     def as_json(self) -> Json:
-        """Give the entry for the control endpoint."""
+        """Return the entry for the admin API."""
         return asdict(self)
 
 
-class Core:
-    """Answers calls for one account; safe to use from many threads."""
+class CallHandler:
+    """Answers the calls to one account; safe to use from many threads."""
 
     def __init__(
         self,
@@ -52,32 +52,32 @@ class Core:
         changes_per_minute: float = 0.0,
     ) -> None:
         self.account = account
-        self._life = Life(account, changes_per_minute, seed)
+        self._churn = Churn(account, changes_per_minute, seed)
         self.faults = FaultList(seed)
         self.received: list[Received] = []
         self._limit = limit
         self._limiters: dict[str, Limiter] = {"": self._make_limiter()}
         self._lock = threading.Lock()
 
-    def lateness(self, path: str) -> float:
-        """Say how many seconds the call shall still be under way before it arrives."""
-        return self.faults.delay("late", _api(path))
+    def arrival_delay(self, path: str) -> float:
+        """Return the seconds that a `late` fault delays the arrival of this call."""
+        return self.faults.delay("late", _api_name(path))
 
-    def arrive(self, call: Call) -> tuple[Received, Verdict | None]:
-        """Count and log a call that arrives now; no verdict means that it does not count."""
-        api = _api(call.path)
+    def log_arrival(self, call: Call) -> tuple[Received, Verdict | None]:
+        """Count and log a call on arrival; the verdict is None if the call does not count."""
+        api = _api_name(call.path)
         query = {name: value for name, value in call.query.items() if name not in SECRET_NAMES}
         with self._lock:
-            verdict = self._count(api)
+            verdict = self._check_limit(api)
             at = verdict.at if verdict else time.monotonic()
             entry = Received(at, call.method, call.path, 0, api, None, (), time.time(), query)
             self.received.append(entry)
-            if len(self.received) > KEPT_CALLS:
-                del self.received[: KEPT_CALLS // 10]
+            if len(self.received) > MAX_LOG_ENTRIES:
+                del self.received[: MAX_LOG_ENTRIES // 10]
         return entry, verdict
 
     def respond(self, call: Call, entry: Received, verdict: Verdict | None) -> Reply:
-        """Answer a call that has arrived and been read; writes the outcome into its log entry."""
+        """Answer a call after its body has been read, and complete its log entry."""
         entry.body = None if entry.api == "token" else peek_json(call.raw)
         if verdict is not None and not verdict.allowed:
             reply = self._refuse(Refusal(429, "too many requests"))
@@ -85,32 +85,32 @@ class Core:
             reply = self._answer(call, entry)
             reply.delay += self.faults.delay("slow", entry.api)
         self._add_rate_headers(reply, verdict)
-        entry.status = reply.code if reply.manner != "none" else 0
+        entry.status = reply.code if reply.mode != "none" else 0
         return reply
 
     def _make_limiter(self) -> Limiter:
-        guess = self.account.assumptions
-        fixed = guess.window == "fixed"
-        return Limiter(self._limit, fixed=fixed, throttled_counts=guess.throttled_counts)
+        assumed = self.account.assumptions
+        fixed = assumed.window == "fixed"
+        return Limiter(self._limit, fixed=fixed, throttled_counts=assumed.throttled_counts)
 
-    def _count(self, api: str) -> Verdict | None:
-        guess = self.account.assumptions
-        if api == "token" and not guess.token_counts:
+    def _check_limit(self, api: str) -> Verdict | None:
+        assumed = self.account.assumptions
+        if api == "token" and not assumed.token_counts:
             return None
-        if guess.counter == "account":
+        if assumed.counter == "account":
             return self._limiters[""].arrive()
         if api not in self._limiters:
             self._limiters[api] = self._make_limiter()
         return self._limiters[api].arrive()
 
     def _answer(self, call: Call, entry: Received) -> Reply:
-        """Answer; a fault may keep the call from taking effect, or spoil what comes back."""
+        """Run the call; a fault may prevent its effect or corrupt its answer."""
         fault = self.faults.take(entry.api) if entry.api else None
         reply = Reply(200)
         if fault is None or fault.applies:
-            self._life.go_on()
+            self._churn.catch_up()
             try:
-                reply = self._apply(call, entry, fault)
+                reply = self._run_api(call, entry, fault)
             except Refusal as refusal:
                 reply = self._refuse(refusal)
         if fault is None:
@@ -118,17 +118,17 @@ class Core:
         entry.fault = fault.name
         if fault.name == "expired_token":
             self.account.expire_tokens()
-        return spoil(fault, reply, self.account.assumptions.error_body)
+        return apply_fault(fault, reply, self.account.assumptions.error_body)
 
-    def _apply(self, call: Call, entry: Received, fault: Fault | None) -> Reply:
-        answer = self._ask_api(call)
+    def _run_api(self, call: Call, entry: Received, fault: Fault | None) -> Reply:
+        answer = self._route(call)
         entry.applied = answer.applied
         if fault is not None and fault.name in ROW_FAULTS:
-            spoil_rows(fault, answer)
+            corrupt_rows(fault, answer)
         return make_reply(answer)
 
-    def _ask_api(self, call: Call) -> Answer:
-        """Let the API answer; the order of the checks is that of the module routes."""
+    def _route(self, call: Call) -> Answer:
+        """Check path, method and token, in this order, and call the API's function."""
         route = ROUTES.get(call.path)
         if route is None:
             raise Refusal(404, "not found")
@@ -147,15 +147,17 @@ class Core:
             raise Refusal(401, "access_token is invalid or expired")
 
     def _refuse(self, refusal: Refusal) -> Reply:
-        return refuse(refusal, self.account.assumptions.error_body)
+        return refusal_reply(refusal, self.account.assumptions.error_body)
 
     def _add_rate_headers(self, reply: Reply, verdict: Verdict | None) -> None:
-        """Add the three documented headers where and in the unit assumed (U7)."""
-        guess = self.account.assumptions
-        wanted = guess.rate_headers == "all" or (guess.rate_headers == "429" and reply.code == 429)
+        """Add the three documented headers; on which replies and in which unit is assumed (U7)."""
+        assumed = self.account.assumptions
+        wanted = assumed.rate_headers == "all" or (
+            assumed.rate_headers == "429" and reply.code == 429
+        )
         if verdict is None or verdict.limit is None or not wanted:
             return
-        base = time.time() if guess.reset_unit == "epoch" else 0.0
+        base = time.time() if assumed.reset_unit == "epoch" else 0.0
         remaining = 0 if reply.code == 429 else verdict.remaining
         reply.headers["X-RateLimit-Limit"] = str(verdict.limit)
         reply.headers["X-RateLimit-Remaining"] = str(remaining)
@@ -163,6 +165,6 @@ class Core:
         reply.headers.setdefault("X-RateLimit-Reset-Time", reset)
 
 
-def _api(path: str) -> str:
+def _api_name(path: str) -> str:
     route = ROUTES.get(path)
     return route.api if route else ""

@@ -1,4 +1,4 @@
-"""The words and tables from which the demo fleet is drawn; all people and places are made up."""
+"""Names, sites and device profiles for the generated fleet; all people are invented."""
 
 from typing import NamedTuple
 
@@ -33,7 +33,7 @@ DEPARTMENTS = ("ENG", "FIN", "HR", "IT", "LAB", "LEG", "LOG", "MFG", "MKT", "OPS
 
 
 class Site(NamedTuple):
-    """A place of work; its public addresses come from the ranges kept for documentation."""
+    """An office; its public addresses come from the ranges reserved for documentation."""
 
     code: str
     city: str
@@ -56,7 +56,7 @@ SITES = (
 )
 SITE_BY_CODE = {site.code: site for site in SITES}
 
-# Versions on both sides of each documented minimum; the newest stand there several times.
+# Versions on both sides of each documented minimum; the newest are repeated as weights.
 WINDOWS_AGENTS = (
     *("7.6.711.0",) * 10,
     *("7.6.683.0",) * 5,
@@ -87,7 +87,7 @@ ANDROID = (("Android", "15"), ("Android", "14"), ("Android", "13"))
 
 
 class Profile(NamedTuple):
-    """One sort of machine: how many of a thousand, what it is, what runs on it."""
+    """One type of device: its share per thousand, its hardware, systems and agents."""
 
     share: int
     code: str
@@ -98,7 +98,7 @@ class Profile(NamedTuple):
     agents: tuple[str, ...]
 
 
-# The words for the agent's kind are assumed (U10): the vendor's vocabulary could not be read.
+# The values of agent_type are assumed (U10): the vendor's list is not known.
 PROFILES = (
     Profile(370, "LT", "laptop", "windows", WINDOWS_CLIENT, "persistent", WINDOWS_AGENTS),
     Profile(175, "PC", "desktop", "windows", WINDOWS_CLIENT, "persistent", WINDOWS_AGENTS),
@@ -147,7 +147,7 @@ STATUS_SHARES = (
     ("quarantined", 5),
 )
 
-# Names that a person or an attacker could give a machine; a screen or an export must survive each.
+# Names that a user or an attacker could give a device; screens and exports must handle each.
 HOSTILE_NAMES = (
     "<script>alert('device')</script>",
     '"><img src=x onerror=alert(1)>',

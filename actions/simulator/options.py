@@ -1,4 +1,4 @@
-"""The words of the command line, read into what Simulator takes; each raises ValueError."""
+"""Parse command-line options into arguments of Simulator; raise ValueError for invalid text."""
 
 import json
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ class FaultOption(NamedTuple):
 
 
 def parse_limit(text: str) -> tuple[int, float] | None:
-    """Read `10/60` as ten calls in sixty seconds; `none` lifts the limit."""
+    """Parse `10/60` as ten calls in sixty seconds, `none` as no limit."""
     if text == "none":
         return None
     calls, slash, seconds = text.partition("/")
@@ -26,7 +26,7 @@ def parse_limit(text: str) -> tuple[int, float] | None:
 
 
 def parse_delay(text: str) -> tuple[float, float]:
-    """Read `5-20` as between five and twenty seconds, `5` as just five."""
+    """Parse `5-20` as a range of seconds, `5` as exactly five."""
     low, dash, high = text.partition("-")
     first, last = float(low), float(high if dash else low)
     if not 0 <= first <= last:
@@ -35,19 +35,19 @@ def parse_delay(text: str) -> tuple[float, float]:
 
 
 def parse_fault(text: str) -> FaultOption:
-    """Read `NAME[:times][:key=value]...`; times may be `ever`, api may be `any`."""
+    """Parse `NAME[:times][:key=value]...`; `times` may be `ever`, `api` may be `any`."""
     name, *rest = text.split(":")
     times: int | None = 1
     if rest and "=" not in rest[0]:
-        word = rest.pop(0)
-        times = None if word == "ever" else int(word)
-    options = dict(parse_pair(part) for part in _joined(rest))
+        count = rest.pop(0)
+        times = None if count == "ever" else int(count)
+    options = dict(parse_pair(part) for part in _rejoin(rest))
     api = options.pop("api", "action")
     return FaultOption(name, times, None if api == "any" else api, options)
 
 
 def parse_pair(text: str) -> tuple[str, Any]:
-    """Read `key=value`; the value is JSON where it can be, else text."""
+    """Parse `key=value`; a value that is not valid JSON is text."""
     key, equals, value = text.partition("=")
     if not equals or not key:
         raise ValueError(f"{text}: write it as key=value")
@@ -58,15 +58,15 @@ def parse_pair(text: str) -> tuple[str, Any]:
 
 
 def parse_switch(text: str) -> tuple[str, Any]:
-    """Read `switch=value`; where the switch takes words, `null` and `404` are words as well."""
+    """Parse `switch=value`; for a switch of type str, `null` and `404` are text."""
     name, value = parse_pair(text)
     if isinstance(getattr(Assumptions(), name, None), str):
         value = text.partition("=")[2]
     return name, value
 
 
-def _joined(parts: list[str]) -> list[str]:
-    """Put back together what a colon inside a value, as in an address, has split."""
+def _rejoin(parts: list[str]) -> list[str]:
+    """Rejoin values that contain a colon, such as URLs, and were split at it."""
     joined: list[str] = []
     for part in parts:
         if joined and "=" not in part:

@@ -1,4 +1,4 @@
-"""What is sent back: the vendor's answers and refusals, and what a fault makes of them."""
+"""HTTP replies: from answers and refusals, and the changes that a fault makes to them."""
 
 import json
 from collections.abc import Callable
@@ -16,27 +16,27 @@ HTML_PAGE = (
 
 @dataclass(slots=True)
 class Reply:
-    """What the server shall do with the connection; `delay` and `pause` are seconds."""
+    """What the server sends, and how (`mode`); `delay` and `pause` are seconds."""
 
     code: int
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
-    manner: Literal["whole", "half", "drip", "padded", "none"] = "whole"
+    mode: Literal["whole", "half", "drip", "padded", "none"] = "whole"
     delay: float = 0.0
     pause: float = 0.0
-    size: int = 1  # bytes at a time for "drip", bytes in all for "padded"
+    size: int = 1  # bytes per chunk for "drip", in total for "padded"
     announced: bool = True  # whether Content-Length is sent
 
 
 def make_reply(answer: Answer) -> Reply:
-    """Write an API's answer as JSON, or as the bytes it is."""
+    """Serialize an API's answer as JSON; bytes stay unchanged."""
     payload = answer.payload
     body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
     return Reply(answer.code, body, {"Content-Type": answer.content_type, **answer.headers})
 
 
-def refuse(refusal: Refusal, shape: str) -> Reply:
-    """Write a refusal; the body's shape is assumed (U6) unless the API gave one."""
+def refusal_reply(refusal: Refusal, shape: str) -> Reply:
+    """Serialize a refusal; without a payload the shape of the body is assumed (U6)."""
     payload = refusal.payload
     if payload is None and shape == "empty":
         return Reply(refusal.code)
@@ -48,29 +48,29 @@ def refuse(refusal: Refusal, shape: str) -> Reply:
     return Reply(refusal.code, json.dumps(payload).encode(), {"Content-Type": JSON_TYPE})
 
 
-def spoil(fault: Fault, reply: Reply, error_shape: str) -> Reply:
-    """Give what becomes of a good reply under a fault; the faults of rows have no part here."""
-    if fault.name in _STATUS:
-        code = _STATUS[fault.name] or int(fault.number("code"))
-        reply = refuse(Refusal(code, "a fault was ordered"), error_shape)
+def apply_fault(fault: Fault, reply: Reply, error_shape: str) -> Reply:
+    """Return the reply as changed by the fault; row faults change nothing here."""
+    if fault.name in _STATUS_CODES:
+        code = _STATUS_CODES[fault.name] or int(fault.number("code"))
+        reply = refusal_reply(Refusal(code, "injected fault"), error_shape)
         if fault.options.get("reset") is not None:
             reply.headers["X-RateLimit-Reset-Time"] = str(fault.options["reset"])
         return reply
-    return _SPOILERS[fault.name](fault, reply) if fault.name in _SPOILERS else reply
+    return _EFFECTS[fault.name](fault, reply) if fault.name in _EFFECTS else reply
 
 
-def _cut(fault: Fault, reply: Reply) -> Reply:
+def _no_answer(fault: Fault, reply: Reply) -> Reply:
     held = fault.number("seconds") if "seconds" in fault.options else 0.0
-    return Reply(0, manner="none", delay=held)
+    return Reply(0, mode="none", delay=held)
 
 
 def _cut_body(fault: Fault, reply: Reply) -> Reply:
-    reply.manner = "half"
+    reply.mode = "half"
     return reply
 
 
 def _drip(fault: Fault, reply: Reply) -> Reply:
-    reply.manner, reply.pause = "drip", fault.number("seconds")
+    reply.mode, reply.pause = "drip", fault.number("seconds")
     reply.size = max(1, int(fault.number("size")))
     return reply
 
@@ -78,7 +78,7 @@ def _drip(fault: Fault, reply: Reply) -> Reply:
 def _huge(fault: Fault, reply: Reply) -> Reply:
     size, announced = int(fault.number("mb") * 2**20), bool(fault.options["announced"])
     headers = {"Content-Type": JSON_TYPE}
-    return Reply(200, headers=headers, manner="padded", size=size, announced=announced)
+    return Reply(200, headers=headers, mode="padded", size=size, announced=announced)
 
 
 def _html(fault: Fault, reply: Reply) -> Reply:
@@ -97,12 +97,12 @@ def _redirect(fault: Fault, reply: Reply) -> Reply:
     return Reply(int(fault.number("code")), headers={"Location": str(fault.options["location"])})
 
 
-_STATUS = {"status": None, "throttled": 429, "expired_token": 401}
-_SPOILERS: dict[str, Callable[[Fault, Reply], Reply]] = {
-    "timeout_before": _cut,
-    "timeout_after": _cut,
-    "cut_before": _cut,
-    "cut_after": _cut,
+_STATUS_CODES = {"status": None, "throttled": 429, "expired_token": 401}
+_EFFECTS: dict[str, Callable[[Fault, Reply], Reply]] = {
+    "timeout_before": _no_answer,
+    "timeout_after": _no_answer,
+    "cut_before": _no_answer,
+    "cut_after": _no_answer,
     "cut_body": _cut_body,
     "drip": _drip,
     "huge": _huge,

@@ -1,6 +1,6 @@
-"""The other APIs of the vendor, one function each, and the table of paths.
+"""The table of paths, and one function for each of the vendor's other APIs.
 
-Order of the checks for a call: path 404, method 405, token 401, media type 415, values 400.
+Checks of a call, in this order: path 404, method 405, token 401, media type 415, values 400.
 """
 
 import base64
@@ -22,12 +22,12 @@ from actions.simulator.checks import (
     Call,
     Json,
     Refusal,
+    integer,
     json_object,
     media_type,
     page_limit,
-    text,
-    texts,
-    whole,
+    string,
+    strings,
 )
 from actions.simulator.serializers import detail_row, group_row, list_row
 from actions.simulator.status_changes import status_changed
@@ -37,19 +37,19 @@ GROUP_SORTS: dict[str, str] = {
     "domain_name": "domain_name",
     "policy_name": "policy_name",
     "number_of_devices": "number_of_devices",
-    "last_update": "group_id",  # No group of the simulator ever changes, so any order will do.
+    "last_update": "group_id",  # Groups never change here, so any order is valid.
 }
 REPORT_KINDS = {
     "agent_log": "fetch_agent_log",
     "scan_threats_log": "scan_threats",
-    "scan_threat_log": "scan_threats",  # The page spells it both ways.
+    "scan_threat_log": "scan_threats",  # The documentation has both spellings.
 }
 CSV_REPORTS = frozenset({"os_patch_summary", "device_missing_os_patch", "missing_os_patch"})
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where a path leads: `api` is the word of the log, `methods` what the path accepts."""
+    """The target of a path; `api` is its name in the log and in faults."""
 
     api: str
     methods: frozenset[str]
@@ -65,14 +65,14 @@ def issue_token(account: Account, call: Call) -> Answer:
             raise Refusal(415, "the content type must be application/x-www-form-urlencoded")
         form = dict(parse_qsl((call.raw or b"").decode("utf-8", "replace")))
     given = f"{form.get('client_id')}\n{form.get('client_secret')}".encode()
-    wanted = f"{account.client_id}\n{account.client_secret}".encode()
-    # The shape of an OAuth error is assumed (U6): the vendor's page is cut off there.
-    if not hmac.compare_digest(given, wanted):
-        words = {"error": "invalid_client", "error_description": "Bad client credentials"}
-        raise Refusal(401, "Bad client credentials", words)
+    expected = f"{account.client_id}\n{account.client_secret}".encode()
+    # The shape of an OAuth error is assumed (U6): the documentation is incomplete there.
+    if not hmac.compare_digest(given, expected):
+        payload = {"error": "invalid_client", "error_description": "Bad client credentials"}
+        raise Refusal(401, "Bad client credentials", payload)
     if form.get("grant_type") != "client_credentials":
-        words = {"error": "unsupported_grant_type", "error_description": "Unsupported grant type"}
-        raise Refusal(400, "Unsupported grant type", words)
+        payload = {"error": "unsupported_grant_type", "error_description": "Unsupported grant type"}
+        raise Refusal(400, "Unsupported grant type", payload)
     token, seconds = account.issue_token()
     reply: Json = {"access_token": token, "expires_in": seconds}
     if account.assumptions.grant_reply == "full":
@@ -81,36 +81,36 @@ def issue_token(account: Account, call: Call) -> Answer:
 
 
 def list_devices(account: Account, call: Call) -> Answer:
-    """POST /o/api/v3.7/devices: a cursor over all devices by enrolling time, oldest first."""
+    """POST /o/api/v3.7/devices: pages by cursor over all devices, by enrollment time."""
     body = json_object(call)
     limit = page_limit(body, 20)
-    sent = text(body["token"], "token") if "token" in body else None
+    sent = string(body["token"], "token") if "token" in body else None
     with account.lock:
-        now, order = time.time(), account.enrolling_order()
-        start = bisect_right(order, _position(sent)) if sent else 0
-        keys = order[start : start + limit]
+        now, ordered = time.time(), account.enrollment_order()
+        start = bisect_right(ordered, _position(sent)) if sent else 0
+        keys = ordered[start : start + limit]
         rows = []
         for _, device_id in keys:
             device = account.devices.get(device_id)
             if device is not None:
-                account.end_exemption_when_due(device, now)
+                account.expire_exemption(device, now)
                 rows.append(list_row(device, account.groups, account.assumptions))
-    here = _cursor(keys[-1]) if keys else sent
-    at_end = start + limit >= len(order)
-    return Answer(_device_page(rows, here, sent, at_end, account.assumptions.end_mark))
+    cursor = _cursor(keys[-1]) if keys else sent
+    at_end = start + limit >= len(ordered)
+    return Answer(_device_page(rows, cursor, sent, at_end, account.assumptions.end_mark))
 
 
 def _device_page(
-    rows: list[Json], here: str | None, sent: str | None, at_end: bool, mark: str
+    rows: list[Json], cursor: str | None, sent: str | None, at_end: bool, mark: str
 ) -> Json:
-    """Put `next_token` on a page, or the end mark assumed (U11)."""
+    """Build a page with `next_token`, or with the assumed end mark (U11)."""
     page: Json = {"devices": rows}
     if not at_end:
-        page["next_token"] = here
+        page["next_token"] = cursor
     elif mark == "repeated":
-        page["next_token"] = sent or here
+        page["next_token"] = sent or cursor
     elif mark == "empty_page":
-        page["next_token"] = here
+        page["next_token"] = cursor
     elif mark != "missing":
         page["next_token"] = None if mark == "null" else ""
     return page
@@ -129,32 +129,32 @@ def _position(token: str) -> tuple[float, str]:
 
 
 def device_details(account: Account, call: Call) -> Answer:
-    """POST /o/api/v3.8/devices/detail: up to fifty devices; unknown ones are left out (assumed)."""
+    """POST /o/api/v3.8/devices/detail: up to 50 devices; unknown ones are omitted (assumed)."""
     body = json_object(call)
-    linked = whole(body.get("opt", 0), "opt", 0, 1) == 1
-    ids = texts(body.get("ids"), "ids")
+    linked = integer(body.get("opt", 0), "opt", 0, 1) == 1
+    ids = strings(body.get("ids"), "ids")
     if len(ids) > 50:
         raise Refusal(400, "more than 50 ids")
     verbose = body.get("verbose", {})
     if not isinstance(verbose, dict):
         raise Refusal(400, "verbose must be an object")
-    wanted = {name: whole(value, name, 0, 1) for name, value in verbose.items()}
+    included = {name: integer(value, name, 0, 1) for name, value in verbose.items()}
     rows = []
     with account.lock:
         now = time.time()
-        for one in () if linked else dict.fromkeys(ids):
-            device = account.devices.get(one) or account.device_by_mac(one)
+        for name in () if linked else dict.fromkeys(ids):
+            device = account.devices.get(name) or account.device_by_mac(name)
             if device is not None:
-                account.end_exemption_when_due(device, now)
-                guess, info = account.assumptions, wanted.get("system_info", 1) == 1
-                rows.append(detail_row(device, account.groups, guess, info))
+                account.expire_exemption(device, now)
+                assumed, info = account.assumptions, included.get("system_info", 1) == 1
+                rows.append(detail_row(device, account.groups, assumed, info))
     return Answer({"devices": rows} if account.assumptions.detail_shape == "object" else rows)
 
 
 def list_groups(account: Account, call: Call) -> Answer:
-    """POST /o/api/v3/groups: pages of groups; past the last page is the vendor's 413."""
+    """POST /o/api/v3/groups: pages of groups; a page past the last is a 413."""
     body = json_object(call)
-    limit, page = page_limit(body, 10), whole(body.get("page", 1), "page", 1)
+    limit, page = page_limit(body, 10), integer(body.get("page", 1), "page", 1)
     search, sort = body.get("search", ""), body.get("sort", {})
     if not isinstance(search, str) or not isinstance(sort, dict):
         raise Refusal(400, "search must be a string and sort an object")
@@ -165,8 +165,8 @@ def list_groups(account: Account, call: Call) -> Answer:
     with account.lock:
         sizes = Counter(device.group_id for device in account.devices.values())
         rows = [group_row(group, sizes[key]) for key, group in account.groups.items()]
-    word = search.casefold()
-    rows = [r for r in rows if word in f"{r['group_name']}\n{r['policy_name']}".casefold()]
+    needle = search.casefold()
+    rows = [r for r in rows if needle in f"{r['group_name']}\n{r['policy_name']}".casefold()]
     if field == "number_of_devices":
         rows.sort(key=lambda row: int(str(row["number_of_devices"])), reverse=direction == "desc")
     else:
@@ -178,11 +178,11 @@ def list_groups(account: Account, call: Call) -> Answer:
 
 
 def get_report(account: Account, call: Call) -> Answer:
-    """GET /o/api/{v3,v3.1}/get_reports: the file behind a command_id, once the agent sent it."""
-    wanted = call.query.get("type", "")
-    if wanted in CSV_REPORTS:
+    """GET /o/api/{v3,v3.1}/get_reports: the file of a command_id, once the agent has sent it."""
+    report_type = call.query.get("type", "")
+    if report_type in CSV_REPORTS:
         raise Refusal(404, "the patch reports are not simulated")
-    kind = REPORT_KINDS.get(wanted)
+    kind = REPORT_KINDS.get(report_type)
     if kind is None or (kind == "scan_threats" and call.version < (3, 1)):
         raise Refusal(400, "type is invalid")
     command_id = call.query.get("command_id", "")
@@ -190,22 +190,22 @@ def get_report(account: Account, call: Call) -> Answer:
         raise Refusal(400, "command_id is required")
     command = account.commands.get(command_id)
     now = time.monotonic()
-    if command is None or command.kind != kind or _is_gone(account, command, now):
+    if command is None or command.kind != kind or _is_expired(account, command, now):
         raise Refusal(404, "command_id is unknown", {"status": -1, "message": "Not found"})
     if now < command.ready_at:
-        # Code, status and words while the log is on its way are assumed (U4).
+        # Code, status and message before the log is ready are assumed (U4).
         waiting = {"status": 0, "message": "The report is not ready yet"}
         code = int(account.assumptions.log_not_ready)
         return Answer(waiting, code=code)
-    asked_at = time.time() - (now - command.asked_at)
-    packed = build_report(command, asked_at, account.assumptions.report_megabytes)
+    requested_at = time.time() - (now - command.requested_at)
+    packed = build_report(command, requested_at, account.assumptions.report_megabytes)
     headers = {"Content-Disposition": f'attachment; filename="{report_name(command)}"'}
     return Answer(packed, "application/zip", headers)
 
 
-def _is_gone(account: Account, command: Command, now: float) -> bool:
+def _is_expired(account: Account, command: Command, now: float) -> bool:
     lifetime = account.assumptions.command_lifetime
-    return lifetime is not None and now - command.asked_at > lifetime
+    return lifetime is not None and now - command.requested_at > lifetime
 
 
 _POST, _GET = frozenset({"POST"}), frozenset({"GET"})
@@ -217,7 +217,7 @@ ROUTES: dict[str, Route] = {
     "/o/api/v3/devices/status_changed": Route("changes", _POST, status_changed),
 }
 for _minor in (0, 1, 2, 3):
-    _name = f"v3.{_minor}" if _minor else "v3"  # The vendor never writes v3.0.
+    _name = f"v3.{_minor}" if _minor else "v3"  # The vendor writes v3, not v3.0.
     ROUTES[f"/o/api/{_name}/devices/action"] = Route("action", _POST, device_action, (3, _minor))
 for _minor in (0, 1):
     _name = f"v3.{_minor}" if _minor else "v3"

@@ -1,7 +1,7 @@
-"""Which action applies to which device, as the vendor's Device Action pages 3.0 to 3.3 say.
+"""Which action applies to which device, by the vendor's Device Action pages 3.0 to 3.3.
 
-This is this package's own reading of the documentation. It shares nothing with the console's
-catalogue, so that a misreading on one side shows as a difference between the two.
+These rules are written from the documentation alone and share nothing with the console's catalog,
+so a misreading on one side shows as a difference between the two.
 """
 
 import re
@@ -24,10 +24,10 @@ KINDS_BY_VERSION: dict[Version, frozenset[str]] = {
     (3, 3): BASE_KINDS | {"fetch_agent_log", "scan_threats"},
 }
 AGENT_KINDS = frozenset({"dhcprenew", "re-identify", "fetch_agent_log", "scan_threats"})
-COMMAND_KINDS = frozenset({"fetch_agent_log", "scan_threats"})  # those that yield a command_id
+COMMAND_KINDS = frozenset({"fetch_agent_log", "scan_threats"})  # they return a command_id
 OUTSIDE_POLICY = frozenset({"unknown", "ignored", "out_of_license_usage"})
 
-# That 7.x is Windows and 10.x is macOS is inferred: the 3.1 page gives numbers without systems.
+# Inferred: 7.x is Windows and 10.x is macOS. The 3.1 page gives versions without systems.
 LOG_AGENTS = {"windows": (7, 6, 231, 0), "mac": (10, 4, 225, 0)}
 REIDENTIFY_AGENTS = {"windows": (7, 6, 71, 0), "mac": (10, 4, 123, 0)}
 SCAN_AGENTS = {"windows": (7, 6, 206, 0), "mac": (10, 4, 205, 0)}
@@ -35,13 +35,13 @@ SCAN_AGENTS = {"windows": (7, 6, 206, 0), "mac": (10, 4, 205, 0)}
 _MAC = re.compile(r"[0-9A-Fa-f]{2}(?:([:-])[0-9A-Fa-f]{2})(?:\1[0-9A-Fa-f]{2}){4}")
 
 
-def plain_mac(text: str) -> str | None:
-    """Give a MAC address in capitals with colons, or None for what is none."""
+def normalize_mac(text: str) -> str | None:
+    """Return a MAC address in capitals with colons; None if it is invalid."""
     return text.upper().replace("-", ":") if _MAC.fullmatch(text) else None
 
 
-def agent_version(text: str) -> tuple[int, ...] | None:
-    """Read four numbers with dots between them; None for anything else."""
+def parse_agent_version(text: str) -> tuple[int, ...] | None:
+    """Parse a version of four numbers with dots; None for anything else."""
     parts = text.split(".")
     if len(parts) != 4 or not all(part.isascii() and part.isdigit() for part in parts):
         return None
@@ -49,21 +49,21 @@ def agent_version(text: str) -> tuple[int, ...] | None:
 
 
 def is_supported(kind: str, device: SimDevice, version: Version) -> bool:
-    """Say whether the action applies to the device at all; no is the vendor's "not supported"."""
+    """Return whether the action applies to the device; if not, the answer is "not supported"."""
     return _CHECKS[kind](device, version)
 
 
-def is_out_of_reach(kind: str, device: SimDevice, now: float, failed_after_days: float) -> bool:
-    """Say whether an action of the agent fails because the agent has been silent (assumed, U1)."""
+def is_unreachable(kind: str, device: SimDevice, now: float, failed_after_days: float) -> bool:
+    """Return whether an agent action fails because the agent has not reported (assumed, U1)."""
     return kind in AGENT_KINDS and now - device.last_seen > failed_after_days * DAY
 
 
 def _has_agent_from(device: SimDevice, minimum: Mapping[str, tuple[int, ...]]) -> bool:
-    needed = minimum.get(device.os_family)
-    version = agent_version(device.agent_version)
-    if device.agent_type != "persistent" or needed is None or version is None:
+    required = minimum.get(device.os_family)
+    version = parse_agent_version(device.agent_version)
+    if device.agent_type != "persistent" or required is None or version is None:
         return False
-    return version >= needed
+    return version >= required
 
 
 def _exempt(device: SimDevice, version: Version) -> bool:

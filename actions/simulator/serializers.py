@@ -1,7 +1,7 @@
-"""The JSON rows of the read APIs, built when they are asked for.
+"""The JSON rows of the read APIs.
 
-Field names: the vendor's Get Devices 3.7 page as far as it could be read (first table of
-`_documented`), the rest as real clients of earlier versions read them (U11).
+The field names in `_documented` come from the vendor's Get Devices 3.7 page, which is incomplete;
+the others are those that real clients of earlier versions read (U11).
 """
 
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ ISSUE_KEYS = {
     "short": ("total_issue", "total_critical", "total_warning"),
     "plural": ("total_issues", "total_critical_issues", "total_warning_issues"),
 }
-VENDORS = {
+OS_VENDORS = {
     "windows": "Microsoft Corporation",
     "mac": "Apple Inc.",
     "ios": "Apple Inc.",
@@ -25,12 +25,12 @@ VENDORS = {
 
 
 def timestamp(seconds: float) -> str:
-    """Write a time as the vendor's examples do: RFC 3339 in GMT, whole seconds."""
+    """Format Unix time as in the vendor's examples: RFC 3339 in UTC, whole seconds."""
     return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def list_row(device: SimDevice, groups: dict[str, SimGroup], assumptions: Assumptions) -> Row:
-    """Give one entry of `devices` in POST /o/api/v3.7/devices."""
+    """Return one entry of `devices` in POST /o/api/v3.7/devices."""
     row = _documented(device)
     row["nickname"] = device.nickname
     if assumptions.list_fields == "full":
@@ -46,7 +46,7 @@ def list_row(device: SimDevice, groups: dict[str, SimGroup], assumptions: Assump
 def detail_row(
     device: SimDevice, groups: dict[str, SimGroup], assumptions: Assumptions, system_info: bool
 ) -> Row:
-    """Give one device of POST /o/api/v3.8/devices/detail, where clients read nick_name."""
+    """Return one device of POST /o/api/v3.8/devices/detail, where clients read nick_name."""
     row = _documented(device) | _seen_by_clients(device, groups)
     row["nick_name"] = device.nickname
     row["linked_id"] = ""
@@ -66,7 +66,7 @@ def detail_row(
 def change_row(
     device: SimDevice, groups: dict[str, SimGroup], assumptions: Assumptions, verbose: bool
 ) -> Row:
-    """Give one device of POST /o/api/v3/devices/status_changed; what `verbose` adds is assumed."""
+    """Return one device of POST /o/api/v3/devices/status_changed; `verbose` fields are assumed."""
     row: Row = {"device_id": device.device_id, "status": device.status, "status_detail": ""}
     row["severity"] = device.severity
     if verbose:
@@ -81,7 +81,7 @@ def change_row(
 
 
 def group_row(group: SimGroup, number_of_devices: int) -> Row:
-    """Give one group of POST /o/api/v3/groups."""
+    """Return one group of POST /o/api/v3/groups."""
     return {
         "group_id": group.group_id,
         "group_name": group.name,
@@ -140,7 +140,7 @@ def _os_info(device: SimDevice) -> Row:
         "family": device.os_family,
         "name": device.os_name,
         "version": device.os_version,
-        "vendor": VENDORS.get(device.os_family, ""),
+        "vendor": OS_VENDORS.get(device.os_family, ""),
         "type": "server" if device.device_type == "server" else "workstation",
         "architecture": "64-bit",
         "service_pack_version": "",
@@ -150,10 +150,10 @@ def _os_info(device: SimDevice) -> Row:
 
 
 def _network_info(device: SimDevice) -> list[Row]:
-    """Give a row for each adapter; only the first has an address, the others read N/A."""
+    """Return a row for each adapter; only the first has an address, the others have N/A."""
     rows: list[Row] = []
-    for place, mac in enumerate(device.macs):
-        up = place == 0
+    for index, mac in enumerate(device.macs):
+        up = index == 0
         rows.append(
             {
                 "mac": mac,

@@ -1,4 +1,4 @@
-"""The simulated vendor as one object: made, started in a thread, given faults, judged, stopped."""
+"""The simulated vendor as one object: start and stop it, inject faults, read what it received."""
 
 import secrets
 import threading
@@ -10,17 +10,17 @@ from actions.simulator.account import Account
 from actions.simulator.assumptions import Assumptions, make_assumptions
 from actions.simulator.faults import Fault, make_fault
 from actions.simulator.fleet import SimDevice, SimGroup
-from actions.simulator.handler import Core, Received
+from actions.simulator.handler import CallHandler, Received
 from actions.simulator.server import HOST, SimulatorServer
 
 
 class Simulator:
-    """A faithful vendor on 127.0.0.1 with an account and devices of its own.
+    """A simulated vendor on 127.0.0.1 with its own account and devices.
 
-    `limit` is calls and seconds (None: no limit), `log_delay` the seconds until a log is there;
-    `changes_per_minute` is how much happens to the fleet by itself; `switches` are fields of
-    Assumptions. Raises ValueError for a switch that does not exist.
-    The account outlives stop(), so a started simulator can go down and come back.
+    `limit` is (calls, seconds), None for no limit; `log_delay` is the range of seconds until a log
+    is ready; `changes_per_minute` is the rate of random changes of the fleet; `switches` are fields
+    of Assumptions. Raises ValueError for an unknown switch.
+    The account is kept after stop(), so the simulator can be started again.
     """
 
     def __init__(
@@ -47,24 +47,24 @@ class Simulator:
             client_secret=self.client_secret,
             hostile_names=hostile_names,
         )
-        self._core = Core(self._account, limit, seed, changes_per_minute)
+        self._handler = CallHandler(self._account, limit, seed, changes_per_minute)
         self._server: SimulatorServer | None = None
         self._thread: threading.Thread | None = None
         self._port = 0
 
-    # Running.
+    # Start and stop.
 
     def start(self, port: int = 0) -> None:
-        """Listen and serve in a thread; port 0 takes a free one. Raises OSError if it is taken."""
+        """Serve in a thread; port 0 takes a free port. Raises OSError if the port is in use."""
         if self._server is not None:
             raise RuntimeError("the simulator is running already")
-        server = SimulatorServer(self._core, port)
+        server = SimulatorServer(self._handler, port)
         thread = threading.Thread(target=server.run, name="simulator", daemon=True)
         thread.start()
         self._server, self._thread, self._port = server, thread, server.server_port
 
     def stop(self) -> None:
-        """Stop serving: sockets closed, threads ended, held connections dropped. Twice is fine."""
+        """Close all sockets, drop held connections and join all threads; idempotent."""
         server, thread = self._server, self._thread
         if server is None or thread is None:
             return
@@ -81,14 +81,14 @@ class Simulator:
 
     @property
     def url(self) -> str:
-        """The base address, without a slash at its end; of the last start, if stopped."""
+        """The base URL without a trailing slash; after stop(), that of the last start."""
         return f"http://{HOST}:{self._port}"
 
-    # What a test or a demo looks at.
+    # State.
 
     @property
     def assumptions(self) -> Assumptions:
-        """The guesses in force."""
+        """The assumptions in use."""
         return self._account.assumptions
 
     @property
@@ -103,43 +103,44 @@ class Simulator:
 
     @property
     def received(self) -> list[Received]:
-        """The calls in the order of their arrival, the refused ones too; the last 20,000."""
-        return self._core.received
+        """The last 20,000 calls in the order of arrival, including refused ones."""
+        return self._handler.received
 
     @property
     def applied(self) -> Counter[tuple[str, str]]:
-        """How often each (kind, device_id) was really done: the judge of the client."""
+        """How often each (kind, device_id) took effect."""
         return self._account.applied
 
     @property
     def refused_ids(self) -> set[str]:
-        """Ids or MACs that make any action call naming them a 400; empty unless a test fills it."""
+        """IDs or MACs for which an action call is refused with 400; tests may add some."""
         return self._account.refused_ids
 
-    # What a test or a demo orders.
+    # Faults and changes.
 
     def fault(
         self, name: str, times: int | None = 1, api: str | None = "action", **options: Any
     ) -> Fault:
-        """Order a fault for the next `times` calls (None: all) of an API (None: any).
+        """Inject a fault into the next `times` calls (None: all) of an API (None: any).
 
-        Names and options: actions.simulator.faults.FAULTS, besides `skip` (calls that pass first)
-        and `share` (the part that is struck). Raises ValueError for what does not exist.
+        FAULTS lists the names and their options; each also takes `skip` (calls to pass over first)
+        and `share` (the fraction of calls affected). Raises ValueError for an unknown name, API or
+        option.
         """
         fault = make_fault(name, times, api, **options)
-        self._core.faults.add(fault)
+        self._handler.faults.add(fault)
         return fault
 
     def clear_faults(self) -> None:
-        """Drop all faults still to come."""
-        self._core.faults.clear()
+        """Remove all pending faults."""
+        self._handler.faults.clear()
 
     def issue_new_tokens(self) -> None:
-        """End all tokens, so that each client has to ask for a new one."""
+        """Expire all tokens, so that each client must request a new one."""
         self._account.expire_tokens()
 
     def change_device(self, device_id: str, **fields: object) -> SimDevice:
-        """Change these fields of a device, as Status Change then tells."""
+        """Change these fields of a device; Status Change then lists it."""
         with self._account.lock:
             device = self._account.devices[device_id]
             for name, value in ({"changed_at": time.time()} | fields).items():
@@ -147,10 +148,10 @@ class Simulator:
         return device
 
     def remove_device(self, device_id: str) -> None:
-        """Delete a device, as an administrator does in the vendor's own console."""
+        """Delete a device, like an administrator in the vendor's console."""
         with self._account.lock:
             self._account.remove_device(device_id)
 
     def add_device(self, **fields: object) -> SimDevice:
-        """Enrol a device with these fields of SimDevice; the rest is a compliant Windows laptop."""
+        """Enroll a device with these fields of SimDevice; default: a compliant Windows laptop."""
         return self._account.add_device(**fields)

@@ -1,25 +1,25 @@
-"""POST /o/api/v3/devices/status_changed: what changed lately, and what was deleted.
+"""POST /o/api/v3/devices/status_changed: the devices changed or deleted recently.
 
 Documented: the parameters, `age` up to a day, 406 for a larger page, 413 past the last page, and
-some of the fields. The names of the two lists were seen in a client. Assumed: that a deletion
-stands there under its id, how pages turn, that the latest change comes first.
+some of the fields. The names of the two lists come from a client. Assumed: that a deletion is
+listed by its ID, how both lists are paged, and that the latest change comes first.
 """
 
 import time
 
 from actions.simulator.account import Account
-from actions.simulator.checks import Answer, Call, Json, Refusal, json_object, page_limit, whole
+from actions.simulator.checks import Answer, Call, Json, Refusal, integer, json_object, page_limit
 from actions.simulator.serializers import change_row
 
 DAY = 86_400
 
 
 def status_changed(account: Account, call: Call) -> Answer:
-    """One page of both lists; raises Refusal with 400, 406 or 413."""
+    """Return one page of both lists; raises Refusal with 400, 406 or 413."""
     body = json_object(call)
-    age = whole(body.get("age", DAY), "age", 0, DAY)
-    verbose = whole(body.get("verbose", 0), "verbose", 0, 1) == 1
-    limit, page = page_limit(body, 20), whole(body.get("page", 1), "page", 1)
+    age = integer(body.get("age", DAY), "age", 0, DAY)
+    verbose = integer(body.get("verbose", 0), "verbose", 0, 1) == 1
+    limit, page = page_limit(body, 20), integer(body.get("page", 1), "page", 1)
     with account.lock:
         changed, deleted = _since(account, time.time() - age, verbose)
     first, last = (page - 1) * limit, page * limit
@@ -34,16 +34,16 @@ def status_changed(account: Account, call: Call) -> Answer:
 
 
 def _since(account: Account, since: float, verbose: bool) -> tuple[list[Json], list[object]]:
-    """All that changed and all that was deleted from that moment on, the latest first."""
-    now, guess = time.time(), account.assumptions
+    """Return the devices changed and deleted since that Unix time, the latest first."""
+    now, assumed = time.time(), account.assumptions
     for device in account.devices.values():
-        account.end_exemption_when_due(device, now)
-    latest = [device for device in account.devices.values() if device.changed_at >= since > 0]
-    latest.sort(key=lambda device: device.changed_at, reverse=True)
-    rows = [change_row(device, account.groups, guess, verbose) for device in latest]
-    gone: list[object] = []
+        account.expire_exemption(device, now)
+    changed = [device for device in account.devices.values() if device.changed_at >= since > 0]
+    changed.sort(key=lambda device: device.changed_at, reverse=True)
+    rows = [change_row(device, account.groups, assumed, verbose) for device in changed]
+    deleted: list[object] = []
     for at, device_id, name in reversed(account.deleted):
         if at >= since and device_id not in account.devices:
             entry = {"device_id": device_id, "device_name": name}
-            gone.append(entry if guess.deleted_entry == "object" else device_id)
-    return rows, gone
+            deleted.append(entry if assumed.deleted_entry == "object" else device_id)
+    return rows, deleted

@@ -1,4 +1,4 @@
-"""A started simulator and a plain HTTP client for it, without anything of the console."""
+"""A running simulator and a plain HTTP client for it; neither uses code of the console."""
 
 import http.client
 import json
@@ -23,7 +23,7 @@ class Reply:
 
 
 class Caller:
-    """Makes calls with a token of its own; each call on a fresh connection."""
+    """Makes calls with its own token, each on a new connection."""
 
     def __init__(self, sim: Simulator) -> None:
         self.sim = sim
@@ -82,7 +82,7 @@ class Caller:
         return self.post(f"/o/api/{version}/devices/action", body, timeout)
 
     def status(self, kind: str, device: SimDevice, **more: Any) -> int:
-        """Do an action on one device and give the status of its row."""
+        """Do an action on one device and return the status in its row."""
         return int(self.action(kind, device.device_id, **more).json()[0]["status"])
 
 
@@ -91,7 +91,7 @@ Start = Callable[..., Caller]
 
 @pytest.fixture
 def start() -> Iterator[Start]:
-    """Start simulators with a small fleet and no limit unless told, logged in; stop them all."""
+    """Start simulators (default: small fleet, no limit), each with a logged-in caller."""
     running: list[Simulator] = []
 
     def start_one(**options: Any) -> Caller:
@@ -99,7 +99,7 @@ def start() -> Iterator[Start]:
         sim.start()
         running.append(sim)
         caller = Caller(sim)
-        caller.token = sim._account.issue_token()[0]  # No call is spent on it.
+        caller.token = sim._account.issue_token()[0]  # Does not use up a call.
         return caller
 
     yield start_one
@@ -109,5 +109,5 @@ def start() -> Iterator[Start]:
 
 @pytest.fixture
 def vendor(start: Start) -> Caller:
-    """A simulator as it comes, without a limit."""
+    """A simulator with the default assumptions and no limit."""
     return start()

@@ -1,4 +1,4 @@
-"""Device Action: what applies to what, what it does, and what is refused."""
+"""Device Action: which devices support an action, its effect, and refused calls."""
 
 import re
 import time
@@ -14,7 +14,7 @@ ACTION = "/o/api/v3.1/devices/action"
 DAYS = 86400.0
 
 
-def test_the_documented_example_is_answered_row_for_row(vendor):
+def test_the_documented_example_gets_the_documented_rows(vendor):
     good = vendor.sim.add_device()
     unknown = vendor.sim.add_device(status="unknown")
 
@@ -51,7 +51,7 @@ def test_devices_outside_the_policy_are_not_supported(vendor, kind, status):
         ("delete", "pending", 1),
     ],
 )
-def test_the_status_decides_over_ignore_unignore_and_delete(vendor, kind, status, answer):
+def test_the_status_decides_ignore_unignore_and_delete(vendor, kind, status, answer):
     assert vendor.status(kind, vendor.sim.add_device(status=status)) == answer
 
 
@@ -74,7 +74,7 @@ def test_the_status_decides_over_ignore_unignore_and_delete(vendor, kind, status
         ("scan_threats", "mobile", "v3.3", 0),
     ],
 )
-def test_the_kind_of_agent_decides_by_version_of_the_api(vendor, kind, agent, version, answer):
+def test_agent_type_and_api_version_decide_support(vendor, kind, agent, version, answer):
     device = vendor.sim.add_device(agent_type=agent)
     assert vendor.status(kind, device, version=version) == answer
 
@@ -98,12 +98,12 @@ def test_the_kind_of_agent_decides_by_version_of_the_api(vendor, kind, agent, ve
         ("scan_threats", "mac", "10.4.204.0", 0),
     ],
 )
-def test_the_agents_version_decides_number_by_number(vendor, kind, family, agent_version, answer):
+def test_agent_versions_are_compared_numerically(vendor, kind, family, agent_version, answer):
     device = vendor.sim.add_device(os_family=family, agent_version=agent_version)
     assert vendor.status(kind, device, version="v3.3") == answer
 
 
-def test_an_exemption_ends_and_the_former_status_comes_back(start):
+def test_an_expired_exemption_restores_the_former_status(start):
     vendor = start(hour_seconds=0.05)
     device = vendor.sim.add_device(status="non_compliant")
     assert vendor.status("exempt", device, exempt_time=1) == 1
@@ -115,7 +115,7 @@ def test_an_exemption_ends_and_the_former_status_comes_back(start):
     assert row["status"] == "non_compliant"
 
 
-def test_exempt_for_ever_and_unexempt_gives_back_the_status(vendor):
+def test_unexempt_restores_the_status_before_the_exemption(vendor):
     device = vendor.sim.add_device(status="quarantined")
     vendor.status("exempt", device)
     assert (device.status, device.exempted_until) == ("exempted", None)
@@ -125,7 +125,7 @@ def test_exempt_for_ever_and_unexempt_gives_back_the_status(vendor):
     assert (device.status, device.exempted_until) == ("quarantined", None)
 
 
-def test_each_kind_has_its_effect(vendor):
+def test_each_action_has_its_effect(vendor):
     sim = vendor.sim
     found, gone = sim.add_device(status="unknown"), sim.add_device()
     moved, asked = sim.add_device(), sim.add_device()
@@ -145,7 +145,7 @@ def test_each_kind_has_its_effect(vendor):
     assert (asked.dhcp_renewals, asked.reidentifications) == (1, 1)
 
 
-def test_a_silent_agent_fails_for_actions_of_the_agent_only(vendor):
+def test_only_agent_actions_fail_for_a_silent_agent(vendor):
     device = vendor.sim.add_device(last_seen=time.time() - 31 * DAYS)
     assert vendor.status("dhcprenew", device) == -1
     assert vendor.status("fetch_agent_log", device) == -1
@@ -153,7 +153,7 @@ def test_a_silent_agent_fails_for_actions_of_the_agent_only(vendor):
     assert vendor.sim.applied == {("exempt", device.device_id): 1}
 
 
-def test_a_command_id_is_seventeen_letters_and_only_for_the_log(vendor):
+def test_only_fetch_agent_log_returns_a_command_id(vendor):
     device = vendor.sim.add_device()
     row = vendor.action("fetch_agent_log", device.device_id).json()[0]
     assert re.fullmatch(r"[a-z0-9]{17}", row["command_id"])
@@ -163,7 +163,7 @@ def test_a_command_id_is_seventeen_letters_and_only_for_the_log(vendor):
 
 
 @pytest.mark.parametrize("mac", ["1A:2A:3A:4A:5A:6A", "1a:2a:3a:4a:5a:6a", "1A-2a-3A-4a-5A-6a"])
-def test_a_mac_is_understood_in_any_case_and_echoed_as_sent(vendor, mac):
+def test_a_mac_matches_in_any_case_and_is_echoed_as_sent(vendor, mac):
     device = vendor.sim.add_device(macs=("00:00:00:00:00:01", "1A:2A:3A:4A:5A:6A"))
     rows = vendor.action("exempt", macs=[mac]).json()
     assert rows == [{"id": mac, "status": 1, "command_id": ""}]
@@ -171,12 +171,12 @@ def test_a_mac_is_understood_in_any_case_and_echoed_as_sent(vendor, mac):
 
 
 @pytest.mark.parametrize("mac", ["1A2A3A4A5A6A", "1A:2A:3A:4A:5A", "1A:2A:3A-4A:5A:6A", "nonsense"])
-def test_a_malformed_mac_is_nobodys(vendor, mac):
+def test_a_malformed_mac_matches_no_device(vendor, mac):
     vendor.sim.add_device(macs=("1A:2A:3A:4A:5A:6A",))
     assert vendor.action("exempt", macs=[mac]).json()[0]["status"] == -1
 
 
-def test_of_two_devices_with_one_mac_the_last_seen_is_meant(vendor):
+def test_a_shared_mac_selects_the_device_last_seen(vendor):
     mac = ("1A:2A:3A:4A:5A:6A",)
     fresh = vendor.sim.add_device(macs=mac)
     vendor.sim.add_device(macs=mac, last_seen=fresh.last_seen - 60)
@@ -184,12 +184,12 @@ def test_of_two_devices_with_one_mac_the_last_seen_is_meant(vendor):
     assert vendor.sim.applied == {("delete", fresh.device_id): 1}
 
 
-def test_macs_under_ids_are_unknown_ids(vendor):
+def test_macs_sent_as_ids_are_unknown_ids(vendor):
     device = vendor.sim.add_device(macs=("1A:2A:3A:4A:5A:6A",))
     assert vendor.action("exempt", *device.macs).json()[0]["status"] == -1
 
 
-def test_a_doubled_id_is_applied_once_and_answered_twice(start):
+def test_a_duplicate_id_is_applied_once_and_answered_twice(start):
     vendor = start()
     device = vendor.sim.add_device()
     rows = vendor.action("delete", device.device_id, device.device_id).json()
@@ -201,7 +201,7 @@ def test_a_doubled_id_is_applied_once_and_answered_twice(start):
     assert len(merged.action("delete", device.device_id, device.device_id).json()) == 1
 
 
-def test_two_macs_of_one_device_are_one_device(vendor):
+def test_two_macs_of_one_device_apply_the_action_once(vendor):
     macs = ("1A:2A:3A:4A:5A:6A", "1B:2B:3B:4B:5B:6B")
     device = vendor.sim.add_device(macs=macs)
     rows = vendor.action("delete", macs=list(macs)).json()
@@ -242,23 +242,23 @@ def test_two_macs_of_one_device_are_one_device(vendor):
         "exempt",
     ],
 )
-def test_a_body_outside_the_documentation_is_a_400(vendor, body):
+def test_an_invalid_body_is_a_400(vendor, body):
     reply = vendor.post(ACTION, body)
     assert reply.status == 400
     assert vendor.sim.applied == {}
 
 
 @pytest.mark.parametrize("raw", [b"", b"{", b"\xff\xfe", b'{"types": NaN}', b"[" * 100_000])
-def test_what_is_no_json_is_a_400(vendor, raw):
+def test_invalid_json_is_a_400(vendor, raw):
     assert vendor.post(ACTION, raw).status == 400
 
 
-def test_the_largest_time_and_fifty_ids_are_fine(vendor):
+def test_the_maximum_exempt_time_and_fifty_ids_are_accepted(vendor):
     assert vendor.action("exempt", "a", exempt_time=64999).status == 200
     assert len(vendor.action("exempt", *map(str, range(50))).json()) == 50
 
 
-def test_version_3_0_knows_neither_the_log_nor_command_ids(vendor):
+def test_version_3_0_has_neither_fetch_agent_log_nor_command_ids(vendor):
     device = vendor.sim.add_device()
     assert vendor.action("fetch_agent_log", device.device_id, version="v3").status == 400
     rows = vendor.action("exempt", device.device_id, version="v3").json()
@@ -267,7 +267,7 @@ def test_version_3_0_knows_neither_the_log_nor_command_ids(vendor):
 
 
 @pytest.mark.parametrize("params", [{"full_scan": 2}, {"scan_types": 1}, {"scan_types": [6]}])
-def test_a_scan_is_checked_as_far_as_it_is_known(vendor, params):
+def test_the_documented_scan_parameters_are_validated(vendor, params):
     device = vendor.sim.add_device()
     assert vendor.action("scan_threats", device.device_id, version="v3.3", **params).status == 400
     good: dict[str, Any] = {"full_scan": 0, "scan_types": [0, 5]}
@@ -275,7 +275,7 @@ def test_a_scan_is_checked_as_far_as_it_is_known(vendor, params):
     assert len(rows[0]["command_id"]) == 17
 
 
-def test_the_switches_of_the_doubtful_answers(start):
+def test_switches_change_the_undocumented_answers(start):
     assert start(unknown_ids="dropped").action("exempt", "a").json() == []
     strict = start(unknown_group="400")
     device = strict.sim.add_device()
@@ -291,7 +291,7 @@ def test_the_switches_of_the_doubtful_answers(start):
     assert many.action("exempt", *map(str, range(200))).status == 200
 
 
-def test_a_switch_that_does_not_exist_is_refused(start):
+def test_an_unknown_switch_or_value_is_refused(start):
     with pytest.raises(ValueError, match="no such switch"):
         start(end_marks="null")
     with pytest.raises(ValueError, match="end_mark must be one of"):
@@ -300,7 +300,7 @@ def test_a_switch_that_does_not_exist_is_refused(start):
         start(token_seconds="60")
 
 
-def test_a_bad_id_can_spoil_the_whole_call(vendor):
+def test_a_refused_id_fails_the_whole_call(vendor):
     good, bad = vendor.sim.add_device(), vendor.sim.add_device()
     vendor.sim.refused_ids.add(bad.device_id)
     assert vendor.action("exempt", good.device_id, bad.device_id).status == 400
@@ -308,12 +308,12 @@ def test_a_bad_id_can_spoil_the_whole_call(vendor):
     assert vendor.sim.applied == {("exempt", good.device_id): 1}
 
 
-def test_an_answer_can_be_forced_and_then_nothing_is_applied(vendor):
+def test_a_forced_status_is_answered_and_nothing_is_applied(vendor):
     device = vendor.sim.add_device(forced_status=-1)
     assert vendor.status("exempt", device) == -1
     assert vendor.sim.applied == {}
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_of_the_31_page_is_known(vendor, kind):
+def test_every_action_of_version_3_1_is_accepted(vendor, kind):
     assert vendor.action(kind, "nobody").json()[0]["status"] == -1

@@ -1,4 +1,4 @@
-"""Token, lists, details, groups, reports, and the codes that all of them share."""
+"""Token, device list, details, groups, reports, and the status codes they share."""
 
 import io
 import time
@@ -16,7 +16,7 @@ PATHS = {
 REPORTS = "/o/api/v3.1/get_reports"
 
 
-def test_the_token_comes_by_post_and_by_get(vendor):
+def test_a_token_is_issued_by_post_and_by_get(vendor):
     reply = vendor.log_in().json()
     assert len(reply["access_token"]) == 36
     assert (reply["token_type"], reply["scope"], reply["expires_in"]) == ("bearer", "read", 43199)
@@ -41,18 +41,18 @@ def test_the_token_comes_by_post_and_by_get(vendor):
         ({"grant_type": ""}, 400),
     ],
 )
-def test_wrong_credentials_and_grants_are_refused_with_an_oauth_error(vendor, changes, code):
+def test_invalid_credentials_and_grants_get_an_oauth_error(vendor, changes, code):
     reply = vendor.log_in(**changes)
     assert reply.status == code
     assert reply.json().keys() == {"error", "error_description"}
 
 
-def test_the_token_call_wants_a_form(vendor):
+def test_the_token_call_requires_a_form(vendor):
     assert vendor.post("/o/oauth/token", {}).status == 415
     assert vendor.raw("PUT", "/o/oauth/token").status == 405
 
 
-def test_a_token_dies_by_age_and_by_order(start):
+def test_a_token_expires_by_age_and_on_demand(start):
     vendor = start(token_seconds=0)
     assert vendor.log_in().json()["expires_in"] == 0
     assert vendor.action("exempt", "a").status == 401
@@ -64,7 +64,7 @@ def test_a_token_dies_by_age_and_by_order(start):
     assert vendor.action("exempt", "a").status == 200
 
 
-def test_the_policies_of_the_token(start):
+def test_the_grant_policies(start):
     same = start(grant_policy="same")
     assert same.log_in().json()["access_token"] == same.log_in().json()["access_token"]
     other = start(grant_policy="replace", grant_reply="short")
@@ -74,7 +74,7 @@ def test_the_policies_of_the_token(start):
     assert other.action("exempt", "a").status == 401
 
 
-def test_only_the_url_carries_the_token_unless_switched(start):
+def test_the_bearer_header_is_accepted_only_by_switch(start):
     for accepted, code in ((False, 401), (True, 200)):
         vendor = start(bearer_accepted=accepted)
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {vendor.token}"}
@@ -83,7 +83,7 @@ def test_only_the_url_carries_the_token_unless_switched(start):
 
 
 @pytest.mark.parametrize("path", PATHS.values())
-def test_the_shared_codes(vendor, path):
+def test_the_shared_status_codes(vendor, path):
     assert vendor.get(path).status == 405
     assert vendor.raw("HEAD", path).status == 405
     assert vendor.post(path, b"{}", Content_Type="text/plain").status == 415
@@ -94,12 +94,12 @@ def test_the_shared_codes(vendor, path):
     assert vendor.raw("POST", path, b"{}", {"Content-Type": "application/json"}).status == 401
 
 
-def test_an_unknown_path_is_a_404_also_without_a_token(vendor):
+def test_an_unknown_path_is_a_404_even_without_a_token(vendor):
     for path in ("/", "/o/api/v9/devices", "/o/api/v3.4/devices/action", PATHS["action"] + "/"):
         assert vendor.raw("GET", path).status == 404
 
 
-def test_a_charset_beside_the_media_type_is_fine(vendor):
+def test_a_charset_in_the_content_type_is_accepted(vendor):
     reply = vendor.post(PATHS["groups"], {}, Content_Type="Application/JSON; charset=utf-8")
     assert reply.status == 200
 
@@ -113,7 +113,7 @@ def test_a_charset_beside_the_media_type_is_fine(vendor):
         ("empty", b""),
     ],
 )
-def test_the_body_of_an_error_is_a_guess_with_four_shapes(start, shape, body):
+def test_the_error_body_has_the_shape_of_the_switch(start, shape, body):
     assert start(error_body=shape).raw("GET", "/o/nothing").body == body
 
 
@@ -132,7 +132,7 @@ def read_all(vendor, limit):
 
 @pytest.mark.parametrize("mark", ["empty", "missing", "null", "repeated", "empty_page"])
 @pytest.mark.parametrize("limit", [7, 10, 50])
-def test_the_cursor_gives_every_device_once_whatever_marks_the_end(start, mark, limit):
+def test_the_cursor_returns_every_device_once_with_each_end_mark(start, mark, limit):
     vendor = start(end_mark=mark)
     ids, pages = read_all(vendor, limit)
     assert ids == list(vendor.sim.devices)
@@ -141,7 +141,7 @@ def test_the_cursor_gives_every_device_once_whatever_marks_the_end(start, mark, 
     assert ("next_token" in last) == (mark != "missing")
 
 
-def test_the_order_is_that_of_enrolling_and_new_devices_come_last(vendor):
+def test_devices_are_listed_in_the_order_of_enrollment(vendor):
     device = vendor.sim.add_device(device_name="newest")
     ids, pages = read_all(vendor, 5)
     rows = [row for page in pages for row in page["devices"]]
@@ -149,7 +149,7 @@ def test_the_order_is_that_of_enrolling_and_new_devices_come_last(vendor):
     assert [row["enrolled_at"] for row in rows] == sorted(row["enrolled_at"] for row in rows)
 
 
-def test_a_deletion_while_reading_loses_no_other_device(vendor):
+def test_a_deletion_between_pages_skips_no_other_device(vendor):
     ids = list(vendor.sim.devices)
     first = vendor.post(PATHS["devices"], {"limit": 5}).json()
     vendor.action("delete", ids[2], ids[7])
@@ -171,11 +171,11 @@ def test_a_deletion_while_reading_loses_no_other_device(vendor):
         ({}, 200),
     ],
 )
-def test_the_list_is_strict_about_limit_and_token(vendor, body, code):
+def test_the_list_validates_limit_and_token(vendor, body, code):
     assert vendor.post(PATHS["devices"], body).status == code
 
 
-def test_a_row_of_the_list_has_the_documented_fields_and_more(start):
+def test_a_list_row_has_the_documented_fields_and_more(start):
     vendor = start(issue_in_list="plural")
     row = vendor.post(PATHS["devices"], {"limit": 1}).json()["devices"][0]
     documented = {
@@ -192,7 +192,7 @@ def test_a_row_of_the_list_has_the_documented_fields_and_more(start):
     assert row.keys() == documented | {"agent_type"}
 
 
-def test_details_come_by_id_and_by_mac_without_the_unknown(start):
+def test_details_are_found_by_id_and_mac_and_omit_unknown_devices(start):
     vendor = start(detail_spelling="hyphen")
     device = vendor.sim.add_device(status="non_compliant", macs=("1A:2A:3A:4A:5A:6A",))
     rows = vendor.post(
@@ -222,11 +222,11 @@ def test_details_come_by_id_and_by_mac_without_the_unknown(start):
         {"ids": ["a"], "verbose": {"categories": True}},
     ],
 )
-def test_details_are_strict(vendor, body):
+def test_details_validate_the_body(vendor, body):
     assert vendor.post(PATHS["detail"], body).status == 400
 
 
-def test_groups_come_in_pages_and_past_the_end_is_a_413(vendor):
+def test_groups_are_paged_and_a_page_past_the_last_is_a_413(vendor):
     first = vendor.post(PATHS["groups"], {"limit": 5}).json()
     second = vendor.post(PATHS["groups"], {"limit": 5, "page": 2}).json()
     names = [row["group_name"] for row in first + second]
@@ -248,13 +248,13 @@ def test_groups_can_be_searched_and_sorted(vendor):
     assert vendor.post(PATHS["groups"], {"search": "no such group"}).json() == []
 
 
-def ask_for_log(vendor):
+def request_log(vendor):
     device = vendor.sim.add_device(device_name="kiosk")
     return vendor.action("fetch_agent_log", device.device_id).json()[0]["command_id"]
 
 
-def test_a_log_is_a_zip_of_a_few_files(vendor):
-    command_id = ask_for_log(vendor)
+def test_a_log_is_a_zip_of_several_files(vendor):
+    command_id = request_log(vendor)
     reply = vendor.get(REPORTS, type="agent_log", command_id=command_id)
     assert reply.status == 200
     assert reply.headers["Content-Type"] == "application/zip"
@@ -269,9 +269,9 @@ def test_a_log_is_a_zip_of_a_few_files(vendor):
 
 
 @pytest.mark.parametrize("code", ["200", "404", "400"])
-def test_a_log_that_is_not_ready_answers_in_one_of_three_ways(start, code):
+def test_a_log_that_is_not_ready_has_the_status_code_of_the_switch(start, code):
     vendor = start(log_delay=(0.5, 0.5), log_not_ready=code)
-    command_id = ask_for_log(vendor)
+    command_id = request_log(vendor)
     reply = vendor.get(REPORTS, type="agent_log", command_id=command_id)
     assert reply.status == int(code)
     assert reply.json().keys() == {"status", "message"}
@@ -279,16 +279,16 @@ def test_a_log_that_is_not_ready_answers_in_one_of_three_ways(start, code):
     assert vendor.get(REPORTS, type="agent_log", command_id=command_id).body[:2] == b"PK"
 
 
-def test_reports_are_strict(start):
+def test_reports_validate_the_query(start):
     vendor = start(command_lifetime=0.0)
-    command_id = ask_for_log(vendor)
+    command_id = request_log(vendor)
     for code, query in (
         (400, {"command_id": command_id}),
         (400, {"type": "logs", "command_id": command_id}),
         (400, {"type": "agent_log"}),
         (404, {"type": "agent_log", "command_id": "c" * 17}),
         (404, {"type": "scan_threats_log", "command_id": command_id}),
-        (404, {"type": "agent_log", "command_id": command_id}),  # Its lifetime is over.
+        (404, {"type": "agent_log", "command_id": command_id}),  # It has expired.
     ):
         assert vendor.get(REPORTS, **query).status == code
     assert vendor.post(REPORTS, {}).status == 405
@@ -296,7 +296,7 @@ def test_reports_are_strict(start):
     assert vendor.get("/o/api/v3/get_reports", **scan).status == 400
 
 
-def test_a_log_can_be_made_large(start):
+def test_the_size_of_a_log_can_be_increased(start):
     vendor = start(report_megabytes=1.5)
-    reply = vendor.get(REPORTS, type="agent_log", command_id=ask_for_log(vendor))
+    reply = vendor.get(REPORTS, type="agent_log", command_id=request_log(vendor))
     assert len(reply.body) > 1.5 * 2**20

@@ -1,4 +1,4 @@
-"""Each fault does what it says to the connection, and tells the truth about what was applied."""
+"""Each fault has its effect on the connection, and the log shows which actions took effect."""
 
 import http.client
 import io
@@ -29,7 +29,7 @@ def cut_off(vendor, device, timeout=2.0):
         ("cut_body", 1),
     ],
 )
-def test_a_call_without_a_whole_answer_is_applied_as_the_name_says(vendor, name, applied):
+def test_a_call_without_a_complete_answer_is_applied_by_the_faults_name(vendor, name, applied):
     device = vendor.sim.add_device()
     vendor.sim.fault(name)
     cut_off(vendor, device, timeout=0.5)
@@ -42,15 +42,15 @@ def test_a_call_without_a_whole_answer_is_applied_as_the_name_says(vendor, name,
 
 
 @pytest.mark.parametrize("name", ["timeout_before", "timeout_after"])
-def test_a_held_call_is_closed_without_an_answer_in_the_end(vendor, name):
+def test_a_held_call_is_closed_without_an_answer(vendor, name):
     vendor.sim.fault(name, seconds=0.1)
-    began = time.monotonic()
+    started = time.monotonic()
     with pytest.raises(http.client.RemoteDisconnected):
         vendor.action("exempt", "a")
-    assert 0.09 <= time.monotonic() - began < 1.0
+    assert 0.09 <= time.monotonic() - started < 1.0
 
 
-def test_cut_body_announces_all_and_sends_half(vendor):
+def test_cut_body_sends_half_of_the_content_length(vendor):
     vendor.sim.fault("cut_body")
     with pytest.raises(http.client.IncompleteRead) as caught:
         vendor.action("exempt", "a" * 32)
@@ -59,14 +59,14 @@ def test_cut_body_announces_all_and_sends_half(vendor):
 
 @pytest.mark.parametrize("code", [400, 404, 500, 502, 503])
 @pytest.mark.parametrize("apply", [False, True])
-def test_a_status_comes_before_or_after_the_effect(vendor, code, apply):
+def test_a_status_fault_prevents_the_effect_or_not(vendor, code, apply):
     device = vendor.sim.add_device()
     vendor.sim.fault("status", code=code, apply=apply)
     assert vendor.action("exempt", device.device_id).status == code
     assert vendor.sim.applied["exempt", device.device_id] == int(apply)
 
 
-def test_a_page_broken_json_and_a_wrong_shape_all_say_200(vendor):
+def test_html_broken_json_and_a_wrong_shape_have_status_200(vendor):
     device = vendor.sim.add_device()
     vendor.sim.fault("html")
     reply = vendor.action("exempt", device.device_id)
@@ -83,7 +83,7 @@ def test_a_page_broken_json_and_a_wrong_shape_all_say_200(vendor):
 
 
 @pytest.mark.parametrize("announced", [True, False])
-def test_a_huge_body_has_the_size_ordered(vendor, announced):
+def test_a_huge_body_has_the_requested_size(vendor, announced):
     vendor.sim.fault("huge", mb=1.5, announced=announced)
     reply = vendor.action("exempt", "a")
     assert len(reply.body) == int(1.5 * 2**20)
@@ -91,7 +91,7 @@ def test_a_huge_body_has_the_size_ordered(vendor, announced):
     assert len(reply.json()) == 1
 
 
-def test_throttled_says_429_without_effect(start):
+def test_throttled_answers_429_without_effect(start):
     vendor = start(limit=(10, 60.0))
     device = vendor.sim.add_device()
     vendor.sim.fault("throttled", reset=17)
@@ -102,7 +102,7 @@ def test_throttled_says_429_without_effect(start):
     assert vendor.sim.applied == {}
 
 
-def test_expired_token_ends_the_tokens_for_good(vendor):
+def test_expired_token_expires_all_tokens(vendor):
     vendor.sim.fault("expired_token")
     assert vendor.action("exempt", "a").status == 401
     assert vendor.action("exempt", "a").status == 401
@@ -110,39 +110,39 @@ def test_expired_token_ends_the_tokens_for_good(vendor):
     assert vendor.action("exempt", "a").status == 200
 
 
-def test_redirect_leads_where_it_is_told(vendor):
+def test_redirect_has_the_requested_location(vendor):
     vendor.sim.fault("redirect", location="http://127.0.0.1:1/canary")
     reply = vendor.action("exempt", "a")
     assert (reply.status, reply.headers["Location"]) == (302, "http://127.0.0.1:1/canary")
 
 
-def test_slow_and_late_delay_the_answer_and_the_arrival(vendor):
+def test_slow_delays_the_answer_and_late_the_arrival(vendor):
     vendor.sim.fault("slow", seconds=0.1)
     assert vendor.action("exempt", "a").status == 200
     assert time.monotonic() - vendor.sim.received[-1].at >= 0.1
     vendor.sim.fault("late", seconds=0.1)
-    began = time.monotonic()
+    started = time.monotonic()
     assert vendor.action("exempt", "a").status == 200
-    assert vendor.sim.received[-1].at - began >= 0.1
+    assert vendor.sim.received[-1].at - started >= 0.1
 
 
-def test_slow_stands_beside_another_fault(vendor):
+def test_slow_combines_with_another_fault(vendor):
     vendor.sim.fault("slow", seconds=0.05)
     vendor.sim.fault("html")
-    began = time.monotonic()
+    started = time.monotonic()
     assert vendor.action("exempt", "a").headers.get_content_type() == "text/html"
-    assert time.monotonic() - began >= 0.05
+    assert time.monotonic() - started >= 0.05
 
 
-def test_a_dripping_body_comes_in_full_but_slowly(vendor):
+def test_drip_sends_the_whole_body_slowly(vendor):
     vendor.sim.fault("drip", seconds=0.02, size=10)
-    began = time.monotonic()
+    started = time.monotonic()
     reply = vendor.action("exempt", "a" * 32)
     assert reply.json()[0]["id"] == "a" * 32
-    assert time.monotonic() - began >= 0.02 * (len(reply.body) // 10)
+    assert time.monotonic() - started >= 0.02 * (len(reply.body) // 10)
 
 
-def test_the_faults_of_rows(vendor):
+def test_row_faults_change_the_rows_of_an_action(vendor):
     ids = [vendor.sim.add_device().device_id for _ in range(3)]
 
     def rows(name, **options):
@@ -163,7 +163,7 @@ def test_the_faults_of_rows(vendor):
     assert set(vendor.sim.applied.values()) == {11}
 
 
-def test_the_faults_of_rows_also_strike_lists_of_devices(vendor):
+def test_row_faults_change_device_lists(vendor):
     vendor.sim.fault("missing_rows", api="devices", count=19)
     page = vendor.post("/o/api/v3.7/devices", {"limit": 50}).json()
     assert len(page["devices"]) == 1
@@ -173,7 +173,7 @@ def test_the_faults_of_rows_also_strike_lists_of_devices(vendor):
     assert [row["status"] for row in rows] == ["compliant", "non_compliant"]
 
 
-def test_a_fault_of_the_body_also_spoils_a_zip(vendor):
+def test_a_body_fault_corrupts_a_zip(vendor):
     device = vendor.sim.add_device()
     command_id = vendor.action("fetch_agent_log", device.device_id).json()[0]["command_id"]
     vendor.sim.fault("broken_json", api="reports")
@@ -182,7 +182,7 @@ def test_a_fault_of_the_body_also_spoils_a_zip(vendor):
         zipfile.ZipFile(io.BytesIO(reply.body))
 
 
-def test_times_skip_api_and_share_choose_the_calls(vendor):
+def test_times_skip_api_and_share_select_the_calls(vendor):
     vendor.sim.fault("status", times=2, skip=1, code=503)
     assert [vendor.action("exempt", "a").status for _ in range(4)] == [200, 503, 503, 200]
     vendor.sim.fault("status", api="groups", code=503)
@@ -198,7 +198,7 @@ def test_times_skip_api_and_share_choose_the_calls(vendor):
     assert 10 <= codes.count(503) == fault.hits <= 55
 
 
-def test_faults_are_taken_in_the_order_of_their_ordering(vendor):
+def test_faults_apply_in_the_order_of_injection(vendor):
     vendor.sim.fault("status", code=500)
     vendor.sim.fault("status", code=502)
     assert [vendor.action("exempt", "a").status for _ in range(3)] == [500, 502, 200]
@@ -216,17 +216,17 @@ def test_faults_are_taken_in_the_order_of_their_ordering(vendor):
         ("html", {"times": True}),
     ],
 )
-def test_a_fault_that_does_not_exist_is_refused(vendor, name, options):
+def test_an_invalid_fault_is_refused(vendor, name, options):
     with pytest.raises(ValueError, match=r"no such|has no option|must be"):
         vendor.sim.fault(name, **options)
 
 
 @pytest.mark.parametrize("name", sorted(FAULTS))
-def test_after_any_fault_the_next_call_is_well(vendor, name):
+def test_after_any_fault_the_next_call_succeeds(vendor, name):
     short = {"seconds": 0.01} if "seconds" in FAULTS[name] else {}
     short |= {"size": 500} if "size" in FAULTS[name] else {}
     vendor.sim.fault(name, api="groups", **short)
-    with suppress(http.client.HTTPException, OSError):  # Some faults are just that.
+    with suppress(http.client.HTTPException, OSError):  # Some faults raise these.
         vendor.post("/o/api/v3/groups", {}, timeout=2.0)
     vendor.log_in()
     assert len(vendor.post("/o/api/v3/groups", {}).json()) == 8

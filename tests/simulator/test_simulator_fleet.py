@@ -1,4 +1,4 @@
-"""The demo fleet: the same from the same seed, in honest proportions, small, and not all nice."""
+"""The generated fleet: reproducible, realistic shares, small in memory, with hostile names."""
 
 import sys
 from collections import Counter
@@ -18,7 +18,7 @@ def test_the_same_seed_gives_the_same_fleet():
     assert make_fleet(300, 7, NOW).keys() != make_fleet(300, 8, NOW).keys()
 
 
-def test_the_clock_only_shifts_the_times():
+def test_now_only_shifts_the_times():
     def bare(device: SimDevice) -> SimDevice:
         return replace(device, enrolled_at=0, last_seen=0, last_reboot=0, exempted_until=None)
 
@@ -26,7 +26,7 @@ def test_the_clock_only_shifts_the_times():
     assert [bare(device) for device in early.values()] == [bare(d) for d in late.values()]
 
 
-def test_ids_are_32_hex_and_the_order_is_that_of_enrolling():
+def test_ids_are_32_hex_digits_in_the_order_of_enrollment():
     fleet = make_fleet(500, 7, NOW)
     assert all(len(one) == 32 and int(one, 16) >= 0 for one in fleet)
     times = [device.enrolled_at for device in fleet.values()]
@@ -35,7 +35,7 @@ def test_ids_are_32_hex_and_the_order_is_that_of_enrolling():
     assert all(d.enrolled_at <= d.last_reboot <= d.last_seen for d in fleet.values())
 
 
-def test_the_statuses_keep_their_shares():
+def test_statuses_have_their_configured_shares():
     counted = Counter(device.status for device in make_fleet(20_000, 7, NOW).values())
     shares = {"compliant": 62, "non_compliant": 17, "exempted": 5, "unknown": 8}
     shares |= {"ignored": 3, "out_of_license_usage": 3, "installed": 1}
@@ -44,7 +44,7 @@ def test_the_statuses_keep_their_shares():
     assert {"pending", "quarantined"} < counted.keys()
 
 
-def test_machines_make_sense():
+def test_the_fields_of_a_device_are_consistent():
     fleet = make_fleet(5000, 7, NOW).values()
     groups = make_groups()
     assert len(groups) == 8
@@ -74,7 +74,7 @@ def test_machines_make_sense():
     assert any(device.host_name == "<private>" for device in fleet)
 
 
-def test_macs_are_shared_by_a_few_clones_only():
+def test_only_a_few_cloned_machines_share_a_mac():
     fleet = list(make_fleet(5000, 7, NOW).values())
     owners = Counter(mac for device in fleet for mac in device.macs)
     assert sum(count > 1 for count in owners.values()) == 5
@@ -83,9 +83,9 @@ def test_macs_are_shared_by_a_few_clones_only():
     assert max(Counter(mac for device in small for mac in device.macs).values()) == 1
 
 
-def test_hostile_names_are_in_a_fleet_of_some_size_or_by_wish():
-    def names(count: int, wish: bool | None = None) -> set[str]:
-        return {device.device_name for device in make_fleet(count, 7, NOW, wish).values()}
+def test_hostile_names_are_in_large_fleets_or_on_request():
+    def names(count: int, hostile: bool | None = None) -> set[str]:
+        return {device.device_name for device in make_fleet(count, 7, NOW, hostile).values()}
 
     assert set(HOSTILE_NAMES) <= names(100)
     assert not set(HOSTILE_NAMES) & names(99)
@@ -94,7 +94,7 @@ def test_hostile_names_are_in_a_fleet_of_some_size_or_by_wish():
     assert make_fleet(0, 7, NOW) == {}
 
 
-def test_a_device_is_small():
+def test_a_device_uses_little_memory():
     device = next(iter(make_fleet(1, 7, NOW).values()))
     assert not hasattr(device, "__dict__")
     size = sys.getsizeof(device)

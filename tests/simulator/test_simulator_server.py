@@ -1,4 +1,4 @@
-"""Running: start, stop, ports, threads, the log of calls, the control endpoints, the command."""
+"""Start, stop, ports, threads, the log of calls, the admin API, the command."""
 
 import http.client
 import json
@@ -27,30 +27,30 @@ ROOT = Path(__file__).resolve().parents[2]
 ACTION = "/o/api/v3.1/devices/action"
 
 
-def threads_of_simulators():
+def simulator_threads():
     return [one for one in threading.enumerate() if one.name.startswith("simulator")]
 
 
-def test_stop_ends_held_idle_and_dripping_connections_at_once(start):
+def test_stop_closes_held_idle_and_dripping_connections_at_once(start):
     vendor = start(devices=5)
-    before = len(threads_of_simulators())
+    before = len(simulator_threads())
     vendor.sim.fault("timeout_after", seconds=300)
     vendor.sim.fault("drip", seconds=300)
 
-    def call_in_vain():
+    def call_without_answer():
         with pytest.raises((http.client.HTTPException, OSError)):
             vendor.action("exempt", "a", timeout=20)
 
-    held = [threading.Thread(target=call_in_vain) for _ in range(2)]
+    held = [threading.Thread(target=call_without_answer) for _ in range(2)]
     for one in held:
         one.start()
     idle = socket.create_connection(("127.0.0.1", urlsplit(vendor.sim.url).port or 0))
-    while len(threads_of_simulators()) < before + 3 or len(vendor.sim.received) < 2:
+    while len(simulator_threads()) < before + 3 or len(vendor.sim.received) < 2:
         time.sleep(0.005)
-    began = time.monotonic()
+    started = time.monotonic()
     vendor.sim.stop()
-    assert time.monotonic() - began < 1.0
-    assert len(threads_of_simulators()) == before - 1
+    assert time.monotonic() - started < 1.0
+    assert len(simulator_threads()) == before - 1
     assert idle.recv(1) == b""
     idle.close()
     for one in held:
@@ -61,7 +61,7 @@ def test_stop_ends_held_idle_and_dripping_connections_at_once(start):
     vendor.sim.stop()
 
 
-def test_a_stopped_simulator_comes_back_on_its_port_with_its_account(start):
+def test_a_stopped_simulator_restarts_on_its_port_with_its_account(start):
     vendor = start()
     device = vendor.sim.add_device()
     vendor.status("exempt", device)
@@ -73,7 +73,7 @@ def test_a_stopped_simulator_comes_back_on_its_port_with_its_account(start):
     assert len(vendor.sim.received) == 2
 
 
-def test_it_listens_on_loopback_and_a_taken_port_is_an_error(vendor):
+def test_it_listens_on_loopback_and_a_port_in_use_is_an_error(vendor):
     assert urlsplit(vendor.sim.url).hostname == "127.0.0.1"
     with pytest.raises(OSError, match="in use"):
         Simulator(devices=1).start(urlsplit(vendor.sim.url).port or 0)
@@ -101,17 +101,17 @@ def test_one_connection_serves_many_calls(vendor):
     connection.close()
 
 
-def test_a_body_without_a_length_or_too_long_is_a_400(vendor):
+def test_a_body_without_a_valid_length_is_a_400(vendor):
     path = f"{ACTION}?access_token={vendor.token}"
     head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
     for line in ("Transfer-Encoding: chunked", "Content-Length: 99999999999", "Content-Length: -1"):
-        with socket.create_connection(("127.0.0.1", urlsplit(vendor.sim.url).port or 0)) as plain:
-            plain.sendall(f"{head}{line}\r\n\r\n".encode())
-            assert plain.recv(100).startswith(b"HTTP/1.1 400")
+        with socket.create_connection(("127.0.0.1", urlsplit(vendor.sim.url).port or 0)) as raw:
+            raw.sendall(f"{head}{line}\r\n\r\n".encode())
+            assert raw.recv(100).startswith(b"HTTP/1.1 400")
 
 
-def test_the_log_tells_what_came_in_without_secrets(vendor):
-    began, wall = time.monotonic(), time.time()
+def test_the_log_contains_the_calls_without_secrets(vendor):
+    started, wall = time.monotonic(), time.time()
     vendor.log_in()
     device = vendor.sim.add_device()
     vendor.action("exempt", device.device_id, exempt_time=3)
@@ -126,11 +126,11 @@ def test_the_log_tells_what_came_in_without_secrets(vendor):
         "params": {"exempt_time": 3},
     }
     assert report.query == {"type": "agent_log", "command_id": "c" * 17}
-    assert began <= token.at <= action.at <= report.at <= time.monotonic()
+    assert started <= token.at <= action.at <= report.at <= time.monotonic()
     assert wall <= token.wall <= time.time()
-    told = repr(vendor.sim.received)
-    assert vendor.token not in told
-    assert vendor.sim.client_secret not in told
+    log = repr(vendor.sim.received)
+    assert vendor.token not in log
+    assert vendor.sim.client_secret not in log
 
 
 def test_a_call_is_in_the_log_while_its_answer_is_held(vendor):
@@ -140,7 +140,7 @@ def test_a_call_is_in_the_log_while_its_answer_is_held(vendor):
     assert [(entry.api, entry.status) for entry in vendor.sim.received] == [("action", 0)]
 
 
-def test_other_processes_judge_and_order_over_http(start):
+def test_the_admin_api_reads_the_log_and_injects_faults(start):
     vendor = start(limit=(2, 60.0))
     device = vendor.sim.add_device()
     fault = {"name": "status", "times": 1, "api": "action", "code": 503}
@@ -162,7 +162,7 @@ def test_other_processes_judge_and_order_over_http(start):
     assert len(vendor.sim.received) == 2
 
 
-def test_control_refuses_nonsense(vendor):
+def test_the_admin_api_refuses_invalid_calls(vendor):
     for raw in (b"", b"[]", b'{"name": "earthquake"}', b'{"name": "html", "times": "2"}', b"{}"):
         assert vendor.raw("POST", "/_simulator/faults", raw).status == 400
     assert vendor.raw("GET", "/_simulator/nothing").status == 404
@@ -171,7 +171,7 @@ def test_control_refuses_nonsense(vendor):
     assert vendor.raw("GET", "/_simulator/log?since=x").status == 400
 
 
-def test_the_words_of_the_command_line():
+def test_parsing_of_command_line_options():
     assert parse_limit("10/60") == (10, 60.0)
     assert parse_limit("none") is None
     assert parse_delay("5-20") == (5.0, 20.0)
@@ -183,8 +183,8 @@ def test_the_words_of_the_command_line():
     assert parse_fault("html") == ("html", 1, "action", {})
     assert parse_fault("status:3:code=503:api=any") == ("status", 3, None, {"code": 503})
     assert parse_fault("slow:ever:seconds=0.5") == ("slow", None, "action", {"seconds": 0.5})
-    where = parse_fault("redirect:location=http://127.0.0.1:9/x")
-    assert where.options == {"location": "http://127.0.0.1:9/x"}
+    redirect = parse_fault("redirect:location=http://127.0.0.1:9/x")
+    assert redirect.options == {"location": "http://127.0.0.1:9/x"}
     for parse, text in (
         (parse_limit, "10"),
         (parse_delay, "20-5"),
@@ -216,8 +216,8 @@ def run_command(*options, **environment):
     )
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_the_command_says_where_it_listens_and_ends_on_a_signal(how):
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_prints_its_address_and_ends_on_a_signal(signum):
     process = run_command(
         "--fault",
         "status:code=503",
@@ -235,14 +235,14 @@ def test_the_command_says_where_it_listens_and_ends_on_a_signal(how):
     connection.request("GET", f"/o/oauth/token?{query}")
     assert connection.getresponse().status == 200
     connection.close()
-    process.send_signal(how)
+    process.send_signal(signum)
     out, err = process.communicate(timeout=10)
     assert (process.returncode, out, err) == (0, "", "")
 
 
-def test_a_taken_port_and_wrong_options_are_one_clear_line_and_exit_1(vendor):
+def test_a_port_in_use_and_invalid_options_exit_with_1_and_a_message(vendor):
     port = str(urlsplit(vendor.sim.url).port)
-    for options, words in (
+    for options, message in (
         (("--port", port), f"Cannot listen on port {port}"),
         (("--port", "99999"), "Cannot listen on port 99999"),
         (("--fault", "earthquake"), "no such fault: earthquake"),
@@ -254,12 +254,12 @@ def test_a_taken_port_and_wrong_options_are_one_clear_line_and_exit_1(vendor):
         process = run_command(*options)
         out, err = process.communicate(timeout=20)
         assert process.returncode == 1
-        assert words in err
+        assert message in err
         assert "Traceback" not in err
         assert out == ""
 
 
-def test_the_simulator_imports_nothing_of_the_console_and_nothing_outside_python():
+def test_the_simulator_imports_only_itself_and_the_standard_library():
     code = (
         "import sys; before = set(sys.modules); import actions.simulator;"
         "print(*sorted({m.split('.')[0] for m in set(sys.modules) - before}"
