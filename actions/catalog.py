@@ -39,7 +39,7 @@ class ActionKind:
     past: str
     parameter: Parameter | None = None
     opposite: str = ""
-    safe_to_repeat: bool = False
+    idempotent: bool = False
     shows: bool = False
     danger: int = 0
 
@@ -71,7 +71,7 @@ KINDS: dict[str, ActionKind] = {
             applies_to=_NOT_NEW,
             icon="shield-off",
             opposite="exempt",
-            safe_to_repeat=True,
+            idempotent=True,
             danger=1,
         ),
         ActionKind(
@@ -83,7 +83,7 @@ KINDS: dict[str, ActionKind] = {
             applies_to="Unknown devices only.",
             icon="eye-off",
             opposite="unignore",
-            safe_to_repeat=True,
+            idempotent=True,
         ),
         ActionKind(
             name="unignore",
@@ -94,7 +94,7 @@ KINDS: dict[str, ActionKind] = {
             applies_to="Ignored devices only.",
             icon="eye",
             opposite="ignore",
-            safe_to_repeat=True,
+            idempotent=True,
         ),
         ActionKind(
             name="delete",
@@ -132,7 +132,7 @@ KINDS: dict[str, ActionKind] = {
             icon="folder-input",
             parameter="group_id",
             opposite="assign_to_group",
-            safe_to_repeat=True,
+            idempotent=True,
             danger=1,
         ),
         ActionKind(

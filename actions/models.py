@@ -2,19 +2,19 @@
 
 from actions.action_requests.models import ActionRequest, DeviceCommand
 from actions.agent_logs.models import AgentLog
-from actions.audit.models import AuditJob, AuditShipment
-from actions.dispatch.models import PumpHeartbeat
+from actions.audit.models import AuditJob, AuditStream
+from actions.dispatch.models import DispatcherHeartbeat
 from actions.inventory.models import (
     Device,
     DeviceAlias,
     DeviceGroup,
-    DeviceLook,
     DeviceMac,
-    DeviceRaw,
+    DeviceRefresh,
+    DeviceSnapshot,
     InventorySync,
 )
 from actions.ratelimit.models import VendorAccount, VendorCall
-from actions.selections.models import PickedList, SelectedDevice, Selection
+from actions.selections.models import SelectedDevice, Selection, UploadedList
 from actions.trail.models import AuditDevice, AuditEvent
 
 __all__ = [
@@ -23,19 +23,19 @@ __all__ = [
     "AuditDevice",
     "AuditEvent",
     "AuditJob",
-    "AuditShipment",
+    "AuditStream",
     "Device",
     "DeviceAlias",
     "DeviceCommand",
     "DeviceGroup",
-    "DeviceLook",
     "DeviceMac",
-    "DeviceRaw",
+    "DeviceRefresh",
+    "DeviceSnapshot",
+    "DispatcherHeartbeat",
     "InventorySync",
-    "PickedList",
-    "PumpHeartbeat",
     "SelectedDevice",
     "Selection",
+    "UploadedList",
     "VendorAccount",
     "VendorCall",
 ]

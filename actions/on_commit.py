@@ -22,8 +22,8 @@ log = logging.getLogger(__name__)
 CHANGES = "console:changes"
 """The Redis channel that carries the names of what changed."""
 
-PUMP, AUDIT = "actions.pump", "actions.audit"
-"""The tasks by their names: services never import tasks."""
+DISPATCH, AUDIT = "actions.dispatch", "actions.audit"
+"""Names of the Celery tasks, because nothing below `tasks` imports it."""
 
 AWAY_SECONDS = 3.0
 """How long Redis is left alone after it failed to answer."""
@@ -41,7 +41,7 @@ def _redis() -> "redis.Redis":
 
 def hint_work() -> None:
     """Ask a worker to look at the table now; returns whatever becomes of the message."""
-    _send(PUMP)
+    _send(DISPATCH)
 
 
 def _send(task: str) -> None:

@@ -1,4 +1,4 @@
-"""What Celery may ask for: to look at the table. No message carries anything."""
+"""Celery tasks. They carry no payload; the work is in the database."""
 
 import signal
 
@@ -9,32 +9,32 @@ from actions.dispatch import dispatcher, shutdown, sweeper
 from actions.inventory import sync
 
 
-@shared_task(name="actions.pump")
-def pump() -> None:
-    """Send what is due; a polite kill waits for the call that is on its way."""
+@shared_task(name="actions.dispatch")
+def dispatch() -> None:
+    """Send what is due; on SIGTERM finish the call in flight first."""
     with shutdown.noting(signal.SIGTERM) as leave:
-        dispatcher.pump(leave=leave)
+        dispatcher.dispatch(leave=leave)
 
 
 @shared_task(name="actions.sweep")
 def sweep() -> None:
-    """Settle what is past its deadline."""
+    """Settle calls and commands whose lease or deadline expired; delete old rows."""
     sweeper.sweep()
 
 
 @shared_task(name="actions.keep_inventory")
 def keep_inventory() -> None:
-    """Start the reads of the inventory whose time has come."""
+    """Start the inventory reads that are due."""
     sync.start_due()
 
 
 @shared_task(name="actions.audit", time_limit=4 * 3600)
 def audit() -> None:
-    """Check and export the trail where somebody has asked for it."""
+    """Run the checks and exports of the audit trail that were requested."""
     jobs.work()
 
 
-@shared_task(name="actions.audit_routine")
-def audit_routine_task() -> None:
-    """Ship the trail, and anchor it and tidy up when it is time."""
+@shared_task(name="actions.audit_maintenance")
+def audit_maintenance() -> None:
+    """Stream the audit trail; when due, write an anchor and delete expired files."""
     maintenance.run()

@@ -13,7 +13,7 @@ from actions.agent_logs.zip.lines import MAX_PHRASE, PAGE, Level, Line, line_at,
 from actions.agent_logs.zip.members import Member
 from dashboard.access import actor_of
 from dashboard.http import DashboardRequest, read_int, read_text
-from dashboard.printable import marked, shown_line
+from dashboard.printable import marked, printable_line
 
 LEVELS = ((0, "All lines"), (2, "Info and worse"), (3, "Warnings and worse"), (4, "Errors"))
 
@@ -37,7 +37,7 @@ def show_line(
     line: Line, encoding: str, url: str, *, phrase: str = "", is_hit: bool = False
 ) -> ShownLine:
     """Make a line fit to show."""
-    text = shown_line(line.text(encoding))
+    text = printable_line(line.text(encoding))
     here = f"{url}&line={line.number}#L{line.number}"
     level = line.level.name.lower() if line.level else ""
     return ShownLine(line.number, level, marked(text, phrase), line.cut, here, is_hit)
@@ -53,7 +53,7 @@ def file_view(request: DashboardRequest, log: Any, entry: Any) -> dict[str, Any]
         text = agent_logs.member(log, entry)
         verb = "log.searched" if phrase else "log.opened"
         told = {"file": entry.name, "search": phrase}
-        controls.note_reading(log, actor_of(request), verb, **told)
+        controls.record_access(log, actor_of(request), verb, **told)
         context |= {"encoding": _encoding(text), "binary": text.binary}
         first = read_int(request.GET.get("line"), default=1)
         if phrase:

@@ -56,7 +56,7 @@ def _entries(user: User) -> list[dict[str, Any]]:
 
 
 def _notices() -> list[dict[str, str]]:
-    stops = budget.stops()
+    stops = budget.sending_status()
     notices = []
     if stops.frozen:
         notices.append(
@@ -83,7 +83,7 @@ def _notices() -> list[dict[str, str]]:
             {
                 "level": "warning",
                 "title": f"Sending pauses for {stops.blocked_for:.0f} s.",
-                "text": printable(stops.blocked_reason),
+                "text": printable(stops.open_reason),
                 "url": reverse("vendor_calls"),
             }
         )

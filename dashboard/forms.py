@@ -142,7 +142,7 @@ class ComposeForm(forms.Form):
                     self.add_error(field, text)
 
 
-class PickForm(forms.Form):
+class DeviceListForm(forms.Form):
     """A list of devices, pasted or as a file; a good form has its `rows`."""
 
     lines = forms.CharField(

@@ -19,7 +19,7 @@ class DashboardRequest(HttpRequest):
     id: str
 
 
-class NothingHuge(FileUploadHandler):
+class MaxUploadSize(FileUploadHandler):
     """Refuses a form that is far larger than any that we have, before a byte of it is kept."""
 
     MOST = 32 * 1024 * 1024

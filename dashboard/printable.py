@@ -8,14 +8,14 @@ _INVISIBLE = re.compile(
 )
 
 
-def shown(text: object) -> str:
+def printable(text: object) -> str:
     """The text with every character made visible that would hide itself or turn the line round."""
     return _INVISIBLE.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", str(text))
 
 
-def shown_line(text: str) -> str:
+def printable_line(text: str) -> str:
     """A line of a log with its tabs, and every other character that would hide itself visible."""
-    return "\t".join(map(shown, text.split("\t")))
+    return "\t".join(map(printable, text.split("\t")))
 
 
 def marked(text: str, phrase: str) -> list[tuple[str, bool]]:

@@ -37,6 +37,22 @@ env = _Env()
 if os.environ.get("READ_DOT_ENV", "1") == "1":
     env.read_env(BASE_DIR / ".env")
 
+RENAMED = {
+    "ENGINE_NAP_SECONDS": "ENGINE_MAX_IDLE_SECONDS",
+    "ENGINE_PUMP_SECONDS": "ENGINE_RUN_SECONDS",
+    "ENGINE_CONFIRM_AFTER": "ENGINE_VERIFY_AFTER",
+    "INVENTORY_LOOK_CALLS": "INVENTORY_REFRESH_CALLS",
+    "INVENTORY_SWEEP_HOURS": "INVENTORY_FULL_READ_HOURS",
+    "AGENT_LOG_FIRST_LOOK": "AGENT_LOG_FIRST_POLL",
+    "AGENT_LOG_LONGEST_PAUSE": "AGENT_LOG_MAX_INTERVAL",
+}
+"""Settings by the names that earlier versions gave them, each with its present name."""
+
+for _old, _new in RENAMED.items():
+    # Ignoring the old name would start the console with a default in place of the chosen value.
+    if _old in os.environ or f"{_old}_FILE" in os.environ:
+        raise ImproperlyConfigured(f"{_old} was renamed: set {_new} instead. See .env.example.")
+
 # ── Where a running installation keeps its files ────────────────────────────────────────────────
 
 DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / ".data"))).resolve()
@@ -103,17 +119,17 @@ OPSWAT_TIMEOUT = _pair("OPSWAT_TIMEOUT", "5/60")
 ENGINE_IN_FLIGHT = env.int("ENGINE_IN_FLIGHT", default=4)
 ENGINE_RESERVE = env.int("ENGINE_RESERVE", default=0)
 ENGINE_URGENT_WAIT = env.float("ENGINE_URGENT_WAIT", default=10.0)
-ENGINE_CONFIRM_AFTER = env.float("ENGINE_CONFIRM_AFTER", default=60.0)
-ENGINE_PUMP_SECONDS = env.float("ENGINE_PUMP_SECONDS", default=30.0)
-ENGINE_NAP_SECONDS = env.float("ENGINE_NAP_SECONDS", default=5.0)
+ENGINE_VERIFY_AFTER = env.float("ENGINE_VERIFY_AFTER", default=60.0)
+ENGINE_RUN_SECONDS = env.float("ENGINE_RUN_SECONDS", default=30.0)
+ENGINE_MAX_IDLE_SECONDS = env.float("ENGINE_MAX_IDLE_SECONDS", default=5.0)
 ENGINE_GRACE_SECONDS = env.float("ENGINE_GRACE_SECONDS", default=10.0)
 
 # ── The inventory ───────────────────────────────────────────────────────────────────────────────
 
 INVENTORY_CHANGES_MINUTES = env.float("INVENTORY_CHANGES_MINUTES", default=5.0)
 INVENTORY_NEW_MINUTES = env.float("INVENTORY_NEW_MINUTES", default=10.0)
-INVENTORY_SWEEP_HOURS = env.float("INVENTORY_SWEEP_HOURS", default=20.0)
-INVENTORY_LOOK_CALLS = env.int("INVENTORY_LOOK_CALLS", default=4)
+INVENTORY_FULL_READ_HOURS = env.float("INVENTORY_FULL_READ_HOURS", default=20.0)
+INVENTORY_REFRESH_CALLS = env.int("INVENTORY_REFRESH_CALLS", default=4)
 INVENTORY_FRESH_HOURS = env.float("INVENTORY_FRESH_HOURS", default=24.0)
 
 # ── The audit trail ─────────────────────────────────────────────────────────────────────────────
@@ -132,8 +148,8 @@ AUDIT_STREAM_CA = env.str("AUDIT_STREAM_CA", default="")
 
 # ── Agent logs ──────────────────────────────────────────────────────────────────────────────────
 
-AGENT_LOG_FIRST_LOOK = env.float("AGENT_LOG_FIRST_LOOK", default=60.0)
-AGENT_LOG_LONGEST_PAUSE = env.float("AGENT_LOG_LONGEST_PAUSE", default=1800.0)
+AGENT_LOG_FIRST_POLL = env.float("AGENT_LOG_FIRST_POLL", default=60.0)
+AGENT_LOG_MAX_INTERVAL = env.float("AGENT_LOG_MAX_INTERVAL", default=1800.0)
 AGENT_LOG_DEADLINE_HOURS = env.float("AGENT_LOG_DEADLINE_HOURS", default=24.0)
 AGENT_LOG_KEEP_DAYS = env.float("AGENT_LOG_KEEP_DAYS", default=30.0)
 AGENT_LOG_MAX_MB = env.int("AGENT_LOG_MAX_MB", default=512)
@@ -273,19 +289,23 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = False
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
-# Longer than a pump that makes its last call at the end of its time, shorter than a call's lease.
-CELERY_TASK_TIME_LIMIT = ENGINE_PUMP_SECONDS + sum(OPSWAT_TIMEOUT) + ENGINE_GRACE_SECONDS
+# Longer than a dispatcher that makes its last call at the end of its time; shorter than a lease.
+CELERY_TASK_TIME_LIMIT = ENGINE_RUN_SECONDS + sum(OPSWAT_TIMEOUT) + ENGINE_GRACE_SECONDS
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # Nobody commands workers through Redis; and closing that mailbox while Redis is away ends a worker.
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
-    "pump": {"task": "actions.pump", "schedule": 2.0, "options": {"expires": 30}},
+    "dispatch": {"task": "actions.dispatch", "schedule": 2.0, "options": {"expires": 30}},
     "sweep": {"task": "actions.sweep", "schedule": 15.0, "options": {"expires": 30}},
     "inventory": {"task": "actions.keep_inventory", "schedule": 30.0, "options": {"expires": 30}},
     "audit": {"task": "actions.audit", "schedule": 30.0, "options": {"expires": 30}},
-    "audit_routine": {"task": "actions.audit_routine", "schedule": 5.0, "options": {"expires": 30}},
+    "audit_maintenance": {
+        "task": "actions.audit_maintenance",
+        "schedule": 5.0,
+        "options": {"expires": 30},
+    },
 }
 
 # ── Files that the browser loads ────────────────────────────────────────────────────────────────
@@ -341,10 +361,10 @@ CSRF_FAILURE_VIEW = "dashboard.views.errors.csrf_failure"
 
 # A selection over many pages comes as one field for each device.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 25_000
-# A hundred thousand pasted lines (actions.picking.MAX_LINES).
+# A hundred thousand pasted lines (actions.selections.list_parser.MAX_LINES).
 DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024
 FILE_UPLOAD_HANDLERS = [
-    "dashboard.http.NothingHuge",
+    "dashboard.http.MaxUploadSize",
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]

@@ -24,23 +24,25 @@ def _visitor(request: HttpRequest | None, name: str, person: User | None) -> Act
 
 
 @receiver(user_logged_in)
-def _came(request: HttpRequest | None, user: User, **_: Any) -> None:
-    _tell(_visitor(request, user.username, user), "person.signed_in")
+def _signed_in(request: HttpRequest | None, user: User, **_: Any) -> None:
+    _record(_visitor(request, user.username, user), "person.signed_in")
 
 
 @receiver(user_logged_out)
-def _left(request: HttpRequest | None, user: User | None, **_: Any) -> None:
+def _signed_out(request: HttpRequest | None, user: User | None, **_: Any) -> None:
     if user is not None:
-        _tell(_visitor(request, user.username, user), "person.signed_out")
+        _record(_visitor(request, user.username, user), "person.signed_out")
 
 
 @receiver(user_login_failed)
-def _turned_away(credentials: dict[str, Any], request: HttpRequest | None = None, **_: Any) -> None:
+def _sign_in_failed(
+    credentials: dict[str, Any], request: HttpRequest | None = None, **_: Any
+) -> None:
     name = str(credentials.get("username", "")).replace("\x00", "")[:150]
     person = User.objects.filter(username=name).first()
     known = "wrong password" if person else "unknown name"
-    _tell(_visitor(request, name, person), "person.sign_in_failed", problems={"": [known]})
+    _record(_visitor(request, name, person), "person.sign_in_failed", problems={"": [known]})
 
 
-def _tell(visitor: Actor, verb: str, **told: Any) -> None:
+def _record(visitor: Actor, verb: str, **told: Any) -> None:
     trail.record(visitor, verb, subject_kind="person", subject=visitor.name, **told)

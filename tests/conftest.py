@@ -22,12 +22,12 @@ _flush = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]  # 
 
 def _flush_the_trail_too(case: TransactionTestCase) -> None:
     """What empties the tables after a test that commits: the trail itself refuses to be emptied."""
-    guards.lower_guards(connection)
+    guards.drop_triggers(connection)
     try:
         _flush(case)
         guards.empty_words(connection)
     finally:
-        guards.raise_guards(connection)
+        guards.create_triggers(connection)
 
 
 TransactionTestCase._fixture_teardown = _flush_the_trail_too  # type: ignore[attr-defined]
@@ -68,7 +68,7 @@ def point_at(simulator: Simulator, settings: Any) -> None:
     settings.OPSWAT_CLIENT_ID = simulator.client_id
     settings.OPSWAT_CLIENT_SECRET = simulator.client_secret
     settings.OPSWAT_TIMEOUT = (2.0, 2.0)
-    settings.ENGINE_NAP_SECONDS = 0.5
+    settings.ENGINE_MAX_IDLE_SECONDS = 0.5
     settings.ENGINE_URGENT_WAIT = 0.2
     clock.forget()
 
@@ -76,7 +76,7 @@ def point_at(simulator: Simulator, settings: Any) -> None:
 @pytest.fixture
 def send_due(vendor: Simulator) -> Callable[[], int]:
     """Send what is due now, as a worker's pump does; returns the calls made."""
-    return lambda: dispatcher.pump(20.0, alone=True)
+    return lambda: dispatcher.dispatch(20.0, alone=True)
 
 
 class Travel:

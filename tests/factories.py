@@ -8,7 +8,7 @@ from actions.action_requests.states import CommandStatus
 from actions.action_requests.submissions import Submission, new_submission
 from actions.action_requests.submit import submit_action
 from actions.actor import Actor
-from actions.agent_logs.expect import promise
+from actions.agent_logs.expect import expect_logs
 from actions.agent_logs.models import AgentLog
 from actions.catalog import KINDS
 from actions.inventory.models import Device
@@ -77,7 +77,7 @@ def promise_logs(action_request: ActionRequest) -> list[AgentLog]:
     rows.move(CommandStatus.SENDING, CommandStatus.ACCEPTED)
     for row in rows:
         rows.filter(pk=row.pk).update(command_id=f"command-{row.pk}")
-    promise(rows.select_related("request"))
+    expect_logs(rows.select_related("request"))
     return list(AgentLog.objects.filter(request=action_request).order_by("id"))
 
 

@@ -31,7 +31,7 @@ def running_count() -> int:
     return min(MANY, len(_newest([*_QUEUED, _HELD], MANY, besides=[_SENDING])))
 
 
-def needing_a_person(limit: int) -> list[ActionRequest]:
+def needing_attention(limit: int) -> list[ActionRequest]:
     """The latest requests with devices whose outcome nobody knows."""
     keys = _newest([f"status = '{S.UNCONFIRMED}'"], limit)
     return list(ActionRequest.objects.filter(pk__in=keys).order_by("-id")) if keys else []

@@ -122,7 +122,7 @@ RULES: dict[str, dict[str, Rules]] = {"v3": _V3, "v3.1": _V3_1, "v3.2": _V3_2, "
 """The rules by version of the vendor's API and by kind."""
 
 
-def judge(kind: ActionKind, version: str, facts: DeviceFacts, now: datetime) -> Verdict:
+def evaluate(kind: ActionKind, version: str, facts: DeviceFacts, now: datetime) -> Verdict:
     """Whether the vendor will take `kind` for such a device; only what is certain refuses."""
     if kind.name not in VERSIONS[version].kinds:
         return Verdict(False, "version", f"Version {version} of the vendor's API does not know it.")

@@ -35,7 +35,7 @@ Control = Callable[Concatenate[ActionRequest, Actor, P], R]
 RETRYABLE = (S.FAILED, S.UNSUPPORTED, S.UNCONFIRMED, S.NOT_SEEN, S.CANCELLED, S.EXPIRED)
 """Outcomes whose devices may be asked for again."""
 
-DONE = (*SUCCEEDED, S.NOT_SEEN)
+UNDOABLE = (*SUCCEEDED, S.NOT_SEEN)
 """What the vendor accepted, and so what an undo takes back."""
 
 
@@ -74,10 +74,10 @@ def cancel(action_request: ActionRequest, actor: Actor, targets: Collection[str]
     if targets:
         rows = rows.filter(target__in=targets)
     said = f"Cancelled by {actor.name}."
-    taken, doubted = outcomes.take_back(rows, S.CANCELLED, said)
+    taken, in_doubt = outcomes.withdraw(rows, S.CANCELLED, said)
     asked = rows.filter(status=S.SENDING, cancel_asked=False).update(cancel_asked=True)
-    if taken or asked or doubted:
-        told = outcomes.tell_taken(taken, S.CANCELLED)
+    if taken or asked or in_doubt:
+        told = outcomes.record_withdrawn(taken, S.CANCELLED)
         told |= {"count": len(taken), "asked_for": sorted(targets), "in_a_call": asked}
         _record(action_request, actor, "request.cancelled", **told)
     return len(taken)
@@ -91,8 +91,8 @@ def pause(action_request: ActionRequest, actor: Actor) -> int:
     limiter.lock_account()
     marked = ActionRequest.objects.filter(pk=action_request.pk, paused=False).update(paused=True)
     rows = DeviceCommand.objects.filter(request=action_request)
-    count = rows.move(S.QUEUED, S.HELD, due_at=outcomes.NEVER)
-    held = rows.filter(status=S.HELD).update(due_at=outcomes.NEVER)
+    count = rows.move(S.QUEUED, S.HELD, due_at=outcomes.FAR_FUTURE)
+    held = rows.filter(status=S.HELD).update(due_at=outcomes.FAR_FUTURE)
     if marked:
         _record(action_request, actor, "request.paused", count=held)
     return count
@@ -160,7 +160,7 @@ def undo(
     kind = action_request.kind
     if not kind.opposite:
         raise Refused.because("", f"{kind.label} cannot be undone.")
-    targets = _targets(action_request, DONE)
+    targets = _targets(action_request, UNDOABLE)
     if not targets:
         raise Refused.because("", "The vendor has accepted nothing of this request.")
     why = reason or f"Undo of {action_request.short_id}: {action_request.reason}"
@@ -231,7 +231,7 @@ def _targets(action_request: ActionRequest, statuses: Collection[CommandStatus])
 def _former_groups(action_request: ActionRequest) -> dict[str, tuple[str, ...]]:
     """The devices to move back, by the id of the group where each was when it was asked for."""
     ids = {group.name: group.vendor_id for group in DeviceGroup.objects.all()}
-    rows = DeviceCommand.objects.filter(request=action_request, status__in=list(DONE))
+    rows = DeviceCommand.objects.filter(request=action_request, status__in=list(UNDOABLE))
     back: dict[str, list[str]] = {}
     lost = []
     for target, name in rows.order_by("id").values_list("target", "device_group"):
@@ -281,4 +281,4 @@ def _submit_once(submission: Submission, actor: Actor) -> ActionRequest:
 def _record(action_request: ActionRequest, actor: Actor, verb: str, **data: Any) -> None:
     subject = str(action_request.uuid)
     trail.record(actor, verb, subject_kind="request", subject=subject, **data)
-    outcomes.touch([action_request.pk])
+    outcomes.bump_version([action_request.pk])

@@ -29,7 +29,7 @@ class ActionRequest(models.Model):
     kind_name = models.CharField(max_length=32)
     params = models.JSONField(default=dict)
     addressing = models.CharField(max_length=4)
-    likeness = models.CharField(max_length=64)
+    coalesce_key = models.CharField(max_length=64)
     lane = models.PositiveSmallIntegerField(choices=Lane.choices)
     device_count = models.PositiveIntegerField()
     unlisted_count = models.PositiveIntegerField(default=0)
@@ -78,15 +78,15 @@ class DeviceCommandQuerySet(models.QuerySet["DeviceCommand"]):
 
 
 class DeviceCommand(models.Model):
-    """One request's wish for one device.
+    """What one request asks for one device.
 
-    `target` is the id or MAC exactly as the vendor is told it. The device's name, id and MAC are
-    kept as text, so that the record outlives the device. `device_key` is one text per device,
-    however it was addressed. `batch` keeps the halves of a refused call apart; `rides` marks one
-    whose device another command of the same call names. `doubted` says that an earlier call with
-    it had no usable answer, so that it may have happened already. `device_status` and
-    `device_group` are what was known of the device when it was asked for. `check_at` is when it
-    will be read back.
+    `target` is the id or MAC exactly as it is sent to the vendor. The device's name, id and MAC
+    are stored as text, so that the record outlives the device. `device_key` is one text for a
+    device, however it is addressed. `split_group` separates the halves of a refused call.
+    `coalesced` marks a command whose device another command of the same call names. `in_doubt`
+    says that an earlier call with it had no usable answer, so that it may have taken effect.
+    `device_status` and `device_group` are the device's values at the time of the request.
+    `check_at` is the time of the next read-back.
     """
 
     # No index of its own: two of those below begin with it, and a submit pays for each of them.
@@ -110,11 +110,11 @@ class DeviceCommand(models.Model):
     device_mac = models.CharField(max_length=17, blank=True)
     status = models.CharField(max_length=12, choices=CommandStatus.choices)
     lane = models.PositiveSmallIntegerField(choices=Lane.choices)
-    likeness = models.CharField(max_length=64)
-    batch = models.BigIntegerField(default=0)
-    rides = models.BooleanField(default=False)
+    coalesce_key = models.CharField(max_length=64)
+    split_group = models.BigIntegerField(default=0)
+    coalesced = models.BooleanField(default=False)
     cancel_asked = models.BooleanField(default=False)
-    doubted = models.BooleanField(default=False)
+    in_doubt = models.BooleanField(default=False)
     device_status = models.CharField(max_length=255, blank=True)
     device_group = models.CharField(max_length=255, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
@@ -142,7 +142,7 @@ class DeviceCommand(models.Model):
             # Never two open calls for one device; who only rides along names no device of its own.
             models.UniqueConstraint(
                 fields=["device_key"],
-                condition=Q(status=CommandStatus.SENDING, rides=False),
+                condition=Q(status=CommandStatus.SENDING, coalesced=False),
                 name="one_open_call_for_a_device",
             ),
         ]
@@ -163,9 +163,9 @@ class DeviceCommand(models.Model):
             models.Index(fields=["device_key", "created_at"], name="command_of_device"),
             # Claim: what may ride along in a call of this kind with these parameters?
             models.Index(
-                fields=["likeness", "request", "id"],
+                fields=["coalesce_key", "request", "id"],
                 condition=Q(status=CommandStatus.QUEUED),
-                name="command_alike",
+                name="command_coalesce",
             ),
             # Release: which held command's time has come?
             models.Index(

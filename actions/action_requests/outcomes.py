@@ -14,24 +14,24 @@ from actions.action_requests import events
 from actions.action_requests.models import ActionRequest, DeviceCommand, DeviceCommandQuerySet
 from actions.action_requests.states import VENDOR_STATUS, CommandStatus
 from actions.catalog import KINDS
-from actions.opswat.payloads import Receipt, ReceiptBook
+from actions.opswat.payloads import ActionResult, DeviceResult
 from actions.ratelimit.models import VendorCall
 from actions.trail import trail
 
 MAX_ATTEMPTS = 3
 """Times that a kind which is safe to repeat is sent by itself before a person must decide."""
 
-NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+FAR_FUTURE = datetime(9999, 1, 1, tzinfo=UTC)
 """When a paused command is due: only a person lets it go on."""
 
 S = CommandStatus
 Commands = list[DeviceCommand]
-Taken = list[tuple[str, str]]
+Withdrawn = list[tuple[str, str]]
 """Commands that were taken back: the target and the device's key of each."""
 Changes = tuple[tuple[str, Any], ...]
 
 
-def settle(call: VendorCall, book: ReceiptBook) -> None:
+def settle(call: VendorCall, book: ActionResult) -> None:
     """Give each command of the call what the vendor said of its device.
 
     A device that the answer leaves out, or answers oddly, is an unknown outcome, never a success.
@@ -41,18 +41,18 @@ def settle(call: VendorCall, book: ReceiptBook) -> None:
         groups[_outcome(book.receipts.get(command.target), call)].append(command)
     moved: Commands = []
     for (status, changes), commands in groups.items():
-        look = _first_look(status, call.kind_name)
+        look = _first_check(status, call.kind_name)
         moved += _move(commands, status, **dict(changes), check_at=look)
     events.publish_accepted(moved)
     _record("call.answered", moved, call)
 
 
-def give_back(call: VendorCall, reason: str) -> None:
+def requeue(call: VendorCall, reason: str) -> None:
     """Nothing was done: the commands wait again."""
     _record("call.not_done", _wait_again(_carried(call), detail=reason), call, reason=reason)
 
 
-def refuse(call: VendorCall, reason: str, http_status: int) -> None:
+def reject(call: VendorCall, reason: str, http_status: int) -> None:
     """The vendor refused the call as a whole.
 
     One bad id must not fail 49 good ones: a refused call (400) of many devices is split in halves,
@@ -65,27 +65,27 @@ def refuse(call: VendorCall, reason: str, http_status: int) -> None:
         detail = "The vendor refused the call (400): sent again in halves to find the cause."
         half = [command for command in carried if command.target in first]
         rest = [command for command in carried if command.target not in first]
-        moved = _wait_again(half, detail=detail, batch=2 * call.pk)
-        moved += _wait_again(rest, detail=detail, batch=2 * call.pk + 1)
+        moved = _wait_again(half, detail=detail, split_group=2 * call.pk)
+        moved += _wait_again(rest, detail=detail, split_group=2 * call.pk + 1)
         _record("call.split", moved, call, reason=reason)
         return
     # What is repeated may have been done by the call before, which had no answer.
-    doubted = [command for command in carried if command.doubted]
-    sure = [command for command in carried if not command.doubted]
-    moved = _doubt(doubted, reason)
+    in_doubt = [command for command in carried if command.in_doubt]
+    sure = [command for command in carried if not command.in_doubt]
+    moved = _mark_in_doubt(in_doubt, reason)
     moved += _move(sure, S.FAILED, detail=reason, http_status=http_status or None)
     _record("call.refused", moved, call, reason=reason)
 
 
-def unconfirm(call: VendorCall, reason: str, http_status: int | None = None) -> None:
+def mark_unconfirmed(call: VendorCall, reason: str, http_status: int | None = None) -> None:
     """It was sent and no usable answer came: nobody knows whether it happened."""
     carried = _carried(call)
     again = [command for command in carried if _may_repeat(command, call)]
     rest = [command for command in carried if not _may_repeat(command, call)]
     moved = _wait_again(
-        again, doubted=True, detail=f"{reason} Safe to repeat: sent again by itself."
+        again, in_doubt=True, detail=f"{reason} Safe to repeat: sent again by itself."
     )
-    look = _first_look(S.UNCONFIRMED, call.kind_name)
+    look = _first_check(S.UNCONFIRMED, call.kind_name)
     moved += _move(rest, S.UNCONFIRMED, detail=reason, http_status=http_status, check_at=look)
     _record("call.unconfirmed", moved, call, reason=reason)
 
@@ -104,13 +104,13 @@ def confirm(commands: Commands, old: CommandStatus, new: CommandStatus) -> None:
     _record(f"readback.{new}", list(moved), None, reason=said)
 
 
-def release(held: DeviceCommandQuerySet) -> None:
+def queue_held(held: DeviceCommandQuerySet) -> None:
     """Held commands whose time has come, or whose request goes on, wait for their turn."""
     wishes = list(held.order_by().values_list("request_id", flat=True).distinct())
     for wish in wishes:
         count = held.filter(request=wish).move(S.HELD, S.QUEUED)
         _record_count(wish, "commands.released", count)
-    touch(wishes)
+    bump_version(wishes)
 
 
 def expire(moment: datetime) -> int:
@@ -122,34 +122,34 @@ def expire(moment: datetime) -> int:
     gone = 0
     for wish in wishes:
         said = "Its time to give up came before its turn."
-        taken, _ = take_back(late.filter(request=wish), S.EXPIRED, said)
-        _record_taken(wish, "commands.expired", taken)
+        taken, _ = withdraw(late.filter(request=wish), S.EXPIRED, said)
+        _record_withdrawn_rows(wish, "commands.expired", taken)
         gone += len(taken)
-    touch(wishes)
+    bump_version(wishes)
     return gone
 
 
-def take_back(rows: DeviceCommandQuerySet, new: CommandStatus, detail: str) -> tuple[Taken, int]:
+def withdraw(rows: DeviceCommandQuerySet, new: CommandStatus, detail: str) -> tuple[Withdrawn, int]:
     """Cancel or expire those of one request that wait; returns which, and how many cannot be.
 
     Call it under the account's lock: then nobody moves them meanwhile. What waits to be repeated
     may have happened in its earlier call: that becomes *unconfirmed*.
     """
-    waiting = rows.filter(status__in=[S.HELD, S.QUEUED], doubted=True).select_related("request")
-    doubted = _doubt(list(waiting), detail)
-    _record("commands.unconfirmed", doubted, None, reason=detail)
-    sure = rows.filter(doubted=False, status__in=[S.HELD, S.QUEUED])
+    waiting = rows.filter(status__in=[S.HELD, S.QUEUED], in_doubt=True).select_related("request")
+    in_doubt = _mark_in_doubt(list(waiting), detail)
+    _record("commands.unconfirmed", in_doubt, None, reason=detail)
+    sure = rows.filter(in_doubt=False, status__in=[S.HELD, S.QUEUED])
     taken = list(sure.order_by("id").values_list("target", "device_key"))
     for old in (S.QUEUED, S.HELD):
         sure.move(old, new, detail=detail)
-    return taken, len(doubted)
+    return taken, len(in_doubt)
 
 
-def _doubt(commands: Commands, detail: str) -> Commands:
+def _mark_in_doubt(commands: Commands, detail: str) -> Commands:
     """They will not be repeated, so nobody knows whether they happened; all of one kind."""
     if not commands:
         return []
-    look = _first_look(S.UNCONFIRMED, commands[0].request.kind_name)
+    look = _first_check(S.UNCONFIRMED, commands[0].request.kind_name)
     said = f"{detail} An earlier call with it had no answer, so it may have happened."
     return _move(commands, S.UNCONFIRMED, detail=said, check_at=look)
 
@@ -160,9 +160,9 @@ def _carried(call: VendorCall) -> Commands:
     return list(waiting.select_related("request").order_by("id"))
 
 
-def _first_look(status: CommandStatus, kind: str) -> datetime | None:
+def _first_check(status: CommandStatus, kind: str) -> datetime | None:
     """When a command that has just got that status is read back; None where nothing would show."""
-    wait = settings.ENGINE_CONFIRM_AFTER
+    wait = settings.ENGINE_VERIFY_AFTER
     if not KINDS[kind].shows or not wait or status not in (S.ACCEPTED, S.UNCONFIRMED):
         return None
     return now() + timedelta(seconds=wait if status == S.ACCEPTED else wait / 6)
@@ -173,7 +173,7 @@ def _wait_again(commands: Commands, **changes: Any) -> Commands:
 
     Those that the sweeper had given up before do not wait again: others may have gone since.
     """
-    late = [c for c in commands if c.status == S.UNCONFIRMED and not c.doubted]
+    late = [c for c in commands if c.status == S.UNCONFIRMED and not c.in_doubt]
     there = [command for command in commands if command.status == S.SENDING]
     cancelled = [command for command in there if command.cancel_asked]
     rest = [command for command in there if not command.cancel_asked]
@@ -181,20 +181,20 @@ def _wait_again(commands: Commands, **changes: Any) -> Commands:
     free = [command for command in rest if not command.request.paused]
     said = "Cancelled while it was in a call."
     moved = _move(late, S.FAILED, detail=f"It was not done. {changes['detail']}", check_at=None)
-    moved += _doubt([command for command in cancelled if command.doubted], said)
-    moved += _move([c for c in cancelled if not c.doubted], S.CANCELLED, detail=said)
-    moved += _move(held, S.HELD, **changes, due_at=NEVER)
+    moved += _mark_in_doubt([command for command in cancelled if command.in_doubt], said)
+    moved += _move([c for c in cancelled if not c.in_doubt], S.CANCELLED, detail=said)
+    moved += _move(held, S.HELD, **changes, due_at=FAR_FUTURE)
     return moved + _move(free, S.QUEUED, **changes)
 
 
 def _may_repeat(command: DeviceCommand, call: VendorCall) -> bool:
     """Whether to send it again by itself: not where a person has stopped it in the meantime."""
     stopped = command.cancel_asked or command.request.paused or command.status != S.SENDING
-    safe = KINDS[call.kind_name].safe_to_repeat
+    safe = KINDS[call.kind_name].idempotent
     return safe and command.attempts < MAX_ATTEMPTS and not stopped
 
 
-def _outcome(receipt: Receipt | None, call: VendorCall) -> tuple[CommandStatus, Changes]:
+def _outcome(receipt: DeviceResult | None, call: VendorCall) -> tuple[CommandStatus, Changes]:
     """The status that a receipt means, and what is kept beside it; the same for alike devices."""
     http = ("http_status", call.http_status)
     if receipt is None:
@@ -239,7 +239,7 @@ def _record(verb: str, moved: Commands, call: VendorCall | None, *, reason: str 
             about=[(command.device_key, str(command.status)) for command in commands],
             **told,
         )
-    touch(action_request.pk for action_request in by_request)
+    bump_version(action_request.pk for action_request in by_request)
 
 
 def _record_count(wish: int, verb: str, count: int) -> None:
@@ -247,7 +247,7 @@ def _record_count(wish: int, verb: str, count: int) -> None:
     trail.record(trail.ENGINE, verb, subject_kind="request", subject=str(uuid), count=count)
 
 
-def _record_taken(wish: int, verb: str, taken: Taken) -> None:
+def _record_withdrawn_rows(wish: int, verb: str, taken: Withdrawn) -> None:
     uuid = ActionRequest.objects.values_list("uuid", flat=True).get(pk=wish)
     trail.record(
         trail.ENGINE,
@@ -255,11 +255,11 @@ def _record_taken(wish: int, verb: str, taken: Taken) -> None:
         subject_kind="request",
         subject=str(uuid),
         count=len(taken),
-        **tell_taken(taken, S.EXPIRED),
+        **record_withdrawn(taken, S.EXPIRED),
     )
 
 
-def tell_taken(taken: Taken, status: CommandStatus) -> dict[str, Any]:
+def record_withdrawn(taken: Withdrawn, status: CommandStatus) -> dict[str, Any]:
     """What the trail says of commands that were taken back: each of them, by its target."""
     return {
         "status": status,
@@ -277,7 +277,7 @@ def _line(command: DeviceCommand) -> dict[str, Any]:
     return line
 
 
-def touch(wishes: Iterable[int]) -> None:
+def bump_version(wishes: Iterable[int]) -> None:
     """Give the requests with these keys a new version and tell their open pages after commit."""
     rows = ActionRequest.objects.filter(pk__in=set(wishes))
     rows.update(version=F("version") + 1)

@@ -13,7 +13,7 @@ from actions.action_requests.models import DeviceCommand
 from actions.action_requests.states import CommandStatus
 from actions.catalog import KINDS
 from actions.inventory.models import DeviceGroup
-from actions.inventory.refresh import Looks
+from actions.inventory.refresh import DetailRead
 from actions.opswat.payloads import DeviceRecord
 from actions.ratelimit import clock, limiter
 from actions.ratelimit.models import VendorCall
@@ -21,28 +21,28 @@ from actions.ratelimit.states import Lane
 
 S = CommandStatus
 
-MOST_LOOKS = 3
+MAX_CHECKS = 3
 """Looks after which a change that does not show is called not seen."""
 
 
-def due(status: CommandStatus, at: datetime) -> Looks | None:
+def due(status: CommandStatus, at: datetime) -> DetailRead | None:
     """Up to a call's worth of devices that should be looked at by now."""
     rows = DeviceCommand.objects.filter(status=status, check_at__lte=at).order_by("check_at")
     found = list(rows[: settings.OPSWAT_MAX_DEVICES])
     if not found:
         return None
     ids = dict.fromkeys(row.device_vendor_id or row.target for row in found)
-    return Looks(tuple(row.pk for row in found), tuple(ids), found[0].check_at or at)
+    return DetailRead(tuple(row.pk for row in found), tuple(ids), found[0].check_at or at)
 
 
-def take(looks: Looks, at: datetime, lane: Lane) -> VendorCall:
+def claim(looks: DetailRead, at: datetime, lane: Lane) -> VendorCall:
     """Open the call, and keep other pumps from looking at the same devices meanwhile."""
     call = limiter.open_call(at, lane, "detail", device_count=len(looks.ids))
     DeviceCommand.objects.filter(pk__in=looks.commands).update(check_at=call.lease_until)
     return call
 
 
-def judge(looks: Looks, records: Sequence[DeviceRecord]) -> None:
+def reconcile(looks: DetailRead, records: Sequence[DeviceRecord]) -> None:
     """Settle each command by what its device shows now."""
     by_id = {record.vendor_id.lower(): record for record in records}
     by_id |= {mac.lower(): record for record in records for mac in record.macs}
@@ -55,23 +55,23 @@ def judge(looks: Looks, records: Sequence[DeviceRecord]) -> None:
     seen: dict[tuple[CommandStatus, CommandStatus], list[DeviceCommand]] = {}
     for command in commands:
         about = [other for name in names[command.pk] for other in others.get(name, ())]
-        if _is_muddled(command, about):
+        if _is_ambiguous(command, about):
             DeviceCommand.objects.filter(pk=command.pk).update(check_at=None)
             continue
         record = _record_of(command, by_id)
-        shows = _shows(command, record, groups)
-        new = _verdict(command, shows=shows, was_so=_was_so(command, groups))
+        shows = _effect_visible(command, record, groups)
+        new = _verdict(command, shows=shows, was_so=_was_already(command, groups))
         if new is None:
-            _look_later(command)
+            _retry_later(command)
         else:
             seen.setdefault((CommandStatus(command.status), new), []).append(command)
     for (old, new), rows in seen.items():
         outcomes.confirm(rows, old, new)
 
 
-def give_back(looks: Looks) -> None:
+def requeue(looks: DetailRead) -> None:
     """The look did not succeed: look again in a while."""
-    later = clock.now() + timedelta(seconds=settings.ENGINE_CONFIRM_AFTER)
+    later = clock.now() + timedelta(seconds=settings.ENGINE_VERIFY_AFTER)
     DeviceCommand.objects.filter(pk__in=looks.commands, check_at__isnull=False).update(
         check_at=later
     )
@@ -98,7 +98,7 @@ def _others(names: set[str]) -> dict[str, list[DeviceCommand]]:
     return found
 
 
-def _is_muddled(command: DeviceCommand, others: Iterable[DeviceCommand]) -> bool:
+def _is_ambiguous(command: DeviceCommand, others: Iterable[DeviceCommand]) -> bool:
     """Whether the device may look as it does because of another command.
 
     That is so when a later call carried one, and for an unconfirmed command also when an earlier
@@ -116,7 +116,7 @@ def _is_muddled(command: DeviceCommand, others: Iterable[DeviceCommand]) -> bool
     return False
 
 
-def _shows(
+def _effect_visible(
     command: DeviceCommand, record: DeviceRecord | None, groups: dict[str, str]
 ) -> bool | None:
     """Whether the device shows what was asked; None where its record cannot tell."""
@@ -137,7 +137,7 @@ def _is_so(kind: str, status: str) -> bool:
     return (status == named) == (kind in ("exempt", "ignore"))
 
 
-def _was_so(command: DeviceCommand, groups: dict[str, str]) -> bool:
+def _was_already(command: DeviceCommand, groups: dict[str, str]) -> bool:
     """Whether the device was so already when it was asked for, or may have been."""
     kind, device = command.request.kind_name, command.device
     if kind == "delete":
@@ -153,7 +153,7 @@ def _verdict(command: DeviceCommand, *, shows: bool | None, was_so: bool) -> Com
 
     An unconfirmed change of a device that was so before tells nothing: it stays open.
     """
-    last = command.checks + 1 >= MOST_LOOKS
+    last = command.checks + 1 >= MAX_CHECKS
     if command.status == S.ACCEPTED:
         return S.CONFIRMED if shows else (S.NOT_SEEN if last and shows is False else None)
     if shows and not was_so:
@@ -161,14 +161,14 @@ def _verdict(command: DeviceCommand, *, shows: bool | None, was_so: bool) -> Com
     return S.FAILED if last and shows is False else None
 
 
-def longest_pause() -> timedelta:
+def max_interval() -> timedelta:
     """No look lies further ahead than this."""
-    return timedelta(seconds=settings.ENGINE_CONFIRM_AFTER * 3**MOST_LOOKS)
+    return timedelta(seconds=settings.ENGINE_VERIFY_AFTER * 3**MAX_CHECKS)
 
 
-def _look_later(command: DeviceCommand) -> None:
+def _retry_later(command: DeviceCommand) -> None:
     """Look again after a pause that grows; after the last look a person must decide."""
     looks = command.checks + 1
-    pause = timedelta(seconds=settings.ENGINE_CONFIRM_AFTER * 3**looks)
-    later = None if looks >= MOST_LOOKS else clock.now() + pause
+    pause = timedelta(seconds=settings.ENGINE_VERIFY_AFTER * 3**looks)
+    later = None if looks >= MAX_CHECKS else clock.now() + pause
     DeviceCommand.objects.filter(pk=command.pk).update(checks=looks, check_at=later)

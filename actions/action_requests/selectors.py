@@ -228,7 +228,7 @@ def oldest_waiting_seconds() -> float:
     queued = DeviceCommand.objects.filter(status=S.QUEUED).order_by("request_id", "id")
     firsts = [Q(pk=Subquery(queued.filter(lane=lane).values("pk")[:1])) for lane in Lane]
     # Apart from what is on its way: together SQLite would find no partial index.
-    sending = DeviceCommand.objects.filter(status=S.SENDING, rides=False)
+    sending = DeviceCommand.objects.filter(status=S.SENDING, coalesced=False)
     waiting = (DeviceCommand.objects.filter(reduce(or_, firsts)), sending)
     found = [rows.aggregate(at=Min("created_at"))["at"] for rows in waiting]
     oldest = min(filter(None, found), default=None)

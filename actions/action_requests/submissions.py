@@ -145,7 +145,7 @@ def read_targets(addressing: Addressing, lines: list[str]) -> tuple[str, ...]:
         targets = [_read_mac(text) for text in targets]
     elif odd := [text for text in targets if len(text) > MAX_TARGET or _UNPRINTABLE.search(text)]:
         raise Refused.because("devices", f"Not a device id: “{odd[0][:40]}”.")
-    doubled = _doubled(targets)
+    doubled = _duplicates(targets)
     if doubled:
         sample = ", ".join(doubled[:3])
         raise Refused.because("devices", f"Named more than once: {sample[:150]}.")
@@ -159,7 +159,7 @@ def _read_mac(text: str) -> str:
     return mac
 
 
-def _doubled(targets: list[str]) -> list[str]:
+def _duplicates(targets: list[str]) -> list[str]:
     seen: set[str] = set()
     doubled = []
     for target in targets:

@@ -36,7 +36,7 @@ FROM_DEVICE = {
 """The columns that differ from command to command, by how the database finds their values."""
 
 
-class KnownDevice(NamedTuple):
+class ResolvedDevice(NamedTuple):
     """A device of the inventory that a target names."""
 
     pk: int
@@ -51,7 +51,7 @@ class AlreadySubmitted(Refused):
         self.action_request = action_request
 
 
-def check_submission(submission: Submission, actor: Actor) -> dict[str, KnownDevice]:
+def check_submission(submission: Submission, actor: Actor) -> dict[str, ResolvedDevice]:
     """What can be known before storing; returns the known device of each target.
 
     Raises Refused when the role, the group or a device stands against it.
@@ -60,7 +60,7 @@ def check_submission(submission: Submission, actor: Actor) -> dict[str, KnownDev
     if refusal:
         raise Refused.because(*refusal)
     _check_group(submission)
-    devices = find_devices(submission)
+    devices = resolve_targets(submission)
     if not submission.allow_unlisted:
         _check_listed(submission, devices)
     return devices
@@ -90,20 +90,20 @@ def submit_action(submission: Submission, actor: Actor) -> ActionRequest:
         raise
 
 
-def find_devices(submission: Submission) -> dict[str, KnownDevice]:
+def resolve_targets(submission: Submission) -> dict[str, ResolvedDevice]:
     """The known devices by the target that names them; a MAC of two devices names neither."""
     named = json_rows.texts(submission.targets)
     if submission.addressing == "ids":
         rows = Device.objects.filter(vendor_id__in=named).values_list("vendor_id", "pk", "gone_at")
-        return {name: KnownDevice(key, gone is not None) for name, key, gone in rows}
-    found: dict[str, KnownDevice] = {}
+        return {name: ResolvedDevice(key, gone is not None) for name, key, gone in rows}
+    found: dict[str, ResolvedDevice] = {}
     shared: set[str] = set()
     macs = DeviceMac.objects.filter(mac__in=named)
     for mac, key, gone in macs.values_list("mac", "device_id", "device__gone_at"):
         if gone is None and mac in found and not found[mac].gone:
             shared.add(mac)
         if mac not in found or found[mac].gone:
-            found[mac] = KnownDevice(key, gone is not None)
+            found[mac] = ResolvedDevice(key, gone is not None)
     for mac in shared:
         del found[mac]
     return found
@@ -121,7 +121,7 @@ def _check_group(submission: Submission) -> None:
         )
 
 
-def _check_listed(submission: Submission, devices: dict[str, KnownDevice]) -> None:
+def _check_listed(submission: Submission, devices: dict[str, ResolvedDevice]) -> None:
     unknown = [target for target in submission.targets if target not in devices]
     gone = [device.pk for device in devices.values() if device.gone]
     if unknown:
@@ -137,14 +137,16 @@ def _check_listed(submission: Submission, devices: dict[str, KnownDevice]) -> No
         )
 
 
-def _store(submission: Submission, actor: Actor, devices: dict[str, KnownDevice]) -> ActionRequest:
+def _store(
+    submission: Submission, actor: Actor, devices: dict[str, ResolvedDevice]
+) -> ActionRequest:
     count = len(submission.targets)
     action_request = ActionRequest.objects.create(
         form_token=submission.form_token,
         kind_name=submission.kind.name,
         params=submission.params,
         addressing=submission.addressing,
-        likeness=_likeness(submission),
+        coalesce_key=_coalesce_key(submission),
         lane=lane_for(count),
         device_count=count,
         unlisted_count=sum(target not in devices for target in submission.targets),
@@ -190,17 +192,17 @@ def _refresh_stale(action_request: ActionRequest) -> None:
 
     Where the outcome is read back anyway, that look renews it.
     """
-    most = settings.INVENTORY_LOOK_CALLS * settings.OPSWAT_MAX_DEVICES
-    read_back = action_request.kind.shows and settings.ENGINE_CONFIRM_AFTER > 0
+    most = settings.INVENTORY_REFRESH_CALLS * settings.OPSWAT_MAX_DEVICES
+    read_back = action_request.kind.shows and settings.ENGINE_VERIFY_AFTER > 0
     if read_back or action_request.device_count > most:
         return
     old = now() - fresh_for()
     rows = Device.objects.filter(commands__request=action_request, read_at__lt=old, gone_at=None)
-    refresh.ask(rows)
+    refresh.request_refresh(rows)
 
 
 def _store_commands(
-    action_request: ActionRequest, submission: Submission, devices: dict[str, KnownDevice]
+    action_request: ActionRequest, submission: Submission, devices: dict[str, ResolvedDevice]
 ) -> None:
     """A row for each target, in their order, made by the database itself.
 
@@ -211,7 +213,7 @@ def _store_commands(
         request=action_request,
         status=CommandStatus.HELD if submission.start_at else CommandStatus.QUEUED,
         lane=action_request.lane,
-        likeness=action_request.likeness,
+        coalesce_key=action_request.coalesce_key,
         due_at=submission.start_at or moment,
         expires_at=submission.give_up_at,
         created_at=moment,
@@ -238,7 +240,7 @@ def _store_commands(
         )
 
 
-def _likeness(submission: Submission) -> str:
+def _coalesce_key(submission: Submission) -> str:
     """One text for all requests whose commands may share a call; each row's index pays for it."""
     alike = [submission.kind.name, submission.params, submission.addressing]
     return hashlib.blake2b(json.dumps(alike, sort_keys=True).encode(), digest_size=16).hexdigest()

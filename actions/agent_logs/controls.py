@@ -20,7 +20,7 @@ from actions.roles import RIGHTS
 from actions.trail import trail
 from actions.trail.models import AuditEvent
 
-WANTED_FOR = timedelta(seconds=30)
+VIEWED_FOR = timedelta(seconds=30)
 """A page that is open says so at least this often."""
 
 NOT_AGAIN = timedelta(seconds=10)
@@ -32,23 +32,23 @@ OPENED_ONCE = timedelta(minutes=15)
 S = LogStatus
 
 
-def look_on(wanted: AgentLog) -> None:
+def note_viewer(wanted: AgentLog) -> None:
     """Somebody has the page open: ask for this log sooner."""
     moment = now()
-    soon = (wanted.asked_at or wanted.created_at) + _pause_of_open_page()
+    soon = (wanted.last_polled_at or wanted.created_at) + _interval_while_viewed()
     AgentLog.objects.filter(pk=wanted.pk, open=True).exclude(
-        wanted_until__gt=moment + WANTED_FOR / 2
-    ).update(wanted_until=moment + WANTED_FOR)
+        viewed_until__gt=moment + VIEWED_FOR / 2
+    ).update(viewed_until=moment + VIEWED_FOR)
     waits = AgentLog.objects.filter(pk=wanted.pk, open=True, due_at__gt=max(soon, moment))
     waits.exclude(call__state=CallState.SENDING).update(due_at=max(soon, moment))
 
 
-def _pause_of_open_page() -> timedelta:
-    return timedelta(seconds=settings.AGENT_LOG_FIRST_LOOK / 3)
+def _interval_while_viewed() -> timedelta:
+    return timedelta(seconds=settings.AGENT_LOG_FIRST_POLL / 3)
 
 
 @transaction.atomic
-def ask_now(wanted: AgentLog, actor: Actor) -> None:
+def poll_now(wanted: AgentLog, actor: Actor) -> None:
     """Ask in the urgent lane, once; a log that is asked for no more is asked for anew."""
     check_reads_logs(actor)
     limiter.lock_account()
@@ -60,7 +60,7 @@ def ask_now(wanted: AgentLog, actor: Actor) -> None:
         raise Refused.because("", "The vendor is being asked at this moment.")
     if row.lane == Lane.URGENT and row.open:
         raise Refused.because("", "It is asked for already, as soon as a place is free.")
-    if row.asked_at and moment - row.asked_at < NOT_AGAIN:
+    if row.last_polled_at and moment - row.last_polled_at < NOT_AGAIN:
         raise Refused.because("", "It was asked for a moment ago. Wait ten seconds.")
     deadline = moment + timedelta(hours=settings.AGENT_LOG_DEADLINE_HOURS)
     changes = {"lane": Lane.URGENT, "due_at": moment}
@@ -84,13 +84,13 @@ def stop(wanted: AgentLog, actor: Actor) -> None:
     moment = clock.now()
     said = f"Stopped by {actor.name}."
     old = LogStatus(row.status)
-    AgentLog.objects.filter(pk=row.pk).move(old, S.STOPPED, moment, said=said, lane=Lane.REPORTS)
+    AgentLog.objects.filter(pk=row.pk).move(old, S.STOPPED, moment, message=said, lane=Lane.REPORTS)
     record(actor, "log.stopped", row)
-    outcomes.touch([row.request_id])
+    outcomes.bump_version([row.request_id])
 
 
 @transaction.atomic
-def note_reading(
+def record_access(
     row: AgentLog, actor: Actor, verb: str, *, file: str = "", search: str = ""
 ) -> None:
     """Write who reads a log; raises NotAllowed for whom it is not.
@@ -110,7 +110,7 @@ def note_reading(
 
 
 @transaction.atomic
-def note_search(action_request: ActionRequest, actor: Actor, phrase: str) -> None:
+def record_search(action_request: ActionRequest, actor: Actor, phrase: str) -> None:
     """Write who looked for what in all logs of a request; raises NotAllowed for whom it is not."""
     check_reads_logs(actor)
     count = AgentLog.objects.filter(request=action_request, status=S.READY).count()

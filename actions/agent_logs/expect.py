@@ -14,13 +14,13 @@ from actions.agent_logs.models import AgentLog
 KIND = "fetch_agent_log"
 
 
-def promise(commands: Iterable[DeviceCommand]) -> None:
+def expect_logs(commands: Iterable[DeviceCommand]) -> None:
     """Make a log for each accepted fetch that got a command ID; none is made twice."""
     fetched = [c for c in commands if c.request.kind_name == KIND]
     if not fetched:
         return
     moment = now()
-    due = moment + timedelta(seconds=settings.AGENT_LOG_FIRST_LOOK)
+    due = moment + timedelta(seconds=settings.AGENT_LOG_FIRST_POLL)
     AgentLog.objects.bulk_create(
         [
             AgentLog(

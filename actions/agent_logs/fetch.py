@@ -23,7 +23,7 @@ from actions.agent_logs.states import LOG_OPEN, LogStatus
 from actions.agent_logs.zip.directory import BadArchive, read_directory
 from actions.opswat.client import Answer, Slot, VendorClient
 from actions.opswat.errors import Rejected, RetryLater, TooLarge, Unauthorized, VendorError
-from actions.opswat.payloads import RateWord
+from actions.opswat.payloads import RateLimitStatus
 from actions.ratelimit import clock, limiter, window
 from actions.ratelimit.models import VendorCall
 from actions.ratelimit.states import CallState, Lane
@@ -37,13 +37,13 @@ S = LogStatus
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class FetchResult:
     """What asking for a log led to: the stored file, or why there is none.
 
     `final` says that asking again would lead to the same.
     """
 
-    said: str = ""
+    message: str = ""
     final: bool = False
     stored_as: str = ""
     size: int = 0
@@ -57,7 +57,7 @@ def due(lane: Lane, at: datetime) -> AgentLog | None:
     Slow downloads must leave calls on their way to everybody else.
     """
     rows = AgentLog.objects.filter(open=True, lane=lane, due_at__lte=at, deadline__gt=at)
-    wanted = Case(When(wanted_until__gt=at, then=0), default=1)
+    wanted = Case(When(viewed_until__gt=at, then=0), default=1)
     found = rows.select_related("command").order_by(wanted, "-id").first()
     return found if found and _downloads() < max(1, settings.ENGINE_IN_FLIGHT - 2) else None
 
@@ -66,31 +66,31 @@ def _downloads() -> int:
     return VendorCall.objects.filter(state=CallState.SENDING, api="report").count()
 
 
-def take(wanted: AgentLog, at: datetime, lane: Lane) -> VendorCall:
+def claim(wanted: AgentLog, at: datetime, lane: Lane) -> VendorCall:
     """Open the call, and keep other pumps from asking for the same log meanwhile."""
     call = limiter.open_call(at, lane, "report", device_count=1)
     call.action_requests.add(wanted.request_id)
     wanted.call, wanted.attempts, wanted.due_at = call, wanted.attempts + 1, call.lease_until
     AgentLog.objects.filter(pk=wanted.pk).update(
-        call=call, attempts=wanted.attempts, asked_at=at, due_at=call.lease_until
+        call=call, attempts=wanted.attempts, last_polled_at=at, due_at=call.lease_until
     )
     return call
 
 
 def fetch(
     client: VendorClient, slot: Slot, token: str, call: VendorCall, wanted: AgentLog
-) -> Answer[Delivery]:
+) -> Answer[FetchResult]:
     """Make the call; a file is looked through and stored before anybody hears of it."""
     try:
         with _incoming(call) as path:
             return _download(path, client, slot, token, call, wanted)
     except TooLarge as error:
-        return Answer(Delivery(str(error), final=True), 200, error.rate or RateWord())
+        return Answer(FetchResult(str(error), final=True), 200, error.rate or RateLimitStatus())
     except OSError as error:
         # Our own disk or storage: nobody else must wait for that, and the vendor is asked again.
         log.warning("Agent log %s is not stored: %s", wanted.uuid, error)
         said = f"The file could not be stored here: {error.strerror or 'no answer'}."
-        return Answer(Delivery(said), 0, RateWord())
+        return Answer(FetchResult(said), 0, RateLimitStatus())
 
 
 def _download(
@@ -100,13 +100,13 @@ def _download(
     token: str,
     call: VendorCall,
     wanted: AgentLog,
-) -> Answer[Delivery]:
+) -> Answer[FetchResult]:
     with path.open("wb") as sink:
         answer = client.get_report(slot, token, wanted.command.command_id, sink)
     if answer.value.ready:
         delivery = _store(path, wanted, call, answer.value.sha256)
     else:
-        delivery = Delivery(said=answer.value.message or "The vendor has no file yet.")
+        delivery = FetchResult(message=answer.value.message or "The vendor has no file yet.")
     return Answer(delivery, answer.http_status, answer.rate)
 
 
@@ -122,16 +122,16 @@ def _incoming(call: VendorCall) -> Iterator[Path]:
         path.unlink(missing_ok=True)
 
 
-def _store(path: Path, wanted: AgentLog, call: VendorCall, sha256: str) -> Delivery:
+def _store(path: Path, wanted: AgentLog, call: VendorCall, sha256: str) -> FetchResult:
     size = path.stat().st_size
     try:
         with path.open("rb") as file:
             entries = read_directory(file)
     except BadArchive as flaw:
-        return Delivery(f"The vendor's file cannot be opened: {flaw}", True, "", size, sha256)
+        return FetchResult(f"The vendor's file cannot be opened: {flaw}", True, "", size, sha256)
     with path.open("rb") as file:
         name = storage().save(_stored_name(wanted, call), File(file))
-    return Delivery("", False, name, size, sha256, len(entries))
+    return FetchResult("", False, name, size, sha256, len(entries))
 
 
 def _stored_name(wanted: AgentLog, call: VendorCall) -> str:
@@ -142,7 +142,7 @@ def _stored_name(wanted: AgentLog, call: VendorCall) -> str:
 # ── Settling ────────────────────────────────────────────────────────────────────────────────────
 
 
-def settle(call: VendorCall, wanted: AgentLog, delivery: Delivery, *, in_time: bool) -> None:
+def settle(call: VendorCall, wanted: AgentLog, delivery: FetchResult, *, in_time: bool) -> None:
     """Write what the call led to, unless the log has been moved or asked for again since."""
     row = AgentLog.objects.select_for_update(of=("self",)).filter(pk=wanted.pk, call=call).first()
     if row is None or row.status not in LOG_OPEN or not in_time:
@@ -156,30 +156,32 @@ def settle(call: VendorCall, wanted: AgentLog, delivery: Delivery, *, in_time: b
             "stored_at": moment,
             "keep_until": moment + timedelta(days=settings.AGENT_LOG_KEEP_DAYS),
         }
-        move(row, S.READY, moment, size=delivery.size, sha256=delivery.sha256, said="", **kept)
+        move(row, S.READY, moment, size=delivery.size, sha256=delivery.sha256, message="", **kept)
     elif delivery.final:
         size = delivery.size or None
-        move(row, S.FAILED, moment, said=delivery.said[:500], size=size, sha256=delivery.sha256)
+        move(
+            row, S.FAILED, moment, message=delivery.message[:500], size=size, sha256=delivery.sha256
+        )
     else:
-        _look_later(row, moment, delivery.said)
+        _retry_later(row, moment, delivery.message)
 
 
-def give_back(call: VendorCall, wanted: AgentLog, error: VendorError) -> None:
+def requeue(call: VendorCall, wanted: AgentLog, error: VendorError) -> None:
     """No usable answer: ask again, unless the vendor refused the call as such."""
     row = AgentLog.objects.select_for_update(of=("self",)).filter(pk=wanted.pk, call=call).first()
     if row is None or row.status not in LOG_OPEN:
         return
     moment = clock.now()
     if isinstance(error, Rejected):
-        move(row, S.FAILED, moment, said=str(error)[:500])
+        move(row, S.FAILED, moment, message=str(error)[:500])
     elif isinstance(error, (RetryLater, Unauthorized)):
         # It was not asked at all; the brakes of the line see to it that this is not at once.
-        AgentLog.objects.filter(pk=row.pk).update(due_at=moment, said=str(error)[:500])
+        AgentLog.objects.filter(pk=row.pk).update(due_at=moment, message=str(error)[:500])
     else:
-        _look_later(row, moment, str(error))
+        _retry_later(row, moment, str(error))
 
 
-def worker_died(call: VendorCall) -> None:
+def on_call_lost(call: VendorCall) -> None:
     """Ask again at once, and leave nothing of what the dead worker may have stored."""
     row = AgentLog.objects.filter(call=call, open=True).first()
     if row is not None:
@@ -187,23 +189,27 @@ def worker_died(call: VendorCall) -> None:
         AgentLog.objects.filter(pk=row.pk).update(due_at=clock.now())
 
 
-def _look_later(row: AgentLog, moment: datetime, said: str) -> None:
-    changes = {"due_at": moment + _pause(row, moment), "lane": Lane.REPORTS, "said": said[:500]}
+def _retry_later(row: AgentLog, moment: datetime, said: str) -> None:
+    changes = {
+        "due_at": moment + _interval(row, moment),
+        "lane": Lane.REPORTS,
+        "message": said[:500],
+    }
     move(row, S.WAITING, moment, **changes)
 
 
-def _pause(row: AgentLog, moment: datetime) -> timedelta:
+def _interval(row: AgentLog, moment: datetime) -> timedelta:
     """How long to wait after so many attempts; short while somebody looks on."""
-    first = max(1.0, settings.AGENT_LOG_FIRST_LOOK)
-    if row.wanted_until and row.wanted_until > moment:
+    first = max(1.0, settings.AGENT_LOG_FIRST_POLL)
+    if row.viewed_until and row.viewed_until > moment:
         return timedelta(seconds=first / 3)
     grown = first * GROWTH ** min(row.attempts, 50)
-    return timedelta(seconds=min(grown, settings.AGENT_LOG_LONGEST_PAUSE))
+    return timedelta(seconds=min(grown, settings.AGENT_LOG_MAX_INTERVAL))
 
 
-def longest_pause() -> timedelta:
+def max_interval() -> timedelta:
     """No log is due further ahead than this."""
-    return timedelta(seconds=max(settings.AGENT_LOG_LONGEST_PAUSE, settings.AGENT_LOG_FIRST_LOOK))
+    return timedelta(seconds=max(settings.AGENT_LOG_MAX_INTERVAL, settings.AGENT_LOG_FIRST_POLL))
 
 
 def sweep(moment: datetime) -> None:
@@ -224,8 +230,8 @@ def _expire(moment: datetime) -> None:
     """Give up the logs whose deadline has passed; one that is in a call may still come."""
     late = AgentLog.objects.filter(open=True, deadline__lte=moment)
     for row in late.exclude(call__state=CallState.SENDING).select_related("command")[:100]:
-        said = row.said or "The vendor was not asked in time."
-        move(row, S.EXPIRED, moment, said=said, lane=Lane.REPORTS)
+        said = row.message or "The vendor was not asked in time."
+        move(row, S.EXPIRED, moment, message=said, lane=Lane.REPORTS)
 
 
 @transaction.atomic

@@ -31,8 +31,8 @@ def move(row: AgentLog, new: LogStatus, moment: datetime, **changes: Any) -> boo
         return False
     if new != LogStatus.WAITING:
         told = {"size": changes.get("size"), "sha256": changes.get("sha256")}
-        record(trail.ENGINE, f"log.{new}", row, reason=changes.get("said", ""), **told)
-    outcomes.touch([row.request_id])
+        record(trail.ENGINE, f"log.{new}", row, reason=changes.get("message", ""), **told)
+    outcomes.bump_version([row.request_id])
     return True
 
 

@@ -28,7 +28,7 @@ class AgentLog(models.Model):
 
     `open` says that the vendor is still asked. `wanted_until` is how long somebody has surely got
     its page open, so that it is asked for sooner. `lane` is urgent for one call when a person asks
-    now. `call` is the latest call that asked. `said` is the vendor's or our own reason why there
+    now. `call` is the latest call that asked. `message` is the vendor's or our own reason why there
     is no file. `stored_as` is our own name of the file, never one of the vendor's.
     """
 
@@ -42,11 +42,11 @@ class AgentLog(models.Model):
     lane = models.PositiveSmallIntegerField(choices=Lane.choices, default=Lane.REPORTS)
     due_at = models.DateTimeField()
     deadline = models.DateTimeField()
-    wanted_until = models.DateTimeField(null=True)
+    viewed_until = models.DateTimeField(null=True)
     attempts = models.PositiveIntegerField(default=0)
-    asked_at = models.DateTimeField(null=True)
+    last_polled_at = models.DateTimeField(null=True)
     call = models.ForeignKey(VendorCall, null=True, on_delete=models.PROTECT, related_name="+")
-    said = models.CharField(max_length=500, blank=True)
+    message = models.CharField(max_length=500, blank=True)
     stored_as = models.CharField(max_length=100, blank=True)
     size = models.BigIntegerField(null=True)
     sha256 = models.CharField(max_length=64, blank=True)

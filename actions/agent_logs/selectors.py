@@ -12,10 +12,10 @@ from actions.action_requests.models import ActionRequest
 from actions.agent_logs.models import AgentLog
 from actions.agent_logs.states import LOG_MEANING, LOG_OPEN, LogStatus
 from actions.agent_logs.zip.directory import BadArchive, Entry, read_directory
-from actions.agent_logs.zip.lines import SEARCH, Found, search
-from actions.agent_logs.zip.members import Flow, Member, Shelf
+from actions.agent_logs.zip.lines import SEARCH, SearchResult, search
+from actions.agent_logs.zip.members import Member, MemberCache, MemberStream
 
-SHELF = Shelf()
+MEMBER_CACHE = MemberCache()
 """The files that were read last in this process."""
 
 HITS_OF_A_LOG = 20
@@ -82,7 +82,7 @@ def member(log: AgentLog, entry: Entry) -> Member:
     """One file of a log, to be read from any place; raises BadArchive."""
     if entry.refusal:
         raise BadArchive(entry.refusal)
-    return SHELF.member(log.stored_as, lambda: _open(log.stored_as), entry)
+    return MEMBER_CACHE.member(log.stored_as, lambda: _open(log.stored_as), entry)
 
 
 def whole(log: AgentLog) -> Iterator[bytes]:
@@ -95,7 +95,7 @@ def whole(log: AgentLog) -> Iterator[bytes]:
 def bytes_of(log: AgentLog, entry: Entry) -> Iterator[bytes]:
     """One file as it is, piece by piece; it breaks off where the archive lies."""
     with _open(log.stored_as) as file:
-        flow = Flow(file, entry)
+        flow = MemberStream(file, entry)
         while data := flow.read():
             yield data
 
@@ -107,7 +107,7 @@ class FoundInLog:
     log: AgentLog
     entry: Entry
     encoding: str
-    found: Found
+    found: SearchResult
 
 
 @dataclass(frozen=True, slots=True)

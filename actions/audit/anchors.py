@@ -23,10 +23,10 @@ def make_anchor() -> dict[str, Any]:
     """The head of the chain at this moment: how many lines, and the signature of the last."""
     count, mac = trail.head()
     paper = {"at": now().isoformat(timespec="seconds"), "count": count, "mac": mac}
-    return chain.sign_paper(settings.AUDIT_KEYS, paper)
+    return chain.sign_document(settings.AUDIT_KEYS, paper)
 
 
-def drop_anchor() -> dict[str, Any]:
+def write_anchor() -> dict[str, Any]:
     """Write an anchor to the log stream and to the file beside the database."""
     anchor = make_anchor()
     text = json.dumps(anchor)

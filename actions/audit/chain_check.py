@@ -16,23 +16,23 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Count
 
-from actions.audit.findings import Finding, Report, ends_of_archives
+from actions.audit.findings import Finding, VerificationReport, archive_boundaries
 from actions.trail import chain
 from actions.trail.models import AuditDevice, AuditEvent
 
 NEAR = 1000
 """How far from its place a line is looked for that was signed for another one."""
 
-COLUMNS = (*chain.FIELDS, "mac", "search_text", "lists_devices")
+COLUMNS = (*chain.FIELDS, "signature", "search_text", "lists_devices")
 SIGNED = itemgetter(*chain.FIELDS)
 STEP = 2000
 
 Row = dict[str, Any]
 
 
-def walk(report: Report, progress: Callable[[int], None]) -> None:
+def walk(report: VerificationReport, progress: Callable[[int], None]) -> None:
     """Walk the chain and add to the report; `progress` is told how many lines are done."""
-    steps = _Walk(report, _Named())
+    steps = ChainVerifier(report, _Named())
     for row, following in pairwise(in_a_row(_rows(), [None])):
         if row is None:
             break
@@ -49,9 +49,9 @@ def _rows() -> Iterator[Row]:
     """The lines in their order, read straight: of a million, the ORM's share would be felt."""
     columns = ", ".join(f'"{name}"' for name in COLUMNS)
     # Nothing but names of our own table stands in the text.
-    question = f"SELECT {columns} FROM {AuditEvent._meta.db_table} ORDER BY id"  # noqa: S608
+    query = f"SELECT {columns} FROM {AuditEvent._meta.db_table} ORDER BY id"  # noqa: S608
     with connection.chunked_cursor() as cursor:
-        cursor.execute(question)
+        cursor.execute(query)
         while lines := cursor.fetchmany(200):
             for line in lines:
                 row = dict(zip(COLUMNS, line, strict=True))
@@ -68,16 +68,16 @@ class _Named:
         self._next: tuple[int, int] | None = None
 
     def of(self, event: int) -> int:
-        """The number for this line; later questions must be about later lines."""
+        """The number for this line; later queries must be about later lines."""
         while self._next is None or self._next[0] < event:
             self._next = next(self._counts, (1 << 62, 0))
         return self._next[1] if self._next[0] == event else 0
 
 
-class _Walk:
+class ChainVerifier:
     """One walk along the chain: what is expected of the next line, and what was found."""
 
-    def __init__(self, report: Report, named: _Named) -> None:
+    def __init__(self, report: VerificationReport, named: _Named) -> None:
         self.report, self.named, self.keys = report, named, settings.AUDIT_KEYS
         self.places = {name: place for place, name in enumerate(self.keys)}
         self.last_id, self.previous, self.key_place = 0, chain.GENESIS, len(self.keys)
@@ -87,9 +87,9 @@ class _Walk:
         """Look at one line, and at the one after it to judge this one."""
         if not self.begun:
             self._begin(row)
-        key = self.keys.get(row["key"])
+        key = self.keys.get(row["key_id"])
         if key is None:
-            self._find("altered", row["id"], f"It is signed with an unknown key ({row['key']}).")
+            self._find("altered", row["id"], f"It is signed with an unknown key ({row['key_id']}).")
             self._go_on(row, broken=True)
         elif self._is_signed(row, key):
             self._look_at_place(row)
@@ -110,12 +110,12 @@ class _Walk:
         self.begun = True
         if row["previous"] == chain.GENESIS:
             self.last_id = row["id"] - 1
-        elif row["id"] > 1 and (row["id"] - 1, row["previous"]) in ends_of_archives():
+        elif row["id"] > 1 and (row["id"] - 1, row["previous"]) in archive_boundaries():
             self.last_id, self.previous = row["id"] - 1, row["previous"]
 
     def _is_signed(self, row: Row, key: bytes, place: int | None = None) -> bool:
         values = SIGNED(row if place is None else row | {"id": place})
-        return bool(chain.sign(key, chain.canonical(values)) == row["mac"])
+        return bool(chain.sign(key, chain.canonical(values)) == row["signature"])
 
     def _look_at_place(self, row: Row) -> None:
         if self.broken or row["previous"] == self.previous:
@@ -135,9 +135,9 @@ class _Walk:
             self._find("altered", row["id"], "The index of devices does not name its devices.")
 
     def _look_at_key(self, row: Row) -> None:
-        place = self.places[row["key"]]
+        place = self.places[row["key_id"]]
         if place > self.key_place:
-            self._find("altered", row["id"], f"The key {row['key']} was out of use by then.")
+            self._find("altered", row["id"], f"The key {row['key_id']} was out of use by then.")
         self.key_place = min(place, self.key_place)
 
     def _tell_altered(self, row: Row, key: bytes) -> None:
@@ -150,7 +150,7 @@ class _Walk:
         self._find("altered", here, "It is not as it was signed.")
 
     def _go_on(self, row: Row, *, broken: bool) -> None:
-        self.last_id, self.previous, self.broken = row["id"], row["mac"], broken
+        self.last_id, self.previous, self.broken = row["id"], row["signature"], broken
 
     def _find(self, what: str, place: object, text: str) -> None:
         self.report.findings.append(Finding(what, f"record {place}", text))

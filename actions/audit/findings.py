@@ -6,7 +6,7 @@ from typing import Any
 
 from actions.trail.models import AuditEvent
 
-MOST_FINDINGS = 100
+MAX_FINDINGS = 100
 """Findings after which there is no need to look for more."""
 
 
@@ -23,7 +23,7 @@ class Finding:
 
 
 @dataclass(slots=True)
-class Report:
+class VerificationReport:
     """What a check has found; `head` is the last line's number and signature."""
 
     records: int = 0
@@ -39,15 +39,15 @@ class Report:
     @property
     def enough(self) -> bool:
         """Whether there is no need to look on."""
-        return len(self.findings) >= MOST_FINDINGS
+        return len(self.findings) >= MAX_FINDINGS
 
 
-def as_json(report: Report) -> str:
+def as_json(report: VerificationReport) -> str:
     """The report as one JSON object."""
     return json.dumps(report.as_data())
 
 
-def ends_of_archives() -> list[tuple[int, str]]:
+def archive_boundaries() -> list[tuple[int, str]]:
     """Where archives end: their last line's number and signature."""
     lines = AuditEvent.objects.filter(verb="audit.archived").values_list("data", flat=True)
     return [(data.get("last_id"), data.get("last_mac")) for data in lines]

@@ -19,7 +19,7 @@ from actions.actor import Actor
 from actions.audit import manifests, verify
 from actions.audit import selectors as audit
 from actions.audit.models import AuditJob
-from actions.audit.query import Question, read_question
+from actions.audit.query import AuditQuery, parse_audit_query
 from actions.errors import NotAllowed, Refused
 from actions.roles import check_reads_audit
 from actions.trail import trail
@@ -27,7 +27,7 @@ from actions.trail.models import AuditEvent
 
 FORMS = ("csv", "xlsx", "jsonl")
 KEPT_DAYS = 7
-"""Days after which an export is dropped; the manifest's question makes it again."""
+"""Days after which an export is dropped; the manifest's query makes it again."""
 
 DEAD_AFTER = timedelta(seconds=90)
 BEAT_SECONDS = 2.0
@@ -38,42 +38,45 @@ HEAD = (
 )
 """The columns of an export, which are all that a line holds."""
 
+COLUMNS = {"key": "key_id", "mac": "signature"}
+"""Columns of an export whose name differs from the column of the table: files keep their form."""
+
 
 def ask_check(actor: Actor) -> AuditJob:
     """Ask for a check of the whole trail; if one waits or runs, that one is returned."""
     _check_may_read(actor, "audit.check_refused")
     with transaction.atomic():
         trail.lock()
-        running = AuditJob.objects.filter(what=AuditJob.What.CHECK, ended_at=None).first()
+        running = AuditJob.objects.filter(kind=AuditJob.Kind.CHECK, ended_at=None).first()
         if running:
             return running
-        job = _store(actor, AuditJob.What.CHECK)
+        job = _store(actor, AuditJob.Kind.CHECK)
         trail.record(actor, "audit.check_asked", subject_kind="audit", subject=str(job.uuid))
     return job
 
 
-def ask_export(actor: Actor, question: Question, form: str) -> AuditJob:
-    """Ask for the answer to a question as a file; raises Refused for what cannot be."""
+def ask_export(actor: Actor, query: AuditQuery, form: str) -> AuditJob:
+    """Ask for the answer to a query as a file; raises Refused for what cannot be."""
     _check_may_read(actor, "audit.export_refused")
-    problems = {name: [text] for name, text in question.problems().items()}
+    problems = {name: [text] for name, text in query.problems().items()}
     if form not in FORMS:
         problems[""] = ["Choose CSV, XLSX or JSON lines."]
     if problems:
         raise Refused(problems)
     with transaction.atomic():
-        job = _store(actor, AuditJob.What.EXPORT, question=question.view(), form=form)
+        job = _store(actor, AuditJob.Kind.EXPORT, query=query.view(), format=form)
         trail.record(
             actor,
             "audit.export_asked",
             subject_kind="audit",
             subject=str(job.uuid),
-            question=question.view(),
+            question=query.view(),
             form=form,
         )
     return job
 
 
-def tell_download(job: AuditJob, actor: Actor) -> Path:
+def open_export(job: AuditJob, actor: Actor) -> Path:
     """Record that somebody takes an export away; raises Refused if it is not there any more."""
     _check_may_read(actor, "audit.download_refused")
     path = Path(settings.AUDIT_EXPORT_DIR) / job.file
@@ -84,7 +87,7 @@ def tell_download(job: AuditJob, actor: Actor) -> Path:
         "audit.export_taken",
         subject_kind="audit",
         subject=str(job.uuid),
-        question=job.question,
+        question=job.query,
         sha256=job.result.get("sha256"),
     )
     return path
@@ -98,36 +101,37 @@ def _check_may_read(actor: Actor, verb: str) -> None:
         raise
 
 
-def _store(actor: Actor, what: str, **told: Any) -> AuditJob:
+def _store(actor: Actor, kind: str, **told: Any) -> AuditJob:
     on_commit.audit_waits()
     return AuditJob.objects.create(
-        what=what, user_id=actor.user_id, actor=actor.name, asked_at=now(), **told
+        kind=kind, user_id=actor.user_id, actor=actor.name, requested_at=now(), **told
     )
 
 
 def work() -> int:
     """Do what is asked for, also what a worker died over; returns how many."""
     count = 0
-    while job := _take():
-        _do(job)
+    while job := claim():
+        run(job)
         count += 1
     return count
 
 
-def _take() -> AuditJob | None:
+def claim() -> AuditJob | None:
     """The next job, taken by compare-and-swap; another worker takes another one."""
-    stale = Q(state=AuditJob.State.RUNNING, beat_at__lt=now() - DEAD_AFTER)
+    stale = Q(state=AuditJob.State.RUNNING, heartbeat_at__lt=now() - DEAD_AFTER)
     for job in AuditJob.objects.filter(Q(state=AuditJob.State.WAITING) | stale).order_by("pk"):
-        seen = AuditJob.objects.filter(pk=job.pk, state=job.state, beat_at=job.beat_at)
-        if seen.update(state=AuditJob.State.RUNNING, beat_at=now(), done=0):
+        seen = AuditJob.objects.filter(pk=job.pk, state=job.state, heartbeat_at=job.heartbeat_at)
+        if seen.update(state=AuditJob.State.RUNNING, heartbeat_at=now(), done=0):
             job.refresh_from_db()
             return job
     return None
 
 
-def _do(job: AuditJob) -> None:
+def run(job: AuditJob) -> None:
+    """Run the job and store its result, or the type of the error that ended it."""
     try:
-        result = _check(job) if job.what == AuditJob.What.CHECK else _export(job)
+        result = _check(job) if job.kind == AuditJob.Kind.CHECK else _export(job)
     except Exception as error:
         logging.getLogger(__name__).exception("Job %s on the trail failed.", job.pk)
         _end(job, AuditJob.State.FAILED, {"trouble": type(error).__name__})
@@ -143,7 +147,7 @@ def _end(job: AuditJob, state: str, result: dict[str, Any]) -> None:
         state=state,
         result=result,
         file=job.file,
-        beat_at=moment,
+        heartbeat_at=moment,
         ended_at=moment,
         expires_at=moment + timedelta(days=KEPT_DAYS),
     ):
@@ -152,26 +156,29 @@ def _end(job: AuditJob, state: str, result: dict[str, Any]) -> None:
     told |= {"findings": result["findings"][:5]} if "findings" in result else {}
     if "count" in told:
         told["lines"] = told.pop("count")  # A count in the trail is one of devices.
-    verb = "checked" if job.what == AuditJob.What.CHECK else "exported"
-    verb = f"audit.{verb}" if state == AuditJob.State.DONE else f"audit.{job.what}_failed"
+    verb = "checked" if job.kind == AuditJob.Kind.CHECK else "exported"
+    verb = f"audit.{verb}" if state == AuditJob.State.DONE else f"audit.{job.kind}_failed"
     trail.record(trail.ENGINE, verb, subject_kind="audit", subject=str(job.uuid), **told)
 
 
-class _Beat:
+class Heartbeat:
     """Tells now and then how far a job has come, so that nobody else begins it anew."""
 
     def __init__(self, job: AuditJob) -> None:
         self.job, self.next = job, 0.0
 
     def __call__(self, done: int, total: int) -> None:
+        """Store the progress, at most once in BEAT_SECONDS."""
         if time.monotonic() > self.next:
             self.next = time.monotonic() + BEAT_SECONDS
-            AuditJob.objects.filter(pk=self.job.pk).update(done=done, total=total, beat_at=now())
+            AuditJob.objects.filter(pk=self.job.pk).update(
+                done=done, total=total, heartbeat_at=now()
+            )
 
 
 def _check(job: AuditJob) -> dict[str, Any]:
     own = Path(settings.AUDIT_ANCHORS_FILE)
-    return verify.verify([own] if own.exists() else [], _Beat(job)).as_data()
+    return verify.verify([own] if own.exists() else [], Heartbeat(job)).as_data()
 
 
 def _export(job: AuditJob) -> dict[str, Any]:
@@ -183,7 +190,9 @@ def _export(job: AuditJob) -> dict[str, Any]:
     upto = trail.head()[0]
     try:
         with zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED) as box:
-            manifest = write_answer(box, read_question(job.question), job.form, upto, _Beat(job))
+            manifest = write_answer(
+                box, parse_audit_query(job.query), job.format, upto, Heartbeat(job)
+            )
         new.chmod(0o600)
         new.replace(folder / job.file)
     finally:
@@ -192,13 +201,13 @@ def _export(job: AuditJob) -> dict[str, Any]:
 
 
 def write_answer(
-    box: zipfile.ZipFile, question: Question, form: str, upto: int, beat: Any
+    box: zipfile.ZipFile, query: AuditQuery, form: str, upto: int, beat: Any
 ) -> dict[str, Any]:
     """Write the answer, row by row, and then the manifest."""
-    counted = _Counted(audit.oldest_first(question, upto), lambda done: beat(done, upto))
+    counted = CountingReader(audit.oldest_first(query, upto), lambda done: beat(done, upto))
     name = f"audit.{form}"
     with box.open(name, "w", force_zip64=True) as raw:
-        file = manifests.Measured(raw)
+        file = manifests.HashingWriter(raw)
         if form == "xlsx":
             spreadsheets.xlsx_file(file, HEAD, map(_row, counted))  # type: ignore[arg-type]  # It only writes.
         elif form == "csv":
@@ -208,13 +217,13 @@ def write_answer(
             for line in spreadsheets.jsonl_rows(map(line_of, counted)):
                 file.write(line.encode())
     manifest = manifests.make_manifest(
-        [(name, file.sha256, file.size)], counted.count, question=question.view(), upto=upto
+        [(name, file.sha256, file.size)], counted.count, question=query.view(), upto=upto
     )
     box.writestr(manifests.NAME, manifests.as_text(manifest))
     return manifest
 
 
-class _Counted:
+class CountingReader:
     """Lines that are counted as they pass."""
 
     def __init__(self, events: Iterable[AuditEvent], beat: Any) -> None:
@@ -229,7 +238,7 @@ class _Counted:
 
 def line_of(event: AuditEvent) -> dict[str, Any]:
     """A line of the trail with all it holds, as an export gives it."""
-    line = {name: getattr(event, name) for name in HEAD}
+    line = {name: getattr(event, COLUMNS.get(name, name)) for name in HEAD}
     return {**line, "at": event.at.isoformat(), "user_id": event.user_id}
 
 

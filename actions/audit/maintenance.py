@@ -21,7 +21,7 @@ def run() -> None:
         settings_changes.watch()
     stream.ship()
     if cache.add("audit-anchor", 1, ANCHOR_EVERY):
-        anchors.drop_anchor()
+        anchors.write_anchor()
     if cache.add("audit-tidy", 1, TIDY_EVERY):
         jobs.drop_old()
         if settings.AUDIT_KEEP_DAYS > 0:

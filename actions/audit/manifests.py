@@ -11,7 +11,7 @@ from typing import IO, Any
 from django.conf import settings
 
 from actions.audit.anchors import make_anchor
-from actions.audit.findings import Finding, Report
+from actions.audit.findings import Finding, VerificationReport
 from actions.trail import chain
 
 NAME = "manifest.json"
@@ -22,7 +22,7 @@ def make_manifest(files: Iterable[tuple[str, str, int]], count: int, **told: Any
     """A signed manifest of files (name, SHA-256, bytes), with an anchor of this moment."""
     listed = [{"name": name, "sha256": digest, "bytes": size} for name, digest, size in files]
     paper = {**told, "count": count, "files": listed, "anchor": make_anchor()}
-    return chain.sign_paper(settings.AUDIT_KEYS, json.loads(json.dumps(paper, default=str)))
+    return chain.sign_document(settings.AUDIT_KEYS, json.loads(json.dumps(paper, default=str)))
 
 
 def compact(value: Any) -> str:
@@ -35,7 +35,7 @@ def as_text(manifest: dict[str, Any]) -> str:
     return json.dumps(manifest, indent=1)
 
 
-class Measured:
+class HashingWriter:
     """A file that is written through: it counts the bytes and keeps their SHA-256."""
 
     def __init__(self, file: IO[bytes]) -> None:
@@ -56,13 +56,13 @@ class Measured:
         return self._hash.hexdigest()
 
 
-def check_manifest(path: Path) -> Report:
+def check_manifest(path: Path) -> VerificationReport:
     """Check a manifest's signature and that each file is the one it names.
 
     `path` is the zip that an export makes, or the manifest beside its files. The anchor in it is
     compared with the trail by `audit_verify --anchors`.
     """
-    report = Report()
+    report = VerificationReport()
     try:
         with _opened(path) as (manifest, read):
             _check_paper(report, manifest)
@@ -76,13 +76,13 @@ def check_manifest(path: Path) -> Report:
     return report
 
 
-def _check_paper(report: Report, manifest: dict[str, Any]) -> None:
-    if not chain.is_genuine(settings.AUDIT_KEYS, manifest):
+def _check_paper(report: VerificationReport, manifest: dict[str, Any]) -> None:
+    if not chain.verify_document(settings.AUDIT_KEYS, manifest):
         text = "It was not signed by this console, or was changed since."
         report.findings.append(Finding("manifest", NAME, text))
 
 
-def _check_file(report: Report, file: dict[str, Any], read: Any) -> None:
+def _check_file(report: VerificationReport, file: dict[str, Any], read: Any) -> None:
     digest = hashlib.sha256()
     try:
         with read(Path(file["name"]).name) as content:

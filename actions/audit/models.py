@@ -13,7 +13,7 @@ class AuditJob(models.Model):
     `file` is the export's name in the export folder, until `expires_at`.
     """
 
-    class What(models.TextChoices):
+    class Kind(models.TextChoices):
         """What is to be done."""
 
         CHECK = "check", "Check"
@@ -28,18 +28,18 @@ class AuditJob(models.Model):
         FAILED = "failed", "Failed"
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    what = models.CharField(max_length=6, choices=What.choices)
+    kind = models.CharField(max_length=6, choices=Kind.choices)
     state = models.CharField(max_length=7, choices=State.choices, default=State.WAITING)
     user_id = models.BigIntegerField(null=True)
     actor = models.CharField(max_length=150)
-    question = models.JSONField(default=dict)
-    form = models.CharField(max_length=5, blank=True)
+    query = models.JSONField(default=dict)
+    format = models.CharField(max_length=5, blank=True)
     done = models.BigIntegerField(default=0)
     total = models.BigIntegerField(default=0)
     result = models.JSONField(default=dict)
     file = models.CharField(max_length=100, blank=True)
-    asked_at = models.DateTimeField()
-    beat_at = models.DateTimeField(null=True)
+    requested_at = models.DateTimeField()
+    heartbeat_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     expires_at = models.DateTimeField(null=True)
 
@@ -51,17 +51,17 @@ class AuditJob(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.what} {self.state}"
+        return f"{self.kind} {self.state}"
 
 
-class AuditShipment(models.Model):
+class AuditStream(models.Model):
     """How far the trail has been shipped to one target: the last line that it acknowledged."""
 
     target = models.CharField(max_length=255, unique=True)
     last_id = models.BigIntegerField(default=0)
     sent_at = models.DateTimeField(null=True)
-    trouble = models.CharField(max_length=500, blank=True)
-    busy_until = models.DateTimeField(null=True)
+    last_error = models.CharField(max_length=500, blank=True)
+    lease_until = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
         return f"{self.target} to {self.last_id}"

@@ -1,18 +1,18 @@
-"""A question to the trail, as a page's address, an export and a manifest hold it."""
+"""A query to the trail, as a page's address, an export and a manifest hold it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, timedelta
 
-MOST = 200
+MAX_TIME = 200
 """Characters of each part."""
 
-LEAST = 3
+MIN_TIME = 3
 """Characters of a search: what is shorter stands in no index."""
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class AuditQuery:
     """What of the trail is asked for; an empty part asks for all.
 
     `q` are words in reason, ticket, deed, name or rule; `device` an id, MAC or any name that a
@@ -43,12 +43,12 @@ class Question:
     @property
     def first_moment(self) -> datetime | None:
         """From when on."""
-        return read_moment(self.since)
+        return parse_time(self.since)
 
     @property
     def last_moment(self) -> datetime | None:
         """Up to when, not included: a day that is named is asked for as a whole."""
-        moment = read_moment(self.until)
+        moment = parse_time(self.until)
         if moment is None or len(self.until) > 10 or moment.date() == date.max:
             return moment
         return moment + timedelta(days=1)
@@ -58,10 +58,10 @@ class Question:
         found = {
             name: "Write a day as 2026-01-31, or a moment as 2026-01-31T18:00 (UTC)."
             for name in ("since", "until")
-            if getattr(self, name) and read_moment(getattr(self, name)) is None
+            if getattr(self, name) and parse_time(getattr(self, name)) is None
         }
-        if 0 < len(self.q) < LEAST:
-            found["q"] = f"Write at least {LEAST} characters to search for."
+        if 0 < len(self.q) < MIN_TIME:
+            found["q"] = f"Write at least {MIN_TIME} characters to search for."
         if not found and self.since and self.until:
             first, last = self.first_moment, self.last_moment
             if first and last and first >= last:
@@ -71,16 +71,16 @@ class Question:
         return found
 
 
-NAMES = tuple(field.name for field in fields(Question))
+NAMES = tuple(field.name for field in fields(AuditQuery))
 
 
-def read_question(given: Mapping[str, str]) -> Question:
-    """A question from an address; what it does not know is left out."""
-    parts = {name: (given.get(name) or "").replace("\x00", "").strip()[:MOST] for name in NAMES}
-    return Question(**parts)
+def parse_audit_query(given: Mapping[str, str]) -> AuditQuery:
+    """A query from an address; what it does not know is left out."""
+    parts = {name: (given.get(name) or "").replace("\x00", "").strip()[:MAX_TIME] for name in NAMES}
+    return AuditQuery(**parts)
 
 
-def read_moment(text: str) -> datetime | None:
+def parse_time(text: str) -> datetime | None:
     """A moment from ISO 8601, in UTC where no offset stands; None where it is none."""
     try:
         moment = datetime.fromisoformat(text)

@@ -7,20 +7,20 @@ from django.db import transaction
 
 from actions.action_requests.models import ActionRequest, DeviceCommand
 from actions.action_requests.states import WAITING
-from actions.audit.findings import Finding, Report, ends_of_archives
-from actions.audit.replay import Told, retell
+from actions.audit.findings import Finding, VerificationReport, archive_boundaries
+from actions.audit.replay import ReplayedOutcome, replay
 from actions.ratelimit import limiter
 from actions.trail.models import AuditEvent
 
-WISHES = 100
+REQUESTS = 100
 """Requests that are compared at a time."""
 
 
-def compare_commands(report: Report, progress: Callable[[int], None]) -> None:
+def reconcile_commands(report: VerificationReport, progress: Callable[[int], None]) -> None:
     """Compare all requests and add to the report; `progress` is told how many are done."""
     last = 0
     while not report.enough:
-        wishes = list(ActionRequest.objects.filter(pk__gt=last).order_by("pk")[:WISHES])
+        wishes = list(ActionRequest.objects.filter(pk__gt=last).order_by("pk")[:REQUESTS])
         if not wishes:
             return
         doubtful = [wish for wish, found in _compare(wishes) if found]
@@ -53,19 +53,19 @@ def _differences(wish: ActionRequest, rows: list[Any], lines: list[Any]) -> Iter
     place = f"request {wish.uuid}"
     submitted = next((line for line in lines if line[0] == "request.submitted"), None)
     if submitted is None:
-        if not ends_of_archives():
+        if not archive_boundaries():
             yield Finding("request", place, "The trail does not know it.")
         whole = False
     else:
-        yield from _wish_differences(wish, submitted)
+        yield from _request_differences(wish, submitted)
         whole = "targets" in submitted[1]
-    told = retell((verb, data) for verb, data, *_ in lines)
+    told = replay((verb, data) for verb, data, *_ in lines)
     for target, status, command_id, code in rows:
         said = told.pop(target, None)
         # What was asked for before the trail named all devices is compared where it is told of.
         if said is None and whole:
             yield Finding("command", f"{place}, {target}", "The trail does not know it.")
-        elif said and (whole or not said.waits) and not _agree(said, status, command_id, code):
+        elif said and (whole or not said.waits) and not _matches(said, status, command_id, code):
             text = f"It is {_words(status, command_id, code)} here; by the trail it "
             text += f"is {_words(said.status, said.command_id, said.code)}."
             yield Finding("command", f"{place}, {target}", text)
@@ -73,7 +73,7 @@ def _differences(wish: ActionRequest, rows: list[Any], lines: list[Any]) -> Iter
         yield Finding("command", f"{place}, {target}", "It is gone; the trail knows it.")
 
 
-def _wish_differences(wish: ActionRequest, submitted: list[Any]) -> Iterator[Finding]:
+def _request_differences(wish: ActionRequest, submitted: list[Any]) -> Iterator[Finding]:
     _, data, actor, reason, ticket = submitted
     said = {"actor": actor, "reason": reason, "ticket": ticket}
     said |= {"kind_name": data["kind"], "params": data["params"], "device_count": data["count"]}
@@ -83,7 +83,7 @@ def _wish_differences(wish: ActionRequest, submitted: list[Any]) -> Iterator[Fin
             yield Finding("request", f"request {wish.uuid}", text)
 
 
-def _agree(said: Told, status: str, command_id: str, code: int | None) -> bool:
+def _matches(said: ReplayedOutcome, status: str, command_id: str, code: int | None) -> bool:
     if said.waits or status in WAITING:
         return said.waits and status in WAITING
     if said.status != status:

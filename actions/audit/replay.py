@@ -10,7 +10,7 @@ QUEUED = str(CommandStatus.QUEUED)
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ReplayedOutcome:
     """What a request's lines told last of one device; None where they do not tell."""
 
     status: str
@@ -23,16 +23,16 @@ class Told:
         return self.status in WAITING
 
 
-def retell(lines: Iterable[tuple[str, dict[str, Any]]]) -> dict[str, Told]:
+def replay(lines: Iterable[tuple[str, dict[str, Any]]]) -> dict[str, ReplayedOutcome]:
     """By target, the outcome that these lines (verb and details, in their order) leave it with."""
-    told: dict[str, Told] = {}
+    told: dict[str, ReplayedOutcome] = {}
     for verb, data in lines:
         if verb == "request.submitted":
-            told |= {target: Told(QUEUED) for target in data.get("targets", ())}
+            told |= {target: ReplayedOutcome(QUEUED) for target in data.get("targets", ())}
         elif verb != "request.refused" and "status" in data:
-            told |= {target: Told(data["status"]) for target in data.get("targets", ())}
+            told |= {target: ReplayedOutcome(data["status"]) for target in data.get("targets", ())}
         for line in data.get("devices", ()):
-            told[line["target"]] = Told(
+            told[line["target"]] = ReplayedOutcome(
                 line["status"], line.get("command_id", ""), line.get("code")
             )
     return told

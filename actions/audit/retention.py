@@ -19,7 +19,7 @@ from actions.actor import Actor
 from actions.audit import manifests
 from actions.audit.jobs import line_of
 from actions.trail import trail
-from actions.trail.guards import lowered
+from actions.trail.guards import triggers_suspended
 from actions.trail.models import AuditDevice, AuditEvent
 
 NAME = "audit.jsonl"
@@ -47,11 +47,11 @@ def archive(before: datetime, actor: Actor = trail.ENGINE) -> Path | None:
             subject_kind="audit",
             subject=path.name,
             last_id=last.pk,
-            last_mac=last.mac,
+            last_mac=last.signature,
             lines=manifest["count"],
             sha256=manifest["files"][0]["sha256"],
         )
-        with lowered(connection):
+        with triggers_suspended(connection):
             AuditDevice.objects.filter(event_id__lte=last.pk).delete()
             AuditEvent.objects.filter(pk__lte=last.pk)._raw_delete(using=connection.alias)
     return path
@@ -64,11 +64,11 @@ def _write(old: QuerySet[AuditEvent], last: AuditEvent) -> tuple[Path, dict[str,
     new, count = path.with_suffix(".new"), 0
     with zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED) as box:
         with box.open(NAME, "w", force_zip64=True) as raw:
-            file = manifests.Measured(raw)
+            file = manifests.HashingWriter(raw)
             for line in spreadsheets.jsonl_rows(line_of(event) for event in old.iterator(500)):
                 file.write(line.encode())
                 count += 1
-        told = {"last_id": last.pk, "last_mac": last.mac}
+        told = {"last_id": last.pk, "last_mac": last.signature}
         manifest = manifests.make_manifest([(NAME, file.sha256, file.size)], count, **told)
         box.writestr(manifests.NAME, json.dumps(manifest, indent=1))
     new.chmod(0o600)

@@ -1,4 +1,4 @@
-"""What the audit pages show: answers to questions, newest first, page by page."""
+"""What the audit pages show: answers to queries, newest first, page by page."""
 
 import json
 import re
@@ -13,15 +13,15 @@ from django.db.models.expressions import RawSQL
 from django.db.models.functions import StrIndex
 
 from actions.action_requests.models import ActionRequest, DeviceCommand
-from actions.audit.models import AuditJob, AuditShipment
-from actions.audit.query import Question
+from actions.audit.models import AuditJob, AuditStream
+from actions.audit.query import AuditQuery
 from actions.inventory.models import DeviceAlias
 from actions.macs import normalise_mac
 from actions.ratelimit.models import VendorCall
 from actions.trail import guards
 from actions.trail.models import AuditDevice, AuditEvent
 
-MOST_DEVICES = 50
+MAX_DEVICES = 50
 """Devices that a part of a name may mean before it must be told more exactly."""
 
 CHUNK = 500
@@ -33,7 +33,7 @@ Events = QuerySet[AuditEvent]
 
 
 def listed(
-    question: Question,
+    query: AuditQuery,
     *,
     before: int | None = None,
     after: int | None = None,
@@ -41,12 +41,12 @@ def listed(
     near: int = NEAR,
 ) -> list[AuditEvent]:
     """A page of the answer: the newest lines before `before`, or the next ones after `after`."""
-    several = question.q or question.outcome or len(question.view()) > 1
-    scattered = several and after is None and not question.device
-    events = _light(_matching(question, "walk" if scattered else ""))
+    several = query.q or query.outcome or len(query.view()) > 1
+    scattered = several and after is None and not query.device
+    events = _light(_matching(query, "walk" if scattered else ""))
     if scattered:
-        return _scattered(events, question, before=before, size=size, near=near)
-    return _paged(events, question, before=before, after=after, size=size)
+        return _scattered(events, query, before=before, size=size, near=near)
+    return _paged(events, query, before=before, after=after, size=size)
 
 
 def _light(events: Events) -> Events:
@@ -71,16 +71,16 @@ def _about(keys: list[str], requests: list[str]) -> tuple[Q, Q]:
 
 
 def _paged(
-    events: Events, question: Question, *, before: int | None, after: int | None, size: int
+    events: Events, query: AuditQuery, *, before: int | None, after: int | None, size: int
 ) -> list[AuditEvent]:
-    if question.device:
-        keys = device_keys(question.device)
+    if query.device:
+        keys = device_keys(query.device)
         return _of_keys(events, keys, before=before, after=after, size=size)
     return _page(events, before=before, after=after, size=size)
 
 
 def _scattered(
-    events: Events, question: Question, *, before: int | None, size: int, near: int
+    events: Events, query: AuditQuery, *, before: int | None, size: int, near: int
 ) -> list[AuditEvent]:
     """The newest lines, where no one index holds the answer in its order.
 
@@ -91,7 +91,7 @@ def _scattered(
     end = newest + 1 if before is None else min(before, newest + 1)
     found = _page(events.filter(pk__gte=end - near), before=end, after=None, size=size)
     if len(found) < size and end > near:
-        older = _matching(question, "gather").filter(pk__lt=end - near)
+        older = _matching(query, "gather").filter(pk__lt=end - near)
         places = _gathered(older, size - len(found))
         found += events.filter(pk__in=places).order_by("-pk")
     return found
@@ -116,40 +116,40 @@ def _page(events: Events, *, before: int | None, after: int | None, size: int) -
     return list(events.order_by("-pk")[:size])
 
 
-def oldest_first(question: Question, upto: int) -> Iterator[AuditEvent]:
+def oldest_first(query: AuditQuery, upto: int) -> Iterator[AuditEvent]:
     """The whole answer, up to this line, for an export."""
     last = 0
     while True:
-        found = _paged(_matching(question), question, before=None, after=last, size=CHUNK)
+        found = _paged(_matching(query), query, before=None, after=last, size=CHUNK)
         yield from (event for event in found[::-1] if event.pk <= upto)
         if len(found) < CHUNK or found[0].pk >= upto:
             return
         last = found[0].pk
 
 
-def _matching(question: Question, way: Literal["", "walk", "gather"] = "") -> Events:
+def _matching(query: AuditQuery, way: Literal["", "walk", "gather"] = "") -> Events:
     """All lines that answer; asked so that each is looked at, or all are put together."""
     events = AuditEvent.objects.all()
     plain = {
-        "actor": question.person,
-        "verb": question.verb,
-        "kind": question.kind,
-        "source": question.source,
-        "request_id": question.click,
-        "call": int(question.call) if question.call else None,
-        "at__gte": question.first_moment,
-        "at__lt": question.last_moment,
+        "actor": query.person,
+        "verb": query.verb,
+        "kind": query.kind,
+        "source": query.source,
+        "request_id": query.click,
+        "call": int(query.call) if query.call else None,
+        "at__gte": query.first_moment,
+        "at__lt": query.last_moment,
     }
     events = events.filter(**{name: value for name, value in plain.items() if value})
-    if question.call:
+    if query.call:
         events = events.filter(call__gt=0)  # Else SQLite does not see that the index is enough.
-    if question.request:
-        events = events.filter(subject_kind="request", subject=question.request)
-    if question.outcome:
-        told = AuditDevice.objects.filter(status=question.outcome)
+    if query.request:
+        events = events.filter(subject_kind="request", subject=query.request)
+    if query.outcome:
+        told = AuditDevice.objects.filter(status=query.outcome)
         each = Exists(told.filter(event=OuterRef("pk")))
         events = events.filter(Q(pk__in=told.values("event")) if way == "gather" else each)
-    words = question.q.lower()
+    words = query.q.lower()
     if words and way == "walk":  # Of a few lines, without the index of all.
         return events.alias(place=StrIndex("search_text", Value(words))).filter(place__gt=0)
     return _with_words(events, words) if words else events
@@ -177,7 +177,7 @@ def device_keys(text: str) -> list[str]:
     if exact:
         return list(dict.fromkeys(exact))
     part = aliases.filter(text__contains=name).values_list("device_key", flat=True).distinct()
-    return list(part[:MOST_DEVICES])
+    return list(part[:MAX_DEVICES])
 
 
 def _of_keys(
@@ -258,12 +258,12 @@ def job(token: UUID) -> AuditJob | None:
 
 def last_check() -> AuditJob | None:
     """The check that runs, or the last one."""
-    return AuditJob.objects.filter(what=AuditJob.What.CHECK).first()
+    return AuditJob.objects.filter(kind=AuditJob.Kind.CHECK).first()
 
 
-def shipments() -> list[AuditShipment]:
+def streams() -> list[AuditStream]:
     """How far the trail has been shipped to each target."""
-    return list(AuditShipment.objects.order_by("target"))
+    return list(AuditStream.objects.order_by("target"))
 
 
 def _uuid(text: str) -> UUID | None:

@@ -13,7 +13,7 @@ VERB = "settings.changed"
 OPEN = (
     *("OPSWAT_BASE_URL", "OPSWAT_ALLOWED_HOSTS", "OPSWAT_ACTION_VERSION", "OPSWAT_RATE_LIMIT"),
     *("OPSWAT_MAX_DEVICES", "OPSWAT_TIMEOUT", "OPSWAT_CLIENT_ID", "ENGINE_IN_FLIGHT"),
-    *("ENGINE_RESERVE", "ENGINE_URGENT_WAIT", "ENGINE_CONFIRM_AFTER", "AUDIT_KEEP_DAYS"),
+    *("ENGINE_RESERVE", "ENGINE_URGENT_WAIT", "ENGINE_VERIFY_AFTER", "AUDIT_KEEP_DAYS"),
     *("AUDIT_STREAM_TO", "AUDIT_STREAM_CA", "ALLOWED_HOSTS", "HTTPS", "DEBUG", "SIMULATED"),
 )
 """What is told as it stands."""
@@ -24,7 +24,7 @@ SECRET = ("OPSWAT_CLIENT_SECRET", "SECRET_KEY", "AUDIT_STREAM_SECRET")
 
 def watch() -> bool:
     """Tell what differs from what was told last; says whether anything did."""
-    told = chain.plain(_now())
+    told = chain.normalize(_now())
     if told == _last():
         return False
     with transaction.atomic():

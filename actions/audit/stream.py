@@ -13,16 +13,16 @@ from django.db.models import Q
 from django.utils.timezone import now
 
 from actions.audit.jobs import line_of
-from actions.audit.models import AuditShipment
+from actions.audit.models import AuditStream
 from actions.audit.siem import syslog, webhook
-from actions.audit.siem.errors import NotShipped
+from actions.audit.siem.errors import DeliveryFailed
 from actions.audit.siem.targets import Target, read_target
 from actions.trail.models import AuditEvent
 
 log = logging.getLogger(__name__)
 
 BATCH = 200
-SECONDS = 20.0
+MAX_SECONDS = 20.0
 """How long one worker goes on with one target."""
 
 LEASE = timedelta(seconds=60)
@@ -34,26 +34,26 @@ def ship() -> int:
 
 
 def _ship_to(target: Target) -> int:
-    shipment, _ = AuditShipment.objects.get_or_create(target=str(target)[:255])
-    free = Q(busy_until=None) | Q(busy_until__lt=now())
-    if not AuditShipment.objects.filter(free, pk=shipment.pk).update(busy_until=now() + LEASE):
+    stream, _ = AuditStream.objects.get_or_create(target=str(target)[:255])
+    free = Q(lease_until=None) | Q(lease_until__lt=now())
+    if not AuditStream.objects.filter(free, pk=stream.pk).update(lease_until=now() + LEASE):
         return 0
-    shipment.refresh_from_db()
-    begun, sent, end = shipment.last_id, 0, time.monotonic() + SECONDS
+    stream.refresh_from_db()
+    begun, sent, end = stream.last_id, 0, time.monotonic() + MAX_SECONDS
     try:
-        while time.monotonic() < end and (events := _waiting(shipment.last_id)):
+        while time.monotonic() < end and (events := _waiting(stream.last_id)):
             _send(target, events)
             sent += len(events)
-            shipment.last_id = events[-1].pk
-            AuditShipment.objects.filter(pk=shipment.pk).update(
-                last_id=shipment.last_id, sent_at=now(), trouble="", busy_until=now() + LEASE
+            stream.last_id = events[-1].pk
+            AuditStream.objects.filter(pk=stream.pk).update(
+                last_id=stream.last_id, sent_at=now(), last_error="", lease_until=now() + LEASE
             )
-    except NotShipped as trouble:
-        log.warning("The trail is not shipped beyond record %s: %s", shipment.last_id, trouble)
-        AuditShipment.objects.filter(pk=shipment.pk).update(trouble=str(trouble)[:500])
+    except DeliveryFailed as trouble:
+        log.warning("The trail is not shipped beyond record %s: %s", stream.last_id, trouble)
+        AuditStream.objects.filter(pk=stream.pk).update(last_error=str(trouble)[:500])
     finally:
-        AuditShipment.objects.filter(pk=shipment.pk).update(busy_until=None)
-    return shipment.last_id - begun and sent
+        AuditStream.objects.filter(pk=stream.pk).update(lease_until=None)
+    return stream.last_id - begun and sent
 
 
 def _waiting(last: int) -> list[AuditEvent]:

@@ -7,11 +7,11 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils.timezone import now
 
-from actions.action_requests.applicability import DeviceFacts, judge
+from actions.action_requests.applicability import DeviceFacts, evaluate
 from actions.action_requests.models import DeviceCommand
 from actions.action_requests.states import WAITING, CommandStatus
 from actions.catalog import FOR_EVER, ActionKind, offered_kinds
-from actions.devices.filters import names_all
+from actions.devices.filters import match_search
 from actions.inventory.models import Device, DeviceMac
 from actions.macs import normalise_mac
 from actions.roles import Role, why_not
@@ -22,7 +22,7 @@ MAX_SEARCH = 200
 COMMANDS = 50
 """The latest commands of a device that its page shows."""
 
-DONE = frozenset({CommandStatus.ACCEPTED, CommandStatus.CONFIRMED, CommandStatus.NOT_SEEN})
+FINISHED_OK = frozenset({CommandStatus.ACCEPTED, CommandStatus.CONFIRMED, CommandStatus.NOT_SEEN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Exemption:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ActionChoice:
     """An action for this device: yes, no, or None where it is not certain; and why."""
 
     kind: ActionKind
@@ -55,7 +55,7 @@ class Choice:
 
 def find(key: int) -> Device | None:
     """The device, with what waits to be looked at and the vendor's own words."""
-    return Device.objects.select_related("look", "raw").filter(pk=key).first()
+    return Device.objects.select_related("refresh", "snapshot").filter(pk=key).first()
 
 
 def find_one(text: str) -> Device | None:
@@ -66,7 +66,7 @@ def find_one(text: str) -> Device | None:
     named = Q(vendor_id=text) | Q(name=text) | Q(host_name=text) | Q(ip=text)
     if mac := normalise_mac(text):
         named |= Q(pk__in=DeviceMac.objects.filter(mac=mac).values("device_id"))
-    holds = names_all(text)
+    holds = match_search(text)
     for listed in (True, False):
         for meant in (named, holds):
             found = list(Device.objects.filter(meant, gone_at__isnull=listed)[:2])
@@ -108,23 +108,23 @@ def exemption(device: Device, commands: list[DeviceCommand]) -> Exemption | None
 
 def _counts(command: DeviceCommand) -> bool:
     """Whether it may have changed the device: one whose outcome nobody knows hides all before."""
-    return command.status in DONE or command.status == CommandStatus.UNCONFIRMED
+    return command.status in FINISHED_OK or command.status == CommandStatus.UNCONFIRMED
 
 
-def choices(device: Device, role: Role) -> list[Choice]:
+def choices(device: Device, role: Role) -> list[ActionChoice]:
     """Each action with what stands against it, first what is possible, last what is not."""
     kinds = offered_kinds(settings.OPSWAT_ACTION_VERSION)
     found = [_choice(device, role, kind) for kind in kinds]
     return sorted(found, key=lambda each: (True, None, False).index(each.allowed))
 
 
-def _choice(device: Device, role: Role, kind: ActionKind) -> Choice:
+def _choice(device: Device, role: Role, kind: ActionKind) -> ActionChoice:
     """What stands against it: the role, the device being gone, or the vendor's rules."""
     refusal = why_not(role, kind.name, 1)
     if refusal:
-        return Choice(kind, False, refusal[1])
+        return ActionChoice(kind, False, refusal[1])
     if device.gone_at:
-        return Choice(kind, False, "The vendor no longer lists this device.")
+        return ActionChoice(kind, False, "The vendor no longer lists this device.")
     facts = DeviceFacts(
         status=device.status,
         agent_type=device.agent_type,
@@ -132,5 +132,5 @@ def _choice(device: Device, role: Role, kind: ActionKind) -> Choice:
         agent_version=device.agent_version,
         read_at=device.read_at,
     )
-    verdict = judge(kind, settings.OPSWAT_ACTION_VERSION, facts, now())
-    return Choice(kind, verdict.allowed, "" if verdict.allowed else verdict.words)
+    verdict = evaluate(kind, settings.OPSWAT_ACTION_VERSION, facts, now())
+    return ActionChoice(kind, verdict.allowed, "" if verdict.allowed else verdict.words)

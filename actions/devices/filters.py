@@ -1,4 +1,4 @@
-"""Which devices a question means; see `actions.questions` for what can be asked."""
+"""Which devices a query means; see `actions.queries` for what can be asked."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -22,11 +22,11 @@ from django.utils.timezone import make_aware, now
 
 from actions.action_requests.models import ActionRequest, DeviceCommand
 from actions.devices.query import (
-    Question,
-    read_day,
-    read_question,
-    read_span,
-    read_unticked,
+    DeviceQuery,
+    parse_day,
+    parse_device_query,
+    parse_excluded,
+    parse_span,
     refuse,
 )
 from actions.inventory.models import Device
@@ -47,7 +47,7 @@ LONG = 2000
 FREQUENT = 2000
 """Devices from which on reading their texts is quicker than what SQLite's trigrams find."""
 
-MOST_CHOICES = 300
+MAX_CHOICES = 300
 """Values that are offered of one filter; others can still be asked for by address."""
 
 COLUMNS = {
@@ -60,43 +60,43 @@ COLUMNS = {
 }
 
 
-def matching(question: str) -> QuerySet[Device]:
+def matching(query: str) -> QuerySet[Device]:
     """The devices that the query of a list's address asks for, at this moment.
 
-    Those that somebody has unticked are left out, if the question of a selection names them. Raises
-    Refused for a question that cannot be understood.
+    Those that somebody has unticked are left out, if the query of a selection names them. Raises
+    Refused for a query that cannot be understood.
     """
-    asked = read_question(question)
+    asked = parse_device_query(query)
     refuse(asked)
-    unticked = read_unticked(question)
-    found = meant_by(asked)
+    unticked = parse_excluded(query)
+    found = filter_devices(asked)
     return found.exclude(pk__in=unticked) if unticked else found
 
 
-def meant_by(question: Question) -> QuerySet[Device]:
-    """The devices that a question without problems asks for."""
+def filter_devices(query: DeviceQuery) -> QuerySet[Device]:
+    """The devices that a query without problems asks for."""
     devices = Device.objects.all()
-    gone = question.one("gone")
+    gone = query.one("gone")
     if gone != "all":
         devices = devices.filter(gone_at__isnull=gone != "only")
-    if search := question.one("q"):
-        devices = devices.filter(names_all(search))
+    if search := query.one("q"):
+        devices = devices.filter(match_search(search))
     for key, make in _CONDITIONS.items():
-        if values := question.of(key):
+        if values := query.of(key):
             devices = devices.filter(make(values))
-    if question.of("request"):
-        devices = devices.filter(pk__in=_of_request(question))
+    if query.of("request"):
+        devices = devices.filter(pk__in=_of_request(query))
     return devices
 
 
-def count(question: Question) -> int:
-    """How many devices a question without problems asks for, exactly.
+def count(query: DeviceQuery) -> int:
+    """How many devices a query without problems asks for, exactly.
 
     PostgreSQL counts what a search finds from an index that has the texts alone, where no trigram
     helps; it would not choose that by itself, because it reckons with the pace of a turning disk.
     """
-    found = meant_by(question)
-    if connection.vendor != "postgresql" or not question.one("q"):
+    found = filter_devices(query)
+    if connection.vendor != "postgresql" or not query.one("q"):
         return found.count()
     size = Func(F("search_text"), function="octet_length", output_field=IntegerField())
     with transaction.atomic(), connection.cursor() as cursor:
@@ -120,7 +120,7 @@ def choices() -> dict[str, list[str]]:
     walk = (
         f"WITH RECURSIVE words(name, word, place) AS (VALUES {begin} UNION ALL "  # noqa: S608
         f"SELECT name, CASE name {next_word} END, place + 1 FROM words "
-        f"WHERE word IS NOT NULL AND place < {MOST_CHOICES}) "
+        f"WHERE word IS NOT NULL AND place < {MAX_CHOICES}) "
         "SELECT name, word FROM words WHERE word <> ''"
     )
     with connection.cursor() as cursor:
@@ -145,7 +145,7 @@ class _Indexed(Func):
         return sql, [*key[1], *expression[1]]
 
 
-def names_all(search: str) -> Q:
+def match_search(search: str) -> Q:
     """All words of a search stand in what names the device; an address in any notation.
 
     On SQLite an index of trigrams finds words that few devices have. Words that many have are read
@@ -158,7 +158,7 @@ def names_all(search: str) -> Q:
     if connection.vendor == "sqlite" and long:
         quoted = [[f'"{text.replace(chr(34), chr(34) * 2)}"' for text in word] for word in long]
         expression = " AND ".join(f"({' OR '.join(texts)})" for texts in quoted)
-        if _are_few(expression):
+        if _is_selective(expression):
             wanted &= Q(_Indexed(F("pk"), Value(expression)))
             words = [word for word in words if word not in long]
     for word in words:
@@ -169,7 +169,7 @@ def names_all(search: str) -> Q:
     return wanted
 
 
-def _are_few(expression: str) -> bool:
+def _is_selective(expression: str) -> bool:
     """Whether the index of SQLite finds at most so many devices that it is worth asking all."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -214,15 +214,15 @@ def _enrolled_to(values: tuple[str, ...]) -> Q:
 
 
 def _midnight(text: str) -> datetime:
-    day = read_day(text)
-    assert day is not None  # noqa: S101  # The question was checked.
+    day = parse_day(text)
+    assert day is not None  # noqa: S101  # The query was checked.
     return make_aware(datetime(day.year, day.month, day.day))  # noqa: DTZ001
 
 
 def _seen(values: tuple[str, ...]) -> Q:
     wanted = Q()
     for value in values:
-        if span := read_span(value):
+        if span := parse_span(value):
             is_over, time = span
             moment = now() - time
             wanted |= Q(last_seen__lt=moment) if is_over else Q(last_seen__gte=moment)
@@ -236,11 +236,11 @@ def _acted(values: tuple[str, ...]) -> Q:
 
     Few commands are read once; of many, each device's own are looked up as the list is walked.
     """
-    since = now() - max(span[1] for span in map(read_span, values) if span)
+    since = now() - max(span[1] for span in map(parse_span, values) if span)
     wishes = ActionRequest.objects.filter(created_at__gte=since)
     few = list(wishes.values_list("pk", "device_count")[: MANY + 1])
     if sum(count for _, count in few) <= MANY:
-        # By their keys, because of a question within a question PostgreSQL expects too much.
+        # By their keys, because of a query within a query PostgreSQL expects too much.
         commands = DeviceCommand.objects.filter(request__in=[key for key, _ in few])
         return Q(pk__in=commands.filter(device__isnull=False).values("device"))
     lately = DeviceCommand.objects.filter(created_at__gte=since, device_key=OuterRef("vendor_id"))
@@ -256,9 +256,9 @@ def _exemption(values: tuple[str, ...]) -> Q:
     return wanted
 
 
-def _of_request(question: Question) -> QuerySet[DeviceCommand, int | None]:
-    commands = DeviceCommand.objects.filter(request__uuid=question.one("request"))
-    if outcomes := question.of("outcome"):
+def _of_request(query: DeviceQuery) -> QuerySet[DeviceCommand, int | None]:
+    commands = DeviceCommand.objects.filter(request__uuid=query.one("request"))
+    if outcomes := query.of("outcome"):
         commands = commands.filter(status__in=outcomes)
     return commands.filter(device__isnull=False).values_list("device", flat=True)
 

@@ -50,7 +50,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Cursor:
     """Where a page begins or ends: a row's key, and its value in the column of the order."""
 
     key: int
@@ -71,41 +71,41 @@ class DevicePage:
     has_next: bool = False
 
     @property
-    def start(self) -> Place:
+    def start(self) -> Cursor:
         """Where the page before it ends."""
-        return place_of(self.devices[0], self.order)
+        return cursor_for(self.devices[0], self.order)
 
     @property
-    def end(self) -> Place:
+    def end(self) -> Cursor:
         """Where the page after it begins."""
-        return place_of(self.devices[-1], self.order)
+        return cursor_for(self.devices[-1], self.order)
 
 
-def read_order(text: str) -> Order | None:
+def parse_order(text: str) -> Order | None:
     """The order that an address names, such as "name" or "-seen"; None for any other word."""
     column = SORTS.get(text.removeprefix("-"))
     return Order(column, text.startswith("-")) if column else None
 
 
-def read_place(text: str, order: Order) -> Place | None:
+def parse_cursor(text: str, order: Order) -> Cursor | None:
     """The place that an address names, None if it names none in this order."""
     key, colon, value = text.partition(":")
     if not (key.isascii() and key.isdigit() and len(key) < 19):
         return None
     if not colon:
-        return Place(int(key), None) if order.column in _NULLABLE else None
+        return Cursor(int(key), None) if order.column in _NULLABLE else None
     if order.column not in _MOMENTS:
-        return Place(int(key), value)
+        return Cursor(int(key), value)
     try:
         moment = parse_datetime(value)
     except ValueError:
         return None
-    return Place(int(key), moment) if moment and moment.tzinfo else None
+    return Cursor(int(key), moment) if moment and moment.tzinfo else None
 
 
-def place_of(device: Device, order: Order) -> Place:
+def cursor_for(device: Device, order: Order) -> Cursor:
     """Where a device stands in this order."""
-    return Place(device.pk, getattr(device, order.column))
+    return Cursor(device.pk, getattr(device, order.column))
 
 
 def first_page(devices: QuerySet[Device], order: Order, size: int) -> DevicePage:
@@ -114,7 +114,7 @@ def first_page(devices: QuerySet[Device], order: Order, size: int) -> DevicePage
 
 
 def page_after(
-    devices: QuerySet[Device], order: Order, size: int, place: Place | None
+    devices: QuerySet[Device], order: Order, size: int, place: Cursor | None
 ) -> DevicePage:
     """The page that follows this place."""
     found = _walk(devices, order, place, size + 1)
@@ -122,7 +122,7 @@ def page_after(
 
 
 def page_before(
-    devices: QuerySet[Device], order: Order, size: int, place: Place | None
+    devices: QuerySet[Device], order: Order, size: int, place: Cursor | None
 ) -> DevicePage:
     """The page that ends before this place, or the last one of the list.
 
@@ -136,13 +136,13 @@ def page_before(
 
 def all_of(devices: QuerySet[Device], order: Order, size: int = 1000) -> Iterator[Device]:
     """All devices in order, read in parts, so that neither memory nor a cursor is held."""
-    place: Place | None = None
+    place: Cursor | None = None
     while True:
         found = _walk(devices, order, place, size)
         yield from found
         if len(found) < size:
             return
-        place = place_of(found[-1], order)
+        place = cursor_for(found[-1], order)
 
 
 class _Row(Func):
@@ -153,7 +153,7 @@ class _Row(Func):
 
 
 def _walk(
-    devices: QuerySet[Device], order: Order, place: Place | None, count: int, *, back: bool = False
+    devices: QuerySet[Device], order: Order, place: Cursor | None, count: int, *, back: bool = False
 ) -> list[Device]:
     """The next rows from a place, in the direction of walking."""
     parts = [(False, order.down)]
@@ -174,7 +174,7 @@ def _walk(
 
 
 def _part(
-    devices: QuerySet[Device], column: str, *, is_empty: bool, down: bool, place: Place | None
+    devices: QuerySet[Device], column: str, *, is_empty: bool, down: bool, place: Cursor | None
 ) -> QuerySet[Device]:
     names = ["pk"] if is_empty else [column, "pk"]
     if column in _NULLABLE:

@@ -1,8 +1,8 @@
 """What is asked of the device list: a search and filters, read from the query of its address.
 
 Values of one filter are alternatives; all filters together must hold, as with the vendor's own
-list. What cannot be understood is never left out in silence: a question with `problems` has no
-answer, because "all matching" of a misread question would be the wrong devices.
+list. What cannot be understood is never left out in silence: a query with `problems` has no
+answer, because "all matching" of a misread query would be the wrong devices.
 """
 
 import re
@@ -39,7 +39,7 @@ _SPAN = re.compile(r"(over-)?([1-9][0-9]{0,3})([hd])")
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class DeviceQuery:
     """Search and filters as asked: each key with its values, in the order of `KEYS`."""
 
     values: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -55,15 +55,15 @@ class Question:
 
     @property
     def text(self) -> str:
-        """The query of an address that asks the same; the same question has the same text."""
+        """The query of an address that asks the same; the same query has the same text."""
         return urlencode(list(self.pairs()))
 
     def pairs(self) -> Iterable[tuple[str, str]]:
         """Each key with each of its values."""
         return ((key, value) for key, values in self.values.items() for value in values)
 
-    def without(self, key: str, value: str) -> "Question":
-        """The same question less one value of one filter."""
+    def without(self, key: str, value: str) -> "DeviceQuery":
+        """The same query less one value of one filter."""
         kept = dict(self.values)
         kept[key] = tuple(each for each in self.of(key) if each != value)
         if key == "request":
@@ -71,7 +71,7 @@ class Question:
         return _checked({name: values for name, values in kept.items() if values})
 
 
-def read_question(query: str) -> Question:
+def parse_device_query(query: str) -> DeviceQuery:
     """Read the query of an address; keys that are no filter are left to others."""
     given: dict[str, list[str]] = {}
     for key, value in parse_qsl(query.replace("\x00", "").replace("%00", "")):
@@ -82,20 +82,20 @@ def read_question(query: str) -> Question:
     return _checked({key: tuple(dict.fromkeys(sorted(given[key]))) for key in KEYS if key in given})
 
 
-def with_unticked(question: str, keys: Iterable[int]) -> str:
-    """The same question less some devices, by key: what a selection keeps of how it was made."""
+def with_excluded(query: str, keys: Iterable[int]) -> str:
+    """The same query less some devices, by key: what a selection keeps of how it was made."""
     found = ",".join(map(str, sorted(keys)))
-    return "&".join(filter(None, (question, found and urlencode({"unticked": found}, safe=","))))
+    return "&".join(filter(None, (query, found and urlencode({"unticked": found}, safe=","))))
 
 
-def read_unticked(question: str) -> list[int]:
-    """The keys of the devices that such a question leaves out."""
-    texts = [value for key, value in parse_qsl(question) if key == "unticked"]
+def parse_excluded(query: str) -> list[int]:
+    """The keys of the devices that such a query leaves out."""
+    texts = [value for key, value in parse_qsl(query) if key == "unticked"]
     keys = [key for text in texts for key in text.split(",")]
     return [int(key) for key in keys if key.isascii() and key.isdigit() and len(key) < 19]
 
 
-def read_span(text: str) -> tuple[bool, timedelta] | None:
+def parse_span(text: str) -> tuple[bool, timedelta] | None:
     """Whether longer ago than a time is meant, and the time: 24h, 7d, over-30d; else None."""
     found = _SPAN.fullmatch(text)
     if not found:
@@ -104,7 +104,7 @@ def read_span(text: str) -> tuple[bool, timedelta] | None:
     return bool(found[1]), timedelta(hours=count) if found[3] == "h" else timedelta(days=count)
 
 
-def read_day(text: str) -> date | None:
+def parse_day(text: str) -> date | None:
     """A day written as 2026-11-24, else None."""
     try:
         return date.fromisoformat(text) if len(text) == 10 else None
@@ -112,7 +112,7 @@ def read_day(text: str) -> date | None:
         return None
 
 
-def _checked(values: dict[str, tuple[str, ...]]) -> Question:
+def _checked(values: dict[str, tuple[str, ...]]) -> DeviceQuery:
     problems: dict[str, list[str]] = {}
     for key, found in values.items():
         if len(found) > (1 if key in SINGLE else MAX_VALUES):
@@ -122,7 +122,7 @@ def _checked(values: dict[str, tuple[str, ...]]) -> Question:
             problems[key] = texts
     if not problems:
         problems = _contradictions({key: found[0] for key, found in values.items()})
-    return Question(values, problems)
+    return DeviceQuery(values, problems)
 
 
 def _refusal(key: str, value: str) -> str:
@@ -146,11 +146,11 @@ def _contradictions(values: dict[str, str]) -> dict[str, list[str]]:
 
 
 def _is_span(text: str) -> bool:
-    return text == "never" or read_span(text) is not None
+    return text == "never" or parse_span(text) is not None
 
 
 def _is_time(text: str) -> bool:
-    return (read_span(text) or (True,))[0] is False
+    return (parse_span(text) or (True,))[0] is False
 
 
 def _is_uuid(text: str) -> bool:
@@ -160,10 +160,10 @@ def _is_uuid(text: str) -> bool:
         return False
 
 
-def refuse(question: Question) -> None:
+def refuse(query: DeviceQuery) -> None:
     """Raise Refused with what cannot be understood, each beside its filter."""
-    if question.problems:
-        raise Refused(question.problems)
+    if query.problems:
+        raise Refused(query.problems)
 
 
 _SPAN_FORM = "Write a time such as 24h, 7d or over-30d, or never"
@@ -172,8 +172,8 @@ _FORMS: dict[str, tuple[Callable[[str], object], str]] = {
     "version_to": (is_version, "Write a version such as 7.6 or 7.6.711"),
     "seen": (_is_span, _SPAN_FORM),
     "acted": (_is_time, "Write a time such as 24h or 7d"),
-    "enrolled_from": (read_day, "Write a day such as 2026-11-24"),
-    "enrolled_to": (read_day, "Write a day such as 2026-11-24"),
+    "enrolled_from": (parse_day, "Write a day such as 2026-11-24"),
+    "enrolled_to": (parse_day, "Write a day such as 2026-11-24"),
     "exemption": (EXEMPTIONS.__contains__, f"Write one of {', '.join(EXEMPTIONS)}"),
     "gone": (GONE.__contains__, f"Write one of {', '.join(GONE)}"),
     "request": (_is_uuid, "Write the id of a request"),

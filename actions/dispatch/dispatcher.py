@@ -18,10 +18,10 @@ from django.views.decorators.debug import sensitive_variables
 from actions import on_commit
 from actions.agent_logs import fetch as reports
 from actions.dispatch import token_store
-from actions.dispatch.claims import Claim, Rest, claim
-from actions.dispatch.models import PumpHeartbeat
+from actions.dispatch.claims import Claim, Wait, claim
+from actions.dispatch.models import DispatcherHeartbeat
 from actions.dispatch.results import record_answer, record_error
-from actions.dispatch.scheduler import Offer, next_offer
+from actions.dispatch.scheduler import Candidate, next_candidate
 from actions.inventory import sync as inventory
 from actions.inventory.models import InventorySync
 from actions.opswat.client import Answer, Slot, VendorClient, VendorConfig
@@ -57,7 +57,7 @@ def _call_vendor(taken: Claim) -> Answer[Any]:
     if taken.call.api == "token":
         return client.fetch_token(slot)
     try:
-        token = token_store.reveal(taken.sealed_token)
+        token = token_store.decrypt(taken.encrypted_token)
         if taken.order:
             return client.device_action(slot, token, taken.order)
         if taken.log:
@@ -115,7 +115,7 @@ def step() -> float | None:
     taken = claim()
     if taken is None:
         return None
-    if isinstance(taken, Rest):
+    if isinstance(taken, Wait):
         return taken.seconds
     if _more_is_possible():
         on_commit.hint_work()  # Another pump goes on while this one waits for a slow answer.
@@ -127,10 +127,10 @@ def _more_is_possible() -> bool:
     ledger = limiter.read_ledger(clock.now())
     if ledger.open_calls >= settings.ENGINE_IN_FLIGHT:
         return False
-    return isinstance(next_offer(ledger), Offer)
+    return isinstance(next_candidate(ledger), Candidate)
 
 
-def pump(
+def dispatch(
     seconds: float | None = None,
     *,
     alone: bool = False,
@@ -142,7 +142,7 @@ def pump(
     found by the next hint. Where another pump naps already, it leaves at once unless `alone`.
     Between two calls it asks `leave` whether it shall stop.
     """
-    end = time.monotonic() + (settings.ENGINE_PUMP_SECONDS if seconds is None else seconds)
+    end = time.monotonic() + (settings.ENGINE_RUN_SECONDS if seconds is None else seconds)
     calls = 0
     name = limiter.worker_name()
     while (left := end - time.monotonic()) > 0 and not leave():
@@ -150,24 +150,24 @@ def pump(
         if rest == 0.0:
             calls += 1
             continue
-        if rest is None or rest > settings.ENGINE_NAP_SECONDS:
+        if rest is None or rest > settings.ENGINE_MAX_IDLE_SECONDS:
             break
-        if not alone and _another_naps(name):
+        if not alone and _another_is_idle(name):
             break
-        _beat(name, waiting=True)
+        _beat(name, idle=True)
         time.sleep(min(rest, left, 1.0))
-    _beat(name, waiting=False)
+    _beat(name, idle=False)
     return calls
 
 
-def _beat(name: str, *, waiting: bool) -> None:
-    PumpHeartbeat.objects.update_or_create(
-        name=name, defaults={"beat_at": clock.now(), "waiting": waiting}
+def _beat(name: str, *, idle: bool) -> None:
+    DispatcherHeartbeat.objects.update_or_create(
+        name=name, defaults={"heartbeat_at": clock.now(), "idle": idle}
     )
 
 
-def _another_naps(name: str) -> bool:
+def _another_is_idle(name: str) -> bool:
     at = clock.now()
-    others = PumpHeartbeat.objects.exclude(name=name).filter(waiting=True)
+    others = DispatcherHeartbeat.objects.exclude(name=name).filter(idle=True)
     # One of before the clock was set back may be long dead.
-    return others.filter(beat_at__gt=at - timedelta(seconds=3), beat_at__lte=at).exists()
+    return others.filter(heartbeat_at__gt=at - timedelta(seconds=3), heartbeat_at__lte=at).exists()

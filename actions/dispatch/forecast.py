@@ -14,22 +14,22 @@ from actions.action_requests.models import DeviceCommand
 from actions.action_requests.states import CommandStatus
 from actions.action_requests.submissions import lane_for
 from actions.agent_logs.models import AgentLog
-from actions.inventory.models import DeviceLook, InventorySync
+from actions.inventory.models import DeviceRefresh, InventorySync
 from actions.ratelimit.ledger import Ledger, hold_after_reply, is_starved
 from actions.ratelimit.models import VendorAccount, VendorCall
 from actions.ratelimit.states import CallState, Lane
 
-MOST_CALLS = 1_000
-"""Calls that are played through; beyond them the end is reckoned at the full pace."""
+MAX_CALLS = 1_000
+"""Calls that are played through; beyond them the end is reckoned at the full page_interval."""
 
 
 @dataclass(slots=True)
-class Share:
+class Backlog:
     """What one request still has in the queue, in devices; the inventory has no request."""
 
     lane: Lane
     request_id: int | None
-    likeness: str
+    coalesce_key: str
     devices: int
     since: datetime
 
@@ -51,7 +51,7 @@ class Forecast:
     logs: dict[Lane, int] = field(default_factory=dict)
 
 
-def forecast(wish: Share | None = None) -> Forecast:
+def forecast(wish: Backlog | None = None) -> Forecast:
     """The queue as it stands, played forward, with a wish that has not been stored at its end."""
     account = VendorAccount.objects.filter(pk=1).first() or VendorAccount()
     at = timezone.now()
@@ -68,18 +68,20 @@ def forecast(wish: Share | None = None) -> Forecast:
     shares = queue + _looks() + _reads() + logs + ([wish] if wish else [])
     if account.frozen or not shares:
         return waiting
-    ledger = _ledger(max(at, account.blocked_until or at))
-    played = play(shares, ledger, _last_calls(at), _hold())
+    ledger = _ledger(max(at, account.open_until or at))
+    played = simulate(shares, ledger, _last_calls(at), _hold())
     return replace(played, devices=waiting.devices, logs=waiting.logs)
 
 
-def play(shares: list[Share], ledger: Ledger, last: dict[Lane, datetime], hold: float) -> Forecast:
+def simulate(
+    shares: list[Backlog], ledger: Ledger, last: dict[Lane, datetime], hold: float
+) -> Forecast:
     """Give the slots away as the dispatcher does; `hold` is how long a call holds its slot (s)."""
     start, turn, calls = ledger.at, dict.fromkeys(Lane, 0), 0
     lanes: dict[Lane, datetime] = {}
     requests: dict[int, datetime] = {}
     begins: dict[int, datetime] = {}
-    while shares and calls < MOST_CALLS:
+    while shares and calls < MAX_CALLS:
         lane, wait = _next(shares, ledger, last)
         ledger = ledger.after(wait, hold)
         calls += 1
@@ -100,7 +102,7 @@ def play(shares: list[Share], ledger: Ledger, last: dict[Lane, datetime], hold: 
     return Forecast(start, lanes, requests, begins, calls)
 
 
-def _next(shares: list[Share], ledger: Ledger, last: dict[Lane, datetime]) -> tuple[Lane, float]:
+def _next(shares: list[Backlog], ledger: Ledger, last: dict[Lane, datetime]) -> tuple[Lane, float]:
     """The lane whose call is made next, and in how many seconds."""
     since: dict[Lane, datetime] = {}
     for share in shares:
@@ -117,12 +119,16 @@ def _next(shares: list[Share], ledger: Ledger, last: dict[Lane, datetime]) -> tu
     return first, wait
 
 
-def _fill(shares: list[Share], lane: Lane, turn: dict[Lane, int]) -> list[Share]:
+def _fill(shares: list[Backlog], lane: Lane, turn: dict[Lane, int]) -> list[Backlog]:
     """Take a call's worth: the share whose turn it is, then others that ask the same."""
     mine = [share for share in shares if share.lane == lane]
     lead = next((s for s in mine if (s.request_id or 0) > turn[lane]), mine[0])
     turn[lane] = lead.request_id or 0
-    alike = [s for s in shares if s is not lead and s.likeness and s.likeness == lead.likeness]
+    alike = [
+        s
+        for s in shares
+        if s is not lead and s.coalesce_key and s.coalesce_key == lead.coalesce_key
+    ]
     room, taken = settings.OPSWAT_MAX_DEVICES, []
     for share in [lead, *alike]:
         count = min(room, share.devices)
@@ -133,42 +139,44 @@ def _fill(shares: list[Share], lane: Lane, turn: dict[Lane, int]) -> list[Share]
     return taken
 
 
-def _queue() -> list[Share]:
+def _queue() -> list[Backlog]:
     """What the requests still have in the queue."""
     rows = DeviceCommand.objects.filter(status=CommandStatus.QUEUED).order_by()
     # Counted in the index alone; what else is asked stands in the row that goes next.
     grouped = sorted(rows.values_list("lane", "request_id").annotate(Count("id"), Min("id")))
     leads = rows.in_bulk([first for _, _, _, first in grouped])
     return [
-        Share(Lane(lane), request, leads[first].likeness, count, leads[first].due_at)
+        Backlog(Lane(lane), request, leads[first].coalesce_key, count, leads[first].due_at)
         for lane, request, count, first in grouped
         if first in leads
     ]
 
 
-def _looks() -> list[Share]:
+def _looks() -> list[Backlog]:
     """Single devices that somebody wants to be looked at."""
-    rows = DeviceLook.objects.filter(due_at__isnull=False).order_by()
+    rows = DeviceRefresh.objects.filter(due_at__isnull=False).order_by()
     grouped = rows.values_list("lane").annotate(Count("id"), Min("due_at"))
-    return [Share(Lane(lane), None, "", count, since) for lane, count, since in grouped]
+    return [Backlog(Lane(lane), None, "", count, since) for lane, count, since in grouped]
 
 
-def _reads() -> list[Share]:
-    """The reads of the inventory that go as fast as they may; a sweep waits for its own pace."""
+def _reads() -> list[Backlog]:
+    """Inventory reads without a page interval: they use every slot that is left."""
     calls, seconds = settings.OPSWAT_RATE_LIMIT
-    rows = InventorySync.objects.filter(running=True, pace__lt=seconds / calls)
+    rows = InventorySync.objects.filter(running=True, page_interval__lt=seconds / calls)
     return [
-        Share(Lane.INVENTORY, None, "", sync.calls_left * settings.OPSWAT_MAX_DEVICES, sync.due_at)
+        Backlog(
+            Lane.INVENTORY, None, "", sync.calls_left * settings.OPSWAT_MAX_DEVICES, sync.due_at
+        )
         for sync in rows
     ]
 
 
-def _logs(at: datetime) -> list[Share]:
+def _logs(at: datetime) -> list[Backlog]:
     """The logs that are due now: each takes a call of its own, as a call full of devices does."""
     due = AgentLog.objects.filter(open=True, due_at__lte=at).order_by()
     found = due.values_list("lane").annotate(Count("id"), Min("due_at"))
     full = settings.OPSWAT_MAX_DEVICES
-    return [Share(Lane(lane), None, "", count * full, since) for lane, count, since in found]
+    return [Backlog(Lane(lane), None, "", count * full, since) for lane, count, since in found]
 
 
 def _ledger(at: datetime) -> Ledger:
@@ -203,7 +211,7 @@ NOT_STORED = 2**62
 
 
 @dataclass(frozen=True, slots=True)
-class Price:
+class CostEstimate:
     """What a request would cost: calls, and when the first and the last of them would be made."""
 
     calls: int
@@ -212,17 +220,17 @@ class Price:
     frozen: bool
 
 
-def price(devices: int) -> Price:
+def estimate(devices: int) -> CostEstimate:
     """The price of a request for so many devices, given the queue as it stands; nothing is sent."""
     calls = ceil(devices / settings.OPSWAT_MAX_DEVICES)
-    wish = Share(lane_for(devices), NOT_STORED, "", devices, timezone.now())
+    wish = Backlog(lane_for(devices), NOT_STORED, "", devices, timezone.now())
     ahead = forecast(wish)
     first, last = ahead.begins.get(NOT_STORED), ahead.requests.get(NOT_STORED)
-    return Price(calls, first, last, ahead.frozen)
+    return CostEstimate(calls, first, last, ahead.frozen)
 
 
 @dataclass(frozen=True, slots=True)
-class LaneAhead:
+class LaneBacklog:
     """What waits in a lane, and when its last call is made if nothing else comes."""
 
     lane: Lane
@@ -231,7 +239,7 @@ class LaneAhead:
     ends_at: datetime | None
 
 
-def lanes_ahead() -> list[LaneAhead]:
+def lane_backlogs() -> list[LaneBacklog]:
     """The lanes that have work, who goes first first; a running read counts as the inventory's."""
     outlook = forecast()
     waiting, logs = outlook.devices, outlook.logs
@@ -239,6 +247,6 @@ def lanes_ahead() -> list[LaneAhead]:
     if Lane.INVENTORY in outlook.lanes:
         lanes |= {Lane.INVENTORY}
     return [
-        LaneAhead(lane, waiting.get(lane, 0), logs.get(lane, 0), outlook.lanes.get(lane))
+        LaneBacklog(lane, waiting.get(lane, 0), logs.get(lane, 0), outlook.lanes.get(lane))
         for lane in sorted(lanes)
     ]

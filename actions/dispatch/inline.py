@@ -7,7 +7,7 @@ from collections.abc import Callable
 from actions.dispatch import dispatcher, shutdown, sweeper
 
 
-def pump_until(done: Callable[[], bool], seconds: float) -> bool:
+def dispatch_until(done: Callable[[], bool], seconds: float) -> bool:
     """Send what is due until `done` or the time is up; says whether it was done.
 
     Other workers may be sending too: the ledger keeps all of them within the limit. Raises

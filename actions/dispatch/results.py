@@ -48,7 +48,7 @@ def record_answer(taken: Claim, answer: Answer[Any]) -> None:
         call, CallState.ANSWERED, http_status=answer.http_status or None, rate=answer.rate
     )
     if call.api != "action":
-        _tell(call, "vendor.answered")
+        _record_call(call, "vendor.answered")
     if call.api == "token":
         token_store.store(account, answer.value, clock.now())
         return
@@ -57,8 +57,8 @@ def record_answer(taken: Claim, answer: Answer[Any]) -> None:
         outcomes.settle(call, answer.value)
     elif taken.looks:
         inventory.store_details(taken.looks.ids, answer.value)
-        refresh.done(taken.looks.ids)
-        readback.judge(taken.looks, answer.value)
+        refresh.finish(taken.looks.ids)
+        readback.reconcile(taken.looks, answer.value)
     elif taken.log:
         fetch.settle(call, taken.log, answer.value, in_time=in_time)
     elif (running := _still_asked(taken.sync)) is None:
@@ -82,20 +82,20 @@ def record_error(taken: Claim, error: VendorError) -> None:
         call, state, http_status=error.http_status, rate=error.rate, detail=str(error)
     )
     if call.api != "action":
-        _tell(call, "vendor.failed", reason=str(error))
-    _brake(account, call, taken.sealed_token, error)
+        _record_call(call, "vendor.failed", reason=str(error))
+    _back_off(account, call, taken.encrypted_token, error)
     if running := _still_asked(taken.sync):
         _settle_sync(running, error)
     elif taken.looks:
-        readback.give_back(taken.looks)
-        refresh.give_back(taken.looks, str(error), final=isinstance(error, Rejected))
+        readback.requeue(taken.looks)
+        refresh.requeue(taken.looks, str(error), final=isinstance(error, Rejected))
     elif taken.log:
-        fetch.give_back(call, taken.log, error)
+        fetch.requeue(call, taken.log, error)
     elif call.api == "action":
         _settle_commands(call, error)
 
 
-def _tell(call: VendorCall, verb: str, reason: str = "") -> None:
+def _record_call(call: VendorCall, verb: str, reason: str = "") -> None:
     """The trail's line of a call for a token, a page of the inventory or a look at devices."""
     trail.record(
         trail.ENGINE,
@@ -117,15 +117,17 @@ def _still_asked(sync: InventorySync | None) -> InventorySync | None:
     return running.select_for_update().first()
 
 
-def _brake(account: VendorAccount, call: VendorCall, sealed_token: str, error: VendorError) -> None:
+def _back_off(
+    account: VendorAccount, call: VendorCall, encrypted_token: str, error: VendorError
+) -> None:
     if isinstance(error, Throttled):
         whole = window.length().total_seconds()
         seconds = whole if error.retry_after is None else min(error.retry_after, 2 * whole)
         breaker.open_for(account, seconds, str(error))
     elif isinstance(error, Unauthorized):
         account.unauthorized += 1
-        if sealed_token:
-            token_store.drop(account, sealed_token)
+        if encrypted_token:
+            token_store.invalidate(account, encrypted_token)
         account.save()
         # An expired token is renewed once at once; a second refusal is about our credentials.
         if account.unauthorized > 1 or call.api == "token":
@@ -136,15 +138,15 @@ def _brake(account: VendorAccount, call: VendorCall, sealed_token: str, error: V
 
 def _settle_commands(call: VendorCall, error: VendorError) -> None:
     if isinstance(error, (RetryLater, Unauthorized)):
-        outcomes.give_back(call, str(error))
+        outcomes.requeue(call, str(error))
     elif isinstance(error, Rejected):
-        outcomes.refuse(call, str(error), error.http_status or 0)
+        outcomes.reject(call, str(error), error.http_status or 0)
     else:
-        outcomes.unconfirm(call, str(error), error.http_status)
+        outcomes.mark_unconfirmed(call, str(error), error.http_status)
 
 
 def _settle_sync(sync: InventorySync, error: VendorError) -> None:
     if isinstance(error, Rejected):
         inventory.fail(sync, str(error))
     else:
-        inventory.give_back(sync, str(error))
+        inventory.requeue(sync, str(error))

@@ -27,14 +27,14 @@ from actions.ratelimit.states import CallState, Lane
 
 S = CommandStatus
 
-CROWD = 15
+LINGER_CROWD = 15
 """So many alike urgent commands waiting make a crowd, which waits a little longer to fill calls."""
 
-Work = DeviceCommand | InventorySync | readback.Looks | AgentLog
+Work = DeviceCommand | InventorySync | refresh.DetailRead | AgentLog
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class Candidate:
     """Work that wants the next slot; it must wait as a call of the lane `waits_as` does."""
 
     lane: Lane
@@ -42,7 +42,7 @@ class Offer:
     waits_as: Lane
 
 
-def next_offer(ledger: Ledger, line_wait: float = 0.0) -> Offer | float | None:
+def next_candidate(ledger: Ledger, line_wait: float = 0.0) -> Candidate | float | None:
     """What goes now; else the seconds until something may go, or None without work.
 
     While not even an urgent call may go, or only an urgent one, nobody else is looked for: a pump
@@ -52,13 +52,13 @@ def next_offer(ledger: Ledger, line_wait: float = 0.0) -> Offer | float | None:
     wait = max(line_wait, ledger.wait_for(Lane.URGENT))
     if wait > 0:
         return wait if _has_work(at) else None
-    gathering = _gathering(at)
+    gathering = _lingering(at)
     rests = list(gathering.values())
     if (wait := ledger.wait_for(Lane.NORMAL)) > 0:
         if work := _next_work(Lane.URGENT, at, gathering):
-            return Offer(Lane.URGENT, work, Lane.URGENT)
+            return Candidate(Lane.URGENT, work, Lane.URGENT)
         return min([wait, *rests]) if _has_work(at) else None
-    offer = next(_offers(at, gathering), None)
+    offer = next(_candidates(at, gathering), None)
     if offer and (wait := ledger.wait_for(offer.waits_as)) > 0:
         return min([wait, *rests])  # Lower lanes wait at least as long.
     return offer or min(rests, default=None)
@@ -70,7 +70,7 @@ def _has_work(at: datetime) -> bool:
     return queued.exists() or any(_next_work(lane, at, {}) for lane in Lane)
 
 
-def _offers(at: datetime, gathering: dict[str, float]) -> Iterator[Offer]:
+def _candidates(at: datetime, gathering: dict[str, float]) -> Iterator[Candidate]:
     """The work of each lane, who goes first first; nothing is asked of the database too early."""
     found = {}
     calls = _calls_within(window.length(), at).exclude(api="token")
@@ -80,10 +80,10 @@ def _offers(at: datetime, gathering: dict[str, float]) -> Iterator[Offer]:
             continue
         found[lane] = work = _next_work(lane, at, gathering)
         if work and is_starved(_waits_since(work), None, at, window.length()):
-            yield Offer(lane, work, Lane.NORMAL)
+            yield Candidate(lane, work, Lane.NORMAL)
     for lane in Lane:
         if work := found[lane] if lane in found else _next_work(lane, at, gathering):
-            yield Offer(lane, work, lane)
+            yield Candidate(lane, work, lane)
 
 
 def _next_work(lane: Lane, at: datetime, gathering: dict[str, float]) -> Work | None:
@@ -106,7 +106,7 @@ def _oldest(*works: Work | None) -> Work | None:
 
 
 def _waits_since(work: Work) -> datetime:
-    return work.since if isinstance(work, readback.Looks) else work.due_at
+    return work.since if isinstance(work, refresh.DetailRead) else work.due_at
 
 
 def due_commands(at: datetime) -> Any:
@@ -117,7 +117,7 @@ def due_commands(at: datetime) -> Any:
     """
     same = DeviceCommand.objects.filter(device_key=OuterRef("device_key"))
     older = same.filter(id__lt=OuterRef("id"), status=S.QUEUED)
-    in_a_call = same.filter(status=S.SENDING, rides=False)
+    in_a_call = same.filter(status=S.SENDING, coalesced=False)
     alive = Q(expires_at=None) | Q(expires_at__gt=at)
     return DeviceCommand.objects.filter(alive, ~Exists(older), ~Exists(in_a_call), status=S.QUEUED)
 
@@ -130,7 +130,7 @@ def _next_command(
         return None
     rows = due_commands(at).filter(lane=lane).order_by("request_id", "id")
     if gathering:
-        rows = rows.exclude(likeness__in=gathering)
+        rows = rows.exclude(coalesce_key__in=gathering)
     calls = VendorCall.objects.filter(lane=lane, lead_request_id__isnull=False)
     last = calls.order_by("-id").first()
     turn: DeviceCommand | None = None
@@ -139,7 +139,7 @@ def _next_command(
     return turn or rows.first()
 
 
-def _gathering(at: datetime) -> dict[str, float]:
+def _lingering(at: datetime) -> dict[str, float]:
     """The kinds of urgent calls that wait a little to fill up, with the seconds that are left.
 
     The first goes at once. While others ask the same shortly after it, they gather for at most
@@ -152,18 +152,20 @@ def _gathering(at: datetime) -> dict[str, float]:
     )
     # By time and not by lane: SQLite would go through all urgent calls that ever were.
     last = {
-        likeness: claimed_at
-        for likeness, claimed_at, lane in lately.values_list("likeness", "claimed_at", "lane")
+        coalesce_key: claimed_at
+        for coalesce_key, claimed_at, lane in lately.values_list(
+            "coalesce_key", "claimed_at", "lane"
+        )
         if lane == Lane.URGENT
     }
     left = {}
-    for likeness, claimed_at in last.items():
-        rows = DeviceCommand.objects.filter(likeness=likeness, status=S.QUEUED)
+    for coalesce_key, claimed_at in last.items():
+        rows = DeviceCommand.objects.filter(coalesce_key=coalesce_key, status=S.QUEUED)
         waiting = len(rows.values_list("pk")[: settings.OPSWAT_MAX_DEVICES])
-        patience = longest if waiting >= CROWD else settings.ENGINE_URGENT_WAIT
+        patience = longest if waiting >= LINGER_CROWD else settings.ENGINE_URGENT_WAIT
         wait = patience - (at - claimed_at).total_seconds()
-        left[likeness] = wait if 0 < waiting < settings.OPSWAT_MAX_DEVICES else 0.0
-    return {likeness: wait for likeness, wait in left.items() if wait > 0}
+        left[coalesce_key] = wait if 0 < waiting < settings.OPSWAT_MAX_DEVICES else 0.0
+    return {coalesce_key: wait for coalesce_key, wait in left.items() if wait > 0}
 
 
 def _calls_within(span: timedelta, at: datetime) -> Any:

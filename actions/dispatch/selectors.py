@@ -8,13 +8,13 @@ from django.conf import settings
 from django.db.models import Exists
 from django.utils import timezone
 
-from actions.dispatch.models import PumpHeartbeat
+from actions.dispatch.models import DispatcherHeartbeat
 from actions.ratelimit.models import VendorAccount, VendorCall
 from actions.ratelimit.states import CallState
 
 
 @dataclass(frozen=True, slots=True)
-class Minute:
+class WindowStats:
     """The vendor's window as it stands: slots held, and what stops or slows sending."""
 
     limit: int
@@ -25,7 +25,7 @@ class Minute:
     frozen: bool
     frozen_reason: str
     blocked_for: float
-    blocked_reason: str
+    open_reason: str
 
     @property
     def free(self) -> int:
@@ -40,7 +40,7 @@ class Minute:
         return (words + ["free"] * self.limit)[: self.limit]
 
 
-def minute() -> Minute:
+def window_stats() -> WindowStats:
     """The window at this moment."""
     at = timezone.now()
     account = VendorAccount.objects.filter(pk=1).first() or VendorAccount()
@@ -48,7 +48,7 @@ def minute() -> Minute:
     rows = list(held.values_list("holds_until", "state"))
     limit = int(settings.OPSWAT_RATE_LIMIT[0])
     late = len(rows) - limit
-    return Minute(
+    return WindowStats(
         limit=limit,
         seconds=int(settings.OPSWAT_RATE_LIMIT[1]),
         used=min(limit, len(rows)),
@@ -56,36 +56,38 @@ def minute() -> Minute:
         next_in=(rows[late][0] - at).total_seconds() if late >= 0 else 0.0,
         frozen=account.frozen,
         frozen_reason=account.frozen_reason,
-        blocked_for=_left(account.blocked_until, at),
-        blocked_reason=account.blocked_reason,
+        blocked_for=_left(account.open_until, at),
+        open_reason=account.open_reason,
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Stops:
+class SendingStatus:
     """What keeps everything from being sent, for the notice on every page."""
 
     frozen: bool
     frozen_reason: str
     blocked_for: float
-    blocked_reason: str
+    open_reason: str
     unauthorized: bool
     worker_seen: bool
 
 
-def stops() -> Stops:
+def sending_status() -> SendingStatus:
     """What stops sending at this moment; one query."""
-    beats = PumpHeartbeat.objects.filter(beat_at__gt=timezone.now() - timedelta(seconds=60))
+    beats = DispatcherHeartbeat.objects.filter(
+        heartbeat_at__gt=timezone.now() - timedelta(seconds=60)
+    )
     known = VendorAccount.objects.filter(pk=1).annotate(worker_seen=Exists(beats)).first()
     account = known or VendorAccount()
-    return Stops(
+    return SendingStatus(
         worker_seen=known.worker_seen if known else worker_seen(),
         frozen=account.frozen,
         frozen_reason=account.frozen_reason,
-        blocked_for=_left(account.blocked_until, timezone.now()),
-        blocked_reason=account.blocked_reason,
+        blocked_for=_left(account.open_until, timezone.now()),
+        open_reason=account.open_reason,
         # The first refusal may be a token that has run out: then nothing is blocked.
-        unauthorized=account.unauthorized > 0 and account.blocked_until is not None,
+        unauthorized=account.unauthorized > 0 and account.open_until is not None,
     )
 
 
@@ -94,7 +96,7 @@ def _left(until: datetime | None, at: datetime) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class MinuteOfDay:
+class MinuteCount:
     """The calls made in one minute; `place` counts minutes from the left end of the chart."""
 
     place: int
@@ -107,7 +109,7 @@ class MinuteOfDay:
         return self.good + self.bad
 
 
-def per_minute(hours: int = 24) -> list[MinuteOfDay]:
+def per_minute(hours: int = 24) -> list[MinuteCount]:
     """The minutes of the last hours in which calls were made, the oldest first."""
     end = timezone.now().replace(second=0, microsecond=0) + timedelta(minutes=1)
     begin = end - timedelta(hours=hours)
@@ -119,7 +121,7 @@ def per_minute(hours: int = 24) -> list[MinuteOfDay]:
         is_good = state in (CallState.ANSWERED, CallState.SENDING) and code in (200, None)
         (good if is_good else bad)[place] += 1
     places = sorted(good.keys() | bad.keys())
-    return [MinuteOfDay(place, good[place], bad[place]) for place in places]
+    return [MinuteCount(place, good[place], bad[place]) for place in places]
 
 
 def latest_calls(limit: int = 100, before: int | None = None) -> list[VendorCall]:
@@ -131,4 +133,4 @@ def latest_calls(limit: int = 100, before: int | None = None) -> list[VendorCall
 def worker_seen(seconds: float = 60.0) -> bool:
     """Whether a pump has given a sign of life lately."""
     since = timezone.now() - timedelta(seconds=seconds)
-    return PumpHeartbeat.objects.filter(beat_at__gt=since).exists()
+    return DispatcherHeartbeat.objects.filter(heartbeat_at__gt=since).exists()

@@ -19,7 +19,7 @@ def sweep() -> int:
     Their slots stay held for a whole window after the lease. The commands are *unconfirmed*, and
     wait again only where repeating is safe: the worker may have died after the vendor acted.
     """
-    _look_at_the_clock()
+    _check_clock_step()
     expire(clock.now())
     fetch.sweep(clock.now())
     late = VendorCall.objects.filter(state=CallState.SENDING, lease_until__lt=clock.now())
@@ -30,7 +30,7 @@ def sweep() -> int:
 
 
 @transaction.atomic
-def _look_at_the_clock() -> None:
+def _check_clock_step() -> None:
     """A clock set forwards must not make living calls look dead."""
     account = limiter.lock_account()
     at = clock.now()
@@ -54,7 +54,7 @@ def _give_up(call_id: int) -> bool:
         return False
     call = VendorCall.objects.get(pk=call_id)
     if call.api == "action":
-        outcomes.unconfirm(call, reason)
+        outcomes.mark_unconfirmed(call, reason)
     elif call.api == "report":
-        fetch.worker_died(call)
+        fetch.on_call_lost(call)
     return True

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.views.decorators.debug import sensitive_variables
 
+from actions.opswat import tokens
 from actions.opswat.client import Token
-from actions.opswat.tokens import seal, unseal
 from actions.ratelimit.models import VendorAccount
 
 EARLY_SECONDS = 300.0
@@ -22,32 +22,36 @@ def _key() -> bytes:
 
 def current(account: VendorAccount, at: datetime) -> str | None:
     """The token, still sealed, if there is one that is good at that moment."""
-    if not account.token_sealed or account.token_until is None or at >= account.token_until:
+    if (
+        not account.token_encrypted
+        or account.token_expires_at is None
+        or at >= account.token_expires_at
+    ):
         return None
     try:
-        reveal(account.token_sealed)
+        decrypt(account.token_encrypted)
     except ValueError:  # Sealed under another key: an old SECRET_KEY or other credentials.
         return None
-    return account.token_sealed
+    return account.token_encrypted
 
 
 @sensitive_variables()
-def reveal(sealed: str) -> str:
+def decrypt(sealed: str) -> str:
     """The token in clear, for the one function that hands it to the client; raises ValueError."""
-    return unseal(sealed, _key())
+    return tokens.decrypt(sealed, _key())
 
 
 @sensitive_variables()
 def store(account: VendorAccount, token: Token, at: datetime) -> None:
     """Keep a fresh token, encrypted, until shortly before its end."""
     early = min(EARLY_SECONDS, token.expires_in / 10)
-    account.token_sealed = seal(token.value, _key())
-    account.token_until = at + timedelta(seconds=token.expires_in - early)
+    account.token_encrypted = tokens.encrypt(token.value, _key())
+    account.token_expires_at = at + timedelta(seconds=token.expires_in - early)
     account.save()
 
 
-def drop(account: VendorAccount, sealed: str) -> None:
+def invalidate(account: VendorAccount, sealed: str) -> None:
     """Forget the token that the vendor refused, unless a newer one has replaced it."""
-    if account.token_sealed == sealed:
-        account.token_sealed, account.token_until = "", None
+    if account.token_encrypted == sealed:
+        account.token_encrypted, account.token_expires_at = "", None
         account.save()

@@ -36,7 +36,7 @@ class Device(models.Model):
 
     Texts are kept as the vendor sent them, so a name may hold anything: pages escape them.
     `gone_at` says when the vendor no longer had it; its history stays. `read_at` is how old all
-    this is, `seen_by` the number of the read of the inventory that had begun last by then.
+    this is, `last_sync_id` the number of the read of the inventory that had begun last by then.
     `search_text` holds all
     that names it, in small letters, a line each; `agent_version_key` sorts as versions do.
     """
@@ -62,7 +62,7 @@ class Device(models.Model):
     last_seen = models.DateTimeField(null=True)
     last_reboot = models.DateTimeField(null=True)
     read_at = models.DateTimeField()
-    seen_by = models.BigIntegerField(default=0)
+    last_sync_id = models.BigIntegerField(default=0)
     gone_at = models.DateTimeField(null=True)
     search_text = models.TextField(blank=True)
     agent_version_key = models.CharField(max_length=32, blank=True)
@@ -120,15 +120,15 @@ class InventorySync(models.Model):
 
     `cursor` is the vendor's token for the next page of devices, and after the end the one that
     brought the last page: what enrols later stands behind it. `since` is the moment from which
-    the changes are asked for. `expected` is how many devices it may find; `pace` are the seconds
-    between two pages of a read that has time.
+    the changes are asked for. `expected` is how many devices it may find;
+    `page_interval` is the time between two pages in seconds, 0 for as fast as possible.
     """
 
     class Kind(models.TextChoices):
         """What it reads."""
 
         FULL = "full", "Everything"
-        SWEEP = "sweep", "Everything, slowly"
+        BACKGROUND = "background", "Everything, slowly"
         NEW = "new", "Newly enrolled"
         CHANGES = "changes", "Changes"
 
@@ -148,10 +148,10 @@ class InventorySync(models.Model):
     cursor = models.TextField(blank=True)
     since = models.DateTimeField(null=True)
     expected = models.PositiveIntegerField(default=0)
-    pace = models.FloatField(default=0)
+    page_interval = models.FloatField(default=0)
     devices_read = models.PositiveIntegerField(default=0)
     groups_read = models.PositiveIntegerField(default=0)
-    gone = models.PositiveIntegerField(default=0)
+    removed_count = models.PositiveIntegerField(default=0)
     calls = models.PositiveIntegerField(default=0)
     attempts = models.PositiveSmallIntegerField(default=0)
     due_at = models.DateTimeField()
@@ -182,15 +182,15 @@ class InventorySync(models.Model):
         return max(1, pages) + (1 if self.stage == self.Stage.GROUPS else 0)
 
 
-class DeviceLook(models.Model):
+class DeviceRefresh(models.Model):
     """A device that somebody acts on or looks at: its details are to be read.
 
     `due_at` is missing once that was given up; `detail` says why. After the look the row is gone.
     """
 
-    device = models.OneToOneField(Device, on_delete=models.CASCADE, related_name="look")
+    device = models.OneToOneField(Device, on_delete=models.CASCADE, related_name="refresh")
     lane = models.PositiveSmallIntegerField(choices=Lane.choices)
-    asked_at = models.DateTimeField()
+    requested_at = models.DateTimeField()
     due_at = models.DateTimeField(null=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     detail = models.CharField(max_length=500, blank=True)
@@ -201,18 +201,18 @@ class DeviceLook(models.Model):
             models.Index(
                 fields=["lane", "due_at"],
                 condition=Q(due_at__isnull=False),
-                name="look_due",
+                name="refresh_due",
             ),
         ]
 
     def __str__(self) -> str:
-        return f"look at {self.device_id}"
+        return f"refresh of {self.device_id}"
 
 
-class DeviceRaw(models.Model):
+class DeviceSnapshot(models.Model):
     """The vendor's own words about a device, from the last look at its details."""
 
-    device = models.OneToOneField(Device, on_delete=models.CASCADE, related_name="raw")
+    device = models.OneToOneField(Device, on_delete=models.CASCADE, related_name="snapshot")
     record = models.TextField()
     read_at = models.DateTimeField()
 

@@ -9,7 +9,7 @@ from actions import json_rows
 from actions.inventory.models import Device, DeviceGroup, InventorySync
 
 Kind, Stage = InventorySync.Kind, InventorySync.Stage
-WHOLE = (Kind.FULL, Kind.SWEEP)
+WHOLE = (Kind.FULL, Kind.BACKGROUND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class State:
     @property
     def fast(self) -> tuple[Running, ...]:
         """The reads that go as fast as they may: worth watching."""
-        return tuple(each for each in self.running if not each.sync.pace)
+        return tuple(each for each in self.running if not each.sync.page_interval)
 
 
 def state(end: datetime | None = None) -> State:
@@ -63,8 +63,8 @@ def _still_matters(failed: InventorySync, done: list[InventorySync]) -> bool:
 
 
 def _end(sync: InventorySync, end: datetime | None) -> datetime | None:
-    if sync.pace:
-        return sync.due_at + timedelta(seconds=sync.pace * (sync.calls_left - 1))
+    if sync.page_interval:
+        return sync.due_at + timedelta(seconds=sync.page_interval * (sync.calls_left - 1))
     return end
 
 
@@ -118,5 +118,5 @@ def group_name(vendor_id: str) -> str:
 
 def latest_sync() -> InventorySync | None:
     """The read of all devices that runs, or the last one."""
-    whole = (InventorySync.Kind.FULL, InventorySync.Kind.SWEEP)
+    whole = (InventorySync.Kind.FULL, InventorySync.Kind.BACKGROUND)
     return InventorySync.objects.filter(kind__in=whole).first()

@@ -13,7 +13,7 @@ from actions.inventory.models import (
     DeviceAlias,
     DeviceGroup,
     DeviceMac,
-    DeviceRaw,
+    DeviceSnapshot,
     InventorySync,
 )
 from actions.inventory.versions import version_key
@@ -26,7 +26,7 @@ FIELDS = (
 )
 """What is copied from the vendor's record to our row, name for name."""
 
-MOST_RAW = 65_536
+MAX_RAW = 65_536
 """Characters of a vendor's record that are kept as they came; a longer one is not kept."""
 
 Macs = Mapping[str, tuple[str, ...]]
@@ -49,7 +49,7 @@ def store_records(records: Sequence[DeviceRecord]) -> None:
             "search_text",
             "agent_version_key",
             "read_at",
-            "seen_by",
+            "last_sync_id",
             "gone_at",
         ],
     )
@@ -64,11 +64,11 @@ def store_details(asked: Iterable[str], records: Sequence[DeviceRecord]) -> None
     keys = dict(Device.objects.filter(vendor_id__in=told).values_list("vendor_id", "pk"))
     moment = now()
     words = ((keys[name], json.dumps(dict(each.raw or {}))) for name, each in told.items())
-    DeviceRaw.objects.bulk_create(
+    DeviceSnapshot.objects.bulk_create(
         (
-            DeviceRaw(device_id=key, record=text, read_at=moment)
+            DeviceSnapshot(device_id=key, record=text, read_at=moment)
             for key, text in words
-            if len(text) <= MOST_RAW
+            if len(text) <= MAX_RAW
         ),
         update_conflicts=True,
         unique_fields=["device"],
@@ -135,7 +135,7 @@ def _row(record: DeviceRecord, moment: datetime, read: int) -> Device:
         search_text="\n".join(name for name in names if name).lower(),
         agent_version_key=version_key(record.agent_version),
         read_at=moment,
-        seen_by=read,
+        last_sync_id=read,
         gone_at=None,
         **values,
     )

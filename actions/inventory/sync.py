@@ -42,14 +42,14 @@ OVERLAP = timedelta(minutes=1)
 LOOKS_BACK = timedelta(days=1)
 """The vendor tells changes of at most so long ago (Status Change v3.0: `age`)."""
 
-FAR_TOO_FEW = 0.5
+MAX_MISSING_SHARE = 0.5
 """A full read that misses a larger share of the devices than this is not believed at once."""
 
 KEPT_DAYS = 3
 """Days for which the record of a small read is kept: there are hundreds of them a day."""
 
 Kind, Stage = InventorySync.Kind, InventorySync.Stage
-WHOLE = (Kind.FULL, Kind.SWEEP)
+WHOLE = (Kind.FULL, Kind.BACKGROUND)
 """Kinds that see every device."""
 
 
@@ -63,7 +63,7 @@ def start_sync(actor: Actor) -> tuple[InventorySync, bool]:
     try:
         with transaction.atomic():
             sync = _start(Kind.FULL, actor, stage=Stage.GROUPS, expected=_expected())
-            sweeps = InventorySync.objects.filter(kind=Kind.SWEEP, running=True)
+            sweeps = InventorySync.objects.filter(kind=Kind.BACKGROUND, running=True)
             sweeps.update(running=False, stage=Stage.REPLACED, finished_at=sync.started_at)
     except IntegrityError:
         return InventorySync.objects.get(kind=Kind.FULL, running=True), False
@@ -87,11 +87,18 @@ def start_due() -> list[InventorySync]:
     cursor = None if busy & {Kind.NEW, Kind.FULL} else _last_cursor(whole)
     if cursor is not None and _is_due(Kind.NEW, settings.INVENTORY_NEW_MINUTES, at):
         started.append(_start(Kind.NEW, trail.ENGINE, stage=Stage.DEVICES, cursor=cursor))
-    hours = settings.INVENTORY_SWEEP_HOURS
+    hours = settings.INVENTORY_FULL_READ_HOURS
     old = whole.started_at + timedelta(hours=hours) <= at
     missed = settings.INVENTORY_CHANGES_MINUTES and since < at - LOOKS_BACK
-    if hours and (old or missed) and not busy.intersection(WHOLE) and _is_due(Kind.SWEEP, 60, at):
-        started.append(_start(Kind.SWEEP, trail.ENGINE, stage=Stage.GROUPS, expected=_expected()))
+    if (
+        hours
+        and (old or missed)
+        and not busy.intersection(WHOLE)
+        and _is_due(Kind.BACKGROUND, 60, at)
+    ):
+        started.append(
+            _start(Kind.BACKGROUND, trail.ENGINE, stage=Stage.GROUPS, expected=_expected())
+        )
     return started
 
 
@@ -158,7 +165,7 @@ def store_groups(sync: InventorySync, groups: Sequence[GroupRecord]) -> None:
         DeviceGroup.objects.filter(read_at__lt=sync.started_at).delete()
         sync.stage = Stage.DEVICES
         sync.expected = _expected()
-        sync.pace = _pace(sync)
+        sync.page_interval = _page_interval(sync)
     _next_page(sync)
 
 
@@ -168,12 +175,12 @@ def _expected() -> int:
     return counted or Device.objects.filter(gone_at=None).count()
 
 
-def _pace(sync: InventorySync) -> float:
+def _page_interval(sync: InventorySync) -> float:
     """Seconds between two pages: a sweep takes four fifths of its period."""
-    if sync.kind != Kind.SWEEP:
+    if sync.kind != Kind.BACKGROUND:
         return 0.0
     pages = max(1, -(-sync.expected // PAGE))
-    return 0.8 * 3600 * float(settings.INVENTORY_SWEEP_HOURS) / pages
+    return 0.8 * 3600 * float(settings.INVENTORY_FULL_READ_HOURS) / pages
 
 
 def store_devices(sync: InventorySync, page: DevicePage) -> None:
@@ -191,7 +198,7 @@ def store_changes(sync: InventorySync, page: ChangePage) -> None:
     """Store a page of changes; a page that is not full is the last."""
     store_records(page.changed)
     sync.devices_read += len(page.changed)
-    sync.gone += _drop_deleted(sync, page)
+    sync.removed_count += _drop_deleted(sync, page)
     sync.page += 1
     if page.rows < PAGE:
         _finish(sync, Stage.DONE, "")
@@ -208,11 +215,11 @@ def _drop_deleted(sync: InventorySync, page: ChangePage) -> int:
     back = {record.vendor_id for record in page.changed}
     rows = Device.objects.filter(vendor_id__in=set(page.deleted) - back, gone_at=None)
     read_since = dict(rows.filter(read_at__gt=sync.since).values_list("vendor_id", "pk"))
-    refresh.ask(Device.objects.filter(pk__in=read_since.values()))
+    refresh.request_refresh(Device.objects.filter(pk__in=read_since.values()))
     return mark_gone(set(page.deleted) - back - set(read_since))
 
 
-def give_back(sync: InventorySync, reason: str) -> None:
+def requeue(sync: InventorySync, reason: str) -> None:
     """The page did not come: ask again after a pause that grows, and give up in the end."""
     sync.attempts += 1
     sync.detail = reason[:500]
@@ -231,19 +238,19 @@ def fail(sync: InventorySync, reason: str) -> None:
 
 def _next_page(sync: InventorySync) -> None:
     sync.attempts, sync.detail = 0, ""
-    sync.due_at = now() + timedelta(seconds=sync.pace)
+    sync.due_at = now() + timedelta(seconds=sync.page_interval)
     sync.save()
     on_commit.changed("inventory", sync.devices_read)
 
 
 def _finish(sync: InventorySync, stage: InventorySync.Stage, detail: str) -> None:
     if stage == Stage.DONE and sync.kind in WHOLE:
-        sync.gone, detail = _mark_unseen(sync)
+        sync.removed_count, detail = _mark_missing(sync)
     sync.stage, sync.detail = stage, detail[:500]
     sync.running, sync.finished_at = False, now()
     sync.save()
     on_commit.changed("inventory", sync.devices_read)
-    if _is_no_news(sync):
+    if _is_routine(sync):
         return
     trail.record(
         trail.ENGINE,
@@ -255,30 +262,30 @@ def _finish(sync: InventorySync, stage: InventorySync.Stage, detail: str) -> Non
         devices=sync.devices_read,
         groups=sync.groups_read,
         calls=sync.calls,
-        gone=sync.gone,
+        gone=sync.removed_count,
     )
 
 
-def _is_no_news(sync: InventorySync) -> bool:
+def _is_routine(sync: InventorySync) -> bool:
     """Small reads come every few minutes: only what one found gone, or a first failure, is told."""
-    if sync.kind in WHOLE or sync.gone:
+    if sync.kind in WHOLE or sync.removed_count:
         return False
     last = InventorySync.objects.filter(kind=sync.kind, pk__lt=sync.pk).first()
     return sync.stage == Stage.DONE or (last is not None and last.stage == Stage.FAILED)
 
 
-def _mark_unseen(sync: InventorySync) -> tuple[int, str]:
+def _mark_missing(sync: InventorySync) -> tuple[int, str]:
     """Mark the devices that this read did not find as gone; how many, and what was odd.
 
     A list that ends far too early would take most of the fleet away. So that many are only gone
     when two whole reads in a row did not find them.
     """
     listed = Device.objects.filter(gone_at=None)
-    unseen = listed.filter(seen_by__lt=sync.pk)
+    unseen = listed.filter(last_sync_id__lt=sync.pk)
     missing, detail = unseen.count(), ""
-    if missing > FAR_TOO_FEW * listed.count() and missing > PAGE:
+    if missing > MAX_MISSING_SHARE * listed.count() and missing > PAGE:
         whole = InventorySync.objects.filter(kind__in=WHOLE, stage=Stage.DONE)
         before = whole.exclude(pk=sync.pk).values_list("pk", flat=True).first() or 0
-        unseen = unseen.filter(seen_by__lt=before)
+        unseen = unseen.filter(last_sync_id__lt=before)
         detail = f"{missing:,} known devices were not found: gone if the next read agrees."
     return unseen.update(gone_at=now()), detail

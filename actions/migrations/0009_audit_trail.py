@@ -9,13 +9,21 @@ from actions.macs import normalise_mac
 from actions.trail import guards
 
 
+SIGNED = (
+    *("id", "at", "user_id", "actor", "role", "source", "address", "request_id", "verb"),
+    *("subject_kind", "subject", "reason", "ticket", "kind", "count", "call", "data"),
+    *("key", "previous"),
+)
+"""The columns that were signed, under the names that they had then."""
+
+
 def chain_what_is_there(apps, schema_editor):
     """Sign the lines that were written before there was a chain."""
     event_model = apps.get_model("actions", "AuditEvent")
     key_id, secret = next(iter(settings.AUDIT_KEYS.items()))
     previous = chain.GENESIS
     for event in event_model.objects.order_by("pk").iterator(chunk_size=1000):
-        event.data = chain.plain(event.data)
+        event.data = chain.normalize(event.data)
         count, devices = event.data.get("count"), event.data.get("devices")
         event.kind = str(event.data.get("kind") or "")[:32]
         found = len(devices) if isinstance(devices, list) else devices
@@ -23,7 +31,7 @@ def chain_what_is_there(apps, schema_editor):
         event.call = event.data.get("call")
         event.key, event.previous = key_id, previous
         event.search_text = chain.search_text(vars(event))
-        content = chain.canonical(getattr(event, name) for name in chain.FIELDS)
+        content = chain.canonical(getattr(event, name) for name in SIGNED)
         event.mac = previous = chain.sign(secret, content)
         event.save()
 
@@ -57,11 +65,11 @@ def name_devices(apps, schema_editor):
 
 def guard(apps, schema_editor):
     guards.make_words(schema_editor.connection)
-    guards.raise_guards(schema_editor.connection)
+    guards.create_triggers(schema_editor.connection)
 
 
 def unguard(apps, schema_editor):
-    guards.lower_guards(schema_editor.connection)
+    guards.drop_triggers(schema_editor.connection)
     guards.drop_words(schema_editor.connection)
 
 

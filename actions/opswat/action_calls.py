@@ -13,7 +13,7 @@ Addressing = Literal["ids", "macs"]
 
 
 @dataclass(frozen=True, slots=True)
-class ActionOrder:
+class ActionCall:
     """One call's worth of work: the kind, its parameter and the devices it is for.
 
     `targets` are device ids or MAC addresses, as `addressing` says: the vendor wants one or the

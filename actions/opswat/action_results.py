@@ -17,7 +17,7 @@ _MAX_STATUS = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
+class DeviceResult:
     """The vendor's answer for one device.
 
     `target` is the device's name exactly as the order had it. `status` is the vendor's number,
@@ -32,19 +32,19 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
-class ReceiptBook:
+class ActionResult:
     """All answers of one call.
 
     `receipts` by target; `foreign` are rows that belong to none of our devices (their names, as
     text); `missing` are our devices of which nothing certain was said, in the order's sequence.
     """
 
-    receipts: dict[str, Receipt]
+    receipts: dict[str, DeviceResult]
     foreign: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
 
 
-def read_receipts(body: object, targets: Sequence[str]) -> ReceiptBook:
+def parse_results(body: object, targets: Sequence[str]) -> ActionResult:
     """Match the rows of a parsed answer with the devices we named.
 
     Raises Unconfirmed when `body` is not a list. Rows given twice with the same answer count
@@ -53,7 +53,7 @@ def read_receipts(body: object, targets: Sequence[str]) -> ReceiptBook:
     if not isinstance(body, list):
         raise Unconfirmed("The vendor's answer is not a list of devices.")
     find = _Finder(targets)
-    receipts: dict[str, Receipt] = {}
+    receipts: dict[str, DeviceResult] = {}
     doubtful: set[str] = set()
     foreign: list[str] = []
     for row in body:
@@ -66,7 +66,7 @@ def read_receipts(body: object, targets: Sequence[str]) -> ReceiptBook:
             doubtful.add(target)
     known = {target: receipts[target] for target in receipts if target not in doubtful}
     missing = tuple(target for target in dict.fromkeys(targets) if target not in known)
-    return ReceiptBook(receipts=known, foreign=tuple(foreign), missing=missing)
+    return ActionResult(receipts=known, foreign=tuple(foreign), missing=missing)
 
 
 class _Finder:
@@ -105,13 +105,13 @@ def _foreign_name(row: object) -> str:
     return clean_text(_row_name(row)) or "(a row without an id)"
 
 
-def _read_row(row: object, target: str) -> Receipt:
+def _read_row(row: object, target: str) -> DeviceResult:
     fields = row if isinstance(row, dict) else {}
     status = fields.get("status")
     number = status if isinstance(status, int) and not isinstance(status, bool) else None
     if number is not None and abs(number) > _MAX_STATUS:
         number = None
-    return Receipt(
+    return DeviceResult(
         target=target,
         status=number,
         raw=_as_json(status) if "status" in fields else "",

@@ -8,7 +8,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from actions.opswat.redaction import Scrubber
+from actions.opswat.redaction import Redactor
 from actions.opswat.responses import MAX_EXCERPT, Body, Reply
 from actions.opswat.sanitize import clean_text, read_text
 
@@ -64,7 +64,7 @@ class ReportBody(Body):
         self._size += len(chunk)
         return True
 
-    def words(self, scrubber: Scrubber) -> str:
+    def words(self, scrubber: Redactor) -> str:
         """The vendor's reason why there is no log, from its JSON or as it stands."""
         is_json, value = self.json()
         if not is_json:
@@ -79,7 +79,7 @@ class ReportBody(Body):
         return ReportReply(ready=True, size=self._size, sha256=self._digest.hexdigest())
 
 
-def read_report(reply: Reply, body: ReportBody, scrubber: Scrubber) -> ReportReply | None:
+def read_report(reply: Reply, body: ReportBody, scrubber: Redactor) -> ReportReply | None:
     """The log or the reason why there is none; None when the answer says neither for certain."""
     if reply.http_status not in REPORT_CODES:
         return None

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from actions.opswat.rate_headers import RateWord
+from actions.opswat.rate_headers import RateLimitStatus
 
 T = TypeVar("T")
 
@@ -39,4 +39,4 @@ class Answer(Generic[T]):
 
     value: T
     http_status: int
-    rate: RateWord
+    rate: RateLimitStatus

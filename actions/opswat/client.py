@@ -11,12 +11,12 @@ from typing import BinaryIO, TypeVar
 import requests
 
 from actions.catalog import VERSIONS
-from actions.opswat.action_calls import ActionOrder
-from actions.opswat.action_results import ReceiptBook, read_receipts
+from actions.opswat.action_calls import ActionCall
+from actions.opswat.action_results import ActionResult, parse_results
 from actions.opswat.agent_logs import REPORT_CODES, ReportBody, ReportReply, read_report
 from actions.opswat.base_url import check_base_url, check_form
 from actions.opswat.calls import Answer, Slot, VendorConfig
-from actions.opswat.connection import Journey
+from actions.opswat.connection import CallProgress
 from actions.opswat.devices import (
     ChangePage,
     DevicePage,
@@ -28,10 +28,10 @@ from actions.opswat.devices import (
     read_groups,
 )
 from actions.opswat.errors import Rejected, TooLarge, Unconfirmed
-from actions.opswat.rate_headers import RateWord
-from actions.opswat.redaction import Hidden, Scrubber
+from actions.opswat.rate_headers import RateLimitStatus
+from actions.opswat.redaction import Redactor, Secret
 from actions.opswat.responses import MAX_ERROR_BYTES, Body, Reply, read_reply
-from actions.opswat.status_codes import judge, unusable
+from actions.opswat.status_codes import raise_for_status, unusable
 from actions.opswat.tokens import Token, is_token, read_token
 from actions.opswat.transport import SecretQueryAdapter
 
@@ -68,7 +68,7 @@ class VendorClient:
 
     def fetch_token(self, slot: Slot) -> Answer[Token]:
         """Log in by client credentials; 400 and 401 both mean that they are not accepted."""
-        form = Hidden(
+        form = Secret(
             {
                 "grant_type": "client_credentials",
                 "client_id": self._config.client_id,
@@ -77,7 +77,7 @@ class VendorClient:
         )
         body = Body(self._config.max_body_bytes)
         reply = self._send(slot, "POST", "/o/oauth/token", read=body, form=form)
-        judge(reply, self._scrubber(), refused=(400, 401))
+        raise_for_status(reply, self._scrubber(), refused=(400, 401))
         token = None if reply.flaw else read_token(body.json()[1])
         if token is None:
             # Without the vendor's words: a token may stand among them.
@@ -88,12 +88,12 @@ class VendorClient:
             )
         return Answer(token, reply.http_status, reply.rate)
 
-    def device_action(self, slot: Slot, token: str, order: ActionOrder) -> Answer[ReceiptBook]:
+    def device_action(self, slot: Slot, token: str, order: ActionCall) -> Answer[ActionResult]:
         """Ask for one kind of action on the order's devices (Device Action v3 to v3.3).
 
         The answer's status 200 does not mean that anything was done: each device has its receipt.
         """
-        hidden = Hidden(token)
+        hidden = Secret(token)
         del token
         version = self._config.action_version
         if order.kind not in VERSIONS[version].kinds:
@@ -103,14 +103,14 @@ class VendorClient:
             f"/o/api/{version}/devices/action",
             hidden,
             order.body(),
-            lambda body: read_receipts(body, order.targets),
+            lambda body: parse_results(body, order.targets),
         )
 
     def list_devices(
         self, slot: Slot, token: str, cursor: str | None, limit: int = MAX_PER_CALL
     ) -> Answer[DevicePage]:
         """Read one page of all devices, oldest enrolment first (Get Devices v3.7)."""
-        hidden = Hidden(token)
+        hidden = Secret(token)
         del token
         asked: dict[str, object] = {"limit": _checked(limit, "limit", MAX_PER_CALL)}
         if cursor is not None:
@@ -122,7 +122,7 @@ class VendorClient:
         self, slot: Slot, token: str, ids: Sequence[str]
     ) -> Answer[tuple[DeviceRecord, ...]]:
         """Read 1 to 50 devices by their ids (Device Details v3.8); unknown ones are left out."""
-        hidden = Hidden(token)
+        hidden = Secret(token)
         del token
         names = list(ids)
         _checked(len(names), "number of ids", MAX_PER_CALL)
@@ -136,7 +136,7 @@ class VendorClient:
         self, slot: Slot, token: str, age: int, page: int, limit: int = MAX_PER_CALL
     ) -> Answer[ChangePage]:
         """Read one page of what changed in the last `age` seconds (Status Change v3.0)."""
-        hidden = Hidden(token)
+        hidden = Secret(token)
         del token
         asked: dict[str, object] = {
             "age": _checked(age, "age", MAX_AGE),
@@ -151,7 +151,7 @@ class VendorClient:
         self, slot: Slot, token: str, page: int, limit: int = MAX_PER_CALL
     ) -> Answer[tuple[GroupRecord, ...]]:
         """Read one page of groups, from page 1 (Get Groups v3.0); past the end it is empty."""
-        hidden = Hidden(token)
+        hidden = Secret(token)
         del token
         asked: dict[str, object] = {
             "limit": _checked(limit, "limit", MAX_PER_CALL),
@@ -168,7 +168,7 @@ class VendorClient:
         words. On any error the caller throws away what the sink got. What the sink itself raises
         (a full disk) passes through.
         """
-        hidden = Hidden(token)
+        hidden = Secret(token)
         del token
         body = ReportBody(sink, self._config.max_report_bytes)
         query = {"type": "agent_log", "command_id": command_id}
@@ -184,7 +184,7 @@ class VendorClient:
         scrubber = self._scrubber(hidden)
         value = read_report(reply, body, scrubber)
         if value is None:
-            judge(reply, scrubber)
+            raise_for_status(reply, scrubber)
             if body.is_over:
                 cap = self._config.max_report_bytes / 2**20
                 raise TooLarge(
@@ -200,7 +200,7 @@ class VendorClient:
         self,
         slot: Slot,
         path: str,
-        token: Hidden[str],
+        token: Secret[str],
         asked: dict[str, object],
         read: Callable[[object], T],
         nothing: T,
@@ -211,13 +211,13 @@ class VendorClient:
         except Rejected as error:
             if error.http_status != 413:
                 raise
-            return Answer(nothing, 413, error.rate or RateWord())
+            return Answer(nothing, 413, error.rate or RateLimitStatus())
 
     def _fetch(
         self,
         slot: Slot,
         path: str,
-        token: Hidden[str],
+        token: Secret[str],
         asked: dict[str, object],
         read: Callable[[object], T],
     ) -> Answer[T]:
@@ -225,7 +225,7 @@ class VendorClient:
         body = Body(self._config.max_body_bytes)
         reply = self._send(slot, "POST", path, read=body, json=asked, token=token)
         scrubber = self._scrubber(token)
-        judge(reply, scrubber)
+        raise_for_status(reply, scrubber)
         flaw = reply.flaw
         if not flaw:
             is_json, value = body.json()
@@ -238,8 +238,8 @@ class VendorClient:
                 flaw = str(error)
         raise unusable(reply, scrubber, flaw)
 
-    def _scrubber(self, *tokens: Hidden[str]) -> Scrubber:
-        return Scrubber((*tokens, Hidden(self._config.client_secret)))
+    def _scrubber(self, *tokens: Secret[str]) -> Redactor:
+        return Redactor((*tokens, Secret(self._config.client_secret)))
 
     def _send(
         self,
@@ -251,8 +251,8 @@ class VendorClient:
         read_for: tuple[int, ...] = (200,),
         query: Mapping[str, str] | None = None,
         json: dict[str, object] | None = None,
-        form: Hidden[dict[str, str]] | None = None,
-        token: Hidden[str] | None = None,
+        form: Secret[dict[str, str]] | None = None,
+        token: Secret[str] | None = None,
     ) -> Reply:
         """Make one call over a connection of its own; all input and output happens here.
 
@@ -263,7 +263,7 @@ class VendorClient:
             raise TypeError("A call to the vendor needs a slot.")
         if token is not None and not is_token(token.reveal()):
             raise ValueError("The access token holds characters that no token has.")
-        journey = Journey(self._config.read_timeout)
+        journey = CallProgress(self._config.read_timeout)
         adapter = SecretQueryAdapter(journey, token=token, form=form)
         with requests.Session() as session:
             # Neither proxies nor certificates nor a .netrc from the surroundings.

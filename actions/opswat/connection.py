@@ -28,18 +28,18 @@ class Stage(Enum):
 
 
 @dataclass(slots=True)
-class Journey:
+class CallProgress:
     """One call's progress; `seconds` is its time from the connection to the answer's last byte."""
 
     seconds: float
     stage: Stage = Stage.PREPARING
     deadline: float = 0.0
 
-    def depart(self) -> None:
+    def mark_connecting(self) -> None:
         """Note that a connection is being opened."""
         self.stage = Stage.CONNECTING
 
-    def arrive(self) -> None:
+    def mark_connected(self) -> None:
         """Note that the connection stands: from now on the request may have arrived."""
         self.stage = Stage.CONNECTED
         self.deadline = time.monotonic() + self.seconds
@@ -55,17 +55,17 @@ class Journey:
 class _TimedReader(io.RawIOBase):
     """Reads from a socket, each time for as long as the whole call has left."""
 
-    def __init__(self, sock: socket.socket, journey: Journey) -> None:
+    def __init__(self, sock: socket.socket, progress: CallProgress) -> None:
         super().__init__()
         self._sock = sock
         self._raw = sock.makefile("rb", buffering=0)
-        self._journey = journey
+        self._progress = progress
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any, /) -> int | None:
-        self._sock.settimeout(self._journey.remaining())
+        self._sock.settimeout(self._progress.remaining())
         return self._raw.readinto(buffer)
 
     def close(self) -> None:
@@ -74,8 +74,8 @@ class _TimedReader(io.RawIOBase):
         super().close()
 
 
-def pool_classes(journey: Journey) -> dict[str, type[HTTPConnectionPool]]:
-    """The pools of one call, by scheme, whose connections report to `journey`."""
+def pool_classes(progress: CallProgress) -> dict[str, type[HTTPConnectionPool]]:
+    """The pools of one call, by scheme, whose connections report to `progress`."""
 
     class TimedResponse(http.client.HTTPResponse):
         """An answer that reads its head and its body through the call's own clock."""
@@ -83,7 +83,7 @@ def pool_classes(journey: Journey) -> dict[str, type[HTTPConnectionPool]]:
         def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
             super().__init__(sock, *args, **kwargs)
             self.fp.close()
-            self.fp = io.BufferedReader(_TimedReader(sock, journey))
+            self.fp = io.BufferedReader(_TimedReader(sock, progress))
 
     class PlainConnection(HTTPConnection):
         # Set here because somebody may switch on the standard library's printing of requests.
@@ -91,18 +91,18 @@ def pool_classes(journey: Journey) -> dict[str, type[HTTPConnectionPool]]:
         response_class = TimedResponse
 
         def connect(self) -> None:
-            journey.depart()
+            progress.mark_connecting()
             super().connect()
-            journey.arrive()
+            progress.mark_connected()
 
     class SecureConnection(HTTPSConnection):
         debuglevel = 0
         response_class = TimedResponse
 
         def connect(self) -> None:
-            journey.depart()
+            progress.mark_connecting()
             super().connect()
-            journey.arrive()
+            progress.mark_connected()
 
     class PlainPool(HTTPConnectionPool):
         ConnectionCls = PlainConnection

@@ -13,7 +13,7 @@ The texts are fit to show an operator and never hold a secret. All of them can b
 none of them is chained to what the HTTP library raised, because that one knows the whole URL.
 """
 
-from actions.opswat.rate_headers import RateWord
+from actions.opswat.rate_headers import RateLimitStatus
 
 
 class VendorError(Exception):
@@ -28,7 +28,7 @@ class VendorError(Exception):
         message: str,
         *,
         http_status: int | None = None,
-        rate: RateWord | None = None,
+        rate: RateLimitStatus | None = None,
         body: str = "",
     ) -> None:
         super().__init__(message)
@@ -46,7 +46,7 @@ class RetryLater(VendorError):
         *,
         retry_after: float | None = None,
         http_status: int | None = None,
-        rate: RateWord | None = None,
+        rate: RateLimitStatus | None = None,
         body: str = "",
     ) -> None:
         super().__init__(message, http_status=http_status, rate=rate, body=body)

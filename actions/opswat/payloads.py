@@ -1,12 +1,12 @@
 """What goes to the vendor and what comes back, as plain values.
 
-The rest of the engine imports from here; the parts live in orders, receipts, devices, reports,
-rates and macs.
+Other packages import from here; the parts live in action_calls, action_results, devices,
+agent_logs and rate_headers.
 """
 
 from actions.macs import normalise_mac
-from actions.opswat.action_calls import ActionOrder
-from actions.opswat.action_results import Receipt, ReceiptBook, read_receipts
+from actions.opswat.action_calls import ActionCall
+from actions.opswat.action_results import ActionResult, DeviceResult, parse_results
 from actions.opswat.agent_logs import ReportReply
 from actions.opswat.devices import (
     ChangePage,
@@ -18,23 +18,23 @@ from actions.opswat.devices import (
     read_device_page,
     read_groups,
 )
-from actions.opswat.rate_headers import RateWord, read_rate
+from actions.opswat.rate_headers import RateLimitStatus, read_rate
 
 __all__ = [
-    "ActionOrder",
+    "ActionCall",
+    "ActionResult",
     "ChangePage",
     "DevicePage",
     "DeviceRecord",
+    "DeviceResult",
     "GroupRecord",
-    "RateWord",
-    "Receipt",
-    "ReceiptBook",
+    "RateLimitStatus",
     "ReportReply",
     "normalise_mac",
+    "parse_results",
     "read_changes",
     "read_device_list",
     "read_device_page",
     "read_groups",
     "read_rate",
-    "read_receipts",
 ]

@@ -18,7 +18,7 @@ _NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class RateWord:
+class RateLimitStatus:
     """The vendor's word on its limit; None where it said nothing that makes sense.
 
     `limit` and `remaining` are calls in the vendor's window; `reset_after` is seconds from now,
@@ -30,9 +30,9 @@ class RateWord:
     reset_after: float | None = None
 
 
-def read_rate(headers: Mapping[str, str]) -> RateWord:
+def read_rate(headers: Mapping[str, str]) -> RateLimitStatus:
     """Read the three headers of one answer; never raises."""
-    return RateWord(
+    return RateLimitStatus(
         limit=_read_calls(headers.get("X-RateLimit-Limit")),
         remaining=_read_calls(headers.get("X-RateLimit-Remaining")),
         reset_after=_read_reset(headers.get("X-RateLimit-Reset-Time")),

@@ -31,7 +31,7 @@ _NAMED = re.compile(
 _TALKATIVE = ("urllib3.connectionpool", "urllib3.util.retry", "urllib3.connection")
 
 
-class Hidden(Generic[T]):
+class Secret(Generic[T]):
     """A value that shows itself to nobody: not in a repr, a traceback's variables or a pickle."""
 
     __slots__ = ("_value",)
@@ -50,10 +50,10 @@ class Hidden(Generic[T]):
         raise TypeError("A hidden value is never pickled.")
 
 
-class Scrubber:
+class Redactor:
     """Takes known secrets out of texts, in each spelling in which they travel."""
 
-    def __init__(self, secrets: Iterable[Hidden[str]]) -> None:
+    def __init__(self, secrets: Iterable[Secret[str]]) -> None:
         spellings = {
             spelling
             for secret in secrets
@@ -102,7 +102,7 @@ def _spellings(secret: str) -> set[str]:
     }
 
 
-def without_past(error: BaseException) -> BaseException:
+def strip_context(error: BaseException) -> BaseException:
     """The same exception without the frames and the exceptions that led to it.
 
     It is for stop signals that must pass through the HTTP library: the variables of the library's

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import requests
 
-from actions.opswat.rate_headers import RateWord, read_rate
-from actions.opswat.redaction import Hidden, Scrubber, without_past
+from actions.opswat.rate_headers import RateLimitStatus, read_rate
+from actions.opswat.redaction import Redactor, Secret, strip_context
 from actions.opswat.sanitize import clean_text
 from actions.opswat.transport import EXPECTED
 
@@ -41,7 +41,7 @@ class Body:
         except (ValueError, RecursionError):
             return False, None
 
-    def excerpt(self, scrubber: Scrubber) -> str:
+    def excerpt(self, scrubber: Redactor) -> str:
         """The first words, fit to show: one line, no control characters, no secrets."""
         text = clean_text(self._data.decode("utf-8", "replace"), len(self._data))
         return clean_text(scrubber.text(text), MAX_EXCERPT)
@@ -56,7 +56,7 @@ class Reply:
 
     what: str
     http_status: int
-    rate: RateWord
+    rate: RateLimitStatus
     body: Body = field(repr=False)
     flaw: str = ""
 
@@ -81,15 +81,15 @@ def _pour(response: requests.Response, body: Body) -> str:
             return "it is too large"
 
 
-def _next_chunk(chunks: Iterator[bytes]) -> tuple[Hidden[bytes] | None, str]:
+def _next_chunk(chunks: Iterator[bytes]) -> tuple[Secret[bytes] | None, str]:
     """The next piece, None at the end, and what went wrong; what the sink raises is not here."""
     stop: BaseException
     try:
-        return Hidden(next(chunks)), ""
+        return Secret(next(chunks)), ""
     except StopIteration:
         return None, ""
     except EXPECTED:
         return None, "it broke off, came too slowly or could not be decoded"
     except BaseException as error:  # noqa: BLE001 - a stop signal: passed on below
-        stop = without_past(error)
+        stop = strip_context(error)
     raise stop

@@ -7,7 +7,7 @@ about content. 403, 409 and 503 are not in the table; they follow the general ru
 from typing import Any
 
 from actions.opswat.errors import Rejected, Throttled, Unauthorized, Unconfirmed
-from actions.opswat.redaction import Scrubber
+from actions.opswat.redaction import Redactor
 from actions.opswat.responses import Reply
 
 _MEANING = {
@@ -21,7 +21,7 @@ _MEANING = {
 }
 
 
-def judge(reply: Reply, scrubber: Scrubber, refused: tuple[int, ...] = (401,)) -> None:
+def raise_for_status(reply: Reply, scrubber: Redactor, refused: tuple[int, ...] = (401,)) -> None:
     """Return for 200, else raise; `refused` are the codes that mean bad credentials.
 
     Raises Unauthorized for those, Throttled for 429, Rejected for all other 4xx, and Unconfirmed
@@ -49,7 +49,7 @@ def judge(reply: Reply, scrubber: Scrubber, refused: tuple[int, ...] = (401,)) -
     raise Unconfirmed(f"{what}: the vendor answered HTTP {status}{meaning}.", **known)
 
 
-def unusable(reply: Reply, scrubber: Scrubber, flaw: str) -> Unconfirmed:
+def unusable(reply: Reply, scrubber: Redactor, flaw: str) -> Unconfirmed:
     """The error for an answer that came, but whose body cannot be used."""
     return Unconfirmed(
         f"{reply.what}: HTTP {reply.http_status}, but the answer cannot be used: {flaw}",
@@ -57,7 +57,7 @@ def unusable(reply: Reply, scrubber: Scrubber, flaw: str) -> Unconfirmed:
     )
 
 
-def _known(reply: Reply, scrubber: Scrubber) -> dict[str, Any]:
+def _known(reply: Reply, scrubber: Redactor) -> dict[str, Any]:
     return {
         "http_status": reply.http_status,
         "rate": reply.rate,

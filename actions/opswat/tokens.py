@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from actions.opswat.redaction import Hidden
+from actions.opswat.redaction import Secret
 
 FALLBACK_LIFETIME = 600.0
 """Seconds that a token is used for when the vendor does not say how long it lives (*assumed*)."""
@@ -49,21 +49,21 @@ def is_token(value: object) -> bool:
     return value.isascii() and value.isprintable() and " " not in value
 
 
-def seal(value: str, key: bytes) -> str:
+def encrypt(value: str, key: bytes) -> str:
     """Encrypt a token for keeping; `key` has 32 bytes. Raises ValueError for any other key.
 
     The result is text that `unseal` alone can read, and that says when it was changed.
     """
-    hidden, secret = Hidden(value), Hidden(key)
+    hidden, secret = Secret(value), Secret(key)
     del value, key
     nonce = os.urandom(_NONCE_BYTES)
     sealed = _cipher(secret).encrypt(nonce, _to_bytes(hidden), _AAD)
     return _VERSION + base64.urlsafe_b64encode(nonce + sealed).decode("ascii")
 
 
-def unseal(text: str, key: bytes) -> str:
+def decrypt(text: str, key: bytes) -> str:
     """Decrypt what `seal` made; raises ValueError when it was changed or has another key."""
-    secret = Hidden(key)
+    secret = Secret(key)
     del key
     opened = _open(text, _cipher(secret))
     if opened is None:
@@ -71,24 +71,24 @@ def unseal(text: str, key: bytes) -> str:
     return opened.reveal()
 
 
-def _cipher(key: Hidden[bytes]) -> AESGCM:
+def _cipher(key: Secret[bytes]) -> AESGCM:
     if len(key.reveal()) != _KEY_BYTES:
         raise ValueError(f"The key that seals tokens must have {_KEY_BYTES} bytes.")
     return AESGCM(key.reveal())
 
 
-def _to_bytes(value: Hidden[str]) -> bytes:
+def _to_bytes(value: Secret[str]) -> bytes:
     # An encoding error would carry the whole token, so there must be none.
     return value.reveal().encode("utf-8", "surrogatepass")
 
 
-def _open(text: str, cipher: AESGCM) -> Hidden[str] | None:
+def _open(text: str, cipher: AESGCM) -> Secret[str] | None:
     if not text.startswith(_VERSION):
         return None
     try:
         packed = base64.b64decode(text.removeprefix(_VERSION), altchars=b"-_", validate=True)
         opened = cipher.decrypt(packed[:_NONCE_BYTES], packed[_NONCE_BYTES:], _AAD)
-        return Hidden(opened.decode("utf-8", "surrogatepass"))
+        return Secret(opened.decode("utf-8", "surrogatepass"))
     except (InvalidTag, binascii.Error, ValueError):
         return None
 

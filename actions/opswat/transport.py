@@ -17,9 +17,9 @@ from requests.adapters import HTTPAdapter
 from urllib3 import Retry
 from urllib3 import exceptions as wire_errors
 
-from actions.opswat.connection import Journey, Stage, pool_classes
+from actions.opswat.connection import CallProgress, Stage, pool_classes
 from actions.opswat.errors import Unconfirmed, Unreachable, VendorError
-from actions.opswat.redaction import Hidden, silence_urls, without_past
+from actions.opswat.redaction import Secret, silence_urls, strip_context
 
 # RequestException covers nearly all; the others reach us from odd addresses and odd answers.
 EXPECTED = (
@@ -41,10 +41,10 @@ class SecretQueryAdapter(HTTPAdapter):
 
     def __init__(
         self,
-        journey: Journey,
+        journey: CallProgress,
         *,
-        token: Hidden[str] | None = None,
-        form: Hidden[dict[str, str]] | None = None,
+        token: Secret[str] | None = None,
+        form: Secret[dict[str, str]] | None = None,
     ) -> None:
         self._journey = journey
         self._token = token
@@ -79,7 +79,7 @@ class SecretQueryAdapter(HTTPAdapter):
         except EXPECTED as error:
             failure = self._explain(request, error)
         except BaseException as error:  # noqa: BLE001 - a stop signal: passed on below
-            failure = without_past(error)
+            failure = strip_context(error)
         finally:
             del wire
         raise failure

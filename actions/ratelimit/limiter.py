@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from actions.opswat.payloads import RateWord
+from actions.opswat.payloads import RateLimitStatus
 from actions.ratelimit import breaker, clock, window
 from actions.ratelimit.ledger import Ledger, hold_after_reply
 from actions.ratelimit.models import VendorAccount, VendorCall
@@ -69,7 +69,7 @@ def close_call(
     state: CallState,
     *,
     http_status: int | None,
-    rate: RateWord | None,
+    rate: RateLimitStatus | None,
     detail: str = "",
 ) -> bool:
     """Write how the call ended, inside the caller's transaction under the account's lock.
@@ -129,5 +129,5 @@ def clock_was_set(account: VendorAccount, at: datetime) -> None:
     end = at + window.length() / 12 + hold_after_reply(window.length())
     over = VendorCall.objects.exclude(state=CallState.SENDING)
     over.filter(holds_until__gt=end).update(holds_until=end)
-    account.blocked_until = None
+    account.open_until = None
     breaker.open_for(account, (end - at).total_seconds(), "The clock was set anew.")

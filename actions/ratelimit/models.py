@@ -7,23 +7,24 @@ from actions.ratelimit.states import CallState, Lane
 
 
 class VendorAccount(models.Model):
-    """The single row whose lock orders all claims.
+    """An account at the vendor. The lock of its row orders all claims.
 
-    `frozen` stops all sending until a person lifts it. `blocked_until` stops it until a moment,
-    with the reason beside it. `probe` means: one call alone until the vendor gives a good answer.
-    `trouble` counts the troubles since that last good answer. The `clock_` fields are what the
-    shared clock and a machine's own showed at one moment, in seconds.
+    `frozen` stops sending until a person resumes it. The other fields are the circuit breaker:
+    `open_until` stops sending until that time, for the reason beside it; `half_open` allows one
+    call at a time until the vendor gives a good answer; `consecutive_failures` counts the failures
+    since the last good answer. The `clock_` fields hold what the shared clock and the machine's
+    monotonic clock showed at one moment, in seconds.
     """
 
     frozen = models.BooleanField(default=False)
     frozen_reason = models.CharField(max_length=500, blank=True)
-    blocked_until = models.DateTimeField(null=True)
-    blocked_reason = models.CharField(max_length=500, blank=True)
-    probe = models.BooleanField(default=True)
-    trouble = models.PositiveIntegerField(default=0)
+    open_until = models.DateTimeField(null=True)
+    open_reason = models.CharField(max_length=500, blank=True)
+    half_open = models.BooleanField(default=True)
+    consecutive_failures = models.PositiveIntegerField(default=0)
     unauthorized = models.PositiveIntegerField(default=0)
-    token_sealed = models.TextField(blank=True)
-    token_until = models.DateTimeField(null=True)
+    token_encrypted = models.TextField(blank=True)
+    token_expires_at = models.DateTimeField(null=True)
     clock_machine = models.CharField(max_length=64, blank=True)
     clock_wall = models.FloatField(default=0.0)
     clock_own = models.FloatField(default=0.0)
@@ -37,7 +38,7 @@ class VendorCall(models.Model):
 
     The row is written before the first byte leaves and *holds a slot* until `holds_until`: while
     the call is open that is the end of its lease plus one window, and once the vendor has
-    replied, the reply plus one window. Why never over the limit: see services/budget.py.
+    replied, the reply plus one window. Why never over the limit: see ratelimit/limiter.py.
     """
 
     api = models.CharField(max_length=10)
@@ -45,9 +46,9 @@ class VendorCall(models.Model):
     kind_name = models.CharField(max_length=32, blank=True)
     params = models.JSONField(default=dict)
     addressing = models.CharField(max_length=4, blank=True)
-    likeness = models.CharField(max_length=64, blank=True)
+    coalesce_key = models.CharField(max_length=64, blank=True)
     device_count = models.PositiveIntegerField(default=0)
-    action_requests = models.ManyToManyField("ActionRequest", related_name="calls")
+    action_requests = models.ManyToManyField("actions.ActionRequest", related_name="calls")
     lead_request_id = models.BigIntegerField(null=True)
     state = models.CharField(max_length=10, choices=CallState.choices)
     worker = models.CharField(max_length=100, blank=True)

@@ -19,4 +19,4 @@ def lease() -> timedelta:
     """How long a call may stay open; longer than the hard limit of the task that makes it."""
     connect, read = settings.OPSWAT_TIMEOUT
     grace = settings.ENGINE_GRACE_SECONDS
-    return timedelta(seconds=settings.ENGINE_PUMP_SECONDS + connect + read + 2 * grace)
+    return timedelta(seconds=settings.ENGINE_RUN_SECONDS + connect + read + 2 * grace)

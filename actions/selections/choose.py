@@ -31,13 +31,13 @@ def choose_devices(
     actor: Actor,
     *,
     origin: Selection.Origin = Selection.Origin.LIST,
-    question: str = "",
+    query: str = "",
 ) -> Selection:
     """Freeze these devices, by id and in order of name.
 
-    `question` is the query by which all that match were chosen. Raises Refused when there is none.
+    `query` is the query by which all that match were chosen. Raises Refused when there is none.
     """
-    selection = _begin(actor, origin, "ids", question)
+    selection = _begin(actor, origin, "ids", query)
     try:
         _copy(devices.order_by("name", "id").values_list("pk", "vendor_id"), selection)
     except EmptyResultSet:
@@ -79,8 +79,8 @@ def choose_part(selection: Selection, chosen: QuerySet[SelectedDevice], actor: A
     """
     if selection.user_id != actor.user_id:
         raise NotAllowed("This selection is somebody else's.")
-    part = _begin(actor, Selection.Origin.PART, selection.addressing, selection.question)
-    part.whole = selection.whole or selection
+    part = _begin(actor, Selection.Origin.PART, selection.addressing, selection.query)
+    part.parent = selection.parent or selection
     rows = chosen.filter(selection=selection).order_by("id")
     return _copy(rows.values_list("device_id", "target"), part)
 
@@ -89,7 +89,7 @@ def drop_ruled(
     selection: Selection, kind: ActionKind, version: str, rules: Collection[str], actor: Actor
 ) -> Selection:
     """A new selection without the devices that one of these rules decides."""
-    left = preview.kept(selection, kind, version, rules)
+    left = preview.remaining(selection, kind, version, rules)
     return choose_part(selection, SelectedDevice.objects.filter(pk__in=json_rows.keys(left)), actor)
 
 
@@ -119,18 +119,18 @@ def _copy(wanted: QuerySet[Any, Any], selection: Selection) -> Selection:
             [selection.pk, *params],
         )
         selection.device_count = cursor.rowcount
-    selection.save(update_fields=["device_count", "whole"])
+    selection.save(update_fields=["device_count", "parent"])
     return selection
 
 
-def _begin(actor: Actor, origin: Selection.Origin, addressing: str, question: str) -> Selection:
+def _begin(actor: Actor, origin: Selection.Origin, addressing: str, query: str) -> Selection:
     if actor.user_id is None:
         raise NotAllowed("Only a person chooses devices.")
     return Selection.objects.create(
         user_id=actor.user_id,
         origin=origin,
         addressing=addressing,
-        question=question,
+        query=query,
         device_count=0,
         made_at=now(),
     )

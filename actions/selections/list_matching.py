@@ -13,7 +13,7 @@ from actions import json_rows
 from actions.inventory.models import Device, DeviceMac
 from actions.macs import normalise_mac
 from actions.selections.list_parser import HEADINGS, Row, is_like_mac, why_malformed
-from actions.selections.models import PickedList
+from actions.selections.models import UploadedList
 
 BUCKETS = ("matched", "unknown", "duplicate", "ambiguous", "malformed")
 
@@ -37,12 +37,12 @@ _Hit = tuple[int | None, int | None]
 """The first and the last listed device that something names; None where all of them are gone."""
 
 
-def own_list(token: UUID, user_id: int) -> PickedList | None:
+def own_list(token: UUID, user_id: int) -> UploadedList | None:
     """A person's own list; nobody sees another's."""
-    return PickedList.objects.filter(uuid=token, user_id=user_id).first()
+    return UploadedList.objects.filter(uuid=token, user_id=user_id).first()
 
 
-def rows_of(picked: PickedList) -> list[Row]:
+def rows_of(picked: UploadedList) -> list[Row]:
     """The lines of a list as they were read."""
     return [Row(number, cells) for number, *cells in json.loads(picked.content)]
 
@@ -81,7 +81,7 @@ def look_up(entries: Sequence[tuple[int, str]]) -> list[Line]:
         if text in flaws:
             lines.append(Line(number, text, "malformed", why=flaws[text]))
             continue
-        line = _judge(number, text, found.get(text), is_mac=text in macs)
+        line = _match_line(number, text, found.get(text), is_mac=text in macs)
         first = earlier.setdefault(macs.get(text, text), number)
         if first == number and line.device is not None:
             first = earlier.setdefault(line.device, number)
@@ -99,7 +99,7 @@ def labels(lines: Sequence[Line]) -> dict[int, str]:
     return {device.pk: device.label for device in named}
 
 
-def _judge(number: int, text: str, hit: _Hit | None, *, is_mac: bool) -> Line:
+def _match_line(number: int, text: str, hit: _Hit | None, *, is_mac: bool) -> Line:
     if hit is None:
         if is_like_mac(text) and not is_mac:
             return Line(number, text, "malformed", why="Not a whole MAC address.")

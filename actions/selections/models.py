@@ -11,8 +11,8 @@ from actions.inventory.models import Device
 class Selection(models.Model):
     """Devices that one person has chosen: the set that is confirmed is the set that is sent.
 
-    `question` is the query of the list where all that match it were chosen, less those unticked;
-    `whole` is the selection that a part was made from. It is dropped after a week.
+    `query` is the query of the list where all that match it were chosen, less those unticked;
+    `parent` is the selection that a part was made from. It is dropped after a week.
     """
 
     class Origin(models.TextChoices):
@@ -27,8 +27,8 @@ class Selection(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     origin = models.CharField(max_length=6, choices=Origin.choices)
     addressing = models.CharField(max_length=4, default="ids")
-    question = models.TextField(blank=True)
-    whole = models.ForeignKey("self", null=True, on_delete=models.CASCADE, related_name="+")
+    query = models.TextField(blank=True)
+    parent = models.ForeignKey("self", null=True, on_delete=models.CASCADE, related_name="+")
     device_count = models.PositiveIntegerField()
     made_at = models.DateTimeField(db_index=True)
 
@@ -61,7 +61,7 @@ class SelectedDevice(models.Model):
         return self.target
 
 
-class PickedList(models.Model):
+class UploadedList(models.Model):
     """One person's list as it was read; what it means is looked up anew with each look.
 
     `content` is JSON: for each line that is not blank, its number and its cells. It is dropped

@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import Count, Max, Q
 from django.utils.timezone import now
 
-from actions.action_requests.applicability import DeviceFacts, Verdict, judge
+from actions.action_requests.applicability import DeviceFacts, Verdict, evaluate
 from actions.catalog import ActionKind
 from actions.inventory.freshness import fresh_for
 from actions.selections.models import Selection
@@ -20,7 +20,7 @@ _FACTS = ("device__status", "device__agent_type", "device__os_family", "device__
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class RuleCount:
     """How many of the chosen devices one rule decides."""
 
     verdict: Verdict
@@ -31,8 +31,8 @@ class Judged:
 class Preview:
     """The chosen devices by what the vendor will make of them, the largest number first."""
 
-    refused: list[Judged]
-    uncertain: list[Judged]
+    refused: list[RuleCount]
+    uncertain: list[RuleCount]
     allowed_count: int
 
     @property
@@ -52,9 +52,9 @@ def preview(selection: Selection, kind: ActionKind, version: str) -> Preview:
     rows = _with_facts(selection, moment).values_list(*_FACTS, "stale", "listed")
     counts: dict[Verdict, int] = {}
     for *facts, count, read_at in rows.annotate(Count("id"), Max("device__read_at")).order_by():
-        verdict = _judge(kind, version, facts, read_at, moment)
+        verdict = _evaluate(kind, version, facts, read_at, moment)
         counts[verdict] = counts.get(verdict, 0) + count
-    judged = sorted(map(Judged, counts, counts.values()), key=lambda each: -each.count)
+    judged = sorted(map(RuleCount, counts, counts.values()), key=lambda each: -each.count)
     return Preview(
         refused=[each for each in judged if each.verdict.allowed is False],
         uncertain=[each for each in judged if each.verdict.allowed is None],
@@ -62,7 +62,7 @@ def preview(selection: Selection, kind: ActionKind, version: str) -> Preview:
     )
 
 
-def kept(
+def remaining(
     selection: Selection, kind: ActionKind, version: str, dropped: Collection[str]
 ) -> list[int]:
     """The keys of the chosen rows that none of the dropped rules decides."""
@@ -75,7 +75,7 @@ def kept(
     ):
         alike = tuple(facts)
         if alike not in verdicts:
-            verdicts[alike] = _judge(kind, version, facts, read_at, moment)
+            verdicts[alike] = _evaluate(kind, version, facts, read_at, moment)
         if verdicts[alike].rule not in dropped:
             keys.append(key)
     return keys
@@ -88,11 +88,11 @@ def _with_facts(selection: Selection, moment: datetime) -> Any:
     )
 
 
-def _judge(
+def _evaluate(
     kind: ActionKind, version: str, facts: list[Any], read_at: datetime | None, moment: datetime
 ) -> Verdict:
     status, agent_type, os_family, agent_version, _stale, listed = facts
     if not listed:
         return UNLISTED
     told = DeviceFacts(status, agent_type, os_family, agent_version, read_at)
-    return judge(kind, version, told, moment)
+    return evaluate(kind, version, told, moment)

@@ -7,7 +7,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from actions.action_requests.submissions import Addressing
 from actions.devices import filters
-from actions.devices.query import read_question
+from actions.devices.query import parse_device_query
 from actions.inventory.models import Device
 from actions.selections.models import SelectedDevice, Selection
 
@@ -17,7 +17,7 @@ Chosen = Selection
 
 def own_selection(token: UUID | str, user_id: int) -> Selection | None:
     """A person's own selection; nobody sees another's."""
-    return Selection.objects.select_related("whole").filter(uuid=token, user_id=user_id).first()
+    return Selection.objects.select_related("parent").filter(uuid=token, user_id=user_id).first()
 
 
 def addressing(selection: Selection | None) -> Addressing:
@@ -32,11 +32,11 @@ def sample(selection: Selection, most: int) -> list[SelectedDevice]:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """How many devices began and ceased to match the list's question since they were chosen."""
+    """How many devices began and ceased to match the list's query since they were chosen."""
 
     began: int = 0
     ceased: int = 0
-    question: str = ""
+    query: str = ""
 
     def __bool__(self) -> bool:
         return bool(self.began or self.ceased)
@@ -48,10 +48,10 @@ def drift(selection: Selection) -> Drift:
     A part is compared with the whole that it was made from: what a person left out did not begin
     to match.
     """
-    whole = selection.whole or selection
-    if not whole.question:
+    whole = selection.parent or selection
+    if not whole.query:
         return Drift()
-    found = asked(whole.question)
+    found = asked(whole.query)
     known = SelectedDevice.objects.filter(selection=whole, device=OuterRef("pk"))
     began = found.exclude(Exists(known))
     ceased = selection.chosen.exclude(device__in=found.values("pk"))
@@ -60,9 +60,9 @@ def drift(selection: Selection) -> Drift:
 
 def asked_by(whole: Selection) -> str:
     """The list's query by which it was chosen, for a link that asks it again."""
-    return read_question(whole.question).text
+    return parse_device_query(whole.query).text
 
 
-def asked(question: str) -> QuerySet[Device]:
+def asked(query: str) -> QuerySet[Device]:
     """The devices that the list shows for this query string."""
-    return filters.matching(question).order_by()
+    return filters.matching(query).order_by()

@@ -13,14 +13,14 @@ from actions.errors import NotAllowed
 from actions.inventory.models import Device
 from actions.selections import choose, list_matching
 from actions.selections.list_parser import Row
-from actions.selections.models import PickedList, Selection
+from actions.selections.models import Selection, UploadedList
 
 
-def keep_list(rows: Sequence[Row], actor: Actor, *, name: str = "") -> PickedList:
+def keep_list(rows: Sequence[Row], actor: Actor, *, name: str = "") -> UploadedList:
     """Keep a list that was read whole, for the person who brought it."""
     if actor.user_id is None:
         raise NotAllowed("Only a person picks devices.")
-    return PickedList.objects.create(
+    return UploadedList.objects.create(
         user_id=actor.user_id,
         name=name[:255],
         content=json.dumps([[row.number, *row.cells] for row in rows]),
@@ -60,4 +60,4 @@ def targets_by(lines: Sequence[list_matching.Line]) -> dict[Addressing, list[tup
 def drop_old() -> int:
     """Drop the lists that nobody needs any more; returns how many."""
     old = now() - timedelta(days=choose.KEPT_DAYS)
-    return PickedList.objects.filter(made_at__lt=old).delete()[0]
+    return UploadedList.objects.filter(made_at__lt=old).delete()[0]

@@ -22,7 +22,7 @@ OWN = "own"
 FIELDS = (
     *("id", "at", "user_id", "actor", "role", "source", "address", "request_id", "verb"),
     *("subject_kind", "subject", "reason", "ticket", "kind", "count", "call", "data"),
-    *("key", "previous"),
+    *("key_id", "previous"),
 )
 """All that a line says, in the order in which it is signed."""
 
@@ -51,7 +51,7 @@ def storable(text: str, most: int | None = None) -> str:
     return _SURROGATE.sub("\ufffd", text)[:most]
 
 
-def plain(data: Mapping[str, Any]) -> dict[str, Any]:
+def normalize(data: Mapping[str, Any]) -> dict[str, Any]:
     """Details as both databases give them back: JSON's own types, no odd numbers or characters."""
     text = json.dumps(data, default=str)
     if _ODD.search(text):
@@ -95,22 +95,22 @@ def sign(key: bytes, content: bytes) -> str:
     return hmac.digest(key, content, "sha256").hex()
 
 
-def sign_paper(keys: Keys, paper: Mapping[str, Any]) -> dict[str, Any]:
+def sign_document(keys: Keys, paper: Mapping[str, Any]) -> dict[str, Any]:
     """A manifest or an anchor with the id of the signing key and its signature."""
     name = next(iter(keys))
     signed = {**paper, "key": name}
-    return {**signed, "signature": sign(keys[name], _paper(signed))}
+    return {**signed, "signature": sign(keys[name], _document(signed))}
 
 
-def is_genuine(keys: Keys, paper: Mapping[str, Any]) -> bool:
+def verify_document(keys: Keys, paper: Mapping[str, Any]) -> bool:
     """Whether one of our keys signed exactly this."""
     key = keys.get(str(paper.get("key")))
     signature = str(paper.get("signature"))
     content = {name: value for name, value in paper.items() if name != "signature"}
-    return key is not None and hmac.compare_digest(sign(key, _paper(content)), signature)
+    return key is not None and hmac.compare_digest(sign(key, _document(content)), signature)
 
 
-def _paper(content: Mapping[str, Any]) -> bytes:
+def _document(content: Mapping[str, Any]) -> bytes:
     return b"paper|" + json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
 
 

@@ -17,7 +17,7 @@ WORDS = "actions_auditwords"
 _REFUSAL = "The audit trail is append-only."
 
 
-def raise_guards(connection: BaseDatabaseWrapper) -> None:
+def create_triggers(connection: BaseDatabaseWrapper) -> None:
     """Put the triggers in place; those that are there stay."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
@@ -29,7 +29,7 @@ def raise_guards(connection: BaseDatabaseWrapper) -> None:
             cursor.execute(statement)
 
 
-def lower_guards(connection: BaseDatabaseWrapper) -> None:
+def drop_triggers(connection: BaseDatabaseWrapper) -> None:
     """Take the triggers away: only for an archive, or where a test empties its database."""
     with connection.cursor() as cursor:
         for table in TABLES:
@@ -39,24 +39,24 @@ def lower_guards(connection: BaseDatabaseWrapper) -> None:
 
 
 @contextmanager
-def lowered(connection: BaseDatabaseWrapper) -> Iterator[None]:
+def triggers_suspended(connection: BaseDatabaseWrapper) -> Iterator[None]:
     """Without the triggers, in one transaction: nobody else ever sees the tables unguarded."""
     with transaction.atomic(using=connection.alias):
-        lower_guards(connection)
+        drop_triggers(connection)
         yield
-        raise_guards(connection)
+        create_triggers(connection)
 
 
-def missing_guards(connection: BaseDatabaseWrapper) -> list[str]:
+def missing_triggers(connection: BaseDatabaseWrapper) -> list[str]:
     """The triggers that should be there and are not, or are switched off."""
     wanted = {name for table in TABLES for name in trigger_names(connection.vendor, table)}
-    question = (
+    query = (
         "SELECT tgname FROM pg_trigger WHERE tgname LIKE 'audit%%' AND tgenabled <> 'D'"
         if connection.vendor == "postgresql"
         else "SELECT name FROM sqlite_master WHERE type = 'trigger'"
     )
     with connection.cursor() as cursor:
-        cursor.execute(question)
+        cursor.execute(query)
         return sorted(wanted - {name for (name,) in cursor.fetchall()})
 
 

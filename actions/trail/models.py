@@ -6,10 +6,10 @@ from django.db.models import Q
 
 
 class AuditEvent(models.Model):
-    """One line of the trail: who, when, what, on what, why and from where.
+    """One line of the audit trail: who, when, what, on what, why and from where.
 
-    Append-only: triggers of the database refuse anything else. The key counts without gaps, in
-    the order of the chain (see chain.py): `mac` signs the whole line together with `previous`,
+    Append-only: database triggers refuse any other change. The primary key counts without gaps,
+    in the order of the chain (see chain.py). `signature` signs the line together with `previous`,
     the signature of the line before it. The actor's name stands as text beside the key, so that
     deleting a person changes nothing. `kind`, `count` and `call` repeat what is in `data`, so
     that it can be asked for; `lists_devices` says that AuditDevice names its devices.
@@ -41,9 +41,9 @@ class AuditEvent(models.Model):
     data = models.JSONField(default=dict)
     lists_devices = models.BooleanField(default=False)
     search_text = models.TextField(blank=True)
-    key = models.CharField(max_length=16)
+    key_id = models.CharField(max_length=16)
     previous = models.CharField(max_length=64)
-    mac = models.CharField(max_length=64)
+    signature = models.CharField(max_length=64)
 
     class Meta:
         ordering = ["-id"]
@@ -59,7 +59,9 @@ class AuditEvent(models.Model):
             # All that belongs to this call, and to this click.
             models.Index(fields=["call", "id"], condition=Q(call__gt=0), name="event_of_call"),
             models.Index(
-                fields=["request_id", "id"], condition=~Q(request_id=""), name="event_of_click"
+                fields=["request_id", "id"],
+                condition=~Q(request_id=""),
+                name="event_of_http_request",
             ),
         ]
 

@@ -26,7 +26,7 @@ ENGINE = Actor(name="engine", role=Role.OPERATOR, source="system")
 LOCK = 0x6175646974
 """PostgreSQL's advisory lock of the chain: the letters of "audit"."""
 
-HEAD = f"SELECT id, mac FROM {AuditEvent._meta.db_table} ORDER BY id DESC LIMIT 1"  # noqa: S608
+HEAD = f"SELECT id, signature FROM {AuditEvent._meta.db_table} ORDER BY id DESC LIMIT 1"  # noqa: S608
 """Asks for the last line."""
 
 DEVICE_ROWS = {
@@ -53,20 +53,20 @@ def record(
     `about` names the devices that the line tells of by their keys, each with its status, so that
     it is found by each of them.
     """
-    told = chain.plain(data)
+    told = chain.normalize(data)
     event = AuditEvent(
         user_id=actor.user_id,
-        actor=_fit(actor.name, "actor"),
+        actor=_truncate(actor.name, "actor"),
         role="" if actor.source == "system" else actor.role,
         source=actor.source,
-        address=_fit(actor.address, "address"),
-        request_id=_fit(actor.request_id, "request_id"),
+        address=_truncate(actor.address, "address"),
+        request_id=_truncate(actor.request_id, "request_id"),
         verb=verb,
         subject_kind=subject_kind,
-        subject=_fit(subject, "subject"),
+        subject=_truncate(subject, "subject"),
         reason=chain.storable(reason),
-        ticket=_fit(ticket, "ticket"),
-        kind=_fit(str(told.get("kind") or ""), "kind"),
+        ticket=_truncate(ticket, "ticket"),
+        kind=_truncate(str(told.get("kind") or ""), "kind"),
         count=_count(told),
         call=told.get("call"),
         data=told,
@@ -89,7 +89,7 @@ def record_refusal(actor: Actor, verb: str, refusal: Exception, **told: Any) -> 
     refusal.is_recorded = True  # type: ignore[attr-defined]  # A mark of our own.
 
 
-def _fit(text: str, field: str) -> str:
+def _truncate(text: str, field: str) -> str:
     most: int | None = getattr(AuditEvent._meta.get_field(field), "max_length", None)
     return chain.storable(text, most)
 
@@ -104,9 +104,9 @@ def _link(event: AuditEvent) -> None:
     """Give the line its place in the chain and sign it; nobody else can until the commit."""
     last_id, last_mac = _locked_head()
     event.pk, event.previous, event.at = last_id + 1, last_mac, now()
-    event.key = next(iter(settings.AUDIT_KEYS))
+    event.key_id = next(iter(settings.AUDIT_KEYS))
     content = chain.canonical(getattr(event, name) for name in chain.FIELDS)
-    event.mac = chain.sign(settings.AUDIT_KEYS[event.key], content)
+    event.signature = chain.sign(settings.AUDIT_KEYS[event.key_id], content)
 
 
 def _insert(event: AuditEvent, about: Sequence[tuple[str, str]]) -> None:

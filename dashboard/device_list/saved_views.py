@@ -10,14 +10,14 @@ from actions.errors import NotAllowed, Refused
 from actions.trail import trail
 from dashboard.models import SavedView, User
 
-MOST_VIEWS = 100
+MAX_VIEWS = 100
 """Views that one person may keep."""
 
 
-def seen_by(user: User) -> list[SavedView]:
+def visible_to(user: User) -> list[SavedView]:
     """A person's own views and those that others share, by name."""
     seen = SavedView.objects.filter(Q(owner=user) | Q(shared=True)).select_related("owner")
-    return list(seen[: 2 * MOST_VIEWS])
+    return list(seen[: 2 * MAX_VIEWS])
 
 
 def find(token: UUID, user: User) -> SavedView | None:
@@ -36,8 +36,8 @@ def save(user: User, actor: Actor, *, name: str, query: str, shared: bool) -> Sa
     if len(name) > 80:
         raise Refused.because("name", "A name has at most 80 characters.")
     known = SavedView.objects.filter(owner=user, name=name).first()
-    if known is None and user.views.count() >= MOST_VIEWS:
-        raise Refused.because("name", f"You keep {MOST_VIEWS} views: drop one first.")
+    if known is None and user.views.count() >= MAX_VIEWS:
+        raise Refused.because("name", f"You keep {MAX_VIEWS} views: drop one first.")
     was_shared = known is not None and known.shared
     view = known or SavedView(owner=user, name=name)
     view.query, view.shared = query, shared
@@ -58,7 +58,7 @@ def share(view: SavedView, user: User, actor: Actor, *, shared: bool) -> None:
 
 
 @transaction.atomic
-def drop(view: SavedView, user: User, actor: Actor) -> None:
+def delete(view: SavedView, user: User, actor: Actor) -> None:
     """Drop it; its address then leads nowhere."""
     _check_owner(view, user)
     if view.shared:

@@ -1,4 +1,4 @@
-"""The list of devices as its address describes it: question, order, size and place."""
+"""The list of devices as its address describes it: device_query, order, size and place."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,7 @@ from django.urls import reverse
 from actions.action_requests.states import CommandStatus
 from actions.devices import pagination
 from actions.devices.pagination import DevicePage, Order
-from actions.devices.query import CHOICES, Question, read_question
+from actions.devices.query import CHOICES, DeviceQuery, parse_device_query
 from dashboard.http import read_int
 from dashboard.printable import printable
 
@@ -102,26 +102,26 @@ class Chip:
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class DeviceListState:
     """What an address asks to see."""
 
-    question: Question
+    device_query: DeviceQuery
     sort: str
     size: int
 
     @classmethod
-    def read(cls, query: QueryDict) -> "Desk":
+    def read(cls, query: QueryDict) -> "DeviceListState":
         """Read the address; an order or a size that does not exist is the usual one."""
         sort = query.get("sort", USUAL_SORT)
         size = read_int(query.get("size"), default=USUAL_SIZE)
         return cls(
-            read_question(query.urlencode()),
-            sort if pagination.read_order(sort) else USUAL_SORT,
+            parse_device_query(query.urlencode()),
+            sort if pagination.parse_order(sort) else USUAL_SORT,
             size if size in SIZES else USUAL_SIZE,
         )
 
     @classmethod
-    def read_text(cls, query: str) -> "Desk":
+    def read_text(cls, query: str) -> "DeviceListState":
         """Read the query of an address that stood in a form."""
         try:
             return cls.read(QueryDict(query.replace("\x00", "")))
@@ -131,12 +131,12 @@ class Desk:
     @property
     def order(self) -> Order:
         """By what the list is sorted."""
-        return pagination.read_order(self.sort) or Order()
+        return pagination.parse_order(self.sort) or Order()
 
     @property
     def search(self) -> str:
         """What stands in the search box."""
-        return self.question.one("q")
+        return self.device_query.one("q")
 
     @property
     def query(self) -> str:
@@ -144,11 +144,12 @@ class Desk:
         return self.url()[1:]
 
     def url(self, **changes: Any) -> str:
-        """The address of this view with other question, sort, size or place."""
-        question = changes.pop("question", self.question)
+        """The address of this view with other device_query, sort, size or place."""
+        device_query = changes.pop("device_query", self.device_query)
         view = {"sort": self.sort, "size": self.size} | changes
         usual = {"sort": USUAL_SORT, "size": USUAL_SIZE}
-        pairs = [*question.pairs(), *((k, v) for k, v in view.items() if v and v != usual.get(k))]
+        shown = ((k, v) for k, v in view.items() if v and v != usual.get(k))
+        pairs = [*device_query.pairs(), *shown]
         return "?" + urlencode(pairs)
 
     def sort_url(self, key: str) -> str:
@@ -178,9 +179,10 @@ class Desk:
 
     def chips(self) -> list[Chip]:
         """Everything that narrows the list, each with the way without it."""
+        asked = self.device_query
         return [
-            Chip(_chip_text(key, value), self.url(question=self.question.without(key, value)))
-            for key, value in self.question.pairs()
+            Chip(_chip_text(key, value), self.url(device_query=asked.without(key, value)))
+            for key, value in asked.pairs()
         ]
 
     def filters(self, choices: dict[str, list[str]], keys: tuple[str, ...]) -> list[Filter]:
@@ -189,9 +191,9 @@ class Desk:
             Filter(
                 key,
                 LABELS[key],
-                _options(key, choices.get(key, []), self.question.of(key)),
-                self.question.problems.get(key, []),
-                self.question.one(key),
+                _options(key, choices.get(key, []), self.device_query.of(key)),
+                self.device_query.problems.get(key, []),
+                self.device_query.one(key),
             )
             for key in keys
         ]

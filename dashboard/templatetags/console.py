@@ -49,6 +49,6 @@ def event_extent(event: Any) -> str:
 
 
 @register.filter
-def shown_lines(text: str) -> str:
+def printable_lines(text: str) -> str:
     """Several lines, each with every character made visible that would hide itself."""
     return "\n".join(printable(line) for line in text.split("\n"))

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET
 from django.views.decorators.vary import vary_on_headers
 
 from actions.action_requests import selectors as action_requests
-from actions.action_requests.controls import DONE, RETRYABLE, may_control
+from actions.action_requests.controls import RETRYABLE, UNDOABLE, may_control
 from actions.action_requests.selectors import Progress
 from actions.action_requests.states import CommandStatus
 from actions.audit import selectors as audit
@@ -122,7 +122,7 @@ def _controls_of(action_request: Any, progress: Progress) -> dict[str, Any]:
     return {
         "can_cancel": sum(counts.get(status, 0) for status in (S.QUEUED, S.HELD)),
         "retryable": [share for share in progress.shares if share.status in RETRYABLE],
-        "undoable": sum(counts.get(status, 0) for status in DONE) if kind.opposite else 0,
+        "undoable": sum(counts.get(status, 0) for status in UNDOABLE) if kind.opposite else 0,
         "opposite": KINDS.get(kind.opposite),
         "children": action_request.children.all(),
         "ends_at": outlook.requests.get(action_request.pk) if outlook else None,

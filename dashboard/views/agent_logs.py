@@ -60,7 +60,7 @@ def agent_log(request: DashboardRequest, token: UUID) -> HttpResponse:
     """Show one log: how far it has come, or what stands in it."""
     log = _find(token)
     if log.open:
-        controls.look_on(log)
+        controls.note_viewer(log)
     if wants_part(request, "log-state"):
         response = render(request, "agent_logs/_state.html", _state_of(request, log))
         if not log.open:
@@ -117,7 +117,7 @@ def control_agent_log(request: DashboardRequest, token: UUID) -> HttpResponse:
     log = _find(token)
     try:
         if request.POST.get("verb") == "ask":
-            controls.ask_now(log, actor_of(request))
+            controls.poll_now(log, actor_of(request))
             messages.success(request, "It is asked for as soon as a place is free.")
         elif request.POST.get("verb") == "stop":
             controls.stop(log, actor_of(request))
@@ -142,13 +142,13 @@ def agent_log_download(request: DashboardRequest, token: UUID) -> HttpResponseBa
         raise Http404(str(flaw)) from None
     name = f"agent-log-{_plain(log.command.label)}-{log.uuid.hex[:8]}"
     if "file" not in request.GET:
-        controls.note_reading(log, actor_of(request), "log.downloaded")
+        controls.record_access(log, actor_of(request), "log.downloaded")
         return attachment(request, agent_logs.whole(log), f"{name}.zip", log.size)
     place = read_int(request.GET["file"], default=-1, low=0)
     entry = next((each for each in entries if each.place == place and not each.refusal), None)
     if entry is None:
         raise Http404("There is no such file.")
-    controls.note_reading(log, actor_of(request), "log.downloaded", file=entry.name)
+    controls.record_access(log, actor_of(request), "log.downloaded", file=entry.name)
     # Two letters of ours at the end: no name of the vendor's makes it run.
     own = f"{name}-{_plain(entry.parts[-1])}.txt"
     return attachment(request, agent_logs.bytes_of(log, entry), own, entry.size)
@@ -175,7 +175,7 @@ def action_request_logs(request: DashboardRequest, token: UUID) -> HttpResponse:
         "counts": agent_logs.of_request(action_request),
     }
     if phrase:
-        controls.note_search(action_request, actor_of(request), phrase)
+        controls.record_search(action_request, actor_of(request), phrase)
         found = agent_logs.search_all(action_request, phrase, first)
         more = {"q": phrase, "from": found.next_log}
         context |= {

@@ -1,4 +1,4 @@
-"""Read the trail: answers to a question, and one line with all that belongs to it."""
+"""Read the trail: answers to a query, and one line with all that belongs to it."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -10,7 +10,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from actions.action_requests.states import CommandStatus
 from actions.audit import selectors as audit
-from actions.audit.query import Question, read_question
+from actions.audit.query import AuditQuery, parse_audit_query
 from actions.catalog import KINDS
 from dashboard.access import audit_reader_required
 from dashboard.http import DashboardRequest, read_int, wants_part
@@ -32,29 +32,29 @@ CHIPS = {
     "since": "from {}",
     "until": "until {}",
 }
-"""How a part of the question stands above its answer."""
+"""How a part of the query stands above its answer."""
 
 
 @require_GET
 @audit_reader_required
 @vary_on_headers("HX-Request", "HX-Target")
 def audit_list(request: DashboardRequest) -> HttpResponse:
-    """List what happened, newest first; the address holds the whole question."""
-    question = read_question(request.GET)
+    """List what happened, newest first; the address holds the whole query."""
+    query = parse_audit_query(request.GET)
     before = read_int(request.GET.get("before"), default=0, high=HIGHEST) or None
-    problems = question.problems()
-    found = [] if problems else audit.listed(question, before=before, size=SIZE + 1)
+    problems = query.problems()
+    found = [] if problems else audit.listed(query, before=before, size=SIZE + 1)
     more = len(found) > SIZE
     context = {
         "nav": "audit",
         "events": found[:SIZE],
-        "question": question,
+        "query": query,
         "problems": problems,
-        "chips": _chips(question),
-        "devices": audit.device_keys(question.device) if question.device else [],
-        "most_devices": audit.MOST_DEVICES,
-        "next_url": _url({**question.view(), "before": found[SIZE - 1].pk}) if more else "",
-        "first_url": _url(question.view()) if before else "",
+        "chips": _chips(query),
+        "devices": audit.device_keys(query.device) if query.device else [],
+        "most_devices": audit.MAX_DEVICES,
+        "next_url": _url({**query.view(), "before": found[SIZE - 1].pk}) if more else "",
+        "first_url": _url(query.view()) if before else "",
     }
     if wants_part(request, "audit-list"):
         return render(request, "audit/_list.html", context)
@@ -69,10 +69,10 @@ def _choices() -> dict[str, Any]:
     }
 
 
-def _chips(question: Question) -> list[dict[str, str]]:
+def _chips(query: AuditQuery) -> list[dict[str, str]]:
     return [
-        {"text": CHIPS[name].format(value), "url": _url(question.without(name)), "name": name}
-        for name, value in question.view().items()
+        {"text": CHIPS[name].format(value), "url": _url(query.without(name)), "name": name}
+        for name, value in query.view().items()
     ]
 
 

@@ -13,9 +13,9 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 from django.views.decorators.vary import vary_on_headers
 
-from actions.audit import jobs as audit_jobs
+from actions.audit import jobs
 from actions.audit import selectors as audit
-from actions.audit.query import read_question
+from actions.audit.query import parse_audit_query
 from actions.errors import Refused
 from dashboard.access import actor_of, audit_reader_required
 from dashboard.http import DashboardRequest, wants_part
@@ -26,40 +26,40 @@ CHUNK = 1 << 16
 @require_GET
 @audit_reader_required
 @vary_on_headers("HX-Request", "HX-Target")
-def audit_work(request: DashboardRequest) -> HttpResponse:
+def audit_jobs(request: DashboardRequest) -> HttpResponse:
     """Show the last check, the exports, and how far the trail has been shipped."""
-    jobs = audit.jobs()
+    found = audit.jobs()
     context = {
         "nav": "audit",
         "check": audit.last_check(),
-        "exports": [job for job in jobs if job.what == "export"],
-        "running": any(job.ended_at is None for job in jobs),
-        "shipments": audit.shipments(),
+        "exports": [job for job in found if job.kind == "export"],
+        "running": any(job.ended_at is None for job in found),
+        "streams": audit.streams(),
     }
-    part = wants_part(request, "audit-work")
-    return render(request, "audit/_work.html" if part else "audit/work.html", context)
+    part = wants_part(request, "audit-jobs")
+    return render(request, "audit/_jobs.html" if part else "audit/jobs.html", context)
 
 
 @require_POST
 @audit_reader_required
 def check(request: DashboardRequest) -> HttpResponse:
     """Ask for a check of the whole trail."""
-    audit_jobs.ask_check(actor_of(request))
-    return redirect("audit_work")
+    jobs.ask_check(actor_of(request))
+    return redirect("audit_jobs")
 
 
 @require_POST
 @audit_reader_required
 def export(request: DashboardRequest) -> HttpResponse:
-    """Ask for the answer to a question as a file."""
-    question = read_question(request.POST)
+    """Ask for the answer to a query as a file."""
+    query = parse_audit_query(request.POST)
     try:
-        audit_jobs.ask_export(actor_of(request), question, request.POST.get("form", ""))
+        jobs.ask_export(actor_of(request), query, request.POST.get("form", ""))
     except Refused as refusal:
         messages.error(request, str(refusal))
-        return redirect(f"{reverse('audit')}?{urlencode(question.view())}")
+        return redirect(f"{reverse('audit')}?{urlencode(query.view())}")
     messages.success(request, "The export is being made. It can be taken here once it is done.")
-    return redirect("audit_work")
+    return redirect("audit_jobs")
 
 
 @require_POST
@@ -67,13 +67,13 @@ def export(request: DashboardRequest) -> HttpResponse:
 def download(request: DashboardRequest, token: UUID) -> HttpResponseBase:
     """Hand an export over, in pieces; the trail tells of it first."""
     job = audit.job(token)
-    if job is None or job.what != "export":
+    if job is None or job.kind != "export":
         raise Http404("There is no such export.")
     try:
-        path = audit_jobs.tell_download(job, actor_of(request))
+        path = jobs.open_export(job, actor_of(request))
     except Refused as refusal:
         messages.error(request, str(refusal))
-        return redirect("audit_work")
+        return redirect("audit_jobs")
     response = StreamingHttpResponse(_pieces(path), content_type="application/zip")
     response["Content-Length"] = str(path.stat().st_size)
     response["Content-Disposition"] = f'attachment; filename="{path.name}"'

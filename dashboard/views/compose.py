@@ -120,7 +120,7 @@ def _price(chosen: selections.Chosen | None, name: str) -> dict[str, Any]:
     }
     if chosen is None or not chosen.device_count:
         return context
-    context |= {"chosen": chosen, "price": forecast.price(chosen.device_count)}
+    context |= {"chosen": chosen, "price": forecast.estimate(chosen.device_count)}
     if kind and kind.name in VERSIONS[version].kinds:
         context |= {"kind": kind, "preview": preview.preview(chosen, kind, version)}
     return context

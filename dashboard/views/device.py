@@ -42,7 +42,7 @@ def device(request: DashboardRequest, key: int) -> HttpResponse:
 def _card(request: DashboardRequest, found: Any, tab: str) -> dict[str, Any]:
     addresses = detail.macs(found)
     commands = detail.commands(found, addresses)
-    look = getattr(found, "look", None)
+    look = getattr(found, "refresh", None)
     is_looking = look is not None and look.due_at is not None
     return {
         "nav": "devices",
@@ -79,7 +79,7 @@ def _tabs(request: DashboardRequest) -> list[dict[str, Any]]:
 
 def _raw(found: Any) -> str:
     """The vendor's own words, a line for each; every odd character stays escaped."""
-    kept = getattr(found, "raw", None)
+    kept = getattr(found, "snapshot", None)
     return json.dumps(json.loads(kept.record), indent=2, sort_keys=True) if kept else ""
 
 

@@ -16,7 +16,7 @@ from actions.selections.list_parser import MAX_LINES, Row
 from actions.selections.uploads import choose_matched, keep_list, targets_by
 from actions.spreadsheets import safe_cell
 from dashboard.access import actor_of, submitter_required
-from dashboard.forms import PickForm
+from dashboard.forms import DeviceListForm
 from dashboard.http import DashboardRequest, read_int, see_other
 
 SHOWN = 20
@@ -43,20 +43,24 @@ class Reading(NamedTuple):
 
 @require_http_methods(["GET", "POST"])
 @submitter_required
-def pick(request: DashboardRequest) -> HttpResponse:
+def upload_list(request: DashboardRequest) -> HttpResponse:
     """Take a pasted or uploaded list; nothing of it is kept unless all of it could be read."""
-    form = PickForm(request.POST, request.FILES) if request.method == "POST" else PickForm()
+    form = (
+        DeviceListForm(request.POST, request.FILES)
+        if request.method == "POST"
+        else DeviceListForm()
+    )
     if form.is_bound and form.is_valid():
         kept = keep_list(form.rows, actor_of(request), name=form.list_name)
-        return see_other(reverse("picked", args=[kept.uuid]))
+        return see_other(reverse("uploaded_list", args=[kept.uuid]))
     context = {"nav": "devices", "form": form, "most": MAX_LINES}
     status = 422 if form.is_bound else 200
-    return render(request, "pick/form.html", context, status=status)
+    return render(request, "device_lists/form.html", context, status=status)
 
 
 @require_http_methods(["GET", "POST"])
 @submitter_required
-def picked(request: DashboardRequest, token: UUID) -> HttpResponse:
+def uploaded_list(request: DashboardRequest, token: UUID) -> HttpResponse:
     """Show what each line means, or go on with the devices that are sure."""
     reading = _read(request, token)
     if request.method == "POST":
@@ -65,13 +69,13 @@ def picked(request: DashboardRequest, token: UUID) -> HttpResponse:
         if chosen:
             return see_other(f"{reverse('compose')}?selection={chosen.uuid}")
         messages.error(request, "None of these lines names a device any more.")
-        return redirect("picked", token=token)
-    return render(request, "pick/result.html", _context(reading))
+        return redirect("uploaded_list", token=token)
+    return render(request, "device_lists/result.html", _context(reading))
 
 
 @require_GET
 @submitter_required
-def picked_lines(request: DashboardRequest, token: UUID, bucket: str) -> HttpResponse:
+def uploaded_list_lines(request: DashboardRequest, token: UUID, bucket: str) -> HttpResponse:
     """All lines of one bucket as CSV, made so that a spreadsheet computes nothing of it."""
     if bucket not in list_matching.BUCKETS:
         raise Http404("There is no such list.")

@@ -13,7 +13,7 @@ from actions.catalog import KINDS
 from actions.devices import filters as device_filters
 from actions.devices import pagination
 from actions.devices.pagination import DevicePage
-from actions.devices.query import read_question, with_unticked
+from actions.devices.query import parse_device_query, with_excluded
 from actions.errors import Refused
 from actions.inventory import selectors as inventory
 from actions.roles import RIGHTS
@@ -21,20 +21,20 @@ from actions.selections import choose
 from dashboard.access import actor_of, submitter_required
 from dashboard.device_list import saved_views
 from dashboard.device_list.columns import COLUMNS, NAME, chosen_columns
-from dashboard.device_list.state import MENUS, MORE, TYPED, Desk, device_list_url
+from dashboard.device_list.state import MENUS, MORE, TYPED, DeviceListState, device_list_url
 from dashboard.exports import FORMATS
 from dashboard.http import DashboardRequest, read_keys, wants_part
 from dashboard.printable import printable
 
 EVERYTHING = "all=1"
-"""What a selection of all devices keeps as its question: a text, as none means ticked rows."""
+"""What a selection of all devices keeps as its device_query: a text, as none means ticked rows."""
 
 
 @require_GET
 @vary_on_headers("HX-Request", "HX-Target")
 def device_list(request: DashboardRequest) -> HttpResponse:
     """List devices; the address holds the whole view."""
-    desk = Desk.read(request.GET)
+    desk = DeviceListState.read(request.GET)
     page = _page(request, desk)
     columns = chosen_columns(request.user.device_columns)
     context = {
@@ -46,7 +46,7 @@ def device_list(request: DashboardRequest) -> HttpResponse:
             (column, desk.direction(column.key), desk.sort_url(column.key))
             for column in (NAME, *columns)
         ],
-        "sync": None if page.devices or desk.question.text else inventory.latest_sync(),
+        "sync": None if page.devices or desk.device_query.text else inventory.latest_sync(),
         "may_act": bool(RIGHTS[request.user.rank].kinds),
         "role_limit": _told_limit(RIGHTS[request.user.rank].max_devices),
         "typed": desk.filters({}, TYPED),
@@ -54,7 +54,7 @@ def device_list(request: DashboardRequest) -> HttpResponse:
         **desk.pager(page),
     }
     if wants_part(request, "device-list"):
-        answer = render(request, "devices/_part.html", context)
+        answer = render(request, "devices/_list_response.html", context)
         if request.htmx.current_url_abs_path != device_list_url(desk.query):
             answer["HX-Push-Url"] = device_list_url(desk.query)
         return answer
@@ -64,8 +64,8 @@ def device_list(request: DashboardRequest) -> HttpResponse:
 @require_GET
 def device_count(request: DashboardRequest) -> HttpResponse:
     """Say exactly how many devices match; asked for once the page is there."""
-    desk = Desk.read(request.GET)
-    count = None if desk.question.problems else device_filters.count(desk.question)
+    desk = DeviceListState.read(request.GET)
+    count = None if desk.device_query.problems else device_filters.count(desk.device_query)
     return render(request, "devices/_count.html", {"desk": desk, "count": count})
 
 
@@ -73,45 +73,45 @@ def device_count(request: DashboardRequest) -> HttpResponse:
 @submitter_required
 def choose_devices(request: DashboardRequest) -> HttpResponse:
     """Freeze what is ticked, or all that match less what was unticked, and go on to Compose."""
-    question = request.POST.get("question", "")
+    device_query = request.POST.get("device_query", "")
     try:
         if request.POST.get("all"):
-            asked = with_unticked(read_question(question).text, _keys(request, "unticked"))
+            asked = with_excluded(parse_device_query(device_query).text, _keys(request, "unticked"))
             found, asked = device_filters.matching(asked), asked or EVERYTHING
         else:
             asked, keys = "", [*_keys(request, "device"), *_keys(request, "carried")]
             found = inventory.with_keys(keys)
-        selection = choose.choose_devices(found, actor_of(request), question=asked)
+        selection = choose.choose_devices(found, actor_of(request), query=asked)
     except Refused as refusal:
         messages.error(request, printable(refusal))
-        url = device_list_url(Desk.read_text(question).query)
+        url = device_list_url(DeviceListState.read_text(device_query).query)
         return HttpResponseRedirect(url, status=303)
     kind = request.POST.get("kind", "")
     query = f"selection={selection.uuid}" + (f"&kind={kind}" if kind in KINDS else "")
     return HttpResponseRedirect(f"{reverse('compose')}?{query}", status=303)
 
 
-def _page(request: DashboardRequest, desk: Desk) -> DevicePage:
-    """The page that the address asks for; a misread question has none."""
-    if desk.question.problems:
+def _page(request: DashboardRequest, desk: DeviceListState) -> DevicePage:
+    """The page that the address asks for; a misread device_query has none."""
+    if desk.device_query.problems:
         return DevicePage([], desk.order)
-    found, get = device_filters.meant_by(desk.question), request.GET.get
+    found, get = device_filters.filter_devices(desk.device_query), request.GET.get
     if get("page") == "last":
         return pagination.page_before(found, desk.order, desk.size, None)
-    if before := pagination.read_place(get("before", ""), desk.order):
+    if before := pagination.parse_cursor(get("before", ""), desk.order):
         return pagination.page_before(found, desk.order, desk.size, before)
-    after = pagination.read_place(get("after", ""), desk.order)
+    after = pagination.parse_cursor(get("after", ""), desk.order)
     return pagination.page_after(found, desk.order, desk.size, after)
 
 
-def _around(request: DashboardRequest, desk: Desk) -> dict[str, Any]:
+def _around(request: DashboardRequest, desk: DeviceListState) -> dict[str, Any]:
     """What stands around the list, and stays when only the list is asked for."""
     choices = device_filters.choices()
     shown = {column.key for column in chosen_columns(request.user.device_columns)}
     return {
         "menus": desk.filters(choices, MENUS),
         "more": desk.filters({}, MORE),
-        "views": saved_views.seen_by(request.user),
+        "views": saved_views.visible_to(request.user),
         "all_columns": [(column, column.key in shown) for column in COLUMNS.values()],
     }
 

@@ -8,7 +8,7 @@ from django.views.decorators.vary import vary_on_headers
 from actions.action_requests import activity
 from actions.action_requests import selectors as action_requests
 from actions.dispatch import selectors as budget
-from actions.dispatch.forecast import lanes_ahead
+from actions.dispatch.forecast import lane_backlogs
 from actions.inventory import selectors as inventory
 from dashboard.http import DashboardRequest, wants_part
 
@@ -20,10 +20,10 @@ def overview(request: DashboardRequest) -> HttpResponse:
     newest = action_requests.newest(8)
     context = {
         "nav": "overview",
-        "minute": budget.minute(),
-        "queue": lanes_ahead(),
+        "minute": budget.window_stats(),
+        "queue": lane_backlogs(),
         "newest": [(wish, progress) for wish, progress in _with_progress(newest)],
-        "waiting_for_you": activity.needing_a_person(5),
+        "waiting_for_you": activity.needing_attention(5),
         "states": inventory.by_status(),
     }
     part = wants_part(request, "overview-live")

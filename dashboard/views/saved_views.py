@@ -15,7 +15,7 @@ from actions.trail import trail
 from dashboard.access import actor_of
 from dashboard.device_list import saved_views
 from dashboard.device_list.columns import COLUMNS, chosen_columns, heads, plain
-from dashboard.device_list.state import Desk, device_list_url
+from dashboard.device_list.state import DeviceListState, device_list_url
 from dashboard.exports import FORMATS, download
 from dashboard.http import DashboardRequest, read_text
 from dashboard.models import SavedView, User
@@ -31,7 +31,7 @@ def device_view(request: DashboardRequest, token: UUID) -> HttpResponse:
 @require_POST
 def save_device_view(request: DashboardRequest) -> HttpResponse:
     """Keep the list as it is shown under a name."""
-    desk = Desk.read_text(request.POST.get("query", ""))
+    desk = DeviceListState.read_text(request.POST.get("query", ""))
     try:
         view = saved_views.save(
             request.user,
@@ -54,7 +54,7 @@ def change_device_view(request: DashboardRequest, token: UUID) -> HttpResponse:
     verb = request.POST.get("verb", "")
     try:
         if verb == "drop":
-            saved_views.drop(view, request.user, actor_of(request))
+            saved_views.delete(view, request.user, actor_of(request))
         elif verb in {"share", "unshare"}:
             shared = verb == "share"
             saved_views.share(view, request.user, actor_of(request), shared=shared)
@@ -64,7 +64,7 @@ def change_device_view(request: DashboardRequest, token: UUID) -> HttpResponse:
 
 
 @require_POST
-def device_display(request: DashboardRequest) -> HttpResponse:
+def device_columns(request: DashboardRequest) -> HttpResponse:
     """Keep which columns this person wants to see, and how close the rows stand."""
     chosen = request.POST.getlist("column")
     density = request.POST.get("density", "")
@@ -72,19 +72,19 @@ def device_display(request: DashboardRequest) -> HttpResponse:
     if density in User.Density.values:
         request.user.density = density
     request.user.save(update_fields=["device_columns", "density"])
-    return redirect(device_list_url(Desk.read_text(request.POST.get("query", "")).query))
+    return redirect(device_list_url(DeviceListState.read_text(request.POST.get("query", "")).query))
 
 
 @require_POST
 def export_devices(request: DashboardRequest) -> HttpResponseBase:
     """Send the list with its filters, order and columns as a file."""
-    desk = Desk.read_text(request.POST.get("query", ""))
+    desk = DeviceListState.read_text(request.POST.get("query", ""))
     form = request.POST.get("format", "")
-    if form not in FORMATS or desk.question.problems:
+    if form not in FORMATS or desk.device_query.problems:
         messages.error(request, "Choose a format, and mend the filters that are not understood.")
         return redirect(device_list_url(desk.query))
     columns = chosen_columns(request.user.device_columns)
-    found = filters.meant_by(desk.question)
+    found = filters.filter_devices(desk.device_query)
     trail.record(
         actor_of(request),
         "devices.exported",

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_GET
 from django.views.decorators.vary import vary_on_headers
 
 from actions.dispatch import selectors as budget
-from actions.dispatch.forecast import lanes_ahead
+from actions.dispatch.forecast import lane_backlogs
 from actions.roles import RIGHTS
 from dashboard.http import DashboardRequest, read_int, wants_part
 
@@ -22,11 +22,11 @@ def vendor_calls(request: DashboardRequest) -> HttpResponse:
     """Show the slots of the minute, the queue and the latest calls."""
     before = read_int(request.GET.get("before"), default=0) or None
     found = budget.latest_calls(SIZE + 1, before)
-    minute = budget.minute()
+    minute = budget.window_stats()
     context = {
         "nav": "vendor_calls",
         "minute": minute,
-        "queue": lanes_ahead(),
+        "queue": lane_backlogs(),
         "calls": found[:SIZE],
         "next_url": f"?before={found[SIZE - 1].pk}" if len(found) > SIZE else "",
         "first_url": "?" if before else "",

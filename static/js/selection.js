@@ -2,9 +2,9 @@
 // of other pages of the same list, remembered in this tab under NAME and sent along with the form.
 //   [data-select-all]              the head's box: all rows of this page
 //   tbody input[data-select-row]   the boxes; their value is the row's id
-//   [data-select-matching]         a button for all rows that answer data-question of the table, whose
+//   [data-select-matching]         a button for all rows that answer data-query of the table, whose
 //                                  number is the data-total of #device-count; rows that are unticked
-//                                  then are remembered. It ends when another question is asked.
+//                                  then are remembered. It ends when another query is asked.
 //     [data-select-total]            its number in words
 //   [data-selection]               the bar (hidden while nothing is picked), in the same form, with
 //     [data-selection-count] [data-selection-elsewhere] [data-selection-clear]
@@ -15,11 +15,11 @@
   const MOST = 20000; // ids kept for one list
   const number = new Intl.NumberFormat(document.documentElement.lang);
 
-  // What is kept: {ids}, or {question, unticked, total} for all that match.
+  // What is kept: {ids}, or {query, unticked, total} for all that match.
   function read(name) {
     try {
       const kept = JSON.parse(sessionStorage.getItem(`selection:${name}`) ?? "{}");
-      return kept.question === undefined
+      return kept.query === undefined
         ? { ids: new Set(kept.ids ?? []) }
         : { ...kept, unticked: new Set(kept.unticked) };
     } catch {
@@ -32,7 +32,7 @@
       key,
       value instanceof Set ? [...value].slice(0, MOST) : value,
     ]);
-    const empty = kept.question === undefined && kept.ids.size === 0;
+    const empty = kept.query === undefined && kept.ids.size === 0;
     try {
       if (empty) sessionStorage.removeItem(`selection:${name}`);
       else sessionStorage.setItem(`selection:${name}`, JSON.stringify(Object.fromEntries(lists)));
@@ -46,7 +46,7 @@
     return {
       form,
       name: table.dataset.select,
-      question: table.dataset.question ?? "",
+      query: table.dataset.query ?? "",
       boxes: [...table.querySelectorAll("tbody [data-select-row]:not(:disabled)")],
       head: table.querySelector("[data-select-all]"),
       bar: form.querySelector("[data-selection]"),
@@ -56,10 +56,10 @@
   }
 
   function keptOf(table) {
-    const { name, question, total } = partsOf(table);
+    const { name, query, total } = partsOf(table);
     const kept = read(name);
-    if (kept.question === undefined) return kept;
-    if (kept.question !== question) return { ids: new Set() }; // Another list: not these rows.
+    if (kept.query === undefined) return kept;
+    if (kept.query !== query) return { ids: new Set() }; // Another list: not these rows.
     return { ...kept, total: total === undefined ? kept.total : Number(total) };
   }
 
@@ -74,7 +74,7 @@
 
   function sendAlong({ bar, boxes }, kept) {
     const here = new Set(boxes.map((box) => box.value));
-    const all = kept.question !== undefined;
+    const all = kept.query !== undefined;
     const others = all ? [] : [...kept.ids].filter((id) => !here.has(id));
     send(bar, "all", all ? "1" : "");
     send(bar, "unticked", all ? [...kept.unticked].join() : "");
@@ -83,7 +83,7 @@
   }
 
   function words(kept, others) {
-    if (kept.question === undefined) {
+    if (kept.query === undefined) {
       return others ? `${number.format(others)} on other pages` : "";
     }
     const less = kept.unticked.size;
@@ -94,7 +94,7 @@
     const parts = partsOf(table);
     const { boxes, head, bar, matching, total } = parts;
     const kept = keptOf(table);
-    const all = kept.question !== undefined;
+    const all = kept.query !== undefined;
     for (const box of boxes) {
       box.checked = all ? !kept.unticked.has(box.value) : kept.ids.has(box.value);
     }
@@ -120,7 +120,7 @@
     const { name, boxes } = partsOf(table);
     const kept = keptOf(table);
     for (const box of boxes) {
-      const add = kept.question === undefined ? box.checked : !box.checked;
+      const add = kept.query === undefined ? box.checked : !box.checked;
       (kept.ids ?? kept.unticked)[add ? "add" : "delete"](box.value);
     }
     keep(name, kept);
@@ -128,8 +128,8 @@
   }
 
   function selectMatching(table) {
-    const { name, question, total, bar } = partsOf(table);
-    keep(name, { question, unticked: new Set(), total: Number(total) });
+    const { name, query, total, bar } = partsOf(table);
+    keep(name, { query, unticked: new Set(), total: Number(total) });
     show(table);
     bar?.querySelector("[type=submit]")?.focus();
   }

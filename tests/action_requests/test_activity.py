@@ -59,10 +59,10 @@ def test_only_the_latest_requests_with_unknown_outcomes_need_a_person(operator):
     for action_request in made[:3]:
         move(action_request, S.QUEUED, S.SENDING, S.UNCONFIRMED)
 
-    assert activity.needing_a_person(2) == [made[2], made[1]]
+    assert activity.needing_attention(2) == [made[2], made[1]]
 
 
-@pytest.mark.parametrize("ask", [activity.running_count, lambda: activity.needing_a_person(5)])
+@pytest.mark.parametrize("ask", [activity.running_count, lambda: activity.needing_attention(5)])
 def test_however_many_requests_are_done_none_is_looked_at(operator, ask):
     know_devices("a")
     make_request(operator, "a")

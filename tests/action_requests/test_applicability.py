@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from actions.action_requests.applicability import DeviceFacts, judge
+from actions.action_requests.applicability import DeviceFacts, evaluate
 from actions.catalog import KINDS, VERSIONS
 from actions.simulator import rules as second_reading
 from actions.simulator.fleet import SimDevice
@@ -31,7 +31,7 @@ def facts(**known: Any) -> DeviceFacts:
 
 
 def verdict(kind: str, version: str = "v3.1", **known):
-    return judge(KINDS[kind], version, facts(**known), NOW)
+    return evaluate(KINDS[kind], version, facts(**known), NOW)
 
 
 @pytest.mark.parametrize("version", VERSION_NUMBERS)

@@ -101,7 +101,7 @@ def test_each_version_offers_what_the_vendor_documents():
 
 
 def test_only_kinds_that_leave_the_same_result_are_repeated():
-    safe = {name for name, kind in KINDS.items() if kind.safe_to_repeat}
+    safe = {name for name, kind in KINDS.items() if kind.idempotent}
 
     assert safe == {"unexempt", "ignore", "unignore", "assign_to_group"}
 

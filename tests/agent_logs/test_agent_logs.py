@@ -21,7 +21,7 @@ from actions.agent_logs import selectors as agent_logs
 from actions.agent_logs.models import AgentLog
 from actions.agent_logs.states import LogStatus as S
 from actions.dispatch import claims, dispatcher, sweeper
-from actions.dispatch.forecast import lanes_ahead
+from actions.dispatch.forecast import lane_backlogs
 from actions.errors import NotAllowed, Refused
 from actions.ratelimit.models import VendorAccount, VendorCall
 from actions.ratelimit.states import CallState, Lane
@@ -110,7 +110,7 @@ def test_not_yet_is_shown_with_the_vendors_words_and_asked_again(
     send_due()
 
     log = only()
-    assert (log.status, log.said) == (S.WAITING, "The report is not ready yet")
+    assert (log.status, log.message) == (S.WAITING, "The report is not ready yet")
     slow_log()
     make_due()
     send_due()
@@ -119,14 +119,14 @@ def test_not_yet_is_shown_with_the_vendors_words_and_asked_again(
 
 def test_each_pause_is_longer_up_to_the_longest(fetched, vendor, send_due, slow_log, settings):
     fetched("kiosk")
-    settings.AGENT_LOG_LONGEST_PAUSE = 200.0
+    settings.AGENT_LOG_MAX_INTERVAL = 200.0
     pauses = []
     for _ in range(5):
         make_due()
         send_due()
         log = only()
-        assert log.asked_at
-        pauses.append(round((log.due_at - log.asked_at).total_seconds(), -1))
+        assert log.last_polled_at
+        pauses.append(round((log.due_at - log.last_polled_at).total_seconds(), -1))
 
     assert pauses == [90, 140, 200, 200, 200]
 
@@ -135,7 +135,7 @@ def test_an_open_page_is_asked_for_first_and_sooner(fetched, vendor, send_due, s
     fetched("a", "b", "c")
     AgentLog.objects.update(due_at=timezone.now() + timedelta(hours=1))
     middle = AgentLog.objects.get(command__target="b")
-    controls.look_on(middle)
+    controls.note_viewer(middle)
     middle.refresh_from_db()
     assert middle.due_at <= middle.created_at + timedelta(seconds=21)
     make_due()
@@ -152,19 +152,19 @@ def test_an_open_page_is_asked_for_first_and_sooner(fetched, vendor, send_due, s
 def test_ask_now_goes_in_the_urgent_lane_once(fetched, operator, vendor, send_due, slow_log):
     fetched("kiosk")
     send_due()
-    AgentLog.objects.update(due_at=timezone.now() + timedelta(hours=1), asked_at=None)
+    AgentLog.objects.update(due_at=timezone.now() + timedelta(hours=1), last_polled_at=None)
     before = len(asked(vendor))
 
-    controls.ask_now(only(), operator)
+    controls.poll_now(only(), operator)
     with pytest.raises(Refused, match="already"):
-        controls.ask_now(only(), operator)
+        controls.poll_now(only(), operator)
     send_due()
 
     assert len(asked(vendor)) == before + 1
     call = VendorCall.objects.filter(api="report").latest("id")
     assert (call.lane, only().lane, only().status) == (Lane.URGENT, Lane.REPORTS, S.WAITING)
     with pytest.raises(Refused, match="ten seconds"):
-        controls.ask_now(only(), operator)
+        controls.poll_now(only(), operator)
 
 
 def test_stopping_ends_the_asking_and_asking_again_begins_anew(
@@ -182,11 +182,11 @@ def test_stopping_ends_the_asking_and_asking_again_begins_anew(
     send_due()
     assert (only().status, len(asked(vendor))) == (S.STOPPED, before)
 
-    AgentLog.objects.update(asked_at=None)
+    AgentLog.objects.update(last_polled_at=None)
     with pytest.raises(NotAllowed):
-        controls.ask_now(only(), viewer)
+        controls.poll_now(only(), viewer)
     slow_log()
-    controls.ask_now(only(), helpdesk)
+    controls.poll_now(only(), helpdesk)
     send_due()
     assert only().status == S.READY
     verbs = AuditEvent.objects.filter(subject=str(only().uuid)).order_by("id")
@@ -209,7 +209,7 @@ def test_a_file_that_nobody_can_open_is_told_and_not_kept(
 
     log = only()
     assert (log.status, log.stored_as, log.size) == (S.FAILED, "", 104)
-    assert log.said.startswith("The vendor's file cannot be opened: it is not a ZIP file")
+    assert log.message.startswith("The vendor's file cannot be opened: it is not a ZIP file")
 
 
 def test_a_log_beyond_the_cap_is_not_downloaded_again_and_again(
@@ -220,7 +220,7 @@ def test_a_log_beyond_the_cap_is_not_downloaded_again_and_again(
     fetched("kiosk")
     send_due()
 
-    assert (only().status, only().said) == (S.FAILED, "The log is too large: more than 1 MB.")
+    assert (only().status, only().message) == (S.FAILED, "The log is too large: more than 1 MB.")
     assert len(asked(vendor)) == 1
     assert incoming() == []
     assert not VendorCall.objects.exclude(state=CallState.ANSWERED).exists()
@@ -239,7 +239,7 @@ def test_a_disk_that_takes_nothing_stops_nobody_else(
     send_due()
 
     assert only().status == S.WAITING
-    assert only().said == "The file could not be stored here: Not a directory."
+    assert only().message == "The file could not be stored here: Not a directory."
     assert statuses(other) == {"kiosk": "accepted"}
     assert not VendorCall.objects.filter(state=CallState.SENDING).exists()
 
@@ -265,7 +265,7 @@ def test_after_trouble_with_a_call_the_log_is_asked_for_again(
     send_due()
     call = VendorCall.objects.filter(api="report").order_by("id")[1]
     assert call.http_status == code
-    VendorAccount.objects.update(blocked_until=None, probe=False)
+    VendorAccount.objects.update(open_until=None, half_open=False)
     make_due()
     send_due()
     assert only().status == S.READY
@@ -279,7 +279,7 @@ def test_a_refusal_of_the_call_ends_the_asking(fetched, vendor, send_due, slow_l
     make_due()
     send_due()
     assert only().status == S.FAILED
-    assert "refused it with HTTP 403" in only().said
+    assert "refused it with HTTP 403" in only().message
 
 
 def test_a_killed_download_shows_nothing_and_is_fetched_again(
@@ -343,7 +343,7 @@ def test_what_does_not_come_in_time_expires(fetched, vendor, send_due, slow_log)
     send_due()
     sweeper.sweep()
 
-    assert (only().status, only().said) == (S.EXPIRED, "The report is not ready yet")
+    assert (only().status, only().message) == (S.EXPIRED, "The report is not ready yet")
     assert len(asked(vendor)) == before
 
 
@@ -379,7 +379,7 @@ def test_slow_downloads_leave_calls_to_others(fetched, operator, vendor, send_du
 
 def test_logs_stand_in_the_queue_with_their_end(fetched, vendor, send_due, slow_log):
     fetched("a", "b", "c")
-    (ahead,) = lanes_ahead()
+    (ahead,) = lane_backlogs()
     assert (ahead.lane, ahead.devices, ahead.logs) == (Lane.REPORTS, 0, 3)
     assert ahead.ends_at
 

@@ -17,7 +17,7 @@ from django.utils.timezone import now
 from actions import spreadsheets
 from actions.audit import jobs, retention
 from actions.audit.models import AuditJob
-from actions.audit.query import Question
+from actions.audit.query import AuditQuery
 from actions.audit.verify import verify
 from actions.errors import NotAllowed, Refused
 from actions.trail import trail
@@ -46,11 +46,11 @@ def lines(operator):
 
 
 def export(actor, form: str, **parts: str) -> tuple[Path, AuditJob]:
-    job = jobs.ask_export(actor, Question(**parts), form)
+    job = jobs.ask_export(actor, AuditQuery(**parts), form)
     jobs.work()
     job.refresh_from_db()
     assert job.state == "done", job.result
-    return jobs.tell_download(job, actor), job
+    return jobs.open_export(job, actor), job
 
 
 def test_there_are_enough_payloads():
@@ -91,7 +91,7 @@ def test_json_lines_hold_a_line_as_it_was_signed(auditor, lines):
     for line in found:
         event = events[line["id"]]
         assert (line["mac"], line["previous"], line["data"]) == (
-            event.mac,
+            event.signature,
             event.previous,
             event.data,
         )
@@ -144,12 +144,12 @@ def test_an_export_is_dropped_after_its_time(auditor, lines):
     assert not path.exists()
     job.refresh_from_db()
     with pytest.raises(Refused, match="dropped"):
-        jobs.tell_download(job, auditor)
+        jobs.open_export(job, auditor)
 
 
 def test_who_may_not_read_the_trail_gets_nothing_and_that_is_told(helpdesk, lines):
     with pytest.raises(NotAllowed):
-        jobs.ask_export(helpdesk, Question(), "csv")
+        jobs.ask_export(helpdesk, AuditQuery(), "csv")
     with pytest.raises(NotAllowed):
         jobs.ask_check(helpdesk)
     told = AuditEvent.objects.filter(actor="hanna").values_list("verb", flat=True)
@@ -159,9 +159,9 @@ def test_who_may_not_read_the_trail_gets_nothing_and_that_is_told(helpdesk, line
 @pytest.mark.parametrize("parts", [{"since": "soon"}, {"call": "x"}])
 def test_an_odd_question_is_refused_and_stores_nothing(auditor, parts):
     with pytest.raises(Refused):
-        jobs.ask_export(auditor, Question(**parts), "csv")
+        jobs.ask_export(auditor, AuditQuery(**parts), "csv")
     with pytest.raises(Refused):
-        jobs.ask_export(auditor, Question(), "pdf")
+        jobs.ask_export(auditor, AuditQuery(), "pdf")
     assert not AuditJob.objects.exists()
 
 
@@ -179,9 +179,9 @@ def test_a_check_is_asked_once_done_by_a_worker_and_told(auditor, operator, vend
 
 def test_what_a_worker_died_over_is_begun_anew_by_another(auditor, lines):
     job = jobs.ask_check(auditor)
-    AuditJob.objects.update(state="running", beat_at=now())
+    AuditJob.objects.update(state="running", heartbeat_at=now())
     assert jobs.work() == 0
-    AuditJob.objects.update(beat_at=now() - timedelta(minutes=5))
+    AuditJob.objects.update(heartbeat_at=now() - timedelta(minutes=5))
     assert jobs.work() == 1
     job.refresh_from_db()
     assert job.state == "done"
@@ -198,7 +198,7 @@ def test_old_lines_leave_as_a_signed_archive_and_the_rest_still_holds(operator, 
         assert len(box.read("audit.jsonl").splitlines()) == len(PAYLOADS)
     left = list(AuditEvent.objects.order_by("id").values_list("verb", flat=True))
     assert left == ["test.young"] * 3 + ["audit.archived"]
-    assert AuditEvent.objects.earliest("pk").previous == last.mac
+    assert AuditEvent.objects.earliest("pk").previous == last.signature
     assert verify().findings == []
     assert retention.archive(now() - timedelta(days=1)) is None
 

@@ -23,8 +23,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from actions.audit import stream
-from actions.audit.models import AuditShipment
-from actions.audit.siem.syslog import MOST_BYTES, message
+from actions.audit.models import AuditStream
+from actions.audit.siem.syslog import MAX_BYTES, message
 from actions.audit.siem.targets import read_target
 from actions.audit.siem.webhook import signature
 from actions.trail import trail
@@ -104,7 +104,7 @@ def test_a_real_rsyslog_gets_every_record_once_and_in_order_also_after_an_outage
     write(operator, 5)
     with short_folder() as folder:
         assert stream.ship() == 0
-        assert "did not take it" in AuditShipment.objects.get().trouble
+        assert "did not take it" in AuditStream.objects.get().last_error
         with rsyslog(folder, port) as output:
             assert stream.ship() == 5
             write(operator, stream.BATCH + 3)
@@ -118,7 +118,7 @@ def test_a_real_rsyslog_gets_every_record_once_and_in_order_also_after_an_outage
             assert stream.ship() == 2
             wait_for(lambda: len(received(output)) == stream.BATCH + 10)
         assert received(output) == list(range(1, stream.BATCH + 11))
-    mac = AuditEvent.objects.get(pk=1).mac
+    mac = AuditEvent.objects.get(pk=1).signature
     assert first.startswith(
         f'109 device-action-console test.line [trail@32473 id="1" mac="{mac}"] {{'
     )
@@ -231,20 +231,20 @@ def test_what_a_webhook_does_not_take_is_sent_again_in_order(operator, hook, ans
     write(operator, 2)
     hook.answers = [answer]
     assert stream.ship() == 0
-    assert f"answered {answer}" in AuditShipment.objects.get().trouble
+    assert f"answered {answer}" in AuditStream.objects.get().last_error
     write(operator, 1)
     assert stream.ship() == 3
     assert [json.loads(line)["id"] for line in hook.got[1][1].splitlines()] == [1, 2, 3]
-    assert (AuditShipment.objects.get().last_id, AuditShipment.objects.get().trouble) == (3, "")
+    assert (AuditStream.objects.get().last_id, AuditStream.objects.get().last_error) == (3, "")
 
 
 def test_a_message_is_one_line_and_short_whatever_is_in_it(operator):
     event = trail.record(
         operator, "test.line", subject_kind="test", subject="x", targets=["d" * 50] * 1000
     )
-    line = {"id": 1, "at": event.at.isoformat(), "verb": event.verb, "mac": event.mac}
+    line = {"id": 1, "at": event.at.isoformat(), "verb": event.verb, "mac": event.signature}
     long = message({**line, "data": event.data, "reason": 'a\nb\r]" \u2028'})
-    assert len(long) < MOST_BYTES
+    assert len(long) < MAX_BYTES
     assert b"\n" not in long
     assert b"left_out" in long
 

@@ -18,7 +18,7 @@ from django.test import Client
 from django.utils.timezone import now
 
 from actions.actor import Actor
-from actions.audit.findings import Report
+from actions.audit.findings import VerificationReport
 from actions.audit.verify import verify
 from actions.roles import Role
 from actions.trail import trail
@@ -123,7 +123,7 @@ def _record(actor: Actor, uuid: str, number: int) -> None:
     )
 
 
-def _whole(report: Report) -> Line:
+def _whole(report: VerificationReport) -> Line:
     """Nothing is missing and nothing was changed."""
     found = "; ".join(map(str, report.findings[:2])) or "nothing is wrong"
     who = "the chain that they wrote"

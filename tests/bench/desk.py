@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
 from actions.action_requests.models import ActionRequest
-from actions.dispatch.models import PumpHeartbeat
+from actions.dispatch.models import DispatcherHeartbeat
 from actions.ratelimit.models import VendorAccount
 from dashboard.models import User
 from tests.bench import fleet
@@ -93,7 +93,7 @@ def _questions(devices: int, wishes: list[ActionRequest]) -> Iterator[Asked]:
 
 def _compared(client: Client, asked: Asked, tries: int, *, promised: bool) -> list[Line]:
     page = _times(client, "/devices/?", asked.ours, tries)
-    counting = _times(client, "/devices/count?", asked.ours, tries, "device-count")
+    counting = _times(client, "/devices/count/?", asked.ours, tries, "device-count")
     lines = [
         _line(asked.who, page, promised=promised),
         _line(f"{asked.who}: its exact count", counting, promised=promised),
@@ -152,7 +152,7 @@ def _visitor() -> Client:
     client = Client(headers={"host": "localhost"})
     client.force_login(person)
     # As in life, where a worker gives a sign of life every few seconds and calls have been made.
-    PumpHeartbeat.objects.create(name="bench", beat_at=now() + timedelta(hours=1))
+    DispatcherHeartbeat.objects.create(name="bench", heartbeat_at=now() + timedelta(hours=1))
     VendorAccount.objects.get_or_create(pk=1)
     client.get("/devices/")
     return client

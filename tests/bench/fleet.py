@@ -89,7 +89,7 @@ def _make_requests(count: int) -> list[ActionRequest]:
             form_token=uuid4(),
             kind_name="exempt" if number % 2 else "unexempt",
             addressing="ids",
-            likeness="x",
+            coalesce_key="x",
             lane=Lane.NORMAL,
             device_count=EACH,
             reason="because a measurement says so",

@@ -100,7 +100,7 @@ def screen(*, quick: bool) -> list[Line]:
     with Stage() as stage:
         stage.redis()
         vendor = stage.vendor(LIMIT)
-        stage.tell(ENGINE_IN_FLIGHT=1, ENGINE_CONFIRM_AFTER=0)
+        stage.tell(ENGINE_IN_FLIGHT=1, ENGINE_VERIFY_AFTER=0)
         ids = crew.names("l", calls * 50)
         crew.enrol(vendor, ids)
         crew.operator()

@@ -45,10 +45,10 @@ def _ours(stage: Stage, seconds: float) -> Line:
     stage.tell(
         OPSWAT_TIMEOUT=(1.0, 3.0),
         OPSWAT_MAX_DEVICES=10,
-        ENGINE_PUMP_SECONDS=2.0,
+        ENGINE_RUN_SECONDS=2.0,
         ENGINE_GRACE_SECONDS=0.5,
         ENGINE_URGENT_WAIT=1.0,
-        ENGINE_CONFIRM_AFTER=6.0,
+        ENGINE_VERIFY_AFTER=6.0,
     )
     bad_line(vendor)
     rng = random.Random(SEED)

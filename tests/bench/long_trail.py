@@ -166,9 +166,9 @@ class _Story:
         line = {**engine, **blank, "call": None, "data": data, **told}
         line.setdefault("count", len(data["devices"]) if "devices" in data else None)
         line |= {"id": self.last, "at": self._moment(), "previous": self.previous}
-        line["key"] = next(iter(settings.AUDIT_KEYS))
+        line["key_id"] = next(iter(settings.AUDIT_KEYS))
         content = chain.canonical(line[name] for name in chain.FIELDS)
-        line["mac"] = self.previous = chain.sign(settings.AUDIT_KEYS[line["key"]], content)
+        line["signature"] = self.previous = chain.sign(settings.AUDIT_KEYS[line["key_id"]], content)
         line["search_text"] = chain.search_text(line)
         line["lists_devices"] = "devices" in data
         line["data"] = json.dumps(data)
@@ -230,7 +230,7 @@ def _request(wish: _Wish, operator: Actor) -> ActionRequest:
         form_token=wish.uuid,
         kind_name=wish.kind,
         addressing="ids",
-        likeness="x",
+        coalesce_key="x",
         lane=Lane.NORMAL,
         device_count=EACH,
         reason=wish.reason,

@@ -33,7 +33,7 @@ def virtual(*, quick: bool) -> list[Line]:
 
 def _virtual_job(devices: int, confirm_after: float) -> Line:
     with Stage() as stage, own_time():
-        stage.tell(ENGINE_CONFIRM_AFTER=confirm_after)
+        stage.tell(ENGINE_VERIFY_AFTER=confirm_after)
         _forget_everything()
         world = World(SEED)
         with time_machine.travel(START, tick=False):
@@ -72,7 +72,7 @@ def _forget_everything() -> None:
     DeviceCommand.objects.all().delete()
     for call in (VendorCall.action_requests.through, VendorCall, ActionRequest):
         call.objects.all().delete()
-    with guards.lowered(connection):
+    with guards.triggers_suspended(connection):
         AuditDevice.objects.all().delete()
         AuditEvent.objects.all().delete()
     VendorAccount.objects.all().delete()
@@ -91,7 +91,7 @@ def real(*, quick: bool) -> list[Line]:
     with Stage() as stage:
         stage.redis()
         vendor = stage.vendor(limit)
-        stage.tell(ENGINE_CONFIRM_AFTER=0, ENGINE_URGENT_WAIT=0.5, ENGINE_PUMP_SECONDS=10)
+        stage.tell(ENGINE_VERIFY_AFTER=0, ENGINE_URGENT_WAIT=0.5, ENGINE_RUN_SECONDS=10)
         vendor.fault("slow", times=None, api=None, seconds=0.005, jitter=0.025)
         stage.worker()
         stage.beat()

@@ -50,7 +50,7 @@ def _round(seed: int) -> tuple[int, float, float]:
     with Stage() as stage:
         stage.redis()
         vendor = stage.vendor(LIMIT)
-        stage.tell(ENGINE_CONFIRM_AFTER=0, ENGINE_URGENT_WAIT=10.0 / FASTER)
+        stage.tell(ENGINE_VERIFY_AFTER=0, ENGINE_URGENT_WAIT=10.0 / FASTER)
         crew.enrol(vendor, ids)
         stage.worker()
         stage.beat()

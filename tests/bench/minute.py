@@ -31,7 +31,7 @@ def use(*, quick: bool) -> list[Line]:
     with Stage() as stage:
         stage.redis()
         vendor = stage.vendor(limit)
-        stage.tell(ENGINE_URGENT_WAIT=10.0 / faster, ENGINE_CONFIRM_AFTER=0)
+        stage.tell(ENGINE_URGENT_WAIT=10.0 / faster, ENGINE_VERIFY_AFTER=0)
         vendor.fault("slow", times=None, api=None, seconds=0.02, jitter=0.06)
         stage.worker()
         stage.worker()

@@ -70,9 +70,9 @@ def _ours(stage: Stage, count: int) -> Line:
     stage.tell(
         OPSWAT_TIMEOUT=(1.0, 2.0),
         OPSWAT_MAX_DEVICES=50,
-        ENGINE_PUMP_SECONDS=2.0,
+        ENGINE_RUN_SECONDS=2.0,
         ENGINE_GRACE_SECONDS=0.5,
-        ENGINE_CONFIRM_AFTER=0.5,
+        ENGINE_VERIFY_AFTER=0.5,
         ENGINE_URGENT_WAIT=0.1,
     )
     ids = crew.names("del-", count)

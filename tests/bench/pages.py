@@ -47,7 +47,7 @@ def open_pages(*, quick: bool) -> list[Line]:
 def _run(how: str, who: str, pages: int, changes: int) -> Line:
     with Stage() as stage:
         stage.redis()
-        stage.tell(ENGINE_CONFIRM_AFTER=0)
+        stage.tell(ENGINE_VERIFY_AFTER=0)
         wish = crew.submit(crew.names(f"{how}-", 5_000), "exempt")
         server, port = stage.web()
         os.environ["VISITORS_PORT"] = str(port)
@@ -98,7 +98,7 @@ def _change(wish: ActionRequest) -> tuple[int, float]:
         moments: list[float] = []
         # Before the word that goes out to the open pages, which is given after the commit too.
         transaction.on_commit(lambda: moments.append(time.monotonic()))
-        outcomes.touch([wish.pk])
+        outcomes.bump_version([wish.pk])
     version = ActionRequest.objects.values_list("version", flat=True).get(pk=wish.pk)
     return version, moments[0]
 

@@ -11,7 +11,7 @@ from actions.action_requests.models import DeviceCommand
 from actions.action_requests.states import CommandStatus
 from actions.dispatch import claims, results
 from actions.opswat.client import Answer, Token
-from actions.opswat.payloads import RateWord, Receipt, ReceiptBook
+from actions.opswat.payloads import ActionResult, DeviceResult, RateLimitStatus
 from actions.ratelimit import breaker, limiter
 from actions.ratelimit.models import VendorCall
 from tests.bench import crew
@@ -59,7 +59,7 @@ def _claimed(count: int) -> list[VendorCall]:
     token = claims.claim()
     if not isinstance(token, claims.Claim):
         raise AssertionError("there was nothing to claim")
-    word = RateWord(None, None, None)
+    word = RateLimitStatus(None, None, None)
     results.record_answer(token, Answer(Token("t", 43199.0), 200, word))
     with transaction.atomic():
         breaker.record_success(limiter.lock_account())
@@ -84,8 +84,8 @@ def _line(who: str, way: Callable[[VendorCall], None], calls: list[VendorCall]) 
 
 def _settle(call: VendorCall) -> None:
     targets = DeviceCommand.objects.filter(call=call).values_list("target", flat=True)
-    said = {name: Receipt(name, 1, "1", "") for name in targets}
-    outcomes.settle(call, ReceiptBook(said, (), ()))
+    said = {name: DeviceResult(name, 1, "1", "") for name in targets}
+    outcomes.settle(call, ActionResult(said, (), ()))
 
 
 def _changed(call: VendorCall) -> Rows:

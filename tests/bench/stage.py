@@ -110,7 +110,7 @@ class Stage:
         quiet = ("--log-level", "error", "--no-access-log")
         uvicorn = [sys.executable, "-m", "uvicorn", "dashboard.asgi:application"]
         process = self.spawn(*uvicorn, *where, *quiet)
-        until(lambda: _answers(f"http://127.0.0.1:{port}/alive"), 30)
+        until(lambda: _answers(f"http://127.0.0.1:{port}/healthz/live/"), 30)
         return process, port
 
     def kill(self, process: Process) -> None:

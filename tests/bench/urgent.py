@@ -26,7 +26,7 @@ def waits(*, quick: bool) -> list[Line]:
     tries = 20 if quick else 100
     promise = settings.ENGINE_URGENT_WAIT
     with Stage() as stage, own_time():
-        stage.tell(ENGINE_CONFIRM_AFTER=0)
+        stage.tell(ENGINE_VERIFY_AFTER=0)
         world = World(SEED)
         rng = random.Random(SEED)
         submitted: dict[str, float] = {}

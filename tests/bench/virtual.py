@@ -18,7 +18,7 @@ from actions.dispatch import claims
 from actions.dispatch.results import record_answer, record_error
 from actions.opswat.client import Answer, Token
 from actions.opswat.errors import Throttled
-from actions.opswat.payloads import DevicePage, RateWord, Receipt, ReceiptBook
+from actions.opswat.payloads import ActionResult, DevicePage, DeviceResult, RateLimitStatus
 from actions.ratelimit import clock
 from actions.ratelimit.models import VendorCall
 from actions.simulator.limiter import Limiter, Verdict
@@ -88,7 +88,7 @@ class World:
         self._look_at = None
         clock.forget()
         taken = claims.claim()
-        if isinstance(taken, claims.Rest):
+        if isinstance(taken, claims.Wait):
             self.wake(self.now + max(0.001, taken.seconds))
         elif taken is not None:
             arrives = self.now + self.rng.uniform(0.05, 0.3)
@@ -104,19 +104,21 @@ class World:
 
     def _reply(self, taken: claims.Claim, verdict: Verdict) -> None:
         if verdict.allowed:
-            record_answer(taken, _answer(taken, RateWord(verdict.limit, verdict.remaining, None)))
+            record_answer(
+                taken, _answer(taken, RateLimitStatus(verdict.limit, verdict.remaining, None))
+            )
         else:
             record_error(taken, Throttled("refused", http_status=429, retry_after=None))
         self.wake()
 
 
-def _answer(taken: claims.Claim, rate: RateWord) -> "Answer[object]":
+def _answer(taken: claims.Claim, rate: RateLimitStatus) -> "Answer[object]":
     """All accepted; who is looked at shows what was asked (here always an exemption)."""
     if taken.call.api == "token":
         return Answer(Token("t", 43199.0), 200, rate)
     if taken.order:
-        said = {name: Receipt(name, 1, "1", "") for name in taken.order.targets}
-        return Answer(ReceiptBook(said, (), ()), 200, rate)
+        said = {name: DeviceResult(name, 1, "1", "") for name in taken.order.targets}
+        return Answer(ActionResult(said, (), ()), 200, rate)
     if taken.looks:
         shown = tuple(make_record(name, status="exempted") for name in taken.looks.ids)
         return Answer(shown, 200, rate)

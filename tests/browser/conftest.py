@@ -72,7 +72,7 @@ def running_console(devices: int) -> Iterator[Console]:
         env = bare_environment(folder) | {
             "DATABASE_URL": database.url,
             "OPSWAT_RATE_LIMIT": QUICK,
-            "AGENT_LOG_FIRST_LOOK": "2",
+            "AGENT_LOG_FIRST_POLL": "2",
         }
         log = folder / "up.log"
         command = [*MANAGE, "up", "--port", str(port), "--devices", str(devices)]

@@ -114,7 +114,7 @@ def test_the_keyboard_alone_searches_filters_selects_all_drops_the_refused_and_s
     page.keyboard.press("Space")
     tab_to(page, "button[value=choose]")
     page.keyboard.press("Enter")
-    page.wait_for_url("**/requests/new?selection=*")
+    page.wait_for_url("**/requests/new/?selection=*")
     expect(page.get_by_role("heading", level=1)).to_contain_text(f"{count} device")
     tab_to(page, "input[name=kind]")
     while page.evaluate("document.activeElement.value") != "unexempt":

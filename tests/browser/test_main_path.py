@@ -108,7 +108,7 @@ def test_the_keyboard_alone_finds_chooses_and_sends(console: Console, open_page:
     page.keyboard.press("Space")
     tab_to(page, "[data-selection] button[value=choose]")
     page.keyboard.press("Enter")
-    page.wait_for_url("**/requests/new?selection=*")
+    page.wait_for_url("**/requests/new/?selection=*")
     tab_to(page, "input[name=kind]")
     while page.evaluate("document.activeElement.value") != "unexempt":
         page.keyboard.press("ArrowDown")
@@ -138,7 +138,7 @@ def test_without_redis_the_page_polls_and_the_outcomes_still_arrive(
         mark(page)
         expect(page.locator("[data-live-state]")).to_have_class(re.compile("live-polling"))
 
-        console.manage("pump", "--seconds", "20")
+        console.manage("dispatch", "--seconds", "20")
 
         finish(page)
         assert is_marked(page)

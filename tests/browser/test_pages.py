@@ -124,7 +124,7 @@ def first_device(page: Page, tab: str = "commands") -> None:
 def picked(page: Page) -> None:
     wait_for_inventory(page)
     name = page.locator("tbody tr .cell-main bdi").nth(7).inner_text()
-    page.goto("/devices/pick/")
+    page.goto("/devices/lists/")
     lost = [f"lost-{number}" for number in range(30)]
     page.get_by_label("Paste a list").fill("\n".join([name, name, "02:00:00", *lost]))
     page.get_by_role("button", name="Look them up").click()
@@ -163,12 +163,12 @@ PAGES: dict[str, tuple[str, Visit]] = {
     "device": ("operator", first_device),
     "device-audit": ("auditor", lambda page: first_device(page, "audit")),
     "inventory": ("operator", lambda page: page.goto("/inventory/")),
-    "pick": ("operator", lambda page: page.goto("/devices/pick/")),
+    "pick": ("operator", lambda page: page.goto("/devices/lists/")),
     "picked": ("operator", picked),
     "compose": ("operator", composing),
     "compose-helpdesk": ("helpdesk", composing),
     "compose-errors": ("operator", with_errors),
-    "compose-empty": ("operator", lambda page: page.goto("/requests/new")),
+    "compose-empty": ("operator", lambda page: page.goto("/requests/new/")),
     "review": ("operator", reviewing),
     "review-delete": ("operator", reviewing_delete),
     "request": ("operator", finished),
@@ -180,11 +180,11 @@ PAGES: dict[str, tuple[str, Visit]] = {
     "agent-log-hits": ("operator", log_searched),
     "agent-logs": ("operator", lambda page: page.goto("/logs/")),
     "agent-logs-searched": ("operator", logs_searched),
-    "vendor-calls": ("operator", lambda page: page.goto("/budget/")),
+    "vendor-calls": ("operator", lambda page: page.goto("/vendor-calls/")),
     "audit": ("auditor", lambda page: page.goto("/audit/")),
     "audit-device": ("auditor", about_a_device),
     "audit-event": ("auditor", lambda page: page.goto("/audit/2/")),
-    "audit-work": ("auditor", checking),
+    "audit-jobs": ("auditor", checking),
     "audit-none": ("auditor", lambda page: page.goto("/audit/?q=nothing-is-called-so")),
     "forbidden": ("viewer", lambda page: page.goto("/audit/")),
     "not-found": ("operator", lambda page: page.goto("/requests/no-such-page/")),
@@ -198,7 +198,7 @@ def test_a_page_is_accessible_and_fits_wide_and_narrow_light_and_dark(
     name: str, console: Console, open_page: Open, complaints: Complaints
 ) -> None:
     complaints.expect("403", "404", "422")
-    if name == "audit-work":
+    if name == "audit-jobs":
         complaints.expect("htmx:")  # Leaving the page ends the look that is on its way.
     who, visit = PAGES[name]
     page = open_page(console, who)

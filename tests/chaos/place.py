@@ -40,11 +40,11 @@ SCALED = {
     "OPSWAT_TIMEOUT": f"2/{READ_SECONDS:g}",
     "OPSWAT_MAX_DEVICES": "25",
     # Leases of seven seconds: pump 2, connect 2, read 2 and twice the grace.
-    "ENGINE_PUMP_SECONDS": "2",
+    "ENGINE_RUN_SECONDS": "2",
     "ENGINE_GRACE_SECONDS": "0.5",
-    "ENGINE_NAP_SECONDS": "1",
+    "ENGINE_MAX_IDLE_SECONDS": "1",
     "ENGINE_URGENT_WAIT": "1",
-    "ENGINE_CONFIRM_AFTER": "1.5",
+    "ENGINE_VERIFY_AFTER": "1.5",
 }
 
 BEAT = [sys.executable, "-m", "celery", "-q", "-A", "tests.chaos.quick_clock", "beat"]
@@ -126,7 +126,7 @@ class Place(Installation):
 
     def _web_answers(self) -> bool:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/alive", timeout=2):
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/healthz/live/", timeout=2):
                 return True
         except (urllib.error.URLError, OSError):
             return False

@@ -30,7 +30,7 @@ class Wish:
 
 
 class Submitter:
-    """Submits through the services, as pages do; changes minds through `manage.py request`."""
+    """Submits through the services, as pages do; changes minds through `manage.py action_request`."""
 
     def __init__(self, place: Place, people: People, chronicle: Chronicle, seed: int) -> None:
         self.place, self.people, self.chronicle = place, people, chronicle
@@ -126,7 +126,7 @@ class Submitter:
     def _control(self, uuid: str, verb: str, *more: str) -> dict[str, object] | None:
         """What the command answers; None if it refuses, or if the database stayed away."""
         for _ in range(10):
-            done = self.place.manage("request", uuid, verb, "--json", *more)
+            done = self.place.manage("action_request", uuid, verb, "--json", *more)
             if done.returncode == 0:
                 self.chronicle.note(f"{verb}: {done.stdout.strip()}")
                 answer: dict[str, object] = json.loads(done.stdout)

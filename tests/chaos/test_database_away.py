@@ -24,7 +24,7 @@ def test_an_answer_outlives_a_database_that_was_cut_off_during_the_call() -> Non
         place.vendor.fault("slow", seconds=1.2)
         disturber = Disturber(place, Chronicle(), 1, Temper((0, 0), (1.5, 1.5)))
         place.submit("delete", "struck")
-        pump = place.spawn_manage("pump", "--seconds", "6")
+        pump = place.spawn_manage("dispatch", "--seconds", "6")
         place.until(lambda: place.vendor.applied["delete", "struck"])
 
         disturber.shake_database()

@@ -39,7 +39,7 @@ class Visitor:
             uuids = list(self.submitter.wishes)
             page = f"/requests/{uuids[-1 - turn % min(len(uuids), 5)]}/" if uuids else "/requests/"
             wanted: list[tuple[str, dict[str, str]]] = [(page, {}), (page, LIVE), (page, LIVE)]
-            wanted += [("/requests/", {}), ("/budget/", {}), ("/", {})]
+            wanted += [("/requests/", {}), ("/vendor-calls/", {}), ("/", {})]
             if uuids and turn % 7 == 0:
                 wanted = [(f"{page}stream", {})]
             self._ask(*wanted[turn % len(wanted)])

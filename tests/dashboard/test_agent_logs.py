@@ -68,7 +68,7 @@ def test_a_log_that_has_not_come_says_so_and_offers_to_ask(page, logs):
     assert "Requested The vendor accepted the fetch." in parsed.text.replace("Log requested ", "")
     assert "Ask now" in parsed.text
     logs[0].refresh_from_db()
-    assert logs[0].wanted_until
+    assert logs[0].viewed_until
 
 
 def test_the_part_that_renews_itself_reloads_the_page_once_the_log_is_here(page, logs):
@@ -123,13 +123,13 @@ def test_a_file_that_is_refused_is_not_shown_by_its_address(page, log):
     html = page.get(url(log, "?file=2")).content.decode()
     assert "leads out of the archive" in html
     assert "never" not in lines(html).values()
-    assert page.get(url(log, "download?file=2")).status_code == 404
+    assert page.get(url(log, "download/?file=2")).status_code == 404
 
 
 def test_downloads_are_attachments_that_no_browser_opens(page, log):
-    whole = page.get(url(log, "download"))
+    whole = page.get(url(log, "download/"))
     assert zipfile.ZipFile(io.BytesIO(b"".join(whole.streaming_content))).namelist() == list(FILES)
-    one = page.get(url(log, "download?file=0"))
+    one = page.get(url(log, "download/?file=0"))
     assert b"".join(one.streaming_content) == SERVICE.encode()
     for answer in (whole, one):
         assert answer["Content-Type"] == "application/octet-stream"
@@ -139,7 +139,7 @@ def test_downloads_are_attachments_that_no_browser_opens(page, log):
 
 
 def test_reading_is_written_into_the_trail_and_turning_pages_once(page, log):
-    for view in ("?file=0", "?file=0&line=900", "?file=0&q=event", "download?file=0", "download"):
+    for view in ("?file=0", "?file=0&line=900", "?file=0&q=event", "download/?file=0", "download/"):
         page.get(url(log, view))
     events = AuditEvent.objects.filter(subject=str(log.uuid)).order_by("id")
     told = [(event.verb, event.data.get("file", ""), event.actor) for event in events]
@@ -185,10 +185,10 @@ def test_the_request_shows_its_logs_and_links_them_for_who_may_read(visit: Visit
 
 
 def test_asking_and_stopping_by_button(page, logs):
-    page.post(url(logs[0], "control"), {"verb": "ask"})
+    page.post(url(logs[0], "control/"), {"verb": "ask"})
     logs[0].refresh_from_db()
     assert logs[0].lane == 0
-    page.post(url(logs[0], "control"), {"verb": "stop"})
+    page.post(url(logs[0], "control/"), {"verb": "stop"})
     logs[0].refresh_from_db()
     assert logs[0].status == "stopped"
 
@@ -196,4 +196,4 @@ def test_asking_and_stopping_by_button(page, logs):
 def test_a_file_that_is_gone_from_the_storage_is_told(page, log):
     storages["agent_logs"].delete(log.stored_as)
     assert "not in the storage any more" in page.get(url(log)).content.decode()
-    assert page.get(url(log, "download")).status_code == 404
+    assert page.get(url(log, "download/")).status_code == 404

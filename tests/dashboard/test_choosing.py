@@ -13,7 +13,7 @@ from tests.factories import know_devices, make_record
 
 pytestmark = pytest.mark.django_db
 
-CHOOSE = "/devices/choose"
+CHOOSE = "/selections/"
 
 
 @pytest.fixture
@@ -47,13 +47,13 @@ def test_ticked_rows_of_this_and_other_pages_are_frozen_once_each(page, fleet):
 def test_all_that_match_less_the_unticked_are_frozen_with_their_question(page, fleet):
     unticked = f"{key('kiosk-3')},{key('kiosk-5')}"
     answer = page.post(
-        CHOOSE, {"all": "1", "question": "q=kiosk&status=exempted", "unticked": unticked}
+        CHOOSE, {"all": "1", "device_query": "q=kiosk&status=exempted", "unticked": unticked}
     )
     names = [f"kiosk-{number}" for number in (0, 1, 2, 4, 6, 7, 8)]
     assert chosen(answer) == names
 
     selection = Selection.objects.get()
-    now_matching = filters.matching(selection.question)
+    now_matching = filters.matching(selection.query)
     assert sorted(now_matching.values_list("vendor_id", flat=True)) == names
     store_records(
         [make_record("kiosk-0", status="compliant"), make_record("kiosk-9", status="exempted")]
@@ -64,10 +64,10 @@ def test_all_that_match_less_the_unticked_are_frozen_with_their_question(page, f
 
 def test_a_question_for_everything_is_kept_as_one_and_ticked_rows_keep_none(page, fleet):
     assert len(chosen(page.post(CHOOSE, {"all": "1"}))) == 11
-    page.post(CHOOSE, {"device": key("laptop-1"), "question": "q=kiosk"})
+    page.post(CHOOSE, {"device": key("laptop-1"), "device_query": "q=kiosk"})
     everything, ticked = Selection.objects.order_by("id")
-    assert filters.matching(everything.question).count() == 11
-    assert (bool(everything.question), ticked.question) == (True, "")
+    assert filters.matching(everything.query).count() == 11
+    assert (bool(everything.query), ticked.query) == (True, "")
 
 
 @pytest.mark.parametrize(
@@ -76,9 +76,9 @@ def test_a_question_for_everything_is_kept_as_one_and_ticked_rows_keep_none(page
         {},
         {"device": "99999999"},
         {"device": "²"},
-        {"all": "1", "question": "q=nothing-is-called-so"},
-        {"all": "1", "question": "seen=yesterday"},
-        {"all": "1", "question": "enrolled_from=2026-02-30&status=exempted"},
+        {"all": "1", "device_query": "q=nothing-is-called-so"},
+        {"all": "1", "device_query": "seen=yesterday"},
+        {"all": "1", "device_query": "enrolled_from=2026-02-30&status=exempted"},
     ],
     ids=repr,
 )

@@ -20,7 +20,7 @@ from tests.factories import actor_for, know_devices, make_person
 
 pytestmark = pytest.mark.django_db
 
-NEW = "/requests/new"
+NEW = "/requests/new/"
 
 
 @pytest.fixture
@@ -196,7 +196,7 @@ def test_a_refusal_at_sending_is_written_into_the_trail(visit: Visitor, devices)
 
 def test_the_boxes_of_the_list_lead_to_the_form(page, devices):
     keys = [device.pk for device in devices]
-    answer = page.post("/devices/choose", {"device": [*keys, keys[0], "x", "²"]}, follow=True)
+    answer = page.post("/selections/", {"device": [*keys, keys[0], "x", "²"]}, follow=True)
     text = Parsed(answer.content.decode()).text
     assert (answer.status_code, stored()) == (200, 0)
     assert "What to do with 3 devices" in text

@@ -9,8 +9,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
 from actions.action_requests.models import DeviceCommand
-from actions.dispatch.models import PumpHeartbeat
-from actions.inventory.models import Device, DeviceLook
+from actions.dispatch.models import DispatcherHeartbeat
+from actions.inventory.models import Device, DeviceRefresh
 from actions.inventory.sync import start_sync, store_records
 from actions.trail.models import AuditEvent
 from tests.dashboard.conftest import Visitor
@@ -66,25 +66,25 @@ def disabled(answer):
     ],
 )
 def test_words_that_name_one_device_lead_straight_to_it(page, kiosk, words):
-    assert page.get("/devices/find", {"q": words})["Location"] == f"/devices/{kiosk.pk}/"
+    assert page.get("/devices/search/", {"q": words})["Location"] == f"/devices/{kiosk.pk}/"
 
 
 @pytest.mark.parametrize("words", ["kiosk", "10.1.2", "nobody", "00:1B:21:CD:AB:46"])
 def test_other_words_lead_to_the_list_of_what_matches(page, kiosk, words):
-    where = page.get("/devices/find", {"q": words})["Location"]
+    where = page.get("/devices/search/", {"q": words})["Location"]
     assert where.startswith("/devices/?q=")
 
 
 @pytest.mark.parametrize("words", ["", " ", "\x00", "%", "x" * 5000])
 def test_nonsense_is_no_error(page, kiosk, words):
-    assert page.get("/devices/find", {"q": words}, follow=True).status_code == 200
+    assert page.get("/devices/search/", {"q": words}, follow=True).status_code == 200
 
 
 def test_one_that_is_gone_is_found_and_its_history_with_it(page, kiosk, operator):
     make_request(operator, "f00d", kind="dhcprenew", reason="no address")
     Device.objects.filter(pk=kiosk.pk).update(gone_at=now())
 
-    answer = page.get("/devices/find", {"q": MAC}, follow=True)
+    answer = page.get("/devices/search/", {"q": MAC}, follow=True)
 
     assert "The vendor no longer had it" in text_of(answer)
     assert "no address" in text_of(answer)
@@ -222,7 +222,7 @@ def test_the_trail_stands_on_a_tab_of_its_own_for_those_who_read_it(
 def test_the_vendors_own_words_are_kept_from_the_last_look(page, operator, vendor, send_due):
     (device,) = enrol(vendor, "f00d")
     assert "is not kept yet" in text_of(card(page, device, tab="raw"))
-    page.post(f"/devices/{device.pk}/refresh")
+    page.post(f"/devices/{device.pk}/refresh/")
     send_due()
 
     assert "&quot;oesis_version&quot;" in card(page, device, tab="raw").content.decode()
@@ -238,7 +238,7 @@ def test_refresh_now_asks_before_all_others_and_the_answer_comes_to_the_page(
     vendor.change_device("kiosk", status="quarantined")
     page = visit("helpdesk")
 
-    asked = page.post(f"/devices/{device.pk}/refresh", headers=PART)
+    asked = page.post(f"/devices/{device.pk}/refresh/", headers=PART)
 
     assert "Asking the vendor" in asked.content.decode()
     assert 'hx-trigger="every 1s"' in asked.content.decode()
@@ -253,31 +253,31 @@ def test_refresh_now_asks_before_all_others_and_the_answer_comes_to_the_page(
 def test_a_look_that_failed_says_why(page, vendor, send_due, settings):
     (device,) = enrol(vendor, "kiosk")
     vendor.fault("status", code=404, api="detail")
-    page.post(f"/devices/{device.pk}/refresh")
+    page.post(f"/devices/{device.pk}/refresh/")
     send_due()
 
-    assert DeviceLook.objects.get().due_at is None
+    assert DeviceRefresh.objects.get().due_at is None
     assert "The last look failed" in text_of(card(page, device))
 
 
 def test_a_second_click_asks_nothing_more(page, vendor):
     (device,) = enrol(vendor, "kiosk")
     for _ in range(2):
-        assert page.post(f"/devices/{device.pk}/refresh").status_code == 302
+        assert page.post(f"/devices/{device.pk}/refresh/").status_code == 302
     assert AuditEvent.objects.filter(verb="device.refresh_asked").count() == 1
 
 
 def test_who_asks_again_at_once_spends_no_further_call(page, vendor, send_due):
     (device,) = enrol(vendor, "kiosk")
     for _ in range(2):
-        page.post(f"/devices/{device.pk}/refresh")
+        page.post(f"/devices/{device.pk}/refresh/")
         send_due()
     assert [call.api for call in vendor.received] == ["token", "detail"]
 
 
 def test_one_that_is_not_there_is_not_found(page):
     assert page.get("/devices/999/").status_code == 404
-    assert page.post("/devices/999/refresh").status_code == 404
+    assert page.post("/devices/999/refresh/").status_code == 404
 
 
 @pytest.mark.parametrize("tab", ["commands", "audit", "raw", "nonsense"])
@@ -287,7 +287,7 @@ def test_a_card_costs_few_queries_whatever_was_done(page, kiosk, operator, tab):
             assert page.get(f"/devices/{kiosk.pk}/", {"tab": tab}, headers=PART).status_code == 200
         return len(found)
 
-    PumpHeartbeat.objects.create(name="a worker", beat_at=now())
+    DispatcherHeartbeat.objects.create(name="a worker", heartbeat_at=now())
     page.get("/devices/")
     make_request(operator, "f00d", kind="dhcprenew")
     few = queries()
@@ -316,7 +316,7 @@ def test_the_line_tells_how_far_a_read_has_come_and_when_it_ends(page, operator)
 
 
 def test_a_full_read_can_be_asked_for_and_is_told(page, vendor, send_due):
-    page.post("/inventory/read")
+    page.post("/inventory/syncs/")
     send_due()
 
     words = text_of(page.get("/inventory/"))
@@ -334,5 +334,5 @@ def test_the_page_of_reads_costs_the_same_however_many_there_were(page, operator
 
 def test_the_list_says_that_devices_are_known_but_gone_are_not_offered(page):
     know_devices("a")
-    assert Device.objects.get().seen_by == 0
+    assert Device.objects.get().last_sync_id == 0
     assert "The inventory has never been read." in text_of(page.get("/devices/"))

@@ -56,7 +56,7 @@ def test_the_same_name_again_shows_the_new_view(page):
 def test_only_a_shared_view_opens_for_others_and_only_its_owner_changes_it(page, visit: Visitor):
     page.post(VIEWS, {"name": "Kiosks", "query": QUERY})
     view = SavedView.objects.get()
-    address, change, other = f"{VIEWS}{view.uuid}/", f"{VIEWS}{view.uuid}/change", visit("viewer")
+    address, change, other = f"{VIEWS}{view.uuid}/", f"{VIEWS}{view.uuid}/change/", visit("viewer")
     assert other.get(address).status_code == 404
 
     page.post(change, {"verb": "share"})
@@ -95,7 +95,7 @@ def test_there_is_no_view_of_another_id(page):
 def test_columns_and_density_are_kept_per_person(page, visit: Visitor):
     know_devices("kiosk", nickname="Till at the door", severity="critical")
     form = {"column": ["nickname", "severity", "nonsense"], "density": "compact", "query": QUERY}
-    assert page.post("/devices/display", form)["Location"] == f"/devices/?{QUERY}"
+    assert page.post("/devices/columns/", form)["Location"] == f"/devices/?{QUERY}"
 
     html = page.get("/devices/").content.decode()
 
@@ -105,7 +105,7 @@ def test_columns_and_density_are_kept_per_person(page, visit: Visitor):
         *("name", "severity", "nickname"),
     ]
     assert "Till at the door" not in visit("viewer").get("/devices/").content.decode()
-    page.post("/devices/display", {"density": "nonsense"})
+    page.post("/devices/columns/", {"density": "nonsense"})
     assert User.objects.get(username="operator").density == "compact"
 
 
@@ -116,14 +116,14 @@ def fleet(db):
 
 
 def export(page, form, query="status=compliant&sort=-name"):
-    answer = page.post("/devices/export", {"format": form, "query": query})
+    answer = page.post("/devices/export/", {"format": form, "query": query})
     assert answer.streaming
     assert answer["Content-Disposition"].endswith(f'.{form}"')
     return b"".join(answer)
 
 
 def test_the_list_as_csv_holds_no_formula(page, fleet):
-    page.post("/devices/display", {"column": ["status"]})
+    page.post("/devices/columns/", {"column": ["status"]})
     text = export(page, "csv").decode("utf-8-sig")
     rows = list(csv.reader(io.StringIO(text, newline="")))
     assert rows[0] == ["Device id", "Device", "Status"]
@@ -155,7 +155,7 @@ def test_an_export_stands_in_the_trail_with_its_question(page, fleet):
 
 @pytest.mark.parametrize("form", [{}, {"format": "pdf"}, {"format": "csv", "query": "seen=soon"}])
 def test_what_cannot_be_exported_is_told_and_leaves_no_trace(page, fleet, form):
-    assert page.post("/devices/export", form).status_code == 302
+    assert page.post("/devices/export/", form).status_code == 302
     assert not AuditEvent.objects.exclude(verb="person.signed_in").exists()
 
 

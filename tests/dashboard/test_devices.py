@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from actions.action_requests.models import ActionRequest
 from actions.devices import filters
-from actions.devices.query import KEYS, read_question
-from actions.dispatch.models import PumpHeartbeat
+from actions.devices.query import KEYS, parse_device_query
+from actions.dispatch.models import DispatcherHeartbeat
 from actions.errors import Refused
 from actions.inventory.models import Device
 from actions.inventory.sync import store_records
@@ -77,7 +77,7 @@ def test_words_that_many_devices_have_are_found_as_those_of_few(page, fleet, sea
 
 
 def test_a_search_that_reads_all_texts_reads_nothing_besides(fleet):
-    found = filters.meant_by(read_question("q=07"))
+    found = filters.filter_devices(parse_device_query("q=07"))
     if connection.vendor == "sqlite":
         plan = found.order_by().values("search_text", "gone_at").explain()
         assert "COVERING INDEX device_search_texts" in plan
@@ -91,7 +91,7 @@ def test_names_of_any_length_are_found_and_counted(page, fleet):
     macs = [f"02:00:00:00:{number // 256:02X}:{number % 256:02X}" for number in range(300)]
     store_records([make_record("long", name="GATEWAY", user_name="kim@shop.example", macs=macs)])
     for search in ("02:00:00:00:01:2b", "kim", "shop.example"):
-        shown = page.get("/devices/count", {"q": search}).content.decode()
+        shown = page.get("/devices/count/", {"q": search}).content.decode()
         assert f'data-total="{len(names(page, q=search))}"' in shown
         assert "GATEWAY" in names(page, q=search)
 
@@ -222,7 +222,7 @@ def test_nonsense_is_told_beside_its_filter_and_lists_nothing(page, fleet, key, 
     answer = page.get("/devices/", {key: value})
     assert answer.status_code == 200
     assert answer.context["page"].devices == []
-    assert answer.context["desk"].question.problems[key]
+    assert answer.context["desk"].device_query.problems[key]
     assert "cannot be understood" in answer.content.decode()
     with pytest.raises(Refused) as refusal:
         filters.matching(urlencode({key: value}))
@@ -231,8 +231,8 @@ def test_nonsense_is_told_beside_its_filter_and_lists_nothing(page, fleet, key, 
 
 @given(query=st.text(max_size=60))
 def test_no_query_whatsoever_breaks_the_reading(query):
-    question = read_question(query)
-    assert read_question(question.text) == question
+    device_query = parse_device_query(query)
+    assert parse_device_query(device_query.text) == device_query
 
 
 @given(
@@ -240,7 +240,7 @@ def test_no_query_whatsoever_breaks_the_reading(query):
 )
 def test_the_same_question_has_the_same_text_in_any_order(pairs):
     several = [pair for pair in pairs if pair[0] != "q"]
-    assert read_question(urlencode(several)) == read_question(urlencode(several[::-1]))
+    assert parse_device_query(urlencode(several)) == parse_device_query(urlencode(several[::-1]))
 
 
 def test_links_to_other_pages_keep_the_view(page):
@@ -278,7 +278,7 @@ def test_links_to_other_pages_keep_the_view(page):
 )
 def test_nonsense_in_the_address_is_no_error(page, fleet, view):
     assert page.get("/devices/", view).status_code == 200
-    assert page.get("/devices/count", view).status_code == 200
+    assert page.get("/devices/count/", view).status_code == 200
 
 
 def test_past_the_end_the_page_leads_back(page, fleet):
@@ -300,8 +300,8 @@ def test_htmx_is_given_the_list_alone_from_the_same_address(page, fleet):
 
 
 def test_the_count_is_exact_and_asked_for_by_itself(page, mixed):
-    assert 'data-total="30"' in page.get("/devices/count", {"status": "exempted"}).content.decode()
-    assert "<b>60</b> devices" in page.get("/devices/count").content.decode()
+    assert 'data-total="30"' in page.get("/devices/count/", {"status": "exempted"}).content.decode()
+    assert "<b>60</b> devices" in page.get("/devices/count/").content.decode()
 
 
 def test_ten_or_five_hundred_devices_cost_the_same_few_queries(page, operator):
@@ -310,7 +310,7 @@ def test_ten_or_five_hundred_devices_cost_the_same_few_queries(page, operator):
             assert page.get("/devices/", {"size": 250} | view).status_code == 200
         return len(found)
 
-    PumpHeartbeat.objects.create(name="worker", beat_at=now())
+    DispatcherHeartbeat.objects.create(name="worker", heartbeat_at=now())
     VendorAccount.objects.get_or_create(pk=1)
     know_devices(*(f"device-{number:03}" for number in range(10)))
     page.get("/devices/")

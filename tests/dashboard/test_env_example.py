@@ -5,6 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from dashboard.settings import RENAMED
+
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
 SETTINGS = (ROOT / "dashboard" / "settings.py").read_text(encoding="utf-8")
@@ -51,3 +55,22 @@ def test_the_defaults_of_the_example_are_those_of_the_settings(tmp_path: Path) -
     ]
 
     assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize("suffix", ["", "_FILE"])
+def test_the_old_name_of_a_setting_is_refused_with_the_new_name(
+    tmp_path: Path, suffix: str
+) -> None:
+    for old, new in RENAMED.items():
+        env = {"DATA_DIR": str(tmp_path), "READ_DOT_ENV": "0", old + suffix: "7"}
+        done = subprocess.run(
+            [sys.executable, "-c", "import dashboard.settings"],
+            env=env,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode != 0
+        assert f"{old} was renamed: set {new} instead." in done.stderr
+        assert new in EXAMPLE

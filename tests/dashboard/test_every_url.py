@@ -12,6 +12,8 @@ ROLES = ("", "viewer", "helpdesk", "operator", "auditor")
 EVERYBODY = (302, 200, 200, 200, 200)
 LOG_READERS = (302, 403, 200, 200, 403)
 NO_POST = (302, 405, 405, 405, 405)
+MOVED = (302, 301, 301, 301, 301)
+"""Permanent redirects of addresses that earlier versions had."""
 
 GET = {
     "overview": EVERYBODY,
@@ -23,13 +25,13 @@ GET = {
     "inventory": EVERYBODY,
     "read_inventory": NO_POST,
     "choose_devices": NO_POST,
-    "pick": (302, 403, 200, 200, 403),
+    "upload_list": (302, 403, 200, 200, 403),
     # A list is its owner's alone: 404 says that the guards were passed.
-    "picked": (302, 403, 404, 404, 403),
-    "picked_lines": (302, 403, 404, 404, 403),
+    "uploaded_list": (302, 403, 404, 404, 403),
+    "uploaded_list_lines": (302, 403, 404, 404, 403),
     "device_count": EVERYBODY,
     "export_devices": NO_POST,
-    "device_display": NO_POST,
+    "device_columns": NO_POST,
     "save_device_view": NO_POST,
     # There is no such view: 404 says that the guards were passed.
     "device_view": (302, 404, 404, 404, 404),
@@ -50,7 +52,7 @@ GET = {
     "freeze": NO_POST,
     "audit": (302, 403, 403, 200, 200),
     "audit_event": (302, 403, 403, 200, 200),
-    "audit_work": (302, 403, 403, 200, 200),
+    "audit_jobs": (302, 403, 403, 200, 200),
     "audit_check": NO_POST,
     "audit_export": NO_POST,
     "audit_download": NO_POST,
@@ -58,7 +60,14 @@ GET = {
     "account_logout": (302, 200, 200, 200, 200),
     "account_inactive": (200, 200, 200, 200, 200),
     "account_signup": (200, 302, 302, 302, 302),
-    "alive": (200, 200, 200, 200, 200),
+    "live": (200, 200, 200, 200, 200),
+    "ready": (200, 200, 200, 200, 200),
+    "old_vendor_calls": MOVED,
+    "old_upload_list": MOVED,
+    "old_uploaded_list": MOVED,
+    "old_find_device": MOVED,
+    "old_audit_jobs": MOVED,
+    "old_live": (301, 301, 301, 301, 301),
 }
 POST = {
     "overview": NO_POST,
@@ -72,16 +81,16 @@ POST = {
     # Without a device, a format or a name nothing is done, and the list says so.
     "choose_devices": (302, 403, 303, 303, 403),
     "export_devices": (302, 302, 302, 302, 302),
-    "device_display": (302, 302, 302, 302, 302),
+    "device_columns": (302, 302, 302, 302, 302),
     "save_device_view": (302, 302, 302, 302, 302),
     "device_view": NO_POST,
     "change_device_view": (302, 404, 404, 404, 404),
     "action_requests": NO_POST,
     "action_request": NO_POST,
     "action_request_stream": NO_POST,
-    "pick": (302, 403, 422, 422, 403),
-    "picked": (302, 403, 404, 404, 403),
-    "picked_lines": NO_POST,
+    "upload_list": (302, 403, 422, 422, 403),
+    "uploaded_list": (302, 403, 404, 404, 403),
+    "uploaded_list_lines": NO_POST,
     "compose": (302, 403, 422, 422, 403),
     "agent_logs": NO_POST,
     "agent_log": NO_POST,
@@ -94,7 +103,7 @@ POST = {
     "vendor_calls": NO_POST,
     "audit": NO_POST,
     "audit_event": NO_POST,
-    "audit_work": NO_POST,
+    "audit_jobs": NO_POST,
     "audit_check": (302, 403, 403, 302, 302),
     # Without a form nothing is exported; there is no export with that token: the guards are passed.
     "audit_export": (302, 403, 403, 302, 302),
@@ -103,7 +112,14 @@ POST = {
     "account_logout": (302, 302, 302, 302, 302),
     "account_inactive": (405, 405, 405, 405, 405),
     "account_signup": (200, 302, 302, 302, 302),
-    "alive": (405, 405, 405, 405, 405),
+    "live": (405, 405, 405, 405, 405),
+    "ready": (405, 405, 405, 405, 405),
+    "old_vendor_calls": MOVED,
+    "old_upload_list": MOVED,
+    "old_uploaded_list": MOVED,
+    "old_find_device": MOVED,
+    "old_audit_jobs": MOVED,
+    "old_live": (301, 301, 301, 301, 301),
 }
 
 

@@ -6,7 +6,13 @@ from uuid import uuid4
 
 import pytest
 
-from actions.inventory.models import Device, DeviceGroup, DeviceLook, DeviceRaw, InventorySync
+from actions.inventory.models import (
+    Device,
+    DeviceGroup,
+    DeviceRefresh,
+    DeviceSnapshot,
+    InventorySync,
+)
 from actions.inventory.sync import FIELDS, store_records
 from actions.ratelimit.models import VendorAccount
 from tests.dashboard.walk import Parsed
@@ -57,9 +63,9 @@ def named(name, operator, vendor, send_due):
     )
     action_request.calls.update(detail=name)
     device = Device.objects.get(vendor_id="kiosk")
-    DeviceLook.objects.create(device=device, lane=0, asked_at=LONG_AGO, detail=name)
+    DeviceRefresh.objects.create(device=device, lane=0, requested_at=LONG_AGO, detail=name)
     words = json.dumps({"device_name": name})
-    DeviceRaw.objects.create(device=device, record=words, read_at=LONG_AGO)
+    DeviceSnapshot.objects.create(device=device, record=words, read_at=LONG_AGO)
     VendorAccount.objects.update(frozen=True, frozen_reason=name)
     return action_request
 
@@ -68,10 +74,10 @@ def named(name, operator, vendor, send_due):
 def everywhere(named, name, page):
     """Each page that shows something of it."""
     device = str(Device.objects.get(vendor_id="kiosk").pk)
-    chosen = page.post("/devices/choose", {"device": device})["Location"]
+    chosen = page.post("/selections/", {"device": device})["Location"]
     form = {"selection": chosen.partition("selection=")[2], "form_token": str(uuid4())}
     form |= {"kind": "assign_to_group", "group_id": "g-1", "reason": f"because {name}"}
-    compose = "/requests/new"
+    compose = "/requests/new/"
     return {
         "overview": page.get("/"),
         "devices": page.get("/devices/"),
@@ -86,7 +92,7 @@ def everywhere(named, name, page):
         "inventory": page.get("/inventory/"),
         "requests": page.get("/requests/"),
         "request": page.get(f"/requests/{named.uuid}/"),
-        "vendor calls": page.get("/budget/"),
+        "vendor calls": page.get("/vendor-calls/"),
         "audit": page.get("/audit/"),
         "audit of": page.get("/audit/", {"actor": name}),
     }

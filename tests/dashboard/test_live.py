@@ -114,7 +114,7 @@ class Stream:
     def __init__(self, port: int, wish: Any, cookie: str = "") -> None:
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
         headers = {"Cookie": cookie} if cookie else {}
-        self.connection.request("GET", f"/requests/{wish.uuid}/stream", headers=headers)
+        self.connection.request("GET", f"/requests/{wish.uuid}/stream/", headers=headers)
         self.answer = self.connection.getresponse()
 
     def event(self) -> bytes:
@@ -146,7 +146,7 @@ def stream(port: int, wish: Any, cookie: str) -> Iterator[Any]:
 def change(wish: Any) -> int:
     """Give the request a new version, as every outcome does."""
     with transaction.atomic():
-        outcomes.touch([wish.pk])
+        outcomes.bump_version([wish.pk])
     wish.refresh_from_db()
     return int(wish.version)
 

@@ -15,7 +15,7 @@ def test_refused_credentials_are_told_on_every_page_with_what_to_do(
     make_request(operator, "kiosk")
     secret = settings.OPSWAT_CLIENT_SECRET
     settings.OPSWAT_CLIENT_SECRET = "not the secret"
-    dispatcher.pump(0.2, alone=True)
+    dispatcher.dispatch(0.2, alone=True)
 
     page = signed_in.get("/devices/").text
     settings.OPSWAT_CLIENT_SECRET = secret

@@ -13,14 +13,14 @@ from actions.inventory.models import Device
 from actions.inventory.sync import store_records
 from actions.selections import list_parser
 from actions.selections.choose import targets_of
-from actions.selections.models import PickedList, SelectedDevice, Selection
+from actions.selections.models import SelectedDevice, Selection, UploadedList
 from tests.dashboard.conftest import Visitor
 from tests.dashboard.walk import Parsed
 from tests.factories import know_devices, make_record
 
 pytestmark = pytest.mark.django_db
 
-PICK = "/devices/pick/"
+PICK = "/devices/lists/"
 
 
 @pytest.fixture
@@ -184,7 +184,7 @@ def test_what_cannot_be_read_is_told_beside_its_field_and_nothing_is_kept(page, 
     assert answer.status_code == 422
     assert words in answer.context["form"].errors[where][0]
     assert words in Parsed(answer.content.decode()).text
-    assert not PickedList.objects.exists()
+    assert not UploadedList.objects.exists()
 
 
 def test_nobody_sees_the_list_of_another(page, fleet, visit: Visitor):
@@ -198,8 +198,8 @@ def test_nobody_sees_the_list_of_another(page, fleet, visit: Visitor):
 
 def test_the_device_list_leads_to_pick(page, visit: Visitor):
     know_devices("kiosk")
-    assert 'href="/devices/pick/"' in page.get("/devices/").content.decode()
-    assert "/devices/pick/" not in visit("viewer").get("/devices/").content.decode()
+    assert 'href="/devices/lists/"' in page.get("/devices/").content.decode()
+    assert "/devices/lists/" not in visit("viewer").get("/devices/").content.decode()
 
 
 def test_a_form_that_is_far_too_large_is_refused_before_it_is_read(page):
@@ -207,4 +207,4 @@ def test_a_form_that_is_far_too_large_is_refused_before_it_is_read(page):
     huge = {"CONTENT_LENGTH": str(33 * 2**20)}
     answer = page.generic("POST", PICK, body, "multipart/form-data; boundary=x", **huge)
     assert answer.status_code == 400
-    assert not PickedList.objects.exists()
+    assert not UploadedList.objects.exists()

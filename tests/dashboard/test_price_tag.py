@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
 from actions.action_requests.models import ActionRequest
-from actions.devices.query import with_unticked
+from actions.devices.query import with_excluded
 from actions.dispatch import forecast
 from actions.inventory.models import Device
 from actions.inventory.sync import store_records
@@ -23,7 +23,7 @@ from tests.factories import actor_for, know_devices, make_record, make_request
 
 pytestmark = pytest.mark.django_db
 
-NEW = "/requests/new"
+NEW = "/requests/new/"
 AGENT = {"agent_type": "persistent", "os_family": "windows", "agent_version": "7.6.711.0"}
 
 
@@ -44,10 +44,10 @@ def me(page):
     return actor_for(User.objects.get(username="operator"))
 
 
-def choose(me, question="", unticked=(), **which):
+def choose(me, query="", unticked=(), **which):
     devices = Device.objects.filter(**which).exclude(pk__in=unticked)
-    question = with_unticked(question, unticked) if question else ""
-    return selections.choose_devices(devices, me, question=question)
+    query = with_excluded(query, unticked) if query else ""
+    return selections.choose_devices(devices, me, query=query)
 
 
 def fragment(page, chosen, kind):
@@ -151,7 +151,7 @@ def test_what_a_person_dropped_did_not_begin_to_match(page, fleet, me):
 
 def test_the_price_tells_calls_and_when_the_first_and_the_last_go(fleet, me, operator, settings):
     settings.OPSWAT_RATE_LIMIT = (10, 60.0)
-    free = forecast.price(120)
+    free = forecast.estimate(120)
     assert free.calls == 3
     assert free.first_at is not None
     assert free.last_at is not None
@@ -159,18 +159,18 @@ def test_the_price_tells_calls_and_when_the_first_and_the_last_go(fleet, me, ope
 
     devices = know_devices(*(f"queued-{number}" for number in range(1000)))
     make_request(operator, *(device.vendor_id for device in devices))
-    behind = forecast.price(600)
+    behind = forecast.estimate(600)
     assert behind.calls == 12
     assert behind.last_at is not None
     assert behind.last_at > now() + timedelta(seconds=110)
-    endless = forecast.price(60_000)
+    endless = forecast.estimate(60_000)
     assert endless.calls == 1200
     assert endless.last_at is not None
     assert endless.last_at > now() + timedelta(hours=1)
 
     until = now() + timedelta(seconds=90)
-    VendorAccount.objects.update_or_create(pk=1, defaults={"blocked_until": until})
-    assert forecast.price(1).first_at == until
+    VendorAccount.objects.update_or_create(pk=1, defaults={"open_until": until})
+    assert forecast.estimate(1).first_at == until
 
 
 def test_while_sending_is_frozen_no_time_is_promised(page, fleet, me):

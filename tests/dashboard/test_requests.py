@@ -111,7 +111,7 @@ def test_a_poll_with_the_newest_version_brings_nothing(page, sent):
     where, headers = f"/requests/{sent.uuid}/", part("progress-live")
     unchanged = page.get(where, {"v": sent.version}, headers=headers)
     assert (unchanged.status_code, unchanged.content) == (204, b"")
-    outcomes.touch([sent.pk])
+    outcomes.bump_version([sent.pk])
     assert page.get(where, {"v": sent.version}, headers=headers).status_code == 200
 
 
@@ -173,7 +173,7 @@ def test_lists_cost_the_same_however_many_requests_there_are(page, operator):
 
     know_devices("kiosk")
     make_request(operator, "kiosk")
-    few = {where: queries(where) for where in ("/", "/requests/", "/budget/")}
+    few = {where: queries(where) for where in ("/", "/requests/", "/vendor-calls/")}
     for _ in range(40):
         make_request(operator, "kiosk")
     assert {where: queries(where) for where in few} == few
@@ -191,7 +191,7 @@ def test_the_overview_tells_what_waits_for_a_person(page, operator, vendor, send
 
 
 def test_the_overview_and_the_calls_renew_a_part_of_themselves(page, sent):
-    for where, name in (("/", "overview-live"), ("/budget/", "calls-live")):
+    for where, name in (("/", "overview-live"), ("/vendor-calls/", "calls-live")):
         answer = page.get(where, headers=part(name))
         html = answer.content.decode()
         assert "<html" not in html
@@ -200,7 +200,7 @@ def test_the_overview_and_the_calls_renew_a_part_of_themselves(page, sent):
 
 
 def test_each_call_is_listed_with_its_request(page, sent):
-    text = words(page.get("/budget/"))
+    text = words(page.get("/vendor-calls/"))
     assert sent.short_id in text
     assert "token" in text
     assert "Nothing waits." in text

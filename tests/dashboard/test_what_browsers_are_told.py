@@ -69,7 +69,7 @@ def test_the_errors_carry_them_too_and_quote_the_id(visit: Visitor, settings):
         404: Client().get("/no/such/page"),
     }
     settings.OPSWAT_RATE_LIMIT = None  # Every page that shows the minute fails now.
-    answers[500] = visit("operator", raise_request_exception=False).get("/budget/")
+    answers[500] = visit("operator", raise_request_exception=False).get("/vendor-calls/")
     for status, answer in answers.items():
         assert answer.status_code == status
         check_headers(answer)
@@ -79,12 +79,12 @@ def test_the_errors_carry_them_too_and_quote_the_id(visit: Visitor, settings):
 
 def test_a_refusal_says_why(visit: Visitor):
     assert "Your role does not read the audit trail." in visit("viewer").get("/audit/").text
-    assert "Your role looks on and sends no actions." in visit("auditor").get("/requests/new").text
+    assert "Your role looks on and sends no actions." in visit("auditor").get("/requests/new/").text
 
 
 def test_files_carry_them_too(settings):
     settings.WHITENOISE_AUTOREFRESH = settings.WHITENOISE_USE_FINDERS = True
-    answer = Client().get("/static/js/console.js")
+    answer = Client().get("/static/js/page.js")
     assert answer.status_code == 200
     check_headers(answer)
 

@@ -30,13 +30,14 @@ def address(name: str, token: UUID) -> str:
     if name == "audit_event":
         return reverse(name, args=[1])
     wants_token = name in (
-        "picked",
-        "picked_lines",
+        "uploaded_list",
+        "old_uploaded_list",
+        "uploaded_list_lines",
         "device_view",
         "change_device_view",
         "audit_download",
     ) or ("action_request" in name and name != "action_requests")
-    more = ["matched"] if name == "picked_lines" else []
+    more = ["matched"] if name == "uploaded_list_lines" else []
     return reverse(name, args=[token, *more] if wants_token else [])
 
 

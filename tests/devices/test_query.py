@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actions.devices.query import read_question, read_unticked, with_unticked
+from actions.devices.query import parse_device_query, parse_excluded, with_excluded
 from actions.inventory.versions import version_key
 from actions.macs import part_of_mac
 
@@ -45,9 +45,9 @@ def test_a_part_of_an_address_is_written_as_we_keep_it(text, mac):
 
 
 def test_a_question_remembers_what_was_unticked_and_asks_the_same():
-    asked = with_unticked("q=kiosk&status=exempted", [7, 3])
+    asked = with_excluded("q=kiosk&status=exempted", [7, 3])
     assert asked == "q=kiosk&status=exempted&unticked=3,7"
-    assert read_unticked(asked) == [3, 7]
-    assert read_question(asked).text == "q=kiosk&status=exempted"
-    assert with_unticked("", []) == ""
-    assert read_unticked("unticked=x,²,-1,&q=1") == []
+    assert parse_excluded(asked) == [3, 7]
+    assert parse_device_query(asked).text == "q=kiosk&status=exempted"
+    assert with_excluded("", []) == ""
+    assert parse_excluded("unticked=x,²,-1,&q=1") == []

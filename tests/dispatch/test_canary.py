@@ -58,11 +58,11 @@ def test_no_fault_lets_a_secret_out_of_the_engine(operator, vendor, settings, ca
         enrol(vendor, f"d{number}")
         make_request(operator, f"d{number}", kind="delete")
         vendor.fault(fault, **options)
-        dispatcher.pump(10, alone=True)
+        dispatcher.dispatch(10, alone=True)
         sealed = token_store.current(VendorAccount.objects.get(), clock.now())
-        canaries |= {token_store.reveal(sealed)} if sealed else set()
+        canaries |= {token_store.decrypt(sealed)} if sealed else set()
     start_sync(operator)
-    dispatcher.pump(10, alone=True)
+    dispatcher.dispatch(10, alone=True)
 
     assert len(canaries) >= 3  # The secret, a token, and the one that replaced it.
     stored = everything_stored()
@@ -97,7 +97,7 @@ def test_the_debug_page_of_a_crash_in_the_middle_of_a_call_shows_no_secret(
         shown = page + "".join(trace.format())
     assert "DoesNotExist" in shown
     assert settings.OPSWAT_CLIENT_SECRET not in shown
-    assert token_store.reveal(sealed) not in shown
+    assert token_store.decrypt(sealed) not in shown
 
 
 def test_the_broker_carries_no_secret(vendor, settings):

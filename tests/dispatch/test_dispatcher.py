@@ -9,7 +9,7 @@ from actions.action_requests import controls
 from actions.action_requests.models import DeviceCommand
 from actions.action_requests.states import CommandStatus as S
 from actions.dispatch import claims, dispatcher, sweeper
-from actions.dispatch.models import PumpHeartbeat
+from actions.dispatch.models import DispatcherHeartbeat
 from actions.ratelimit.models import VendorAccount, VendorCall
 from actions.ratelimit.states import CallState
 from actions.trail.models import AuditEvent
@@ -198,15 +198,17 @@ def test_a_vendor_that_is_not_there_costs_nothing_but_time(operator, vendor, sen
 def test_a_pump_that_died_before_the_clock_was_set_back_does_not_seem_to_nap(
     operator, vendor, settings
 ):
-    settings.OPSWAT_RATE_LIMIT, settings.ENGINE_NAP_SECONDS = (2, 3.0), 5.0
+    settings.OPSWAT_RATE_LIMIT, settings.ENGINE_MAX_IDLE_SECONDS = (2, 3.0), 5.0
     enrol(vendor, "a", "b")
     wishes = [
         make_request(operator, name, kind="exempt", hours=str(8 + number))
         for number, name in enumerate("ab")
     ]
-    PumpHeartbeat.objects.create(name="dead", waiting=True, beat_at=now() + timedelta(hours=1))
+    DispatcherHeartbeat.objects.create(
+        name="dead", idle=True, heartbeat_at=now() + timedelta(hours=1)
+    )
 
-    dispatcher.pump(10.0)
+    dispatcher.dispatch(10.0)
 
     assert [statuses(wish) for wish in wishes] == [{"a": S.ACCEPTED}, {"b": S.ACCEPTED}]
 
@@ -220,9 +222,9 @@ def test_wrong_credentials_stop_the_line_and_a_right_one_lets_it_go_on(
     secret = settings.OPSWAT_CLIENT_SECRET
     settings.OPSWAT_CLIENT_SECRET = "not the secret"
 
-    dispatcher.pump(0.2, alone=True)
+    dispatcher.dispatch(0.2, alone=True)
     assert statuses(action_request) == {"kiosk": S.QUEUED}
-    assert "credentials" in VendorAccount.objects.get().blocked_reason
+    assert "credentials" in VendorAccount.objects.get().open_reason
     settings.OPSWAT_CLIENT_SECRET = secret
     send_due()
 
@@ -307,7 +309,7 @@ def test_the_first_call_of_a_new_installation_goes_alone(operator, vendor):
     first = claims.claim()
 
     assert isinstance(first, claims.Claim)
-    assert isinstance(claims.claim(), claims.Rest)
+    assert isinstance(claims.claim(), claims.Wait)
 
 
 def claim_and_die(vendor) -> claims.Claim:

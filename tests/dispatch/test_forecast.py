@@ -6,10 +6,10 @@ import pytest
 
 from actions.action_requests.models import DeviceCommand
 from actions.dispatch import claims
-from actions.dispatch.forecast import Share, forecast, play
+from actions.dispatch.forecast import Backlog, forecast, simulate
 from actions.dispatch.results import record_answer
 from actions.opswat.client import Answer, Token
-from actions.opswat.payloads import RateWord, Receipt, ReceiptBook
+from actions.opswat.payloads import ActionResult, DeviceResult, RateLimitStatus
 from actions.ratelimit import clock
 from actions.ratelimit.ledger import Ledger
 from actions.ratelimit.models import VendorCall
@@ -20,8 +20,8 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def played(*shares: tuple[Lane, int, int], limit: int = 10):
-    rows = [Share(lane, key, str(key), devices, START) for lane, key, devices in shares]
-    return play(rows, Ledger(START, (), 0, limit, 10.0), {}, 60.3)
+    rows = [Backlog(lane, key, str(key), devices, START) for lane, key, devices in shares]
+    return simulate(rows, Ledger(START, (), 0, limit, 10.0), {}, 60.3)
 
 
 def minutes(moment: datetime) -> float:
@@ -101,7 +101,7 @@ def run_to_the_end(travel) -> dict[int, datetime]:
     at = START
     while (taken := claims.claim()) is not None:
         clock.forget()
-        if isinstance(taken, claims.Rest):
+        if isinstance(taken, claims.Wait):
             at += timedelta(seconds=taken.seconds)
             travel.move_to(at)
             continue
@@ -116,10 +116,10 @@ def run_to_the_end(travel) -> dict[int, datetime]:
 def answer(taken: claims.Claim, at: datetime) -> None:
     """The vendor's answer, without a vendor: all accepted."""
     if taken.order is None:
-        token = Answer(Token("t", 43199.0), 200, RateWord(10, 9, None))
+        token = Answer(Token("t", 43199.0), 200, RateLimitStatus(10, 9, None))
         record_answer(taken, token)
         VendorCall.objects.update(holds_until=at)  # The forecast knows nothing of tokens.
         return
-    said = {name: Receipt(name, 1, "1", "") for name in taken.order.targets}
-    record_answer(taken, Answer(ReceiptBook(said, (), ()), 200, RateWord(None, None, None)))
+    said = {name: DeviceResult(name, 1, "1", "") for name in taken.order.targets}
+    record_answer(taken, Answer(ActionResult(said, (), ()), 200, RateLimitStatus(None, None, None)))
     DeviceCommand.objects.update(check_at=None)

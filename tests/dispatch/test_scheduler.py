@@ -104,7 +104,7 @@ def test_a_second_wish_like_the_first_waits_a_moment_for_others(
     rest = claims.claim()
     other = make_request(operator, "c", kind="ignore")
 
-    assert isinstance(rest, claims.Rest)
+    assert isinstance(rest, claims.Wait)
     assert 0 < rest.seconds <= 10.0
     send_due()  # A wish of another kind does not wait for them.
     assert statuses(other)["c"] != S.QUEUED
@@ -131,11 +131,11 @@ def test_bulk_leaves_the_last_slot_to_people_until_the_next_is_near(operator, ve
     make_request(operator, *(f"d{number}" for number in range(8)))
     DeviceCommand.objects.update(lane=Lane.BULK)
 
-    dispatcher.pump(0.5, alone=True)
+    dispatcher.dispatch(0.5, alone=True)
     assert len(vendor.received) == 2  # Of four: one for urgent calls, one for normal ones.
     soon = now() + timedelta(seconds=9)
     VendorCall.objects.filter(api="token").update(holds_until=soon)
-    dispatcher.pump(0.5, alone=True)
+    dispatcher.dispatch(0.5, alone=True)
 
     assert len(vendor.received) == 3
 

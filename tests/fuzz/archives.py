@@ -8,7 +8,7 @@ from random import Random
 
 from actions.agent_logs.zip.directory import BadArchive, Entry, read_directory
 from actions.agent_logs.zip.lines import PAGE, Level, read_page, search
-from actions.agent_logs.zip.members import Shelf
+from actions.agent_logs.zip.members import MemberCache
 
 NAMES = (
     *("logs/service.log", "a.txt", "../../etc/passwd", "..\\..\\boot.ini", "/etc/passwd"),
@@ -85,7 +85,7 @@ def read_all(data: bytes, phrase: str = "failed") -> tuple[list[str], list[str]]
 
 
 def _read(data: bytes, entry: Entry, phrase: str) -> None:
-    member = Shelf().member("fuzz", lambda: io.BytesIO(data), entry)
+    member = MemberCache().member("fuzz", lambda: io.BytesIO(data), entry)
     total = sum(len(chunk) for chunk in member.chunks(member.places()[0]))
     assert total <= 4 * entry.size, (total, entry)
     page = read_page(member, 1)

@@ -7,7 +7,7 @@ from django.utils.timezone import now
 
 from actions.dispatch import dispatcher
 from actions.inventory import refresh as looks
-from actions.inventory.models import Device, DeviceLook, DeviceMac, DeviceRaw, InventorySync
+from actions.inventory.models import Device, DeviceMac, DeviceRefresh, DeviceSnapshot, InventorySync
 from actions.inventory.sync import start_due, start_sync, store_records
 from actions.ratelimit.states import Lane
 from actions.simulator import Simulator
@@ -125,7 +125,7 @@ def test_more_changes_than_a_page_holds_are_all_read(operator, settings, later, 
     with Simulator(devices=150, limit=None, hostile_names=False, **assume) as vendor:
         point_at(vendor, settings)
         start_sync(operator)
-        dispatcher.pump(20, alone=True)
+        dispatcher.dispatch(20, alone=True)
         Device.objects.update(read_at=now() - timedelta(days=1))
         names = list(vendor.devices)
         for name in names[:70]:
@@ -180,7 +180,7 @@ def test_new_ones_are_found_behind_each_kind_of_end_mark(operator, settings, lat
     with Simulator(devices=100, limit=None, end_mark=mark, hostile_names=False) as vendor:
         point_at(vendor, settings)
         start_sync(operator)
-        dispatcher.pump(20, alone=True)
+        dispatcher.dispatch(20, alone=True)
         vendor.received.clear()
         for number in range(60):
             vendor.add_device(device_id=f"new-{number:02}")
@@ -204,22 +204,22 @@ def test_nothing_is_due_shortly_after_a_full_read(read):
 
 def test_each_kind_is_turned_off_by_zero(read, later, settings):
     settings.INVENTORY_CHANGES_MINUTES = settings.INVENTORY_NEW_MINUTES = 0
-    settings.INVENTORY_SWEEP_HOURS = 0
+    settings.INVENTORY_FULL_READ_HOURS = 0
 
     assert later(days=9) == []
 
 
 def test_a_day_without_news_is_made_good_by_a_sweep(vendor, read, later, settings):
-    settings.INVENTORY_SWEEP_HOURS = 24 * 7
+    settings.INVENTORY_FULL_READ_HOURS = 24 * 7
 
-    assert Kind.SWEEP in later(hours=30)
+    assert Kind.BACKGROUND in later(hours=30)
 
 
 def test_a_sweep_takes_its_time_and_people_go_before_it(operator, vendor, read, later, settings):
     settings.INVENTORY_CHANGES_MINUTES = settings.INVENTORY_NEW_MINUTES = 0
-    assert later(hours=25) == [Kind.SWEEP]
+    assert later(hours=25) == [Kind.BACKGROUND]
 
-    sweep = InventorySync.objects.get(kind=Kind.SWEEP)
+    sweep = InventorySync.objects.get(kind=Kind.BACKGROUND)
     assert apis(vendor) == ["groups"]
     assert sweep.running
     assert sweep.expected == 60
@@ -231,8 +231,8 @@ def test_a_full_read_takes_the_place_of_a_sweep(operator, vendor, read, later, s
     start_sync(operator)
     send_due()
 
-    assert InventorySync.objects.get(kind=Kind.SWEEP).stage == "replaced"
-    assert InventorySync.objects.get(kind=Kind.FULL, running=False, gone=0, pk__gt=read.pk)
+    assert InventorySync.objects.get(kind=Kind.BACKGROUND).stage == "replaced"
+    assert InventorySync.objects.get(kind=Kind.FULL, running=False, removed_count=0, pk__gt=read.pk)
 
 
 def test_a_clock_set_back_does_not_make_the_fleet_vanish(operator, vendor, send_due):
@@ -286,8 +286,8 @@ def test_a_person_who_waits_sees_fresh_data_before_anything_else(operator, vendo
     assert apis(vendor)[:2] == ["token", "detail"]
     device.refresh_from_db()
     assert (device.status, device.agent_type) == ("quarantined", "persistent")
-    assert '"agent_type": "persistent"' in DeviceRaw.objects.get().record
-    assert not DeviceLook.objects.exists()
+    assert '"agent_type": "persistent"' in DeviceSnapshot.objects.get().record
+    assert not DeviceRefresh.objects.exists()
     assert AuditEvent.objects.get(verb="device.refresh_asked").subject == "kiosk"
 
 
@@ -310,12 +310,12 @@ def test_one_whom_the_vendor_no_longer_has_is_gone_and_comes_back(operator, vend
 def test_fifty_who_wait_ride_in_one_call(operator, vendor, send_due):
     devices = enrol(vendor, *(f"d{number}" for number in range(50)))
     looks.refresh(devices[0], operator)
-    looks.ask(Device.objects.all())
+    looks.request_refresh(Device.objects.all())
 
     send_due()
 
     assert apis(vendor) == ["token", "detail"]
-    assert not DeviceLook.objects.exists()
+    assert not DeviceRefresh.objects.exists()
 
 
 def test_a_look_that_fails_is_repeated_and_given_up_with_the_reason(
@@ -327,10 +327,10 @@ def test_a_look_that_fails_is_repeated_and_given_up_with_the_reason(
     looks.refresh(device, operator)
 
     for _ in range(looks.MAX_ATTEMPTS):
-        DeviceLook.objects.exclude(due_at=None).update(due_at=now())
+        DeviceRefresh.objects.exclude(due_at=None).update(due_at=now())
         send_due()
 
-    look = DeviceLook.objects.get()
+    look = DeviceRefresh.objects.get()
     assert look.due_at is None
     assert look.detail
     assert len([call for call in vendor.received if call.api == "detail"]) == looks.MAX_ATTEMPTS
@@ -344,7 +344,7 @@ def test_who_acts_on_old_data_has_it_renewed(operator, vendor, send_due):
 
     wish = make_request(operator, "old", "fresh", kind="dhcprenew")
 
-    assert list(DeviceLook.objects.values_list("device__vendor_id", "lane")) == [
+    assert list(DeviceRefresh.objects.values_list("device__vendor_id", "lane")) == [
         ("old", Lane.INVENTORY)
     ]
     send_due()
@@ -353,11 +353,11 @@ def test_who_acts_on_old_data_has_it_renewed(operator, vendor, send_due):
 
 
 def test_what_is_read_back_anyway_or_costs_too_much_is_not_looked_at(operator, vendor, settings):
-    settings.INVENTORY_LOOK_CALLS, settings.OPSWAT_MAX_DEVICES = 1, 2
+    settings.INVENTORY_REFRESH_CALLS, settings.OPSWAT_MAX_DEVICES = 1, 2
     enrol(vendor, "a", "b", "c")
     Device.objects.update(read_at=now() - timedelta(days=3))
 
     make_request(operator, "a", kind="unexempt")
     make_request(operator, "a", "b", "c", kind="dhcprenew")
 
-    assert not DeviceLook.objects.exists()
+    assert not DeviceRefresh.objects.exists()

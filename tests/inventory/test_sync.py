@@ -41,9 +41,9 @@ def test_each_kind_of_end_mark_ends_the_read(operator, settings, request):
             point_at(vendor, settings)
             from actions.ratelimit.models import VendorAccount
 
-            VendorAccount.objects.update(token_sealed="", token_until=None)
+            VendorAccount.objects.update(token_encrypted="", token_expires_at=None)
             sync, _ = start_sync(operator)
-            dispatcher.pump(20, alone=True)
+            dispatcher.dispatch(20, alone=True)
             sync.refresh_from_db()
             assert (sync.stage, sync.devices_read) == ("done", 50), mark
 
@@ -122,7 +122,7 @@ def test_actions_go_before_the_inventory(operator, vendor, send_due):
 def test_the_inventory_leaves_slots_for_people(operator, vendor, send_due, settings):
     settings.OPSWAT_RATE_LIMIT = (5, 60.0)
     settings.ENGINE_URGENT_WAIT = 10.0
-    settings.ENGINE_NAP_SECONDS = 1.0
+    settings.ENGINE_MAX_IDLE_SECONDS = 1.0
     start_sync(operator)
 
     send_due()

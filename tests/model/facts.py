@@ -9,9 +9,9 @@ from actions.action_requests.models import ActionRequest, DeviceCommand
 from actions.action_requests.states import WAITING, CommandStatus
 from actions.agent_logs.models import AgentLog
 from actions.agent_logs.states import LOG_OPEN, LogStatus
-from actions.audit.replay import retell
+from actions.audit.replay import replay
 from actions.catalog import KINDS
-from actions.inventory.models import Device, DeviceLook, InventorySync
+from actions.inventory.models import Device, DeviceRefresh, InventorySync
 from actions.ratelimit.models import VendorCall
 from actions.ratelimit.states import CallState
 from actions.trail.models import AuditEvent
@@ -36,7 +36,7 @@ def check_limit(world: World) -> None:
 
 def check_order(world: World) -> None:
     """No two open calls name one device."""
-    rows = DeviceCommand.objects.filter(status=S.SENDING, rides=False)
+    rows = DeviceCommand.objects.filter(status=S.SENDING, coalesced=False)
     keys = Counter(rows.values_list("device_key", flat=True))
     assert not [key for key, number in keys.items() if number > 1]
 
@@ -48,7 +48,7 @@ def unfinished() -> list[Any]:
         DeviceCommand.objects.filter(check_at__isnull=False).values(),
         VendorCall.objects.filter(state=CallState.SENDING).values(),
         InventorySync.objects.filter(running=True).values(),
-        DeviceLook.objects.filter(due_at__isnull=False).values(),
+        DeviceRefresh.objects.filter(due_at__isnull=False).values(),
         AgentLog.objects.filter(open=True).values(),
     ):
         if left.exists():
@@ -86,7 +86,7 @@ def check_repeats(world: World) -> None:
     for kind, target in rows:
         asked[kind, world.vendor.macs.get(target, target)] += 1
     for (kind, name), times in world.vendor.applied.items():
-        if not KINDS[kind].safe_to_repeat:
+        if not KINDS[kind].idempotent:
             assert times <= asked[kind, name], f"{kind} was done {times} times to {name}"
 
 
@@ -128,7 +128,7 @@ def check_trail() -> None:
     told = {
         (subject, target): said
         for subject, some in lines.items()
-        for target, said in retell(some).items()
+        for target, said in replay(some).items()
     }
     columns = ("request__uuid", "target", "status", "command_id", "vendor_status")
     for wish, target, status, command_id, code in DeviceCommand.objects.values_list(*columns):

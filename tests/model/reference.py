@@ -7,7 +7,7 @@ from datetime import datetime
 from actions.action_requests.models import ActionRequest, DeviceCommand
 from actions.action_requests.states import VENDOR_STATUS, CommandStatus
 from actions.catalog import KINDS
-from actions.opswat.payloads import ReceiptBook
+from actions.opswat.payloads import ActionResult
 
 S = CommandStatus
 WAITS = (S.QUEUED, S.HELD)
@@ -27,17 +27,17 @@ class Row:
     expires: datetime | None
     call: int = 0
     sends: int = 0
-    doubted: bool = False
+    in_doubt: bool = False
     cancel_asked: bool = False
 
     @property
     def repeats(self) -> bool:
         """Whether it may be sent again without an answer."""
-        return KINDS[self.kind].safe_to_repeat and self.sends < MOST_SENDS
+        return KINDS[self.kind].idempotent and self.sends < MOST_SENDS
 
     def take_back(self, status: CommandStatus) -> None:
         """It will not be sent any more; but what may have happened is never denied."""
-        self.status = S.UNCONFIRMED if self.doubted else status
+        self.status = S.UNCONFIRMED if self.in_doubt else status
 
 
 class Reference:
@@ -83,7 +83,7 @@ class Reference:
             row = self.rows[key]
             row.status, row.call, row.sends = S.SENDING, call, row.sends + 1
 
-    def answered(self, call: int, book: ReceiptBook) -> None:
+    def answered(self, call: int, book: ActionResult) -> None:
         """The vendor said of each device what became of it, or nothing."""
         for row in self._carried(call):
             receipt = book.receipts.get(row.target)
@@ -101,7 +101,7 @@ class Reference:
         for row in carried:
             if http_status == 400 and len({other.target for other in carried}) > 1:
                 self._wait_again(row)
-            elif row.doubted:
+            elif row.in_doubt:
                 row.status = S.UNCONFIRMED
             else:
                 row.status = S.FAILED
@@ -111,7 +111,7 @@ class Reference:
         for row in self._carried(call):
             stopped = row.cancel_asked or row.wish in self.paused
             if row.status == S.SENDING and row.repeats and not stopped:
-                row.doubted, row.status = True, S.QUEUED
+                row.in_doubt, row.status = True, S.QUEUED
             else:
                 row.status = S.UNCONFIRMED
 
@@ -170,7 +170,7 @@ class Reference:
 
     def _wait_again(self, row: Row) -> None:
         if row.status == S.UNCONFIRMED:
-            row.status = S.UNCONFIRMED if row.doubted else S.FAILED
+            row.status = S.UNCONFIRMED if row.in_doubt else S.FAILED
         elif row.cancel_asked:
             row.take_back(S.CANCELLED)
         elif row.wish in self.paused:

@@ -21,7 +21,7 @@ ASKED_BY_MANY, LEFT_ALONE = FLEET[1000:1600], FLEET[200:900]
 @pytest.fixture
 def world(operator, virtual_time, settings) -> World:
     """A vendor that answers as it should, and an engine that has a token and is trusted."""
-    settings.ENGINE_CONFIRM_AFTER = 60
+    settings.ENGINE_VERIFY_AFTER = 60
     chance = Random(3)
     world = World(virtual_time, ModelVendor(chance, FLEET, slow=0.0), chance)
     know_devices(*FLEET)
@@ -34,7 +34,7 @@ def world(operator, virtual_time, settings) -> World:
 def test_two_hundred_people_who_ask_the_same_within_a_minute_cost_five_calls(
     operator, world, settings, seed
 ):
-    settings.ENGINE_CONFIRM_AFTER = 0
+    settings.ENGINE_VERIFY_AFTER = 0
     chance = Random(seed)
     before = len(world.sends)
 

@@ -26,7 +26,7 @@ NAMES = [f"d{number}" for number in range(30)]
 @pytest.fixture
 def world(operator, virtual_time, settings) -> World:
     """A vendor that does as it is told, and an engine that has a token and is trusted."""
-    settings.ENGINE_CONFIRM_AFTER = 0
+    settings.ENGINE_VERIFY_AFTER = 0
     chance = Random(1)
     world = World(virtual_time, ModelVendor(chance, NAMES, slow=0.0), chance)
     know_devices(*NAMES)
@@ -71,8 +71,8 @@ def test_a_good_answer_of_a_call_that_was_on_its_way_lifts_no_pause(operator, wo
     slow.call.refresh_from_db()
     assert slow.call.http_status == 200
     account = VendorAccount.objects.get()
-    assert account.probe
-    assert account.blocked_until
+    assert account.half_open
+    assert account.open_until
 
 
 @pytest.mark.parametrize("seconds", [3600.0, 120.0, 1.0])
@@ -139,13 +139,13 @@ def test_a_token_call_that_a_dead_worker_made_before_the_clock_was_set_back_is_o
     operator, world
 ):
     world.sweep_for_ever()
-    VendorAccount.objects.update(token_sealed="", token_until=None)
+    VendorAccount.objects.update(token_encrypted="", token_expires_at=None)
     make_request(operator, "d1", kind="unexempt")
     world.send(world.claim_as(world.free.pop()), [], Trip("dies_before", None, None))
     world.run(300)
     assert VendorCall.objects.filter(api="token", state=CallState.LOST).exists()
 
-    VendorAccount.objects.update(token_sealed="", token_until=None)
+    VendorAccount.objects.update(token_encrypted="", token_expires_at=None)
     world.time.step(-3600)
     later = make_request(operator, "d2", kind="unexempt")
     world.run(200)
@@ -238,7 +238,7 @@ def test_nobody_rides_along_after_the_time_to_give_up(operator, world):
 class TestReadBack:
     @pytest.fixture
     def world(self, world, settings):
-        settings.ENGINE_CONFIRM_AFTER = 60
+        settings.ENGINE_VERIFY_AFTER = 60
         world.sweep_for_ever()
         return world
 

@@ -57,7 +57,7 @@ def test_whatever_happens_every_promise_is_kept(operator, virtual_time, settings
     began = time.process_time()
     settings.OPSWAT_MAX_DEVICES = 20
     settings.INVENTORY_CHANGES_MINUTES, settings.INVENTORY_NEW_MINUTES = 2, 3
-    settings.INVENTORY_SWEEP_HOURS, settings.INVENTORY_FRESH_HOURS = 0.1, 0.05
+    settings.INVENTORY_FULL_READ_HOURS, settings.INVENTORY_FRESH_HOURS = 0.1, 0.05
     chance = Random(seed)
     names = [f"d{number:04}" for number in range(FLEET)]
     vendor = ModelVendor(chance, names, trouble=0.12)

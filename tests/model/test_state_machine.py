@@ -31,7 +31,7 @@ from actions.inventory.models import Device, DeviceGroup
 from actions.inventory.sync import start_due, start_sync, store_records
 from actions.opswat.client import Answer
 from actions.opswat.errors import Rejected, RetryLater, Unauthorized, VendorError
-from actions.opswat.payloads import ReceiptBook
+from actions.opswat.payloads import ActionResult
 from tests.factories import make_submission
 from tests.model.clock import VirtualTime
 from tests.model.facts import check_all
@@ -190,7 +190,7 @@ class EngineMachine(RuleBasedStateMachine):
 
     def _tell_the_model(self, call: int, reply: Answer[Any] | VendorError) -> None:
         match reply:
-            case Answer(value=ReceiptBook()):
+            case Answer(value=ActionResult()):
                 self.model.answered(call, reply.value)
             case RetryLater() | Unauthorized():
                 self.model.not_done(call)

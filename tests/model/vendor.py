@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from actions.agent_logs.fetch import Delivery
+from actions.agent_logs.fetch import FetchResult
 from actions.agent_logs.models import AgentLog
 from actions.dispatch.claims import Claim
 from actions.inventory import sync as inventory
@@ -26,14 +26,14 @@ from actions.opswat.errors import (
     VendorError,
 )
 from actions.opswat.payloads import (
-    ActionOrder,
+    ActionCall,
+    ActionResult,
     ChangePage,
     DevicePage,
     DeviceRecord,
+    DeviceResult,
     GroupRecord,
-    RateWord,
-    Receipt,
-    ReceiptBook,
+    RateLimitStatus,
 )
 from tests.factories import make_record
 
@@ -142,7 +142,7 @@ class ModelVendor:
         first = bisect_left(self.arrivals, at - WINDOW)
         used = len(self.arrivals) - first + 1
         self.arrivals.append(at)
-        rate = RateWord(self.limit, max(0, self.limit - used), None)
+        rate = RateLimitStatus(self.limit, max(0, self.limit - used), None)
         if used > self.limit:
             self.refused += 1
             return Throttled("Too many calls.", http_status=429, rate=rate, retry_after=WINDOW)
@@ -151,7 +151,7 @@ class ModelVendor:
             self._work(taken, asked, fate)
         return error or self._work(taken, asked, fate, rate)
 
-    def _error(self, fate: str, rate: RateWord) -> VendorError | None:
+    def _error(self, fate: str, rate: RateLimitStatus) -> VendorError | None:
         match fate:
             case "throttled":
                 wait = self.chance.choice(self.retry_afters)
@@ -165,10 +165,10 @@ class ModelVendor:
         return None
 
     def _work(
-        self, taken: Claim, asked: Any, fate: str, rate: RateWord | None = None
+        self, taken: Claim, asked: Any, fate: str, rate: RateLimitStatus | None = None
     ) -> Answer[Any] | VendorError:
-        rate = rate or RateWord(None, None, None)
-        if isinstance(asked, ActionOrder):
+        rate = rate or RateLimitStatus(None, None, None)
+        if isinstance(asked, ActionCall):
             names = [self.macs.get(target, target) for target in asked.targets]
             if self.poison.intersection(names):
                 return Rejected("A device id is malformed.", http_status=400, rate=rate)
@@ -190,14 +190,14 @@ class ModelVendor:
             return self._changes(asked)
         return self._page(str(asked))
 
-    def _deliver(self, call: int) -> Delivery:
+    def _deliver(self, call: int) -> FetchResult:
         """A log is there in one of three calls; now and then it is one that nobody can read."""
         lot = self.chance.random()
         if lot > self.log_ready:
-            return Delivery(said="The report is not ready yet")
+            return FetchResult(message="The report is not ready yet")
         if lot < self.log_ready / 20:
-            return Delivery(said="It is not a ZIP file.", final=True)
-        return Delivery(stored_as=f"model-{call}.zip", size=1, sha256="0" * 64, files=1)
+            return FetchResult(message="It is not a ZIP file.", final=True)
+        return FetchResult(stored_as=f"model-{call}.zip", size=1, sha256="0" * 64, files=1)
 
     def _changes(self, asked: ChangesAsked) -> ChangePage:
         """The latest first; both lists are turned by the page."""
@@ -223,7 +223,7 @@ class ModelVendor:
             name, status=device.status, group_name=GROUPS[device.group], macs=(mac_of(name),)
         )
 
-    def _act(self, call: int, order: ActionOrder, names: list[str], fate: str) -> ReceiptBook:
+    def _act(self, call: int, order: ActionCall, names: list[str], fate: str) -> ActionResult:
         receipts = {}
         done = self.done_in.setdefault(call, set())
         for target, name in zip(order.targets, names, strict=True):
@@ -238,11 +238,11 @@ class ModelVendor:
             if fate == "silent" and self.chance.random() < 0.5:
                 continue
             number = f"{order.kind}-{call}" if status == 1 else ""
-            receipts[target] = Receipt(target, status, str(status), number)
+            receipts[target] = DeviceResult(target, status, str(status), number)
         missing = tuple(target for target in order.targets if target not in receipts)
-        return ReceiptBook(receipts, (), missing)
+        return ActionResult(receipts, (), missing)
 
-    def _change(self, name: str, order: ActionOrder) -> None:
+    def _change(self, name: str, order: ActionCall) -> None:
         device = self.devices[name]
         self.changed_at[name] = self.now
         match order.kind:

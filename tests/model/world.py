@@ -12,7 +12,7 @@ from django.conf import settings
 from actions.action_requests.models import DeviceCommand
 from actions.action_requests.states import CommandStatus
 from actions.dispatch import sweeper
-from actions.dispatch.claims import LOOK_AGAIN, Claim, Rest, claim
+from actions.dispatch.claims import CHECK_AGAIN_SECONDS, Claim, Wait, claim
 from actions.dispatch.results import record_answer, record_error
 from actions.opswat.client import Answer
 from actions.opswat.errors import VendorError
@@ -90,11 +90,11 @@ class World:
                 self.send(taken, memory)
                 continue
             self.free.append(memory)
-            if isinstance(taken, Rest):
+            if isinstance(taken, Wait):
                 self._wake_in(taken.seconds)
             return
 
-    def claim_as(self, memory: Memory) -> Claim | Rest | None:
+    def claim_as(self, memory: Memory) -> Claim | Wait | None:
         """Claim as the process that remembers this of the clocks; an empty memory is a new one."""
         with self._remembering(memory):
             taken = claim()
@@ -111,7 +111,7 @@ class World:
         clock._last_seen.clear()
 
     def _wake_in(self, seconds: float) -> None:
-        if seconds <= LOOK_AGAIN and self._events:
+        if seconds <= CHECK_AGAIN_SECONDS and self._events:
             # Nothing changes before the next event: it would only look in vain until then.
             seconds = max(seconds, self._events[0][0] - self.time.elapsed)
         moment = self.time.elapsed + seconds + 1e-5

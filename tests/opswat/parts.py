@@ -5,12 +5,12 @@ from collections.abc import Callable
 from typing import Any
 
 from actions.opswat.client import Slot, VendorClient, VendorConfig
-from actions.opswat.payloads import ActionOrder
+from actions.opswat.payloads import ActionCall
 
 TOKEN = "canary-token-0f3c+/=7b51"
 SECRET = "canary-secret-9d2e&%4a60"
 SLOT = Slot(call_id=1)
-ORDER = ActionOrder("unexempt", "ids", ("d1", "d2"))
+ORDER = ActionCall("unexempt", "ids", ("d1", "d2"))
 
 
 def make_client(url: str, **changes: Any) -> VendorClient:

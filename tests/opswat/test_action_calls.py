@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actions.catalog import KINDS
-from actions.opswat.payloads import ActionOrder, normalise_mac
+from actions.opswat.payloads import ActionCall, normalise_mac
 from tests.opswat.strategies import steady
 
 MAC_PARTS = st.lists(st.integers(0, 255), min_size=6, max_size=6)
@@ -43,36 +43,36 @@ def test_what_is_no_mac_is_none(text):
 
 @pytest.mark.parametrize("kind", [name for name, kind in KINDS.items() if kind.parameter is None])
 def test_a_kind_without_a_parameter_sends_none_and_takes_none(kind):
-    assert ActionOrder(kind, "ids", ("d1",)).body() == {"types": kind, "ids": ["d1"]}
+    assert ActionCall(kind, "ids", ("d1",)).body() == {"types": kind, "ids": ["d1"]}
     for extra in ({"exempt_hours": 0}, {"group_id": "g1"}):
         with pytest.raises(ValueError, match="takes no"):
-            ActionOrder(kind, "ids", ("d1",), **extra).body()
+            ActionCall(kind, "ids", ("d1",), **extra).body()
 
 
 @pytest.mark.parametrize("hours", [0, 1, 64_999])
 def test_an_exemption_sends_its_hours(hours):
-    order = ActionOrder("exempt", "ids", ("d1",), exempt_hours=hours)
+    order = ActionCall("exempt", "ids", ("d1",), exempt_hours=hours)
     assert order.body()["params"] == {"exempt_time": hours}
 
 
 @pytest.mark.parametrize("hours", [None, -1, 65_000, True, 1.5, "5"])
 def test_an_exemption_without_plain_hours_is_no_order(hours):
     with pytest.raises(ValueError, match="hours"):
-        ActionOrder("exempt", "ids", ("d1",), exempt_hours=hours).body()
+        ActionCall("exempt", "ids", ("d1",), exempt_hours=hours).body()
 
 
 def test_a_group_is_named_by_its_id():
-    order = ActionOrder("assign_to_group", "ids", ("d1",), group_id="default")
+    order = ActionCall("assign_to_group", "ids", ("d1",), group_id="default")
     assert order.body()["params"] == {"group_id": "default"}
     for group in (None, "", "  "):
         with pytest.raises(ValueError, match="group"):
-            ActionOrder("assign_to_group", "ids", ("d1",), group_id=group).body()
+            ActionCall("assign_to_group", "ids", ("d1",), group_id=group).body()
     with pytest.raises(ValueError, match="takes no"):
-        ActionOrder("assign_to_group", "ids", ("d1",), exempt_hours=1, group_id="g").body()
+        ActionCall("assign_to_group", "ids", ("d1",), exempt_hours=1, group_id="g").body()
 
 
 def test_macs_are_sent_in_one_form_and_under_their_own_name():
-    order = ActionOrder("unexempt", "macs", ("1a2a.3a4a.5a6a", "1B-2B-3B-4B-5B-6B"))
+    order = ActionCall("unexempt", "macs", ("1a2a.3a4a.5a6a", "1B-2B-3B-4B-5B-6B"))
     assert order.body() == {
         "types": "unexempt",
         "macs": ["1A:2A:3A:4A:5A:6A", "1B:2B:3B:4B:5B:6B"],
@@ -82,18 +82,18 @@ def test_macs_are_sent_in_one_form_and_under_their_own_name():
 @pytest.mark.parametrize(
     "order",
     [
-        ActionOrder("", "ids", ("d1",)),
-        ActionOrder("scan_threats", "ids", ("d1",)),
-        ActionOrder("Exempt", "ids", ("d1",), exempt_hours=1),
-        ActionOrder("delete", "names", ("d1",)),  # type: ignore[arg-type]
-        ActionOrder("delete", "ids", ()),
-        ActionOrder("delete", "ids", ["d1"]),  # type: ignore[arg-type]
-        ActionOrder("delete", "ids", ("",)),
-        ActionOrder("delete", "ids", ("d1", " ")),
-        ActionOrder("delete", "ids", ("d1", 7)),  # type: ignore[arg-type]
-        ActionOrder("delete", "ids", ("d1", "d2", "d1")),
-        ActionOrder("delete", "macs", ("d1",)),
-        ActionOrder("delete", "macs", ("aabbccddeeff", "AA:BB:CC:DD:EE:FF")),
+        ActionCall("", "ids", ("d1",)),
+        ActionCall("scan_threats", "ids", ("d1",)),
+        ActionCall("Exempt", "ids", ("d1",), exempt_hours=1),
+        ActionCall("delete", "names", ("d1",)),  # type: ignore[arg-type]
+        ActionCall("delete", "ids", ()),
+        ActionCall("delete", "ids", ["d1"]),  # type: ignore[arg-type]
+        ActionCall("delete", "ids", ("",)),
+        ActionCall("delete", "ids", ("d1", " ")),
+        ActionCall("delete", "ids", ("d1", 7)),  # type: ignore[arg-type]
+        ActionCall("delete", "ids", ("d1", "d2", "d1")),
+        ActionCall("delete", "macs", ("d1",)),
+        ActionCall("delete", "macs", ("aabbccddeeff", "AA:BB:CC:DD:EE:FF")),
     ],
 )
 def test_an_order_with_a_flaw_is_refused(order):

@@ -12,7 +12,7 @@ import pytest
 from actions.catalog import VERSIONS
 from actions.opswat.client import Slot, Token, VendorClient, VendorConfig
 from actions.opswat.errors import Rejected, Throttled, Unauthorized, Unconfirmed, VendorError
-from actions.opswat.payloads import ActionOrder, DeviceRecord
+from actions.opswat.payloads import ActionCall, DeviceRecord
 from actions.simulator import Simulator
 
 SLOT = Slot(1)
@@ -60,7 +60,7 @@ def test_every_kind_of_every_version_gets_a_receipt_for_every_device(version, ki
     with make_sim(devices=40) as sim:
         client, token = connect(sim, action_version=version)
         targets = tuple(sim.devices)
-        order = ActionOrder(kind, "ids", targets, **PARAMETERS.get(kind, {}))
+        order = ActionCall(kind, "ids", targets, **PARAMETERS.get(kind, {}))
         book = client.device_action(SLOT, token.value, order).value
         done = {device_id for name, device_id in sim.applied if name == kind}
     assert (book.missing, book.foreign) == ((), ())
@@ -79,7 +79,7 @@ def test_devices_named_by_mac_get_their_receipts(echo, order_of_rows):
         first = sim.add_device(macs=("AA:BB:CC:DD:EE:01",)).device_id
         sim.add_device(macs=("AA:BB:CC:DD:EE:02",), status="unknown")
         targets = ("aabb.ccdd.ee02", "aa-bb-cc-dd-ee-01", "aabbccddee03")
-        book = client.device_action(SLOT, token.value, ActionOrder("unexempt", "macs", targets))
+        book = client.device_action(SLOT, token.value, ActionCall("unexempt", "macs", targets))
         assert sim.applied == {("unexempt", first): 1}
     statuses = [book.value.receipts[target].status for target in targets]
     assert statuses == [0, 1, -1]
@@ -111,7 +111,7 @@ def test_no_fault_is_taken_for_an_answer(api, fault, options):
         calls = {
             "token": lambda: client.fetch_token(SLOT),
             "action": lambda: client.device_action(
-                SLOT, token.value, ActionOrder("ignore", "ids", targets)
+                SLOT, token.value, ActionCall("ignore", "ids", targets)
             ),
             "devices": lambda: client.list_devices(SLOT, token.value, None),
             "detail": lambda: client.device_details(SLOT, token.value, targets),
@@ -131,7 +131,7 @@ def test_odd_rows_never_give_a_device_what_it_was_not_told():
         targets = tuple(sim.devices)
 
         def act():
-            return client.device_action(SLOT, token.value, ActionOrder("delete", "ids", targets))
+            return client.device_action(SLOT, token.value, ActionCall("delete", "ids", targets))
 
         for device in sim.devices.values():
             device.forced_status = 0
@@ -155,7 +155,7 @@ def test_a_refused_call_keeps_the_vendors_words_in_each_shape():
     for shape in ("object", "nested", "text", "empty"):
         with make_sim(error_body=shape, unknown_group="400") as sim:
             client, token = connect(sim)
-            order = ActionOrder("assign_to_group", "ids", tuple(sim.devices), group_id="none")
+            order = ActionCall("assign_to_group", "ids", tuple(sim.devices), group_id="none")
             with pytest.raises(Rejected) as caught:
                 client.device_action(SLOT, token.value, order)
             assert caught.value.http_status == 400
@@ -278,7 +278,7 @@ def test_a_log_is_waited_for_and_then_read_whole(code):
     with Simulator(devices=0, limit=None, log_delay=(0.3, 0.3), log_not_ready=code) as sim:
         client, token = connect(sim)
         device_id = sim.add_device().device_id
-        order = ActionOrder("fetch_agent_log", "ids", (device_id,))
+        order = ActionCall("fetch_agent_log", "ids", (device_id,))
         receipt = client.device_action(SLOT, token.value, order).value.receipts[device_id]
         sink = io.BytesIO()
         report = client.get_report(SLOT, token.value, receipt.command_id, sink).value

@@ -8,7 +8,7 @@ import pytest
 
 from actions.opswat.client import Slot, VendorConfig
 from actions.opswat.errors import Rejected, Throttled, Unauthorized, Unconfirmed, VendorError
-from actions.opswat.payloads import ActionOrder, RateWord
+from actions.opswat.payloads import ActionCall, RateLimitStatus
 from tests.opswat.hostile import FAULTS, HostileServer, head, reply, reply_json
 from tests.opswat.parts import METHODS, ORDER, SECRET, SLOT, TOKEN, make_client
 
@@ -39,7 +39,7 @@ def test_a_good_answer_carries_its_status_and_the_rate(method):
         answer = METHODS[method](make_client(server.url))
         assert server.connections == 1
     assert answer.http_status == 200
-    assert answer.rate == RateWord(limit=10, remaining=7, reset_after=42.0)
+    assert answer.rate == RateLimitStatus(limit=10, remaining=7, reset_after=42.0)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -108,7 +108,7 @@ def test_429_says_how_long_to_wait_if_the_vendor_does(method):
     error = failure_of(method, reply(429, b"slow down", *lines))
     assert type(error) is Throttled
     assert error.retry_after == 500.0
-    assert error.rate == RateWord(remaining=0, reset_after=500.0)
+    assert error.rate == RateLimitStatus(remaining=0, reset_after=500.0)
     silent = failure_of(method, reply(429, b""))
     assert isinstance(silent, Throttled)
     assert silent.retry_after is None
@@ -175,7 +175,7 @@ def test_no_call_is_made_without_a_slot():
 
 
 def test_an_order_is_sent_to_the_configured_version_as_documented():
-    order = ActionOrder("exempt", "ids", ("device123", "device456"), exempt_hours=60)
+    order = ActionCall("exempt", "ids", ("device123", "device456"), exempt_hours=60)
     with HostileServer(reply_json([])) as server:
         answer = make_client(server.url, action_version="v3.2").device_action(SLOT, TOKEN, order)
         (arrived,) = server.received
@@ -189,7 +189,7 @@ def test_an_order_is_sent_to_the_configured_version_as_documented():
 
 
 def test_an_action_that_the_version_does_not_know_is_never_sent():
-    order = ActionOrder("fetch_agent_log", "ids", ("d1",))
+    order = ActionCall("fetch_agent_log", "ids", ("d1",))
     with HostileServer(reply_json([])) as server:
         with pytest.raises(ValueError, match="does not know"):
             make_client(server.url, action_version="v3").device_action(SLOT, TOKEN, order)
@@ -209,7 +209,7 @@ def test_what_the_api_cannot_take_is_never_sent():
             lambda: client.device_details(SLOT, TOKEN, []),
             lambda: client.device_details(SLOT, TOKEN, ["d"] * 51),
             lambda: client.device_details(SLOT, TOKEN, ["d", " "]),
-            lambda: client.device_action(SLOT, TOKEN, ActionOrder("exempt", "ids", ("d1",))),
+            lambda: client.device_action(SLOT, TOKEN, ActionCall("exempt", "ids", ("d1",))),
         ):
             with pytest.raises(ValueError, match=r"must be|needs|empty"):
                 call()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actions.opswat.payloads import RateWord, read_rate
+from actions.opswat.payloads import RateLimitStatus, read_rate
 from tests.opswat.strategies import steady
 
 
@@ -16,7 +16,7 @@ def reset_of(text: str) -> float | None:
 
 def test_plain_numbers_are_read():
     headers = {"X-RateLimit-Limit": "10", "X-RateLimit-Remaining": " 0 "}
-    assert read_rate(headers) == RateWord(limit=10, remaining=0, reset_after=None)
+    assert read_rate(headers) == RateLimitStatus(limit=10, remaining=0, reset_after=None)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_a_point_in_the_past_means_now():
 def test_nonsense_is_no_word(text):
     assert reset_of(text) is None
     headers = {"X-RateLimit-Limit": text, "X-RateLimit-Remaining": text}
-    assert read_rate(headers) == RateWord()
+    assert read_rate(headers) == RateLimitStatus()
 
 
 def test_a_limit_of_millions_is_no_word():

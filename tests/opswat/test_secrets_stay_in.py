@@ -12,7 +12,7 @@ import pytest
 
 from actions.opswat.client import Token, VendorClient
 from actions.opswat.errors import VendorError
-from actions.opswat.redaction import Hidden, Scrubber
+from actions.opswat.redaction import Redactor, Secret
 from tests.opswat.hostile import FAULTS, HostileServer, echo, reply, reply_json
 from tests.opswat.parts import METHODS, ORDER, SECRET, SLOT, TOKEN, make_client
 
@@ -137,12 +137,12 @@ def traces_of_signal(error: BaseException) -> list[str]:
 @pytest.mark.parametrize("token", ["", "a b" + TOKEN, TOKEN + "\n", TOKEN + "\ud800", TOKEN + "é"])
 def test_a_token_that_cannot_travel_is_refused_before_anything_is_sent(token, caplog):
     with HostileServer(reply_json([])) as server:
-        error = value_error_of(make_client(server.url), Hidden(token))
+        error = value_error_of(make_client(server.url), Secret(token))
         assert server.connections == 0
     assert_no_canary(traces_of(error))
 
 
-def value_error_of(client: VendorClient, token: Hidden[str]) -> ValueError:
+def value_error_of(client: VendorClient, token: Secret[str]) -> ValueError:
     # A frame of its own, so that the test's variable is not part of the traceback.
     try:
         client.list_groups(SLOT, token.reveal(), 1)
@@ -154,13 +154,13 @@ def value_error_of(client: VendorClient, token: Hidden[str]) -> ValueError:
 def test_the_reprs_of_configuration_and_token_hide_the_secrets():
     client = make_client("https://gears.opswat.com")
     token = Token(TOKEN, 60.0)
-    assert_no_canary([repr(client._config), repr(token), repr(client), repr(Hidden(TOKEN))])
+    assert_no_canary([repr(client._config), repr(token), repr(client), repr(Secret(TOKEN))])
     assert_no_canary([repr(dataclasses.fields(token))])
 
 
 def test_a_hidden_value_cannot_be_pickled():
     with pytest.raises(TypeError):
-        pickle.dumps(Hidden(TOKEN))
+        pickle.dumps(Secret(TOKEN))
 
 
 def test_an_address_with_a_wrong_form_does_not_show_the_secret():
@@ -170,7 +170,7 @@ def test_an_address_with_a_wrong_form_does_not_show_the_secret():
 
 
 def test_the_scrubber_finds_all_spellings_and_leaves_other_text_alone():
-    scrubber = Scrubber([Hidden('se"cret/+&<1'), Hidden("short")])
+    scrubber = Redactor([Secret('se"cret/+&<1'), Secret("short")])
     for spelling in ('se"cret/+&<1', "SE%22CRET%2F%2B%26%3C1", 'se\\"cret/+&<1'):
         assert scrubber.text(f"a {spelling} z") == "a [removed] z"
     assert scrubber.text("a short text") == "a short text"
@@ -183,7 +183,7 @@ def test_a_secret_is_taken_out_of_names_and_values_of_any_depth():
     tree: object = TOKEN
     for _ in range(5000):
         tree = [{f"a{TOKEN}": tree}]
-    cleaned = Scrubber([Hidden(TOKEN)]).tree(tree)
+    cleaned = Redactor([Secret(TOKEN)]).tree(tree)
     depth = 0
     while isinstance(cleaned, list):
         ((name, cleaned),) = cleaned[0].items()

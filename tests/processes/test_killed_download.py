@@ -17,18 +17,18 @@ def test_a_log_whose_download_was_killed_is_never_shown_half_and_fetched_again(
 ) -> None:
     installation.env |= {
         "OPSWAT_TIMEOUT": "2/6",
-        "ENGINE_PUMP_SECONDS": "2",
+        "ENGINE_RUN_SECONDS": "2",
         "ENGINE_GRACE_SECONDS": "0.5",
-        "AGENT_LOG_FIRST_LOOK": "0.2",
-        "AGENT_LOG_LONGEST_PAUSE": "1",
+        "AGENT_LOG_FIRST_POLL": "0.2",
+        "AGENT_LOG_MAX_INTERVAL": "1",
     }
     data = Path(installation.env["DATA_DIR"])
     incoming, stored = data / "agent-logs-incoming", data / "agent-logs"
     installation.vendor.add_device(device_id="kiosk")
     installation.vendor.fault("drip", api="reports", seconds=0.1, size=64)
     installation.submit("fetch_agent_log", "kiosk")
-    assert installation.manage("pump", "--seconds", "1").returncode == 0  # The wish itself.
-    pump = installation.spawn_manage("pump", "--seconds", "30")
+    assert installation.manage("dispatch", "--seconds", "1").returncode == 0  # The wish itself.
+    pump = installation.spawn_manage("dispatch", "--seconds", "30")
     installation.until(lambda: files_in(incoming), 20)
 
     installation.kill(pump)
@@ -37,7 +37,7 @@ def test_a_log_whose_download_was_killed_is_never_shown_half_and_fetched_again(
     assert not files_in(stored)
 
     def fetched() -> bool:
-        installation.manage("pump", "--seconds", "3")
+        installation.manage("dispatch", "--seconds", "3")
         installation.manage("shell", "--no-imports", "-c", SWEEP)
         return bool(installation.rows(LOG)[0][0] == "ready")
 

@@ -14,9 +14,9 @@ def quick(installation: Installation) -> Installation:
     """Leases of eleven seconds: pump 2, connect 2, read 6 and twice the grace of 0.5."""
     installation.env |= {
         "OPSWAT_TIMEOUT": "2/6",
-        "ENGINE_PUMP_SECONDS": "2",
+        "ENGINE_RUN_SECONDS": "2",
         "ENGINE_GRACE_SECONDS": "0.5",
-        "ENGINE_CONFIRM_AFTER": "0",  # A look would tell what became of it.
+        "ENGINE_VERIFY_AFTER": "0",  # A look would tell what became of it.
     }
     for device_id in ("first", "struck", "other"):
         installation.vendor.add_device(device_id=device_id)
@@ -92,8 +92,8 @@ def test_a_vendor_that_never_answers_leaves_the_row_unconfirmed(quick: Installat
     quick.vendor.fault("timeout_after")
     quick.submit("delete", "struck")
 
-    assert quick.manage("pump", "--seconds", "20").returncode == 0
-    assert quick.manage("pump", "--seconds", "1").returncode == 0
+    assert quick.manage("dispatch", "--seconds", "20").returncode == 0
+    assert quick.manage("dispatch", "--seconds", "1").returncode == 0
 
     assert quick.statuses() == {"struck": "unconfirmed"}
     assert deletes(quick) == [["struck"]]

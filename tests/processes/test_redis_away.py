@@ -31,7 +31,7 @@ def test_without_redis_people_submit_at_once_and_a_command_sends(
     installation: Installation, enrolled: list[str]
 ) -> None:
     assert_submits_within(2, installation, "a1")
-    assert installation.manage("pump", "--seconds", "5").returncode == 0
+    assert installation.manage("dispatch", "--seconds", "5").returncode == 0
     assert installation.statuses() == {"a1": "accepted"}
 
 
@@ -47,7 +47,7 @@ def test_a_redis_that_dies_is_missed_by_nobody_and_used_again_when_it_is_back(
     redis.kill()
     redis.wait()
     assert_submits_within(2, installation, "b2")
-    assert installation.manage("pump", "--seconds", "5").returncode == 0
+    assert installation.manage("dispatch", "--seconds", "5").returncode == 0
     assert installation.statuses()["b2"] == "accepted"
 
     installation.submit("unexempt", "c3")

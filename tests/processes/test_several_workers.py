@@ -19,7 +19,7 @@ def test_no_window_ever_sees_more_than_ten_calls_and_every_device_is_done_once(
         "OPSWAT_RATE_LIMIT": f"{CALLS}/{WINDOW:g}",
         "OPSWAT_TIMEOUT": "5/5",
         "OPSWAT_MAX_DEVICES": "10",
-        "ENGINE_PUMP_SECONDS": "5",
+        "ENGINE_RUN_SECONDS": "5",
     }
     requests = [[f"{name}{number}" for number in range(80)] for name in "abc"]
     for device_id in (device_id for request in requests for device_id in request):

@@ -100,7 +100,7 @@ def test_a_wait_that_runs_out_is_4_and_the_request_stays(
     assert done.returncode == 4
     assert answer(done)["counts"]["queued"] == 1
     installation.vendor.start(int(installation.vendor.url.rsplit(":", 1)[1]))
-    assert installation.manage("pump", "--seconds", "20").returncode == 0
+    assert installation.manage("dispatch", "--seconds", "20").returncode == 0
     assert installation.statuses() == {"a1": "accepted"}
 
 

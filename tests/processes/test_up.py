@@ -111,7 +111,9 @@ def test_one_command_starts_everything_and_ctrl_c_stops_it(console: Console) -> 
 
     assert f"http://localhost:{console.port}/" in console.said()
     assert set(passwords) == {"viewer", "helpdesk", "operator", "auditor"}
-    with urllib.request.urlopen(f"http://127.0.0.1:{console.port}/alive", timeout=5) as reply:
+    with urllib.request.urlopen(
+        f"http://127.0.0.1:{console.port}/healthz/live/", timeout=5
+    ) as reply:
         assert reply.status == 200
     for name in ("simulator.json", "demo_people.json", "secret_key"):
         assert opened(console.folder / name) == "0o600"

@@ -7,7 +7,7 @@ from django.db import transaction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actions.opswat.payloads import RateWord
+from actions.opswat.payloads import RateLimitStatus
 from actions.ratelimit import breaker, clock, limiter, window
 from actions.ratelimit.ledger import Ledger, hold_after_reply
 from actions.ratelimit.models import VendorAccount, VendorCall
@@ -85,7 +85,7 @@ class TestRows:
         return limiter.open_call(clock.now(), lane, "action")
 
     def close(self, call, state=CallState.ANSWERED, remaining=None, status=200) -> None:
-        rate = RateWord(limit=10, remaining=remaining, reset_after=None)
+        rate = RateLimitStatus(limit=10, remaining=remaining, reset_after=None)
         with transaction.atomic():
             limiter.lock_account()
             limiter.close_call(call, state, http_status=status, rate=rate)
@@ -144,19 +144,23 @@ class TestRows:
     def test_trouble_in_a_row_pauses_longer_each_time_and_a_good_answer_ends_it(self):
         pauses = []
         for _ in range(8):
-            VendorAccount.objects.update(blocked_until=None)
+            VendorAccount.objects.update(open_until=None)
             with transaction.atomic():
                 breaker.record_failure(limiter.lock_account(), "the vendor cannot be reached")
-            until = VendorAccount.objects.get().blocked_until
+            until = VendorAccount.objects.get().open_until
             assert until
             pauses.append((until - clock.now()).total_seconds())
-        VendorAccount.objects.update(blocked_until=clock.now())
+        VendorAccount.objects.update(open_until=clock.now())
         with transaction.atomic():
             breaker.record_success(limiter.lock_account())
         account = VendorAccount.objects.get()
 
         assert [round(pause) for pause in pauses] == [2, 4, 8, 16, 32, 60, 60, 60]
-        assert (account.blocked_until, account.trouble, account.probe) == (None, 0, False)
+        assert (account.open_until, account.consecutive_failures, account.half_open) == (
+            None,
+            0,
+            False,
+        )
 
     def test_the_ledger_needs_one_query_however_many_calls_were_ever_made(
         self, django_assert_num_queries

@@ -11,7 +11,7 @@ from actions.inventory.models import Device
 from actions.inventory.sync import store_records
 from actions.selections import choose, uploads
 from actions.selections.list_parser import Row
-from actions.selections.models import PickedList, SelectedDevice, Selection
+from actions.selections.models import SelectedDevice, Selection, UploadedList
 from tests.factories import make_record
 
 pytestmark = pytest.mark.django_db
@@ -43,11 +43,11 @@ def test_targets_keep_their_order_and_may_be_unknown(fleet, operator):
 
 
 def test_a_part_is_a_selection_of_its_own(fleet, operator, helpdesk):
-    whole = choose.choose_devices(Device.objects.all(), operator, question="q=pc")
+    whole = choose.choose_devices(Device.objects.all(), operator, query="q=pc")
     some = SelectedDevice.objects.exclude(device__vendor_id="d0")
     part = choose.choose_part(whole, some, operator)
 
-    assert (whole.device_count, part.device_count, part.question) == (5, 4, "q=pc")
+    assert (whole.device_count, part.device_count, part.query) == (5, 4, "q=pc")
     assert choose.targets_of(part) == ["d4", "d3", "d2", "d1"]
     with pytest.raises(NotAllowed):
         choose.choose_part(whole, some, helpdesk)
@@ -68,11 +68,11 @@ def test_the_sweep_drops_old_choices_with_their_parts_and_old_lists(fleet, opera
     choose.choose_part(whole, some, operator)
     old = uploads.keep_list([Row(1, ["d0"])], operator)
     kept = uploads.keep_list([Row(1, ["d1"])], operator)
-    for model, key in ((Selection, whole.pk), (PickedList, old.pk)):
+    for model, key in ((Selection, whole.pk), (UploadedList, old.pk)):
         model.objects.filter(pk=key).update(made_at=now() - timedelta(days=8))
 
     sweeper.sweep()
 
     assert not Selection.objects.exists()
     assert not SelectedDevice.objects.exists()
-    assert list(PickedList.objects.all()) == [kept]
+    assert list(UploadedList.objects.all()) == [kept]

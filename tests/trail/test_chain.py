@@ -33,7 +33,7 @@ def sql(text: str, *values: Any) -> None:
 
 def behind_its_back(*statements: str) -> None:
     """Change the tables with the triggers out of the way, as the database's owner can."""
-    with guards.lowered(connection):
+    with guards.triggers_suspended(connection):
         for statement in statements:
             sql(statement)
 
@@ -75,9 +75,9 @@ def test_an_untouched_trail_is_told_to_be_so(settled, lines, operator, send_due)
         ([f"UPDATE {EVENT} SET reason = 'y' WHERE id = 4"], "altered record 4"),
         ([f"UPDATE {EVENT} SET actor = 'nobody' WHERE id = 1"], "altered record 1"),
         ([f"UPDATE {EVENT} SET data = '{{\"a\": 1}}' WHERE id = 4"], "altered record 4"),
-        ([f"UPDATE {EVENT} SET mac = previous WHERE id = 4"], "altered record 4"),
+        ([f"UPDATE {EVENT} SET signature = previous WHERE id = 4"], "altered record 4"),
         ([f"UPDATE {EVENT} SET search_text = 'z' WHERE id = 4"], "altered record 4"),
-        ([f"UPDATE {EVENT} SET key = 'other' WHERE id = 4"], "altered record 4"),
+        ([f"UPDATE {EVENT} SET key_id = 'other' WHERE id = 4"], "altered record 4"),
         ([f"UPDATE {EVENT} SET user_id = 99 WHERE id = 7"], "altered record 7"),
         ([f"DELETE FROM {EVENT} WHERE id = 4"], "removed record 4"),
         ([f"DELETE FROM {EVENT} WHERE id IN (3, 4)"], "removed record 3 to 4"),
@@ -124,7 +124,7 @@ def test_a_record_between_others_that_nobody_signed_is_called_inserted(lines):
 
 def test_a_cut_end_is_found_by_the_anchors(lines, settings, tmp_path):
     settings.AUDIT_ANCHORS_FILE = tmp_path / "anchors.jsonl"
-    anchors.drop_anchor()
+    anchors.write_anchor()
     assert found(settings.AUDIT_ANCHORS_FILE) == []
     behind_its_back(f"DELETE FROM {EVENT} WHERE id > 5")
     assert found() == []
@@ -135,7 +135,7 @@ def test_an_emptied_trail_and_one_that_grew_again_are_found_too(
     lines, operator, settings, tmp_path
 ):
     settings.AUDIT_ANCHORS_FILE = tmp_path / "anchors.jsonl"
-    anchors.drop_anchor()
+    anchors.write_anchor()
     behind_its_back(f"DELETE FROM {EVENT}")
     assert found(settings.AUDIT_ANCHORS_FILE) == ["cut record 7"]
     for number in range(9):
@@ -194,20 +194,20 @@ def test_the_database_refuses_every_change(settled, table, deed):
 
 
 def test_lowered_triggers_are_back_afterwards_and_missing_ones_are_told(lines):
-    with guards.lowered(connection):
-        assert len(guards.missing_guards(connection)) == 6
-    assert guards.missing_guards(connection) == []
+    with guards.triggers_suspended(connection):
+        assert len(guards.missing_triggers(connection)) == 6
+    assert guards.missing_triggers(connection) == []
     on = f" ON {EVENT}" if connection.vendor == "postgresql" else ""
     sql(f"DROP TRIGGER auditevent_no_update{on}")
     assert found() == ["unprotected auditevent_no_update"]
 
 
 def test_deleting_people_and_devices_removes_nothing(settled, operator):
-    before = list(AuditEvent.objects.values_list("mac", flat=True))
+    before = list(AuditEvent.objects.values_list("signature", flat=True))
     for device in know_devices("kiosk", "laptop"):
         device.delete()
     User.objects.filter(username=operator.name).delete()
-    assert list(AuditEvent.objects.values_list("mac", flat=True)) == before
+    assert list(AuditEvent.objects.values_list("signature", flat=True)) == before
     assert AuditEvent.objects.filter(actor="oscar").exists()
     assert verify().findings == []
 
@@ -226,7 +226,7 @@ def test_a_new_key_goes_on_and_the_old_links_hold(lines, operator, settings):
     old = settings.AUDIT_KEYS
     settings.AUDIT_KEYS = read_keys(["2026:" + "n" * 32], "s") | old
     trail.record(operator, "test.line", subject_kind="test", subject="8")
-    assert AuditEvent.objects.get(pk=8).key == "2026"
+    assert AuditEvent.objects.get(pk=8).key_id == "2026"
     assert found() == []
     # Whoever has only the old key cannot go on with it.
     settings.AUDIT_KEYS = old

@@ -12,7 +12,7 @@ from actions.action_requests import controls
 from actions.action_requests.states import CommandStatus
 from actions.audit import selectors as audit
 from actions.audit import settings_changes
-from actions.audit.query import Question
+from actions.audit.query import AuditQuery
 from actions.errors import NotAllowed, Refused
 from actions.inventory.models import DeviceAlias
 from actions.inventory.sync import start_sync
@@ -87,9 +87,9 @@ def test_the_freeze_switch_tells_before_and_after_and_who_was_refused(operator, 
 
 def test_a_form_that_a_role_may_not_send_is_told(client):
     client.force_login(make_person("vera", "viewer"))
-    assert client.post("/requests/new").status_code == 403
+    assert client.post("/requests/new/").status_code == 403
     line = told(verb="page.refused")
-    assert (line.actor, line.subject) == ("vera", "/requests/new")
+    assert (line.actor, line.subject) == ("vera", "/requests/new/")
     assert client.get("/audit/").status_code == 403
     assert AuditEvent.objects.filter(verb="page.refused").count() == 1
 
@@ -116,10 +116,10 @@ def test_a_device_is_found_by_every_name_it_ever_had_also_when_it_is_gone(
     for device in know_devices("7f3a"):
         device.delete()
     for name in ("7F3A", "kiosk-1", "aa-bb-cc-00-11-22", "Kiosk-New", "osk-n"):
-        found = audit.listed(Question(device=name))
+        found = audit.listed(AuditQuery(device=name))
         assert [event.verb for event in found] == ["call.answered", "request.submitted"], name
         assert found[0].told == "accepted"  # type: ignore[attr-defined]
-    assert audit.listed(Question(device="nobody")) == []
+    assert audit.listed(AuditQuery(device="nobody")) == []
     assert DeviceAlias.objects.filter(text="kiosk-1").exists()
 
 
@@ -128,7 +128,7 @@ def test_only_lines_that_name_a_device_stand_in_its_timeline(operator, vendor, s
     enrol(vendor, "a", "b", "c")
     make_request(operator, "a", "b", "c")
     send_due()
-    found = audit.listed(Question(device="b"))
+    found = audit.listed(AuditQuery(device="b"))
     assert [event.verb for event in found] == ["call.answered", "request.submitted"]
 
 
@@ -153,14 +153,14 @@ def test_pages_of_an_answer_join_without_gap_or_repeat(operator):
     know_devices("kiosk")
     for _ in range(7):
         controls.cancel(make_request(operator, "kiosk"), operator)
-    question = Question(device="kiosk")
-    whole = [event.pk for event in audit.listed(question, size=100)]
+    query = AuditQuery(device="kiosk")
+    whole = [event.pk for event in audit.listed(query, size=100)]
     paged: list[int] = []
-    while page := audit.listed(question, before=paged[-1] if paged else None, size=3):
+    while page := audit.listed(query, before=paged[-1] if paged else None, size=3):
         paged += [event.pk for event in page]
     assert paged == whole
     assert len(whole) == 14
-    assert [event.pk for event in audit.oldest_first(question, 10**9)] == whole[::-1]
+    assert [event.pk for event in audit.oldest_first(query, 10**9)] == whole[::-1]
 
 
 @pytest.mark.parametrize("near", [0, 1, 7, 1000])
@@ -177,16 +177,16 @@ def test_an_answer_is_the_same_however_far_the_trail_is_walked_for_it(operator, 
             about=[("a", status), ("b", "accepted")],
             devices=[{"target": name, "status": status} for name in "ab"],
         )
-    for question, belongs in (
-        (Question(q="malware", verb="test.line"), lambda n: n % 3 and n % 2),
-        (Question(outcome="failed"), lambda n: n % 5),
-        (Question(outcome="failed", kind="exempt", q="travel"), lambda n: n % 5 and not n % 3),
-        (Question(outcome="expired", person=operator.name), lambda n: False),
+    for query, belongs in (
+        (AuditQuery(q="malware", verb="test.line"), lambda n: n % 3 and n % 2),
+        (AuditQuery(outcome="failed"), lambda n: n % 5),
+        (AuditQuery(outcome="failed", kind="exempt", q="travel"), lambda n: n % 5 and not n % 3),
+        (AuditQuery(outcome="expired", person=operator.name), lambda n: False),
     ):
         wanted = [str(number) for number in range(29, -1, -1) if belongs(number)]
         found: list[AuditEvent] = []
         while page := audit.listed(
-            question, before=found[-1].pk if found else None, size=4, near=near
+            query, before=found[-1].pk if found else None, size=4, near=near
         ):
             found += page
         assert [event.subject for event in found] == wanted

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import IntEnum
 
-from actions.agent_logs.zip.members import Member, Place
+from actions.agent_logs.zip.members import Checkpoint, Member
 
 PAGE = 300
 """Lines of one page."""
@@ -23,7 +23,7 @@ SCAN = 16 * 2**20
 SEARCH = 256 * 2**20
 """Bytes that one search may look through; then it offers to go on."""
 
-MOST_HITS = 100
+MAX_HITS = 100
 AROUND = 2
 """Lines shown before and after a hit."""
 
@@ -101,7 +101,7 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SearchResult:
     """The hits of one search; `next_line` says where to go on, 0 when all was looked through."""
 
     hits: tuple[Hit, ...]
@@ -132,7 +132,7 @@ Block = tuple[int, bytes, int]
 """The number of its first line, whole lines, and how many bytes the first line lacks."""
 
 
-def blocks_from(member: Member, start: Place) -> Iterator[Block]:
+def blocks_from(member: Member, start: Checkpoint) -> Iterator[Block]:
     """Whole lines in bulk; the first is left out unless the place begins the file."""
     number, carry, cut = start.line, b"", 0
     skipping = start.offset > 0
@@ -170,7 +170,7 @@ def lines_from(member: Member, first: int) -> Iterator[Line]:
         yield from (line for line in lines_of(block) if line.number >= first)
 
 
-def _place_for(member: Member, line: int) -> Place:
+def _place_for(member: Member, line: int) -> Checkpoint:
     """Where to begin so that the line is not the first, which is left out inside of a file."""
     return member.before_line(max(1, line - 1))
 
@@ -200,7 +200,7 @@ def read_page(member: Member, first: int, level: Level = Level.NONE) -> LinePage
     return LinePage(tuple(kept), 0)
 
 
-def search(member: Member, phrase: str, first: int = 1, most: int = MOST_HITS) -> Found:
+def search(member: Member, phrase: str, first: int = 1, most: int = MAX_HITS) -> SearchResult:
     """The lines from `first` on that hold the phrase; small and capital letters are alike."""
     needle = _needle(member, phrase)
     hits: list[Hit] = []
@@ -208,16 +208,16 @@ def search(member: Member, phrase: str, first: int = 1, most: int = MOST_HITS) -
     for block in blocks_from(member, _place_for(member, first)):
         number, data, _ = block
         if looked > SEARCH:
-            return Found(tuple(hits), number, looked)
+            return SearchResult(tuple(hits), number, looked)
         looked += len(data)
         if needle in data.lower():
             for hit in _hits_in(block, needle, tail):
                 if hit.line.number >= first:
                     if len(hits) == most:
-                        return Found(tuple(hits), hit.line.number, looked)
+                        return SearchResult(tuple(hits), hit.line.number, looked)
                     hits.append(hit)
         tail = data
-    return Found(tuple(hits), 0, looked)
+    return SearchResult(tuple(hits), 0, looked)
 
 
 def _hits_in(block: Block, needle: bytes, block_before: bytes) -> Iterator[Hit]:
@@ -280,7 +280,7 @@ def line_at(member: Member, moment: datetime) -> int:
     return 0
 
 
-def _first_time(member: Member, place: Place) -> datetime | None:
+def _first_time(member: Member, place: Checkpoint) -> datetime | None:
     """The first moment named after a place, within a block."""
     block = next(blocks_from(member, place), None)
     found = map(time_of, (line.raw for line in lines_of(block)) if block else ())

@@ -24,14 +24,14 @@ STRIDE = 4 * 2**20
 
 CHUNK = 256 * 1024
 _PACKED_CHUNK = 16 * 1024
-MOST_MEMBERS = 8
+MAX_MEMBERS = 8
 """Files whose places are remembered in a process: at most 20 MB for eight of 200 MB."""
 
 _SNIFF = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Checkpoint:
     """A place from which a file can be read: `offset` and `line` count bytes of text and lines."""
 
     offset: int
@@ -39,7 +39,7 @@ class Place:
     state: Any
 
 
-class Flow:
+class MemberStream:
     """The bytes of an entry in order, checked against what the directory says of them."""
 
     def __init__(self, file: BinaryIO, entry: Entry) -> None:
@@ -126,40 +126,40 @@ class Member:
     def __init__(self, open_archive: Callable[[], BinaryIO], entry: Entry) -> None:
         self._open, self.entry = open_archive, entry
         self._lock = threading.Lock()
-        self._places: list[Place] = []
+        self._places: list[Checkpoint] = []
         self.encoding = ""
         self.binary = False
         self._look()
 
     def _look(self) -> None:
         with self._open() as file:
-            flow = Flow(file, self.entry)
+            flow = MemberStream(file, self.entry)
             start = flow.save()
             head = flow.read()[:_SNIFF]
         self.encoding = sniff(head)
         wide = self.encoding.startswith("utf-16")
         self.binary = not wide and head.count(0) > 0
-        self._places.append(Place(0, 1, (start, b"")))
+        self._places.append(Checkpoint(0, 1, (start, b"")))
 
     @property
     def is_wide(self) -> bool:
         """Whether the file is UTF-16, which is turned into UTF-8 while it is read."""
         return self.encoding.startswith("utf-16")
 
-    def before_line(self, line: int) -> Place:
+    def before_line(self, line: int) -> Checkpoint:
         """The nearest known place at or before a line."""
         with self._lock:
             return max((p for p in self._places if p.line <= line), key=lambda p: p.offset)
 
-    def places(self) -> list[Place]:
+    def places(self) -> list[Checkpoint]:
         """All places known so far."""
         with self._lock:
             return list(self._places)
 
-    def chunks(self, start: Place) -> Iterator[bytes]:
+    def chunks(self, start: Checkpoint) -> Iterator[bytes]:
         """The text from a place to the end; places that are passed are remembered."""
         with self._open() as file:
-            flow = Flow(file, self.entry)
+            flow = MemberStream(file, self.entry)
             state, rest = start.state
             flow.load(state)
             decoder = self._decoder()
@@ -178,14 +178,14 @@ class Member:
             return None
         return codecs.getincrementaldecoder(self.encoding)(errors="replace")
 
-    def _remember(self, offset: int, line: int, flow: Flow, decoder: Any) -> None:
+    def _remember(self, offset: int, line: int, flow: MemberStream, decoder: Any) -> None:
         with self._lock:
             if offset - self._places[-1].offset >= STRIDE:
                 rest = decoder.getstate() if decoder else b""
-                self._places.append(Place(offset, line, (flow.save(), rest)))
+                self._places.append(Checkpoint(offset, line, (flow.save(), rest)))
 
 
-class Shelf:
+class MemberCache:
     """The members read last, so that the next page begins where the last one was."""
 
     def __init__(self) -> None:
@@ -202,6 +202,6 @@ class Shelf:
         made = Member(open_archive, entry)
         with self._lock:
             self._members[key, entry.place] = made
-            while len(self._members) > MOST_MEMBERS:
+            while len(self._members) > MAX_MEMBERS:
                 self._members.popitem(last=False)
         return made

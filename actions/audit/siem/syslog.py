@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from actions.audit.siem.errors import NotShipped
+from actions.audit.siem.errors import DeliveryFailed
 from actions.audit.siem.targets import Target
 
-SECONDS = 10.0
-MOST_BYTES = 7_000
+TIMEOUT = 10.0
+MAX_BYTES = 7_000
 """Of one message; receivers cut at 8 KiB unless told otherwise."""
 
 LOG_AUDIT, NOTICE, WARNING = 13, 5, 4
@@ -42,7 +42,7 @@ def message(line: dict[str, Any]) -> bytes:
         ]
     )
     text = json.dumps(line, default=str)
-    if len(text) > MOST_BYTES:
+    if len(text) > MAX_BYTES:
         text = json.dumps(
             {**line, "data": {"left_out": "too long", "bytes": len(text)}}, default=str
         )
@@ -58,7 +58,7 @@ def ship(target: Target, lines: Sequence[dict[str, Any]], ca_file: str = "") -> 
         else:
             _by_stream(target, b"".join(b"%d %b" % (len(one), one) for one in messages), ca_file)
     except OSError as error:
-        raise NotShipped(
+        raise DeliveryFailed(
             f"{target} did not take it: {error.strerror or type(error).__name__}."
         ) from None
 
@@ -74,7 +74,7 @@ def _by_udp(target: Target, messages: Sequence[bytes]) -> None:
 
 
 def _by_stream(target: Target, content: bytes, ca_file: str) -> None:
-    with socket.create_connection((target.host, target.port), SECONDS) as plain:
+    with socket.create_connection((target.host, target.port), TIMEOUT) as plain:
         if target.scheme == "syslog+tcp":
             plain.sendall(content)
             plain.shutdown(socket.SHUT_WR)

@@ -9,10 +9,10 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from actions.audit.siem.errors import NotShipped
+from actions.audit.siem.errors import DeliveryFailed
 from actions.audit.siem.targets import Target
 
-SECONDS = 10.0
+TIMEOUT = 10.0
 
 
 def signature(secret: str, moment: str, body: bytes) -> str:
@@ -40,13 +40,13 @@ def ship(target: Target, lines: Sequence[dict[str, Any]], secret: str, ca_file: 
         finally:
             connection.close()
     except (OSError, http.client.HTTPException) as error:
-        raise NotShipped(f"{target} did not take it: {type(error).__name__}.") from None
+        raise DeliveryFailed(f"{target} did not take it: {type(error).__name__}.") from None
     if not 200 <= status < 300:
-        raise NotShipped(f"{target} answered {status}.")
+        raise DeliveryFailed(f"{target} answered {status}.")
 
 
 def _connection(target: Target, ca_file: str) -> http.client.HTTPConnection:
     if target.scheme == "http":
-        return http.client.HTTPConnection(target.host, target.port, timeout=SECONDS)
+        return http.client.HTTPConnection(target.host, target.port, timeout=TIMEOUT)
     context = ssl.create_default_context(cafile=ca_file or None)
-    return http.client.HTTPSConnection(target.host, target.port, timeout=SECONDS, context=context)
+    return http.client.HTTPSConnection(target.host, target.port, timeout=TIMEOUT, context=context)

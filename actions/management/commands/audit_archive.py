@@ -10,7 +10,7 @@ from django.utils.timezone import now
 
 from actions.actor import Actor
 from actions.audit import retention
-from actions.audit.query import read_moment
+from actions.audit.query import parse_time
 from actions.management.base import OneLineCommand
 from actions.roles import Role
 
@@ -26,7 +26,7 @@ class Command(OneLineCommand):
 
     def handle(self, *_: Any, **options: Any) -> None:
         """Write the archive, read it back, and cut."""
-        before = read_moment(options["before"] or "")
+        before = parse_time(options["before"] or "")
         if options["before"] and before is None:
             raise CommandError("Write the day as 2026-01-31.", returncode=2)
         if before is None:

@@ -45,7 +45,7 @@ class Command(OneLineCommand):
         if report.findings:
             raise CommandError(f"{len(report.findings)} findings: {report.findings[0]}")
 
-    def _tell(self, report: findings.Report) -> None:
+    def _tell(self, report: findings.VerificationReport) -> None:
         for finding in report.findings:
             self.stdout.write(str(finding))
         if not report.findings:

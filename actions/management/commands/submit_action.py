@@ -16,7 +16,7 @@ from actions.action_requests.submissions import Addressing, Submission, new_subm
 from actions.action_requests.submit import check_submission, submit_action
 from actions.actor import Actor
 from actions.catalog import KINDS
-from actions.dispatch.inline import pump_until
+from actions.dispatch.inline import dispatch_until
 from actions.errors import Refused
 from actions.macs import normalise_mac
 from actions.management.base import REFUSED, OneLineCommand, seconds
@@ -77,7 +77,7 @@ class Command(OneLineCommand):
             action_request = submit_action(submission, actor)
         except Refused as refusal:
             raise CommandError(str(refusal), returncode=REFUSED) from None
-        finished = not options["wait"] or pump_until(
+        finished = not options["wait"] or dispatch_until(
             lambda: action_requests.is_finished(action_request), options["wait"]
         )
         self._say(action_request, as_json=options["json"])

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from actions.actor import Actor
-from actions.dispatch.inline import pump_until
+from actions.dispatch.inline import dispatch_until
 from actions.inventory.models import InventorySync
 from actions.inventory.sync import start_sync
 from actions.management.base import OneLineCommand, seconds
@@ -45,7 +45,7 @@ class Command(OneLineCommand):
                 self.stdout.write(f"{sync.devices_read} devices so far …")
             return not sync.running
 
-        finished = pump_until(done, options["wait"])
+        finished = dispatch_until(done, options["wait"])
         answer = {
             "stage": sync.stage,
             "devices": sync.devices_read,

@@ -93,7 +93,7 @@ class Command(BaseCommand):
 
     def _tell(self, port: int, people: dict[str, str]) -> None:
         """Print the address and the demo people once the web answers."""
-        if not _answers(f"http://{HOST}:{port}/alive"):
+        if not _answers(f"http://{HOST}:{port}/healthz/live/"):
             return
         lines = [f"The console is at http://localhost:{port}/", ""]
         if people:

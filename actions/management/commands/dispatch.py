@@ -22,5 +22,5 @@ class Command(OneLineCommand):
         """Settle what was left behind, then send."""
         sweeper.sweep()
         with shutdown.noting(signal.SIGTERM, signal.SIGINT) as leave:
-            calls = dispatcher.pump(options["seconds"], alone=True, leave=leave)
+            calls = dispatcher.dispatch(options["seconds"], alone=True, leave=leave)
         self.stdout.write(f"{calls} call{'' if calls == 1 else 's'} made")

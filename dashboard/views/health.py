@@ -1,0 +1,28 @@
+"""Health checks for load balancers and service managers. They need no sign-in."""
+
+from django.contrib.auth.decorators import login_not_required
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+
+@login_not_required
+@require_safe
+def live(_: HttpRequest) -> HttpResponse:
+    """Answer 200 while the web process runs."""
+    return HttpResponse("ok", content_type="text/plain")
+
+
+@login_not_required
+@require_safe
+def ready(_: HttpRequest) -> HttpResponse:
+    """Answer 200 while pages can be served, which needs the database; else 503.
+
+    Without Redis pages are served all the same: they poll.
+    """
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError:
+        return HttpResponse("the database does not answer", status=503, content_type="text/plain")
+    return HttpResponse("ok", content_type="text/plain")

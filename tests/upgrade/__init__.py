@@ -1,0 +1,1 @@
+"""Proof that an installation of the first version with data upgrades without loss."""
