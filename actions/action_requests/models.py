@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.timezone import now
 
+from actions.account import ACCOUNT_KEY
 from actions.action_requests.states import WAITING, CommandStatus, check_move
 from actions.catalog import KINDS, ActionKind
 from actions.inventory.models import Device
@@ -26,6 +27,7 @@ class ActionRequest(models.Model):
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     form_token = models.UUIDField(unique=True)
+    account = models.ForeignKey("actions.VendorAccount", on_delete=models.PROTECT, **ACCOUNT_KEY)
     kind_name = models.CharField(max_length=32)
     params = models.JSONField(default=dict)
     addressing = models.CharField(max_length=4)
@@ -89,6 +91,7 @@ class DeviceCommand(models.Model):
     `check_at` is the time of the next read-back.
     """
 
+    account = models.ForeignKey("actions.VendorAccount", on_delete=models.PROTECT, **ACCOUNT_KEY)
     # No index of its own: two of those below begin with it, and a submit pays for each of them.
     request = models.ForeignKey(
         ActionRequest, on_delete=models.PROTECT, related_name="commands", db_index=False

@@ -7,6 +7,7 @@ from typing import Any
 from django.db import models
 from django.db.models import Q
 
+from actions.account import ACCOUNT_KEY
 from actions.action_requests.models import ActionRequest, DeviceCommand
 from actions.agent_logs.states import LOG_OPEN, LogStatus, check_log_move
 from actions.ratelimit.models import VendorCall
@@ -33,6 +34,7 @@ class AgentLog(models.Model):
     """
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    account = models.ForeignKey("actions.VendorAccount", on_delete=models.PROTECT, **ACCOUNT_KEY)
     command = models.OneToOneField(
         DeviceCommand, on_delete=models.PROTECT, related_name="agent_log"
     )

@@ -9,7 +9,6 @@ import json
 from collections.abc import Callable, Iterator
 from itertools import chain as in_a_row
 from itertools import pairwise
-from operator import itemgetter
 from typing import Any
 
 from django.conf import settings
@@ -23,8 +22,7 @@ from actions.trail.models import AuditDevice, AuditEvent
 NEAR = 1000
 """How far from its place a line is looked for that was signed for another one."""
 
-COLUMNS = (*chain.FIELDS, "signature", "search_text", "lists_devices")
-SIGNED = itemgetter(*chain.FIELDS)
+COLUMNS = (*chain.FIELDS, *chain.LATER, "signature", "search_text", "lists_devices")
 STEP = 2000
 
 Row = dict[str, Any]
@@ -114,8 +112,8 @@ class ChainVerifier:
             self.last_id, self.previous = row["id"] - 1, row["previous"]
 
     def _is_signed(self, row: Row, key: bytes, place: int | None = None) -> bool:
-        values = SIGNED(row if place is None else row | {"id": place})
-        return bool(chain.sign(key, chain.canonical(values)) == row["signature"])
+        content = chain.content(row if place is None else row | {"id": place})
+        return bool(chain.sign(key, content) == row["signature"])
 
     def _look_at_place(self, row: Row) -> None:
         if self.broken or row["previous"] == self.previous:

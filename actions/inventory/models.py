@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
 
+from actions.account import ACCOUNT_KEY
 from actions.ratelimit.states import Lane
 
 SORTED = (
@@ -41,6 +42,7 @@ class Device(models.Model):
     that names it, in small letters, a line each; `agent_version_key` sorts as versions do.
     """
 
+    account = models.ForeignKey("actions.VendorAccount", on_delete=models.PROTECT, **ACCOUNT_KEY)
     vendor_id = models.CharField(max_length=255, unique=True)
     name = models.CharField(max_length=255, blank=True)
     host_name = models.CharField(max_length=255, blank=True)
@@ -142,6 +144,7 @@ class InventorySync(models.Model):
         FAILED = "failed", "Failed"
         REPLACED = "replaced", "Replaced"
 
+    account = models.ForeignKey("actions.VendorAccount", on_delete=models.PROTECT, **ACCOUNT_KEY)
     kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.FULL)
     stage = models.CharField(max_length=10, choices=Stage.choices, default=Stage.GROUPS)
     page = models.PositiveIntegerField(default=1)

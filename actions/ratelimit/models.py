@@ -3,6 +3,7 @@
 from django.db import models
 from django.db.models import Q
 
+from actions.account import ACCOUNT_KEY
 from actions.ratelimit.states import CallState, Lane
 
 
@@ -41,6 +42,7 @@ class VendorCall(models.Model):
     replied, the reply plus one window. Why never over the limit: see ratelimit/limiter.py.
     """
 
+    account = models.ForeignKey("actions.VendorAccount", on_delete=models.PROTECT, **ACCOUNT_KEY)
     api = models.CharField(max_length=10)
     lane = models.PositiveSmallIntegerField(choices=Lane.choices)
     kind_name = models.CharField(max_length=32, blank=True)

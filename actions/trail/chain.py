@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from actions.account import DEFAULT_ACCOUNT
+
 GENESIS = "0" * 64
 """What stands before the first line."""
 
@@ -25,6 +27,12 @@ FIELDS = (
     *("key_id", "previous"),
 )
 """All that a line says, in the order in which it is signed."""
+
+LATER = {"detail": "", "account": DEFAULT_ACCOUNT}
+"""Columns that came after the first signed lines, each with the value that is not signed.
+
+A line that has nothing but these values is signed as it was before the columns were there.
+"""
 
 Keys = Mapping[str, bytes]
 
@@ -74,6 +82,13 @@ def _number(text: str) -> float | str:
     return number if 1e-4 <= abs(number) < 1e15 else text
 
 
+def content(line: Mapping[str, Any]) -> bytes:
+    """Return the bytes of a line that are signed; `line` has the columns by name."""
+    later = {name: line[name] for name, unsigned in LATER.items() if line[name] != unsigned}
+    values = [line[name] for name in FIELDS]
+    return canonical([*values, later] if later else values)
+
+
 def canonical(values: Iterable[Any]) -> bytes:
     """The values of FIELDS as the bytes that are signed."""
     return _ENCODER.encode(list(values)).encode()
@@ -119,6 +134,8 @@ def search_text(line: Mapping[str, Any]) -> str:
     verb, problems = str(line["verb"]), line["data"].get("problems")
     words = [line["actor"], verb, verb.replace(".", " ").replace("_", " "), line["subject"]]
     words += [line["reason"], line["ticket"], line["kind"], line["address"], line["request_id"]]
+    if line.get("detail"):
+        words.append(line["detail"])
     if problems:
         words.append(json.dumps(problems, ensure_ascii=False)[:1000])
     return "\n".join(words).lower()

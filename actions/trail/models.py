@@ -4,6 +4,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from actions.account import DEFAULT_ACCOUNT
+
 
 class AuditEvent(models.Model):
     """One line of the audit trail: who, when, what, on what, why and from where.
@@ -34,6 +36,7 @@ class AuditEvent(models.Model):
     subject_kind = models.CharField(max_length=20)
     subject = models.CharField(max_length=255)
     reason = models.TextField(blank=True)
+    detail = models.TextField(blank=True, default="", db_default="")
     ticket = models.CharField(max_length=100, blank=True)
     kind = models.CharField(max_length=32, blank=True)
     count = models.IntegerField(null=True)
@@ -41,6 +44,7 @@ class AuditEvent(models.Model):
     data = models.JSONField(default=dict)
     lists_devices = models.BooleanField(default=False)
     search_text = models.TextField(blank=True)
+    account = models.BigIntegerField(default=DEFAULT_ACCOUNT, db_default=DEFAULT_ACCOUNT)
     key_id = models.CharField(max_length=16)
     previous = models.CharField(max_length=64)
     signature = models.CharField(max_length=64)

@@ -105,8 +105,7 @@ def _link(event: AuditEvent) -> None:
     last_id, last_mac = _locked_head()
     event.pk, event.previous, event.at = last_id + 1, last_mac, now()
     event.key_id = next(iter(settings.AUDIT_KEYS))
-    content = chain.canonical(getattr(event, name) for name in chain.FIELDS)
-    event.signature = chain.sign(settings.AUDIT_KEYS[event.key_id], content)
+    event.signature = chain.sign(settings.AUDIT_KEYS[event.key_id], chain.content(vars(event)))
 
 
 def _insert(event: AuditEvent, about: Sequence[tuple[str, str]]) -> None:

@@ -161,13 +161,13 @@ class _Story:
     def _signed(self, told: Told) -> tuple[Any, ...]:
         self.last += 1
         engine: Told = {"user_id": None, "actor": "engine", "role": "", "source": "system"}
-        blank = dict.fromkeys(("address", "request_id", "reason", "ticket", "kind"), "")
+        blank = dict.fromkeys(("address", "request_id", "reason", "detail", "ticket", "kind"), "")
         data = told.get("data", {})
-        line = {**engine, **blank, "call": None, "data": data, **told}
+        line = {**engine, **blank, "account": 1, "call": None, "data": data, **told}
         line.setdefault("count", len(data["devices"]) if "devices" in data else None)
         line |= {"id": self.last, "at": self._moment(), "previous": self.previous}
         line["key_id"] = next(iter(settings.AUDIT_KEYS))
-        content = chain.canonical(line[name] for name in chain.FIELDS)
+        content = chain.content(line)
         line["signature"] = self.previous = chain.sign(settings.AUDIT_KEYS[line["key_id"]], content)
         line["search_text"] = chain.search_text(line)
         line["lists_devices"] = "devices" in data

@@ -109,7 +109,7 @@ def test_the_broker_carries_no_secret(vendor, settings):
             from celery import current_app
 
             with current_app.connection_for_write(f"redis+socket://{socket}") as broker:
-                current_app.send_task(on_commit.PUMP, connection=broker, expires=30)
+                current_app.send_task(on_commit.DISPATCH, connection=broker, expires=30)
             stored = [client.lrange(key, 0, -1) for key in client.keys("celery")]
             client.close()
 
