@@ -23,7 +23,7 @@ from actions.actor import Actor
 from actions.catalog import KINDS
 from actions.errors import NotAllowed, Refused
 from actions.inventory.models import DeviceGroup
-from actions.ratelimit import limiter
+from actions.ratelimit import accounts
 from actions.roles import RIGHTS
 from actions.trail import trail
 
@@ -69,7 +69,7 @@ def cancel(action_request: ActionRequest, actor: Actor, targets: Collection[str]
     A device that is in a call at this moment is cancelled only if that call turns out undone.
     """
     _check_may_control(action_request, actor)
-    limiter.lock_account()
+    accounts.lock()
     rows = DeviceCommand.objects.filter(request=action_request)
     if targets:
         rows = rows.filter(target__in=targets)
@@ -88,7 +88,7 @@ def cancel(action_request: ActionRequest, actor: Actor, targets: Collection[str]
 def pause(action_request: ActionRequest, actor: Actor) -> int:
     """Hold what was not sent; a call on its way is the last. Returns how many devices wait."""
     _check_may_control(action_request, actor)
-    limiter.lock_account()
+    accounts.lock()
     marked = ActionRequest.objects.filter(pk=action_request.pk, paused=False).update(paused=True)
     rows = DeviceCommand.objects.filter(request=action_request)
     count = rows.move(S.QUEUED, S.HELD, due_at=outcomes.FAR_FUTURE)
@@ -103,7 +103,7 @@ def pause(action_request: ActionRequest, actor: Actor) -> int:
 def resume(action_request: ActionRequest, actor: Actor) -> int:
     """Let a paused request go on, not before its start; returns how many devices do."""
     _check_may_control(action_request, actor)
-    limiter.lock_account()
+    accounts.lock()
     marked = ActionRequest.objects.filter(pk=action_request.pk, paused=True).update(paused=False)
     if not marked:
         return 0
@@ -192,7 +192,7 @@ def freeze(actor: Actor, *, frozen: bool, reason: str) -> bool:
 
 @transaction.atomic
 def _freeze(actor: Actor, why: str, *, frozen: bool) -> bool:
-    account = limiter.lock_account()
+    account = accounts.lock()
     if account.frozen == frozen:
         return False
     account.frozen, account.frozen_reason = frozen, why if frozen else ""

@@ -14,7 +14,7 @@ from actions.agent_logs.files import move, record
 from actions.agent_logs.models import AgentLog
 from actions.agent_logs.states import LogStatus
 from actions.errors import NotAllowed, Refused
-from actions.ratelimit import clock, limiter
+from actions.ratelimit import accounts, clock
 from actions.ratelimit.states import CallState, Lane
 from actions.roles import RIGHTS
 from actions.trail import trail
@@ -51,7 +51,7 @@ def _interval_while_viewed() -> timedelta:
 def poll_now(wanted: AgentLog, actor: Actor) -> None:
     """Ask in the urgent lane, once; a log that is asked for no more is asked for anew."""
     check_reads_logs(actor)
-    limiter.lock_account()
+    accounts.lock()
     row = AgentLog.objects.select_for_update(of=("self",)).get(pk=wanted.pk)
     moment = clock.now()
     if row.status == S.READY:
@@ -77,7 +77,7 @@ def stop(wanted: AgentLog, actor: Actor) -> None:
     """Ask no more; a call that is on its way may still bring the file, which is then dropped."""
     if not controls.may_control(wanted.request, actor):
         raise NotAllowed("Only who asked for the log or an operator may stop the asking.")
-    limiter.lock_account()
+    accounts.lock()
     row = AgentLog.objects.select_for_update(of=("self",)).get(pk=wanted.pk)
     if not row.open:
         raise Refused.because("", "It is not asked for any more.")

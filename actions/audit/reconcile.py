@@ -9,7 +9,7 @@ from actions.action_requests.models import ActionRequest, DeviceCommand
 from actions.action_requests.states import WAITING
 from actions.audit.findings import Finding, VerificationReport, archive_boundaries
 from actions.audit.replay import ReplayedOutcome, replay
-from actions.ratelimit import limiter
+from actions.ratelimit import accounts
 from actions.trail.models import AuditEvent
 
 REQUESTS = 100
@@ -27,7 +27,7 @@ def reconcile_commands(report: VerificationReport, progress: Callable[[int], Non
         for wish in doubtful:
             # Under the account's lock nothing moves, so what differs now differs in truth.
             with transaction.atomic():
-                limiter.lock_account()
+                accounts.lock()
                 fresh = ActionRequest.objects.filter(pk=wish.pk)
                 report.findings += [each for _, found in _compare(list(fresh)) for each in found]
         report.requests += len(wishes)

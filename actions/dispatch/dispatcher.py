@@ -16,14 +16,11 @@ from django.db import InterfaceError, OperationalError, close_old_connections
 from django.views.decorators.debug import sensitive_variables
 
 from actions import on_commit
-from actions.agent_logs import fetch as reports
 from actions.dispatch import token_store
 from actions.dispatch.claims import Claim, Wait, claim
 from actions.dispatch.models import DispatcherHeartbeat
 from actions.dispatch.results import record_answer, record_error
 from actions.dispatch.scheduler import Candidate, next_candidate
-from actions.inventory import sync as inventory
-from actions.inventory.models import InventorySync
 from actions.opswat.client import Answer, Slot, VendorClient, VendorConfig
 from actions.opswat.errors import Rejected, VendorError
 from actions.ratelimit import clock, limiter
@@ -54,32 +51,14 @@ def vendor_client() -> VendorClient:
 def _call_vendor(taken: Claim) -> Answer[Any]:
     """Make the call that the claim stands for; raises VendorError."""
     client, slot = vendor_client(), Slot(taken.call.pk)
-    if taken.call.api == "token":
+    if taken.work is None:
         return client.fetch_token(slot)
     try:
         token = token_store.decrypt(taken.encrypted_token)
-        if taken.order:
-            return client.device_action(slot, token, taken.order)
-        if taken.log:
-            return reports.fetch(client, slot, token, taken.call, taken.log)
-        if taken.looks:
-            return client.device_details(slot, token, taken.looks.ids)
-        return _read_inventory(client, slot, token, taken)
+        return taken.work.send(client, slot, token, taken.call, taken.payload)
     except (TypeError, ValueError) as error:
         # The client refuses to make a malformed call: nothing was sent, and never will be.
         raise Rejected(f"The call was not made: {error}") from None
-
-
-@sensitive_variables("token")
-def _read_inventory(client: VendorClient, slot: Slot, token: str, taken: Claim) -> Answer[Any]:
-    """The next page of a read of the inventory."""
-    if taken.sync and taken.call.api == InventorySync.Stage.GROUPS:
-        return client.list_groups(slot, token, taken.sync.page, inventory.PAGE)
-    if taken.sync and taken.call.api == InventorySync.Stage.CHANGES:
-        age = inventory.age_asked(taken.sync, taken.call.claimed_at)
-        return client.status_changes(slot, token, age, taken.sync.page, inventory.PAGE)
-    cursor = taken.sync.cursor or None if taken.sync else None
-    return client.list_devices(slot, token, cursor, inventory.PAGE)
 
 
 def send(taken: Claim) -> None:

@@ -4,11 +4,12 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db.models import Exists
 from django.utils import timezone
 
+from actions.account import DEFAULT_ACCOUNT
 from actions.dispatch.models import DispatcherHeartbeat
+from actions.ratelimit import accounts, window
 from actions.ratelimit.models import VendorAccount, VendorCall
 from actions.ratelimit.states import CallState
 
@@ -43,14 +44,14 @@ class WindowStats:
 def window_stats() -> WindowStats:
     """The window at this moment."""
     at = timezone.now()
-    account = VendorAccount.objects.filter(pk=1).first() or VendorAccount()
+    account = accounts.read()
     held = VendorCall.objects.filter(holds_until__gt=at).order_by("holds_until")
     rows = list(held.values_list("holds_until", "state"))
-    limit = int(settings.OPSWAT_RATE_LIMIT[0])
+    limit = window.limit()
     late = len(rows) - limit
     return WindowStats(
         limit=limit,
-        seconds=int(settings.OPSWAT_RATE_LIMIT[1]),
+        seconds=int(window.length().total_seconds()),
         used=min(limit, len(rows)),
         foreign=sum(state == CallState.FOREIGN for _, state in rows),
         next_in=(rows[late][0] - at).total_seconds() if late >= 0 else 0.0,
@@ -78,7 +79,9 @@ def sending_status() -> SendingStatus:
     beats = DispatcherHeartbeat.objects.filter(
         heartbeat_at__gt=timezone.now() - timedelta(seconds=60)
     )
-    known = VendorAccount.objects.filter(pk=1).annotate(worker_seen=Exists(beats)).first()
+    known = (
+        VendorAccount.objects.filter(pk=DEFAULT_ACCOUNT).annotate(worker_seen=Exists(beats)).first()
+    )
     account = known or VendorAccount()
     return SendingStatus(
         worker_seen=known.worker_seen if known else worker_seen(),

@@ -27,7 +27,7 @@ from actions.inventory.store import (
     store_records,
 )
 from actions.opswat.payloads import ChangePage, DevicePage, GroupRecord
-from actions.ratelimit import limiter
+from actions.ratelimit import accounts
 from actions.roles import RIGHTS
 from actions.trail import trail
 
@@ -73,7 +73,7 @@ def start_sync(actor: Actor) -> tuple[InventorySync, bool]:
 @transaction.atomic
 def start_due() -> list[InventorySync]:
     """Start the reads whose time has come; before the first full read there are none."""
-    limiter.lock_account()  # Two that ask at once start each read once.
+    accounts.lock()  # Two that ask at once start each read once.
     at = now()
     whole = InventorySync.objects.filter(kind__in=WHOLE, stage=Stage.DONE).first()
     if whole is None:
@@ -148,6 +148,12 @@ def _last_cursor(whole: InventorySync) -> str | None:
 def due_sync(at: datetime) -> InventorySync | None:
     """The running read whose next page has waited longest."""
     return InventorySync.objects.filter(running=True, due_at__lte=at).order_by("due_at").first()
+
+
+def still_reading(sync: InventorySync) -> InventorySync | None:
+    """Return the read as it stands, locked; None if a later call has asked for the same page."""
+    running = InventorySync.objects.filter(pk=sync.pk, running=True, calls=sync.calls)
+    return running.select_for_update().first()
 
 
 def age_asked(sync: InventorySync, at: datetime) -> int:

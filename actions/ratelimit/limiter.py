@@ -14,6 +14,7 @@ import threading
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db.models import QuerySet
 
 from actions.opswat.payloads import RateLimitStatus
 from actions.ratelimit import breaker, clock, window
@@ -27,15 +28,6 @@ def worker_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{threading.get_ident() % 10_000}"[:100]
 
 
-def lock_account() -> VendorAccount:
-    """The account's row, locked to the end of the transaction (SQLite: the database is)."""
-    account = VendorAccount.objects.select_for_update().filter(pk=1).first()
-    if account is None:
-        VendorAccount.objects.get_or_create(pk=1)
-        account = VendorAccount.objects.select_for_update().get(pk=1)
-    return account
-
-
 def read_ledger(at: datetime) -> Ledger:
     """The ledger at that moment; exact inside the account's lock, a picture outside it."""
     held = VendorCall.objects.filter(holds_until__gt=at).order_by("holds_until")
@@ -47,6 +39,12 @@ def read_ledger(at: datetime) -> Ledger:
         limit=window.limit(),
         urgent_wait=settings.ENGINE_URGENT_WAIT,
     )
+
+
+def calls_within(span: timedelta, at: datetime) -> QuerySet[VendorCall]:
+    """Return the calls of the last `span`, oldest first, without those of before a clock step."""
+    calls = VendorCall.objects.filter(claimed_at__gt=at - span, claimed_at__lte=at)
+    return calls.order_by("claimed_at")
 
 
 def open_call(at: datetime, lane: Lane, api: str, **fields: object) -> VendorCall:

@@ -10,12 +10,13 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 from django.views.decorators.vary import vary_on_headers
 
-from actions.action_requests.submissions import Submission
+from actions.action_requests.submissions import Submission, lane_for
 from actions.action_requests.submit import AlreadySubmitted, check_submission, submit_action
 from actions.catalog import KINDS, VERSIONS
 from actions.dispatch import forecast
 from actions.errors import Refused
 from actions.inventory import selectors as inventory
+from actions.ratelimit import window
 from actions.selections import preview
 from actions.selections import selectors as selections
 from actions.selections.choose import drop_ruled
@@ -115,12 +116,13 @@ def _price(chosen: selections.Chosen | None, name: str) -> dict[str, Any]:
     """What the vendor will make of the chosen devices, and what that costs; no call is spent."""
     kind, version = KINDS.get(name), settings.OPSWAT_ACTION_VERSION
     context: dict[str, Any] = {
-        "call_limit": f"{settings.OPSWAT_RATE_LIMIT[0]:g}",
-        "call_seconds": f"{settings.OPSWAT_RATE_LIMIT[1]:g}",
+        "call_limit": window.limit(),
+        "call_seconds": f"{window.length().total_seconds():g}",
     }
     if chosen is None or not chosen.device_count:
         return context
-    context |= {"chosen": chosen, "price": forecast.estimate(chosen.device_count)}
+    count = chosen.device_count
+    context |= {"chosen": chosen, "price": forecast.estimate(count, lane_for(count))}
     if kind and kind.name in VERSIONS[version].kinds:
         context |= {"kind": kind, "preview": preview.preview(chosen, kind, version)}
     return context

@@ -28,7 +28,7 @@ def in_a_call(vendor) -> claims.Claim:
     dispatcher.step()  # The token.
     taken = claims.claim()
     assert isinstance(taken, claims.Claim)
-    assert taken.order
+    assert taken.payload
     return taken
 
 

@@ -23,6 +23,7 @@ from actions.agent_logs.states import LogStatus as S
 from actions.dispatch import claims, dispatcher, sweeper
 from actions.dispatch.forecast import lane_backlogs
 from actions.errors import NotAllowed, Refused
+from actions.opswat.payloads import ActionCall
 from actions.ratelimit.models import VendorAccount, VendorCall
 from actions.ratelimit.states import CallState, Lane
 from actions.trail.models import AuditEvent
@@ -291,9 +292,9 @@ def test_a_killed_download_shows_nothing_and_is_fetched_again(
     make_due()
     taken = claims.claim()
     assert isinstance(taken, claims.Claim)
-    assert taken.log
+    assert isinstance(taken.payload, AgentLog)
     # What a worker leaves that is killed between storing the file and writing its row.
-    half = reports._stored_name(taken.log, taken.call)
+    half = reports._stored_name(taken.payload, taken.call)
     storages["agent_logs"].save(half, ContentFile(b"PK half"))
     folder = Path(settings.AGENT_LOG_INCOMING)
     folder.mkdir(exist_ok=True)
@@ -329,8 +330,8 @@ def test_the_answer_of_a_worker_that_was_given_up_is_dropped(
         dispatcher.send(taken)
 
     assert only().status == S.WAITING
-    assert taken.log
-    assert not storages["agent_logs"].exists(reports._stored_name(taken.log, taken.call))
+    assert isinstance(taken.payload, AgentLog)
+    assert not storages["agent_logs"].exists(reports._stored_name(taken.payload, taken.call))
 
 
 def test_what_does_not_come_in_time_expires(fetched, vendor, send_due, slow_log):
@@ -374,7 +375,7 @@ def test_slow_downloads_leave_calls_to_others(fetched, operator, vendor, send_du
     make_request(operator, "e", kind="dhcprenew")
     third = claims.claim()
     assert isinstance(third, claims.Claim)
-    assert third.order
+    assert isinstance(third.payload, ActionCall)
 
 
 def test_logs_stand_in_the_queue_with_their_end(fetched, vendor, send_due, slow_log):

@@ -12,7 +12,7 @@ from actions.action_requests.states import CommandStatus
 from actions.dispatch import claims, results
 from actions.opswat.client import Answer, Token
 from actions.opswat.payloads import ActionResult, DeviceResult, RateLimitStatus
-from actions.ratelimit import breaker, limiter
+from actions.ratelimit import accounts, breaker
 from actions.ratelimit.models import VendorCall
 from tests.bench import crew
 from tests.bench.result import Line, duration, spread
@@ -62,7 +62,7 @@ def _claimed(count: int) -> list[VendorCall]:
     word = RateLimitStatus(None, None, None)
     results.record_answer(token, Answer(Token("t", 43199.0), 200, word))
     with transaction.atomic():
-        breaker.record_success(limiter.lock_account())
+        breaker.record_success(accounts.lock())
     taken = [claims.claim() for _ in range(count)]
     return [each.call for each in taken if isinstance(each, claims.Claim)]
 

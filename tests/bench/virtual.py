@@ -16,9 +16,16 @@ from django.db import connection
 
 from actions.dispatch import claims
 from actions.dispatch.results import record_answer, record_error
+from actions.inventory.refresh import DetailRead
 from actions.opswat.client import Answer, Token
 from actions.opswat.errors import Throttled
-from actions.opswat.payloads import ActionResult, DevicePage, DeviceResult, RateLimitStatus
+from actions.opswat.payloads import (
+    ActionCall,
+    ActionResult,
+    DevicePage,
+    DeviceResult,
+    RateLimitStatus,
+)
 from actions.ratelimit import clock
 from actions.ratelimit.models import VendorCall
 from actions.simulator.limiter import Limiter, Verdict
@@ -97,7 +104,7 @@ class World:
 
     def _arrive(self, taken: claims.Claim) -> None:
         verdict = self._limiter.arrive()
-        targets = taken.order.targets if taken.order else ()
+        targets = taken.payload.targets if isinstance(taken.payload, ActionCall) else ()
         call = taken.call
         self.arrivals.append(Arrival(self.now, call.pk, call.api, targets, verdict.allowed))
         self.at(self.now + self.rng.uniform(0.1, 0.6), lambda: self._reply(taken, verdict))
@@ -116,11 +123,11 @@ def _answer(taken: claims.Claim, rate: RateLimitStatus) -> "Answer[object]":
     """All accepted; who is looked at shows what was asked (here always an exemption)."""
     if taken.call.api == "token":
         return Answer(Token("t", 43199.0), 200, rate)
-    if taken.order:
-        said = {name: DeviceResult(name, 1, "1", "") for name in taken.order.targets}
+    if isinstance(taken.payload, ActionCall):
+        said = {name: DeviceResult(name, 1, "1", "") for name in taken.payload.targets}
         return Answer(ActionResult(said, (), ()), 200, rate)
-    if taken.looks:
-        shown = tuple(make_record(name, status="exempted") for name in taken.looks.ids)
+    if isinstance(taken.payload, DetailRead):
+        shown = tuple(make_record(name, status="exempted") for name in taken.payload.ids)
         return Answer(shown, 200, rate)
     return Answer(DevicePage((), None, 0), 200, rate)
 

@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
 from actions.action_requests.models import ActionRequest
+from actions.action_requests.submissions import lane_for
 from actions.devices.query import with_excluded
 from actions.dispatch import forecast
 from actions.inventory.models import Device
@@ -151,7 +152,7 @@ def test_what_a_person_dropped_did_not_begin_to_match(page, fleet, me):
 
 def test_the_price_tells_calls_and_when_the_first_and_the_last_go(fleet, me, operator, settings):
     settings.OPSWAT_RATE_LIMIT = (10, 60.0)
-    free = forecast.estimate(120)
+    free = forecast.estimate(120, lane_for(120))
     assert free.calls == 3
     assert free.first_at is not None
     assert free.last_at is not None
@@ -159,18 +160,18 @@ def test_the_price_tells_calls_and_when_the_first_and_the_last_go(fleet, me, ope
 
     devices = know_devices(*(f"queued-{number}" for number in range(1000)))
     make_request(operator, *(device.vendor_id for device in devices))
-    behind = forecast.estimate(600)
+    behind = forecast.estimate(600, lane_for(600))
     assert behind.calls == 12
     assert behind.last_at is not None
     assert behind.last_at > now() + timedelta(seconds=110)
-    endless = forecast.estimate(60_000)
+    endless = forecast.estimate(60_000, lane_for(60_000))
     assert endless.calls == 1200
     assert endless.last_at is not None
     assert endless.last_at > now() + timedelta(hours=1)
 
     until = now() + timedelta(seconds=90)
     VendorAccount.objects.update_or_create(pk=1, defaults={"open_until": until})
-    assert forecast.estimate(1).first_at == until
+    assert forecast.estimate(1, lane_for(1)).first_at == until
 
 
 def test_while_sending_is_frozen_no_time_is_promised(page, fleet, me):

@@ -6,10 +6,11 @@ import pytest
 
 from actions.action_requests.models import DeviceCommand
 from actions.dispatch import claims
-from actions.dispatch.forecast import Backlog, forecast, simulate
+from actions.dispatch.forecast import forecast, simulate
 from actions.dispatch.results import record_answer
+from actions.dispatch.work import Backlog
 from actions.opswat.client import Answer, Token
-from actions.opswat.payloads import ActionResult, DeviceResult, RateLimitStatus
+from actions.opswat.payloads import ActionCall, ActionResult, DeviceResult, RateLimitStatus
 from actions.ratelimit import clock
 from actions.ratelimit.ledger import Ledger
 from actions.ratelimit.models import VendorCall
@@ -20,7 +21,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def played(*shares: tuple[Lane, int, int], limit: int = 10):
-    rows = [Backlog(lane, key, str(key), devices, START) for lane, key, devices in shares]
+    rows = [Backlog(lane, devices, START, key, str(key)) for lane, key, devices in shares]
     return simulate(rows, Ledger(START, (), 0, limit, 10.0), {}, 60.3)
 
 
@@ -115,11 +116,11 @@ def run_to_the_end(travel) -> dict[int, datetime]:
 
 def answer(taken: claims.Claim, at: datetime) -> None:
     """The vendor's answer, without a vendor: all accepted."""
-    if taken.order is None:
+    if not isinstance(taken.payload, ActionCall):
         token = Answer(Token("t", 43199.0), 200, RateLimitStatus(10, 9, None))
         record_answer(taken, token)
         VendorCall.objects.update(holds_until=at)  # The forecast knows nothing of tokens.
         return
-    said = {name: DeviceResult(name, 1, "1", "") for name in taken.order.targets}
+    said = {name: DeviceResult(name, 1, "1", "") for name in taken.payload.targets}
     record_answer(taken, Answer(ActionResult(said, (), ()), 200, RateLimitStatus(None, None, None)))
     DeviceCommand.objects.update(check_at=None)

@@ -7,11 +7,11 @@ import pytest
 from django.db import connection
 from django.utils.timezone import now
 
-from actions.action_requests import controls
+from actions.action_requests import controls, queue
 from actions.action_requests.models import DeviceCommand
 from actions.action_requests.states import CommandStatus as S
 from actions.action_requests.submit import submit_action
-from actions.dispatch import claims, scheduler, sweeper
+from actions.dispatch import claims, sweeper
 from actions.inventory.models import InventorySync
 from actions.inventory.sync import start_sync
 from actions.ratelimit.models import VendorAccount, VendorCall
@@ -280,9 +280,7 @@ def test_the_next_command_is_found_by_index_however_many_are_older(operator, wor
     if connection.vendor != "sqlite":
         return  # PostgreSQL chooses by what it has counted; a small table tells nothing.
 
-    plan = (
-        scheduler.due_commands(now()).filter(lane=Lane.BULK).order_by("request_id", "id").explain()
-    )
+    plan = queue.due_commands(now()).filter(lane=Lane.BULK).order_by("request_id", "id").explain()
 
     assert "PRIMARY KEY" not in plan
     assert "SCAN" not in plan.replace("SCALAR", "").replace("SUBQUERY", "")

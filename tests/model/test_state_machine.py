@@ -28,10 +28,11 @@ from actions.dispatch.claims import Claim
 from actions.errors import Refused
 from actions.inventory import refresh as looks
 from actions.inventory.models import Device, DeviceGroup
+from actions.inventory.refresh import DetailRead
 from actions.inventory.sync import start_due, start_sync, store_records
 from actions.opswat.client import Answer
 from actions.opswat.errors import Rejected, RetryLater, Unauthorized, VendorError
-from actions.opswat.payloads import ActionResult
+from actions.opswat.payloads import ActionCall, ActionResult
 from tests.factories import make_submission
 from tests.model.clock import VirtualTime
 from tests.model.facts import check_all
@@ -145,7 +146,7 @@ class EngineMachine(RuleBasedStateMachine):
 
     def _take_off(self, taken: Claim, memory: Memory) -> None:
         self.flights.append(Flight(taken, memory, self.time.elapsed))
-        if taken.order:
+        if isinstance(taken.payload, ActionCall):
             keys = [row.pk for row in self.world.sent[taken.call.pk]]
             self.model.claimed(taken.call.pk, keys, self.time.wall)
 
@@ -182,10 +183,10 @@ class EngineMachine(RuleBasedStateMachine):
         reply = flight.reply or without_answer("cut_before")
         record(flight.taken, reply)
         self.world.free.append(flight.memory)
-        if flight.taken.order:
+        if isinstance(flight.taken.payload, ActionCall):
             self._tell_the_model(flight.taken.call.pk, reply)
-        elif flight.taken.looks:
-            keys = flight.taken.looks.commands
+        elif isinstance(flight.taken.payload, DetailRead):
+            keys = flight.taken.payload.commands
             self.model.looked({row: status for row, status in self._found() if row in keys})
 
     def _tell_the_model(self, call: int, reply: Answer[Any] | VendorError) -> None:

@@ -15,7 +15,9 @@ from typing import Any
 from actions.agent_logs.fetch import FetchResult
 from actions.agent_logs.models import AgentLog
 from actions.dispatch.claims import Claim
-from actions.inventory import sync as inventory
+from actions.inventory import sync
+from actions.inventory.models import InventorySync
+from actions.inventory.refresh import DetailRead
 from actions.opswat.client import Answer, Token
 from actions.opswat.errors import (
     Rejected,
@@ -266,18 +268,17 @@ def mac_of(name: str) -> str:
 
 
 def asked_of(taken: Claim) -> Any:
-    """What the call asks, frozen at the moment of sending."""
-    if taken.order:
-        return taken.order
-    if taken.log:
-        return taken.log
-    if taken.looks:
-        return taken.looks.ids
-    if taken.sync and taken.call.api == "devices":
-        return taken.sync.cursor
-    if taken.sync and taken.call.api == "changes":
-        age = inventory.age_asked(taken.sync, taken.call.claimed_at)
-        return ChangesAsked(age, taken.sync.page)
+    """Return what the call asks, as it stands at the moment of sending."""
+    payload = taken.payload
+    match payload:
+        case ActionCall() | AgentLog():
+            return payload
+        case DetailRead():
+            return payload.ids
+        case InventorySync() if taken.call.api == "devices":
+            return payload.cursor
+        case InventorySync() if taken.call.api == "changes":
+            return ChangesAsked(sync.age_asked(payload, taken.call.claimed_at), payload.page)
     return taken.call.api
 
 

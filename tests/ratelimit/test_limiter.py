@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actions.opswat.payloads import RateLimitStatus
-from actions.ratelimit import breaker, clock, limiter, window
+from actions.ratelimit import accounts, breaker, clock, limiter, window
 from actions.ratelimit.ledger import Ledger, hold_after_reply
 from actions.ratelimit.models import VendorAccount, VendorCall
 from actions.ratelimit.states import CallState, Lane
@@ -87,7 +87,7 @@ class TestRows:
     def close(self, call, state=CallState.ANSWERED, remaining=None, status=200) -> None:
         rate = RateLimitStatus(limit=10, remaining=remaining, reset_after=None)
         with transaction.atomic():
-            limiter.lock_account()
+            accounts.lock()
             limiter.close_call(call, state, http_status=status, rate=rate)
 
     def held(self) -> int:
@@ -146,13 +146,13 @@ class TestRows:
         for _ in range(8):
             VendorAccount.objects.update(open_until=None)
             with transaction.atomic():
-                breaker.record_failure(limiter.lock_account(), "the vendor cannot be reached")
+                breaker.record_failure(accounts.lock(), "the vendor cannot be reached")
             until = VendorAccount.objects.get().open_until
             assert until
             pauses.append((until - clock.now()).total_seconds())
         VendorAccount.objects.update(open_until=clock.now())
         with transaction.atomic():
-            breaker.record_success(limiter.lock_account())
+            breaker.record_success(accounts.lock())
         account = VendorAccount.objects.get()
 
         assert [round(pause) for pause in pauses] == [2, 4, 8, 16, 32, 60, 60, 60]
