@@ -1,43 +1,40 @@
-"""Tables as files: CSV, XLSX and JSON, row by row, and harmless when a spreadsheet opens them."""
+"""Write tables as CSV, XLSX and JSON files, row by row."""
 
 import json
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from asgiref.sync import sync_to_async
-from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, StreamingHttpResponse
 
 from actions import spreadsheets
+from dashboard.streaming import CHUNK_SIZE, regroup, stream
 
 Row = Sequence[str]
 Rows = Iterable[Row]
 
-_CHUNK = 64 * 1024
-
 
 def csv_rows(head: Row, rows: Rows) -> Iterator[bytes]:
-    """A CSV file."""
+    """Write a CSV file, its lines encoded as UTF-8."""
     return (line.encode("utf-8", "replace") for line in spreadsheets.csv_rows(head, rows))
 
 
 def json_rows(head: Row, rows: Rows) -> Iterator[bytes]:
-    """A JSON file: an array of objects, a line each."""
-    mark = b"[\n"
+    """Write a JSON file: an array of objects, one a line."""
+    separator = b"[\n"
     for row in rows:
-        yield mark + json.dumps(dict(zip(head, row, strict=True)), ensure_ascii=False).encode(
+        yield separator + json.dumps(dict(zip(head, row, strict=True)), ensure_ascii=False).encode(
             "utf-8", "replace"
         )
-        mark = b",\n"
-    yield b"\n]\n" if mark == b",\n" else b"[]\n"
+        separator = b",\n"
+    yield b"\n]\n" if separator == b",\n" else b"[]\n"
 
 
 def xlsx_file(head: Row, rows: Rows) -> Iterator[bytes]:
-    """An Excel file; each cell is a text, never a formula, a link or a number."""
+    """Write an Excel file whose cells are all text: never a formula, a link or a number."""
     with tempfile.TemporaryFile() as file:
         spreadsheets.xlsx_file(file, head, rows)
         file.seek(0)
-        while chunk := file.read(_CHUNK):
+        while chunk := file.read(CHUNK_SIZE):
             yield chunk
 
 
@@ -51,35 +48,16 @@ FORMATS: dict[str, tuple[str, str, Writer]] = {
     ),
     "json": ("JSON", "application/json", json_rows),
 }
-"""What a table can be had as: its name, its type, and who writes it."""
+"""The export formats: the label, the content type and the writer of each."""
 
 
 def download(
-    request: HttpRequest, form: str, name: str, head: Row, rows: Rows
+    request: HttpRequest, file_format: str, name: str, head: Row, rows: Rows
 ) -> StreamingHttpResponse:
-    """Send a table as a file while it is being read."""
-    _, content_type, write = FORMATS[form]
-    parts = _in_chunks(write(head, rows))
-    content = _apart(parts) if isinstance(request, ASGIRequest) else parts
-    response = StreamingHttpResponse(content, content_type=content_type)
-    response["Content-Disposition"] = f'attachment; filename="{name}.{form}"'
+    """Stream a table as a file while its rows are read from the database."""
+    _, content_type, write = FORMATS[file_format]
+    chunks = regroup(write(head, rows))
+    response = stream(request, chunks, content_type, uses_database=True)
+    response["Content-Disposition"] = f'attachment; filename="{name}.{file_format}"'
     response["X-Accel-Buffering"] = "no"
     return response
-
-
-def _in_chunks(parts: Iterable[bytes]) -> Iterator[bytes]:
-    """The same bytes in larger pieces, so that each costs one turn of the server's loop."""
-    held = bytearray()
-    for part in parts:
-        held += part
-        if len(held) >= _CHUNK:
-            yield bytes(held)
-            held.clear()
-    if held:
-        yield bytes(held)
-
-
-async def _apart(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """Read each piece on the thread of the database, so that the loop serves others meanwhile."""
-    while chunk := await sync_to_async(lambda: next(parts, b""))():
-        yield chunk

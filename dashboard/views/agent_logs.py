@@ -21,8 +21,8 @@ from actions.agent_logs.zip.lines import MAX_PHRASE
 from actions.errors import NotAllowed, Refused
 from dashboard.access import actor_of, log_reader_required
 from dashboard.agent_log_reader import file_view, hits_of
-from dashboard.downloads import attachment
 from dashboard.http import DashboardRequest, read_int, read_text, wants_part
+from dashboard.streaming import attachment
 
 LIST_SIZE = 50
 

@@ -1,13 +1,10 @@
 """Check the trail and take answers away: asked for here, done by a worker."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
@@ -19,8 +16,7 @@ from actions.audit.query import parse_audit_query
 from actions.errors import Refused
 from dashboard.access import actor_of, audit_reader_required
 from dashboard.http import DashboardRequest, wants_part
-
-CHUNK = 1 << 16
+from dashboard.streaming import file_chunks, stream
 
 
 @require_GET
@@ -74,14 +70,7 @@ def download(request: DashboardRequest, token: UUID) -> HttpResponseBase:
     except Refused as refusal:
         messages.error(request, str(refusal))
         return redirect("audit_jobs")
-    response = StreamingHttpResponse(_pieces(path), content_type="application/zip")
+    response = stream(request, file_chunks(path), "application/zip")
     response["Content-Length"] = str(path.stat().st_size)
     response["Content-Disposition"] = f'attachment; filename="{path.name}"'
     return response
-
-
-async def _pieces(path: Path) -> AsyncIterator[bytes]:
-    """The file piece by piece; the server would swallow a plain iterator whole."""
-    with await asyncio.to_thread(path.open, "rb") as file:
-        while piece := await asyncio.to_thread(file.read, CHUNK):
-            yield piece

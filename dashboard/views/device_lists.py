@@ -1,6 +1,5 @@
 """Pick devices by a list: pasted or uploaded, looked through, and only what is sure goes on."""
 
-import csv
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -14,7 +13,7 @@ from actions.action_requests.submissions import Addressing
 from actions.selections import list_matching
 from actions.selections.list_parser import MAX_LINES, Row
 from actions.selections.uploads import choose_matched, keep_list, targets_by
-from actions.spreadsheets import safe_cell
+from actions.spreadsheets import csv_rows
 from dashboard.access import actor_of, submitter_required
 from dashboard.forms import DeviceListForm
 from dashboard.http import DashboardRequest, read_int, see_other
@@ -81,14 +80,10 @@ def uploaded_list_lines(request: DashboardRequest, token: UUID, bucket: str) -> 
         raise Http404("There is no such list.")
     lines = [line for line in _read(request, token).lines if line.bucket == bucket]
     named = list_matching.labels(lines)
-    response = HttpResponse(content_type="text/csv; charset=utf-8")
+    rows = ((line.number, line.text, named.get(line.device or 0, ""), line.why) for line in lines)
+    content = csv_rows(["line", "text", "device", "note"], rows)
+    response = HttpResponse(content, content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{bucket}-lines.csv"'
-    response.write("\ufeff")
-    writer = csv.writer(response)
-    writer.writerow(["line", "text", "device", "note"])
-    for line in lines:
-        device = named.get(line.device or 0, "")
-        writer.writerow([line.number, *map(safe_cell, (line.text, device, line.why))])
     return response
 
 

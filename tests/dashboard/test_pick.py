@@ -150,7 +150,7 @@ def test_each_bucket_can_be_downloaded_and_no_spreadsheet_computes_it(page, flee
         ["4", 'plain, "quoted"'],
     ]
     matched = page.get(f"{where}matched.csv").content.decode("utf-8-sig").splitlines()
-    assert matched[1] == "3,lobby,KIOSK,"
+    assert matched[1] == '"3","lobby","KIOSK",""'
     assert page.get(f"{where}other.csv").status_code == 404
 
 
