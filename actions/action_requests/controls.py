@@ -16,7 +16,7 @@ from django.utils.timezone import now
 from actions import on_commit
 from actions.action_requests import outcomes
 from actions.action_requests.models import ActionRequest, DeviceCommand
-from actions.action_requests.states import SUCCEEDED, CommandStatus
+from actions.action_requests.states import RETRYABLE, UNDOABLE, CommandStatus
 from actions.action_requests.submissions import Submission, read_hours, read_reason
 from actions.action_requests.submit import AlreadySubmitted, submit_action
 from actions.actor import Actor
@@ -26,17 +26,21 @@ from actions.inventory.models import DeviceGroup
 from actions.ratelimit import accounts
 from actions.roles import RIGHTS
 from actions.trail import trail
+from actions.trail.verbs import Verb
 
 S = CommandStatus
 P = ParamSpec("P")
 R = TypeVar("R")
 Control = Callable[Concatenate[ActionRequest, Actor, P], R]
 
-RETRYABLE = (S.FAILED, S.UNSUPPORTED, S.UNCONFIRMED, S.NOT_SEEN, S.CANCELLED, S.EXPIRED)
-"""Outcomes whose devices may be asked for again."""
-
-UNDOABLE = (*SUCCEEDED, S.NOT_SEEN)
-"""What the vendor accepted, and so what an undo takes back."""
+REFUSED_VERB = {
+    "cancel": Verb.REQUEST_CANCEL_REFUSED,
+    "pause": Verb.REQUEST_PAUSE_REFUSED,
+    "resume": Verb.REQUEST_RESUME_REFUSED,
+    "retry": Verb.REQUEST_RETRY_REFUSED,
+    "undo": Verb.REQUEST_UNDO_REFUSED,
+}
+"""Event of a control that was refused, by the name of its function."""
 
 
 def _refusals_recorded(deed: Control[P, R]) -> Control[P, R]:
@@ -51,7 +55,7 @@ def _refusals_recorded(deed: Control[P, R]) -> Control[P, R]:
         except (NotAllowed, Refused) as refusal:
             trail.record_refusal(
                 actor,
-                f"request.{deed.__name__}_refused",
+                REFUSED_VERB[deed.__name__],
                 refusal,
                 subject_kind="request",
                 subject=str(action_request.uuid),
@@ -79,7 +83,7 @@ def cancel(action_request: ActionRequest, actor: Actor, targets: Collection[str]
     if taken or asked or in_doubt:
         told = outcomes.record_withdrawn(taken, S.CANCELLED)
         told |= {"count": len(taken), "asked_for": sorted(targets), "in_a_call": asked}
-        _record(action_request, actor, "request.cancelled", **told)
+        _record(action_request, actor, Verb.REQUEST_CANCELLED, **told)
     return len(taken)
 
 
@@ -94,7 +98,7 @@ def pause(action_request: ActionRequest, actor: Actor) -> int:
     count = rows.move(S.QUEUED, S.HELD, due_at=outcomes.FAR_FUTURE)
     held = rows.filter(status=S.HELD).update(due_at=outcomes.FAR_FUTURE)
     if marked:
-        _record(action_request, actor, "request.paused", count=held)
+        _record(action_request, actor, Verb.REQUEST_PAUSED, count=held)
     return count
 
 
@@ -112,7 +116,7 @@ def resume(action_request: ActionRequest, actor: Actor) -> int:
     count = rows.update(due_at=due)
     if due <= now():
         rows.move(S.HELD, S.QUEUED)
-    _record(action_request, actor, "request.resumed", count=count)
+    _record(action_request, actor, Verb.REQUEST_RESUMED, count=count)
     on_commit.work_waits()
     return count
 
@@ -184,7 +188,7 @@ def freeze(actor: Actor, *, frozen: bool, reason: str) -> bool:
     """
     if not RIGHTS[actor.role].controls_engine:
         refusal = NotAllowed("Only an operator may freeze sending.")
-        verb = "sending.freeze_refused" if frozen else "sending.resume_refused"
+        verb = Verb.SENDING_FREEZE_REFUSED if frozen else Verb.SENDING_RESUME_REFUSED
         trail.record_refusal(actor, verb, refusal, subject_kind="account", subject="vendor")
         raise refusal
     return _freeze(actor, read_reason(reason), frozen=frozen)
@@ -197,7 +201,7 @@ def _freeze(actor: Actor, why: str, *, frozen: bool) -> bool:
         return False
     account.frozen, account.frozen_reason = frozen, why if frozen else ""
     account.save()
-    verb = "sending.frozen" if frozen else "sending.resumed"
+    verb = Verb.SENDING_FROZEN if frozen else Verb.SENDING_RESUMED
     trail.record(
         actor,
         verb,
@@ -278,7 +282,7 @@ def _submit_once(submission: Submission, actor: Actor) -> ActionRequest:
         return twin.action_request
 
 
-def _record(action_request: ActionRequest, actor: Actor, verb: str, **data: Any) -> None:
+def _record(action_request: ActionRequest, actor: Actor, verb: Verb, **data: Any) -> None:
     subject = str(action_request.uuid)
     trail.record(actor, verb, subject_kind="request", subject=subject, **data)
     outcomes.bump_version([action_request.pk])

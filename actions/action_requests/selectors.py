@@ -11,40 +11,18 @@ from django.db.models import Count, Min, Q, QuerySet, Subquery
 from django.utils.timezone import now
 
 from actions.action_requests.models import ActionRequest, DeviceCommand
-from actions.action_requests.states import MEANING, SUCCEEDED, WAITING, CommandStatus
+from actions.action_requests.states import (
+    BAR_ORDER,
+    LIST_ORDER,
+    STATUSES,
+    SUCCEEDED,
+    WAITING,
+    CommandStatus,
+)
 from actions.ratelimit.models import VendorCall
 from actions.ratelimit.states import Lane
 
 S = CommandStatus
-
-FAILED_FIRST = (
-    S.FAILED,
-    S.UNCONFIRMED,
-    S.NOT_SEEN,
-    S.UNSUPPORTED,
-    S.EXPIRED,
-    S.CANCELLED,
-    S.SENDING,
-    S.HELD,
-    S.QUEUED,
-    S.ACCEPTED,
-    S.CONFIRMED,
-)
-"""The order in which a request's devices are shown: what needs a person stands on top."""
-
-BAR = (
-    S.CONFIRMED,
-    S.ACCEPTED,
-    S.UNSUPPORTED,
-    S.NOT_SEEN,
-    S.UNCONFIRMED,
-    S.FAILED,
-    S.EXPIRED,
-    S.CANCELLED,
-    S.SENDING,
-    S.QUEUED,
-    S.HELD,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +42,7 @@ class OutcomeShare:
     @property
     def meaning(self) -> str:
         """The status in one sentence."""
-        return MEANING[self.status]
+        return STATUSES[self.status].explanation
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +115,7 @@ def progress_of(action_requests: list[ActionRequest]) -> dict[int, Progress]:
 def _progress(found: dict[str, int]) -> Progress:
     total = sum(found.values())
     shares, start = [], 0.0
-    for status in BAR:
+    for status in BAR_ORDER:
         if count := found.get(status, 0):
             width = 1000 * count / total
             shares.append(OutcomeShare(status, count, round(start, 2), round(width, 2)))
@@ -159,7 +137,7 @@ def commands(
     `have` are the request's counts.
     """
     rows = DeviceCommand.objects.filter(request=action_request).order_by("id")
-    statuses = [status] if status else FAILED_FIRST
+    statuses = [status] if status else LIST_ORDER
     keys = _keys_failed_first(rows, have, statuses, (page - 1) * size, size + 1)
     found = DeviceCommand.objects.select_related("call", "agent_log").in_bulk(keys)
     return [found[key] for key in keys[:size]], len(keys) > size

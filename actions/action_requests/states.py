@@ -1,4 +1,17 @@
-"""States."""
+"""The states of a command and the only moves between them, in one table.
+
+held ⇄ queued ⇄ sending ─► accepted ─► confirmed | not_seen
+ │        │         ├─► unsupported      the vendor's status 0
+ │        │         ├─► failed           the vendor's status -1, or a 4xx for the whole call
+ ▼        ▼         └─► unconfirmed ─► accepted | unsupported | failed | queued
+cancelled / expired
+
+A command whose call was not sent goes back to *queued*, or to *held* or *cancelled* if a person
+paused or cancelled it meanwhile. A command that is to be sent again because its call had no answer
+cannot become *cancelled* or *expired*, as it may have taken effect: it becomes *unconfirmed*.
+"""
+
+from dataclasses import dataclass
 
 from django.db.models import TextChoices
 
@@ -6,7 +19,7 @@ from actions.errors import IllegalMove
 
 
 class CommandStatus(TextChoices):
-    """How far one person's wish for one device has come."""
+    """The state of what one request asks for one device."""
 
     HELD = "held", "Held"
     QUEUED = "queued", "Queued"
@@ -24,59 +37,134 @@ class CommandStatus(TextChoices):
 _S = CommandStatus
 
 
-WAITING = frozenset({_S.HELD, _S.QUEUED, _S.SENDING})
-"""Not settled yet: the engine still has something to do by itself."""
+@dataclass(frozen=True, slots=True)
+class StatusInfo:
+    """What the rest of the program needs to know of a status.
+
+    `list_order` is its place in the list of a request's devices, where those that need a person
+    come first; `bar_order` its place in the progress bar. `waiting`: the engine still has work with
+    it. `succeeded`: a script counts it as done. `retryable` and `undoable`: a person may do so. The
+    icon and the colours are named after the value: `icons.svg#status-VALUE`, `.status-VALUE`,
+    `.fill-VALUE`.
+    """
+
+    explanation: str
+    moves: tuple[CommandStatus, ...]
+    list_order: int
+    bar_order: int
+    waiting: bool = False
+    succeeded: bool = False
+    retryable: bool = False
+    undoable: bool = False
 
 
-SUCCEEDED = frozenset({_S.ACCEPTED, _S.CONFIRMED})
-"""What counts as done when a script asks whether all went well."""
-
-
-MEANING: dict[CommandStatus, str] = {
-    _S.HELD: "Waits for a person or a time.",
-    _S.QUEUED: "Waits for a free place in the vendor's minute.",
-    _S.SENDING: "In a call to the vendor at this moment.",
-    _S.ACCEPTED: "The vendor accepted it (status 1). Accepted is not yet done on the device.",
-    _S.CONFIRMED: "Accepted, and a later look at the device shows the change.",
-    _S.NOT_SEEN: "Accepted, but a later look at the device does not show the change.",
-    _S.UNSUPPORTED: "The vendor does not support this action for the device (status 0).",
-    _S.FAILED: "The vendor refused or failed it.",
-    _S.UNCONFIRMED: "It was sent, but no usable answer came back: it may have happened.",
-    _S.CANCELLED: "Taken back before it was sent.",
-    _S.EXPIRED: "Not sent in time.",
-}
-
-
-MOVES: dict[CommandStatus, frozenset[CommandStatus]] = {
-    _S.HELD: frozenset({_S.QUEUED, _S.CANCELLED, _S.EXPIRED, _S.UNCONFIRMED}),
-    _S.QUEUED: frozenset({_S.SENDING, _S.HELD, _S.CANCELLED, _S.EXPIRED, _S.UNCONFIRMED}),
-    _S.SENDING: frozenset(
-        {_S.QUEUED, _S.HELD, _S.CANCELLED, _S.ACCEPTED, _S.UNSUPPORTED, _S.FAILED, _S.UNCONFIRMED}
+STATUSES: dict[CommandStatus, StatusInfo] = {
+    _S.HELD: StatusInfo(
+        "Waiting for its start time, or paused by a user.",
+        moves=(_S.QUEUED, _S.CANCELLED, _S.EXPIRED, _S.UNCONFIRMED),
+        list_order=8,
+        bar_order=11,
+        waiting=True,
     ),
-    _S.UNCONFIRMED: frozenset({_S.QUEUED, _S.ACCEPTED, _S.UNSUPPORTED, _S.FAILED}),
-    _S.ACCEPTED: frozenset({_S.CONFIRMED, _S.NOT_SEEN}),
-    _S.NOT_SEEN: frozenset({_S.CONFIRMED}),
-    _S.CONFIRMED: frozenset(),
-    _S.UNSUPPORTED: frozenset(),
-    _S.FAILED: frozenset(),
-    _S.CANCELLED: frozenset(),
-    _S.EXPIRED: frozenset(),
+    _S.QUEUED: StatusInfo(
+        "Waiting for a free slot (rate limit).",
+        moves=(_S.SENDING, _S.HELD, _S.CANCELLED, _S.EXPIRED, _S.UNCONFIRMED),
+        list_order=9,
+        bar_order=10,
+        waiting=True,
+    ),
+    _S.SENDING: StatusInfo(
+        "In a call to the vendor now.",
+        moves=(
+            *(_S.QUEUED, _S.HELD, _S.CANCELLED),
+            *(_S.ACCEPTED, _S.UNSUPPORTED, _S.FAILED, _S.UNCONFIRMED),
+        ),
+        list_order=7,
+        bar_order=9,
+        waiting=True,
+    ),
+    _S.ACCEPTED: StatusInfo(
+        "The vendor accepted it (status 1). Accepted does not mean done on the device.",
+        moves=(_S.CONFIRMED, _S.NOT_SEEN),
+        list_order=10,
+        bar_order=2,
+        succeeded=True,
+        undoable=True,
+    ),
+    _S.CONFIRMED: StatusInfo(
+        "Accepted, and a later read-back of the device shows the change.",
+        moves=(),
+        list_order=11,
+        bar_order=1,
+        succeeded=True,
+        undoable=True,
+    ),
+    _S.NOT_SEEN: StatusInfo(
+        "Accepted, but a later read-back of the device does not show the change.",
+        moves=(_S.CONFIRMED,),
+        list_order=3,
+        bar_order=4,
+        retryable=True,
+        undoable=True,
+    ),
+    _S.UNSUPPORTED: StatusInfo(
+        "The vendor does not support this action for the device (status 0).",
+        moves=(),
+        list_order=4,
+        bar_order=3,
+        retryable=True,
+    ),
+    _S.FAILED: StatusInfo(
+        "The vendor refused it, or it failed.",
+        moves=(),
+        list_order=1,
+        bar_order=6,
+        retryable=True,
+    ),
+    _S.UNCONFIRMED: StatusInfo(
+        "Sent, but no usable answer came back: it may have taken effect.",
+        moves=(_S.QUEUED, _S.ACCEPTED, _S.UNSUPPORTED, _S.FAILED),
+        list_order=2,
+        bar_order=5,
+        retryable=True,
+    ),
+    _S.CANCELLED: StatusInfo(
+        "Cancelled before it was sent.",
+        moves=(),
+        list_order=6,
+        bar_order=8,
+        retryable=True,
+    ),
+    _S.EXPIRED: StatusInfo(
+        "Not sent before its time to give up.",
+        moves=(),
+        list_order=5,
+        bar_order=7,
+        retryable=True,
+    ),
 }
+"""All that is known of each status. A new status fails the tests until it stands here."""
 
+WAITING = frozenset(status for status, info in STATUSES.items() if info.waiting)
+SUCCEEDED = frozenset(status for status, info in STATUSES.items() if info.succeeded)
+RETRYABLE = tuple(status for status, info in STATUSES.items() if info.retryable)
+UNDOABLE = tuple(status for status, info in STATUSES.items() if info.undoable)
+LIST_ORDER = tuple(sorted(STATUSES, key=lambda status: STATUSES[status].list_order))
+BAR_ORDER = tuple(sorted(STATUSES, key=lambda status: STATUSES[status].bar_order))
 
 VENDOR_STATUS: dict[int, CommandStatus] = {
     1: _S.ACCEPTED,
     0: _S.UNSUPPORTED,
     -1: _S.FAILED,
 }
-"""The vendor's number for a device, as our word (Device Action v3.1, Response Parameters).
+"""The vendor's number for a device as our status (Device Action v3.1, Response Parameters).
 
-The list of meanings is lost in every copy of that page that we could read: *assumed* from its
-example and from the words of its `command_id` row. Other numbers mean that nothing is known.
+The list of meanings is missing in every copy of that page that we could read: *assumed* from its
+example and from the text of its `command_id` row. Any other number leaves the outcome unknown.
 """
 
 
 def check_move(old: CommandStatus, new: CommandStatus) -> None:
-    """Raise IllegalMove unless the state table allows going from `old` to `new`."""
-    if new not in MOVES[old]:
+    """Raise IllegalMove unless a command may go from `old` to `new`."""
+    if new not in STATUSES[old].moves:
         raise IllegalMove(f"A command cannot go from {old} to {new}.")

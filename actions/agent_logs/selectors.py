@@ -10,7 +10,7 @@ from django.db.models import Q
 
 from actions.action_requests.models import ActionRequest
 from actions.agent_logs.models import AgentLog
-from actions.agent_logs.states import LOG_MEANING, LOG_OPEN, LogStatus
+from actions.agent_logs.states import LOG_OPEN, LOG_STATUSES, LogStatus
 from actions.agent_logs.zip.directory import BadArchive, Entry, read_directory
 from actions.agent_logs.zip.lines import SEARCH, SearchResult, search
 from actions.agent_logs.zip.members import Member, MemberCache, MemberStream
@@ -60,7 +60,7 @@ def of_request(action_request: ActionRequest) -> dict[str, int]:
 
 def meaning(status: str) -> str:
     """What a status means, in a sentence."""
-    return LOG_MEANING[LogStatus(status)]
+    return LOG_STATUSES[LogStatus(status)].explanation
 
 
 def _open(stored_as: str) -> BinaryIO:

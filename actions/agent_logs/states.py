@@ -1,4 +1,6 @@
-"""States."""
+"""The states of an agent log and the only moves between them, in one table."""
+
+from dataclasses import dataclass
 
 from django.db.models import TextChoices
 
@@ -6,7 +8,7 @@ from actions.errors import IllegalMove
 
 
 class LogStatus(TextChoices):
-    """How far the file has come that a command ID promises."""
+    """The state of the file that a command ID stands for."""
 
     REQUESTED = "requested", "Requested"
     WAITING = "waiting", "Waiting"
@@ -20,33 +22,44 @@ class LogStatus(TextChoices):
 _L = LogStatus
 
 
-LOG_OPEN = frozenset({_L.REQUESTED, _L.WAITING})
-"""The vendor is still asked for these."""
+@dataclass(frozen=True, slots=True)
+class LogStatusInfo:
+    """What the rest of the program needs to know of a status; `open`: the vendor is polled."""
+
+    explanation: str
+    moves: tuple[LogStatus, ...]
+    open: bool = False
 
 
-LOG_MEANING: dict[LogStatus, str] = {
-    _L.REQUESTED: "The vendor accepted the fetch. It has not been asked for the file yet.",
-    _L.WAITING: "The vendor was asked and had no file yet. It is asked again.",
-    _L.READY: "The file is stored here and can be read.",
-    _L.FAILED: "There is no file that can be read. See why.",
-    _L.EXPIRED: "The vendor had no file in time. It is asked no more by itself.",
-    _L.STOPPED: "A person ended the asking.",
-    _L.REMOVED: "The file was kept for its time and then removed.",
+LOG_STATUSES: dict[LogStatus, LogStatusInfo] = {
+    _L.REQUESTED: LogStatusInfo(
+        "The vendor accepted the fetch. The file has not been polled yet.",
+        moves=(_L.WAITING, _L.READY, _L.FAILED, _L.EXPIRED, _L.STOPPED),
+        open=True,
+    ),
+    _L.WAITING: LogStatusInfo(
+        "The vendor had no file at the last poll. It is polled again.",
+        moves=(_L.WAITING, _L.READY, _L.FAILED, _L.EXPIRED, _L.STOPPED),
+        open=True,
+    ),
+    _L.READY: LogStatusInfo("The file is stored here and can be read.", moves=(_L.REMOVED,)),
+    _L.FAILED: LogStatusInfo(
+        "There is no readable file. The reason is shown below.", moves=(_L.WAITING,)
+    ),
+    _L.EXPIRED: LogStatusInfo(
+        "The vendor had no file before the deadline. Polling has ended.", moves=(_L.WAITING,)
+    ),
+    _L.STOPPED: LogStatusInfo("A user stopped fetching.", moves=(_L.WAITING,)),
+    _L.REMOVED: LogStatusInfo(
+        "The file was removed after its retention time.", moves=(_L.WAITING,)
+    ),
 }
+"""All that is known of each status."""
 
-
-LOG_MOVES: dict[LogStatus, frozenset[LogStatus]] = {
-    _L.REQUESTED: frozenset({_L.WAITING, _L.READY, _L.FAILED, _L.EXPIRED, _L.STOPPED}),
-    _L.WAITING: frozenset({_L.WAITING, _L.READY, _L.FAILED, _L.EXPIRED, _L.STOPPED}),
-    _L.READY: frozenset({_L.REMOVED}),
-    _L.FAILED: frozenset({_L.WAITING}),
-    _L.EXPIRED: frozenset({_L.WAITING}),
-    _L.STOPPED: frozenset({_L.WAITING}),
-    _L.REMOVED: frozenset({_L.WAITING}),
-}
+LOG_OPEN = frozenset(status for status, info in LOG_STATUSES.items() if info.open)
 
 
 def check_log_move(old: LogStatus, new: LogStatus) -> None:
     """Raise IllegalMove unless a log may go from `old` to `new`."""
-    if new not in LOG_MOVES[old]:
+    if new not in LOG_STATUSES[old].moves:
         raise IllegalMove(f"An agent log cannot go from {old} to {new}.")

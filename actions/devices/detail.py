@@ -9,7 +9,7 @@ from django.utils.timezone import now
 
 from actions.action_requests.applicability import DeviceFacts, evaluate
 from actions.action_requests.models import DeviceCommand
-from actions.action_requests.states import WAITING, CommandStatus
+from actions.action_requests.states import UNDOABLE, WAITING, CommandStatus
 from actions.catalog import FOR_EVER, ActionKind, offered_kinds
 from actions.devices.filters import match_search
 from actions.inventory.models import Device, DeviceMac
@@ -21,9 +21,6 @@ MAX_SEARCH = 200
 
 COMMANDS = 50
 """The latest commands of a device that its page shows."""
-
-FINISHED_OK = frozenset({CommandStatus.ACCEPTED, CommandStatus.CONFIRMED, CommandStatus.NOT_SEEN})
-
 
 @dataclass(frozen=True, slots=True)
 class Exemption:
@@ -108,7 +105,7 @@ def exemption(device: Device, commands: list[DeviceCommand]) -> Exemption | None
 
 def _counts(command: DeviceCommand) -> bool:
     """Whether it may have changed the device: one whose outcome nobody knows hides all before."""
-    return command.status in FINISHED_OK or command.status == CommandStatus.UNCONFIRMED
+    return command.status in UNDOABLE or command.status == CommandStatus.UNCONFIRMED
 
 
 def choices(device: Device, role: Role) -> list[ActionChoice]:

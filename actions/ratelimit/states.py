@@ -1,10 +1,10 @@
-"""States."""
+"""The lanes that calls travel in, and the states of a call."""
 
 from django.db.models import IntegerChoices, TextChoices
 
 
 class Lane(IntegerChoices):
-    """Who goes first when several calls want the next slot; the lower number does."""
+    """Priority of a call: the lower number gets the next slot."""
 
     URGENT = 0, "Urgent"
     NORMAL = 1, "Normal"
@@ -14,11 +14,11 @@ class Lane(IntegerChoices):
 
 
 class CallState(TextChoices):
-    """How one HTTP request to the vendor stands."""
+    """The state of one HTTP request to the vendor."""
 
-    SENDING = "sending", "On its way"
+    SENDING = "sending", "In flight"
     ANSWERED = "answered", "Answered"
     FAILED = "failed", "No usable answer"
-    NOT_SENT = "not_sent", "Never connected"
+    NOT_SENT = "not_sent", "Not connected"
     LOST = "lost", "Worker died"
-    FOREIGN = "foreign", "Made by somebody else"
+    FOREIGN = "foreign", "Made by another client"

@@ -11,14 +11,13 @@ from django.views.decorators.http import require_GET
 from django.views.decorators.vary import vary_on_headers
 
 from actions.action_requests import selectors as action_requests
-from actions.action_requests.controls import RETRYABLE, UNDOABLE, may_control
+from actions.action_requests.controls import may_control
 from actions.action_requests.selectors import Progress
-from actions.action_requests.states import CommandStatus
+from actions.action_requests.states import RETRYABLE, UNDOABLE, CommandStatus
 from actions.audit import selectors as audit
 from actions.catalog import KINDS
 from actions.dispatch.forecast import forecast
 from actions.inventory import selectors as inventory
-from actions.roles import RIGHTS
 from dashboard.access import actor_of
 from dashboard.http import DashboardRequest, read_int, wants_part
 
@@ -153,7 +152,7 @@ def _rows_of(request: DashboardRequest, action_request: Any, progress: Progress)
         "commands": commands,
         "logs": len(logs),
         "logs_wait": any(log.open for log in logs),
-        "reads_logs": RIGHTS[request.user.rank].reads_logs,
+        "reads_logs": request.user.rights.reads_logs,
         "status": status,
         "statuses": CommandStatus.choices,
         "shown": f"{(number - 1) * ROWS + 1:,} to {(number - 1) * ROWS + len(commands):,}",

@@ -11,13 +11,11 @@ from django.views.decorators.http import require_POST
 
 from actions.action_requests import controls
 from actions.action_requests import selectors as action_requests
-from actions.action_requests.states import CommandStatus
+from actions.action_requests.states import RETRYABLE, CommandStatus
 from actions.errors import NotAllowed, Refused
 from dashboard.access import actor_of
 from dashboard.http import DashboardRequest
 from dashboard.views.action_requests import detail_page
-
-RETRYABLE = frozenset(str(status) for status in controls.RETRYABLE)
 
 
 @require_POST

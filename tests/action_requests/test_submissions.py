@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actions.action_requests.states import MOVES, WAITING, CommandStatus, check_move
+from actions.action_requests.states import STATUSES, WAITING, CommandStatus, check_move
 from actions.action_requests.submissions import new_submission, read_hours, read_targets
 from actions.catalog import KINDS, VERSIONS, find_kind
 from actions.errors import IllegalMove, Refused
@@ -130,8 +130,8 @@ def test_helpdesk_acts_on_ten_devices_and_operators_on_many():
 
 
 def test_only_waiting_states_have_moves_that_the_engine_makes_by_itself():
-    assert set(MOVES) == set(CommandStatus)
-    settled_for_good = {status for status, moves in MOVES.items() if not moves}
+    assert set(STATUSES) == set(CommandStatus)
+    settled_for_good = {status for status, info in STATUSES.items() if not info.moves}
     assert settled_for_good.isdisjoint(WAITING)
     assert CommandStatus.FAILED in settled_for_good
 

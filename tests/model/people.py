@@ -7,7 +7,7 @@ from typing import Any
 
 from actions.action_requests import controls as control
 from actions.action_requests.models import ActionRequest, DeviceCommand
-from actions.action_requests.states import CommandStatus
+from actions.action_requests.states import RETRYABLE, CommandStatus
 from actions.action_requests.submit import submit_action
 from actions.actor import Actor
 from actions.catalog import KINDS
@@ -124,7 +124,7 @@ class People:
         chance, actor = self.chance, self.actor
         wish = ActionRequest.objects.get(pk=chance.choice(self.wishes[-8:]))
         some = chance.sample(list(wish.commands.values_list("target", flat=True)[:5]), 1)
-        asked = chance.sample(list(control.RETRYABLE), 3)
+        asked = chance.sample(list(RETRYABLE), 3)
         match chance.randrange(8):
             case 0:
                 control.cancel(wish, actor)
