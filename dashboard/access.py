@@ -1,34 +1,36 @@
-"""Who may come in, and who may see and do what."""
+"""Sign-in, the actor of a request, and the guards that admit roles to views."""
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, NoReturn
+from typing import Concatenate, NoReturn, ParamSpec, TypeAlias
 
 from allauth.account.adapter import DefaultAccountAdapter
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
 
 from actions.actor import Actor
-from actions.roles import RIGHTS
+from actions.roles import Role
 from actions.trail import trail
+from actions.trail.verbs import Verb
 from dashboard.http import DashboardRequest
 
-View = Callable[..., HttpResponseBase]
+P = ParamSpec("P")
+View: TypeAlias = Callable[Concatenate[DashboardRequest, P], HttpResponseBase]
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types.
-    """Sign-in by people that the console already knows."""
+    """Sign-in for existing users only; `add_person` creates them."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
-        """Nobody makes an account for himself."""
+        """Refuse self-registration."""
         return False
 
 
 def actor_of(request: DashboardRequest) -> Actor:
-    """Who acts in this request, as services and the trail know it."""
+    """Return the actor that services and the audit trail are given for this request."""
     return Actor(
         name=request.user.username,
-        role=request.user.rank,
+        role=Role(request.user.role),
         source="page",
         user_id=request.user.pk,
         address=request.META.get("REMOTE_ADDR", "")[:45],
@@ -37,45 +39,31 @@ def actor_of(request: DashboardRequest) -> Actor:
 
 
 def _refuse(request: DashboardRequest, text: str) -> NoReturn:
-    """Turn somebody away; the trail tells of it where something was to be done, not just seen."""
+    """Raise PermissionDenied; the refusal of a POST is recorded in the audit trail."""
     refusal = PermissionDenied(text)
     if request.method == "POST":
         told = {"subject_kind": "page", "subject": request.path}
-        trail.record_refusal(actor_of(request), "page.refused", refusal, **told)
+        trail.record_refusal(actor_of(request), Verb.PAGE_REFUSED, refusal, **told)
     raise refusal
 
 
-def audit_reader_required(view: View) -> View:
-    """Let only those in whose role reads the trail."""
+def requires(right: str, refusal: str) -> Callable[[View[P]], View[P]]:
+    """Admit to a view only users whose role has a right, named as its field of Rights."""
 
-    @wraps(view)
-    def guarded(request: DashboardRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if not RIGHTS[request.user.rank].reads_audit:
-            _refuse(request, "Your role does not read the audit trail.")
-        return view(request, *args, **kwargs)
+    def guard(view: View[P]) -> View[P]:
+        @wraps(view)
+        def guarded(
+            request: DashboardRequest, /, *args: P.args, **kwargs: P.kwargs
+        ) -> HttpResponseBase:
+            if not getattr(request.user.rights, right):
+                _refuse(request, refusal)
+            return view(request, *args, **kwargs)
 
-    return guarded
+        return guarded
 
-
-def submitter_required(view: View) -> View:
-    """Let only those in whose role sends any action."""
-
-    @wraps(view)
-    def guarded(request: DashboardRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if not RIGHTS[request.user.rank].kinds:
-            _refuse(request, "Your role looks on and sends no actions.")
-        return view(request, *args, **kwargs)
-
-    return guarded
+    return guard
 
 
-def log_reader_required(view: View) -> View:
-    """Let only those in whose role reads agent logs."""
-
-    @wraps(view)
-    def guarded(request: DashboardRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if not RIGHTS[request.user.rank].reads_logs:
-            raise PermissionDenied("Your role does not read agent logs.")
-        return view(request, *args, **kwargs)
-
-    return guarded
+audit_reader_required = requires("reads_audit", "Your role cannot read the audit trail.")
+submitter_required = requires("kinds", "Your role cannot submit actions.")
+log_reader_required = requires("reads_logs", "Your role cannot read agent logs.")

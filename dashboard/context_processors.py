@@ -9,7 +9,6 @@ from django.urls import reverse
 from actions.action_requests import activity
 from actions.action_requests import selectors as action_requests
 from actions.dispatch import selectors as budget
-from actions.roles import RIGHTS
 from dashboard.models import User
 from dashboard.printable import printable
 
@@ -36,10 +35,10 @@ def console(request: HttpRequest) -> dict[str, Any]:
 
 
 def _entries(user: User) -> list[dict[str, Any]]:
-    rights = RIGHTS[user.rank]
+    rights = user.rights
     closed = {
-        "audit": "" if rights.reads_audit else "does not read the audit trail",
-        "agent_logs": "" if rights.reads_logs else "does not read agent logs",
+        "audit": "" if rights.reads_audit else "cannot read the audit trail",
+        "agent_logs": "" if rights.reads_logs else "cannot read agent logs",
     }
     return [
         {
@@ -49,7 +48,7 @@ def _entries(user: User) -> list[dict[str, Any]]:
             "icon": icon,
             "count": activity.running_count() if name == "action_requests" else 0,
             "allowed": not closed.get(name),
-            "reason": f"The role {user.rank.label} {closed.get(name)}.",
+            "reason": f"The role {user.get_role_display()} {closed.get(name)}.",
         }
         for name, label, icon in PLACES
     ]

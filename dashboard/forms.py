@@ -10,10 +10,10 @@ from actions.action_requests.submissions import MAX_REASON, Submission, new_subm
 from actions.catalog import DEFAULT_GROUP, KINDS, ActionKind, offered_kinds
 from actions.errors import Refused
 from actions.inventory import selectors as inventory
-from actions.roles import RIGHTS, Role
 from actions.selections import list_parser
 from actions.selections import selectors as selections
 from actions.selections.choose import targets_of
+from dashboard.models import User
 from dashboard.printable import printable
 
 PRESETS = ((4, "4 h"), (24, "1 day"), (72, "3 days"), (168, "1 week"), (720, "30 days"))
@@ -78,10 +78,10 @@ class ComposeForm(forms.Form):
     )
 
     def __init__(
-        self, *args: Any, role: Role, chosen: selections.Chosen | None, **kwargs: Any
+        self, *args: Any, user: User, chosen: selections.Chosen | None, **kwargs: Any
     ) -> None:
         super().__init__(*args, **kwargs)
-        self.role, self.chosen = role, chosen
+        self.user, self.chosen = user, chosen
         self.initial["selection"] = str(chosen.uuid) if chosen else ""
         self.submission: Submission | None = None
         self.fields["form_token"].initial = uuid.uuid4
@@ -92,8 +92,8 @@ class ComposeForm(forms.Form):
 
     def kinds(self) -> list[tuple[ActionKind, str]]:
         """The offered kinds, each with the reason why this person may not use it, or ""."""
-        allowed = RIGHTS[self.role].kinds
-        refusal = f"The role {self.role.label} may not send this."
+        allowed = self.user.rights.kinds
+        refusal = f"The role {self.user.get_role_display()} may not send this."
         offered = offered_kinds(settings.OPSWAT_ACTION_VERSION)
         return [(kind, "" if kind.name in allowed else refusal) for kind in offered]
 

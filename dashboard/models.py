@@ -6,7 +6,7 @@ from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.db.models import Q
 
-from actions.roles import Role
+from actions.roles import RIGHTS, Rights, Role
 
 
 class User(AbstractUser):
@@ -27,9 +27,9 @@ class User(AbstractUser):
     density = models.CharField(max_length=11, choices=Density.choices, default=Density.COMFORTABLE)
 
     @property
-    def rank(self) -> Role:
-        """The role as the word that the engine knows."""
-        return Role(self.role)
+    def rights(self) -> Rights:
+        """What the role allows."""
+        return RIGHTS[Role(self.role)]
 
 
 class SavedView(models.Model):

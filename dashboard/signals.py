@@ -9,13 +9,14 @@ from django.http import HttpRequest
 from actions.actor import Actor
 from actions.roles import Role
 from actions.trail import trail
+from actions.trail.verbs import Verb
 from dashboard.models import User
 
 
 def _visitor(request: HttpRequest | None, name: str, person: User | None) -> Actor:
     return Actor(
         name=name,
-        role=person.rank if person else Role.VIEWER,
+        role=Role(person.role) if person else Role.VIEWER,
         source="page",
         user_id=person.pk if person else None,
         address=(request.META.get("REMOTE_ADDR") or "")[:45] if request else "",
@@ -25,13 +26,13 @@ def _visitor(request: HttpRequest | None, name: str, person: User | None) -> Act
 
 @receiver(user_logged_in)
 def _signed_in(request: HttpRequest | None, user: User, **_: Any) -> None:
-    _record(_visitor(request, user.username, user), "person.signed_in")
+    _record(_visitor(request, user.username, user), Verb.PERSON_SIGNED_IN)
 
 
 @receiver(user_logged_out)
 def _signed_out(request: HttpRequest | None, user: User | None, **_: Any) -> None:
     if user is not None:
-        _record(_visitor(request, user.username, user), "person.signed_out")
+        _record(_visitor(request, user.username, user), Verb.PERSON_SIGNED_OUT)
 
 
 @receiver(user_login_failed)
@@ -41,8 +42,8 @@ def _sign_in_failed(
     name = str(credentials.get("username", "")).replace("\x00", "")[:150]
     person = User.objects.filter(username=name).first()
     known = "wrong password" if person else "unknown name"
-    _record(_visitor(request, name, person), "person.sign_in_failed", problems={"": [known]})
+    _record(_visitor(request, name, person), Verb.PERSON_SIGN_IN_FAILED, problems={"": [known]})
 
 
-def _record(visitor: Actor, verb: str, **told: Any) -> None:
+def _record(visitor: Actor, verb: Verb, **told: Any) -> None:
     trail.record(visitor, verb, subject_kind="person", subject=visitor.name, **told)

@@ -14,6 +14,7 @@ from actions.catalog import KINDS
 from actions.inventory.models import Device
 from actions.inventory.sync import store_records
 from actions.opswat.payloads import DeviceRecord
+from actions.roles import Role
 from actions.simulator import Simulator
 from dashboard.models import User
 
@@ -28,7 +29,7 @@ def make_person(name: str, role: str) -> User:
 
 
 def actor_for(person: User) -> Actor:
-    return Actor(name=person.username, role=person.rank, source="page", user_id=person.pk)
+    return Actor(name=person.username, role=Role(person.role), source="page", user_id=person.pk)
 
 
 def make_record(vendor_id: str, **fields: Any) -> DeviceRecord:

@@ -39,11 +39,11 @@ def compose(request: DashboardRequest) -> HttpResponse:
         if wants_part(request, "preview"):
             return render(request, "compose/_preview.html", _price(chosen, kind))
         fields = {"kind": kind if kind in KINDS else ""}
-        form = ComposeForm(initial=fields, role=request.user.rank, chosen=chosen)
+        form = ComposeForm(initial=fields, user=request.user, chosen=chosen)
         return _draw(request, form, "compose/form.html")
     if "drop" in request.POST:
         return _drop(request, chosen)
-    form = ComposeForm(request.POST, role=request.user.rank, chosen=chosen)
+    form = ComposeForm(request.POST, user=request.user, chosen=chosen)
     step = request.POST.get("step", "")
     if not form.is_valid() or form.submission is None:
         return _draw(request, form, "compose/form.html", status=422)
@@ -80,7 +80,7 @@ def _drop(request: DashboardRequest, chosen: selections.Chosen | None) -> HttpRe
         chosen = drop_ruled(chosen, kind, version, rules, actor_of(request))
         data["selection"] = str(chosen.uuid)
     fields = {name: data.get(name, "") for name in ComposeForm.base_fields}
-    form = ComposeForm(initial=fields, role=request.user.rank, chosen=chosen)
+    form = ComposeForm(initial=fields, user=request.user, chosen=chosen)
     return _draw(request, form, "compose/form.html")
 
 

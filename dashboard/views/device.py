@@ -15,7 +15,6 @@ from django.views.decorators.vary import vary_on_headers
 from actions.audit import selectors as audit
 from actions.devices import detail
 from actions.inventory import refresh as looks
-from actions.roles import RIGHTS
 from dashboard.access import actor_of, submitter_required
 from dashboard.http import DashboardRequest, read_text, wants_part
 
@@ -31,8 +30,8 @@ def device(request: DashboardRequest, key: int) -> HttpResponse:
         raise Http404("There is no such device.")
     tab = request.GET.get("tab", "commands")
     tab = tab if tab in TABS else "commands"
-    if tab == "audit" and not RIGHTS[request.user.rank].reads_audit:
-        raise PermissionDenied("Your role does not read the audit trail.")
+    if tab == "audit" and not request.user.rights.reads_audit:
+        raise PermissionDenied("Your role cannot read the audit trail.")
     part = wants_part(request, "device-live")
     return render(
         request, "device/_live.html" if part else "device/page.html", _card(request, found, tab)
@@ -51,15 +50,15 @@ def _card(request: DashboardRequest, found: Any, tab: str) -> dict[str, Any]:
         "commands": commands,
         "last": commands[0] if commands else None,
         "exemption": detail.exemption(found, commands),
-        "choices": detail.choices(found, request.user.rank),
-        "may_act": bool(RIGHTS[request.user.rank].kinds),
+        "choices": detail.choices(found, actor_of(request).role),
+        "may_act": bool(request.user.rights.kinds),
         "look": look,
         "is_looking": is_looking,
         "pause": 1 if is_looking else 3 if detail.is_waiting(commands) else 20,
         "tab": tab,
         "tabs": _tabs(request),
         "events": _events(found, addresses, commands) if tab == "audit" else (),
-        "reads_logs": RIGHTS[request.user.rank].reads_logs,
+        "reads_logs": request.user.rights.reads_logs,
         "raw": _raw(found) if tab == "raw" else "",
     }
 
@@ -70,7 +69,7 @@ def _events(found: Any, addresses: list[str], commands: list[Any]) -> list[Any]:
 
 
 def _tabs(request: DashboardRequest) -> list[dict[str, Any]]:
-    reads = RIGHTS[request.user.rank].reads_audit
+    reads = request.user.rights.reads_audit
     return [
         {"name": name, "label": label, "allowed": name != "audit" or reads}
         for name, label in TABS.items()

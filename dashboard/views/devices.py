@@ -16,7 +16,6 @@ from actions.devices.pagination import DevicePage
 from actions.devices.query import parse_device_query, with_excluded
 from actions.errors import Refused
 from actions.inventory import selectors as inventory
-from actions.roles import RIGHTS
 from actions.selections import choose
 from dashboard.access import actor_of, submitter_required
 from dashboard.device_list import saved_views
@@ -47,8 +46,8 @@ def device_list(request: DashboardRequest) -> HttpResponse:
             for column in (NAME, *columns)
         ],
         "sync": None if page.devices or desk.device_query.text else inventory.latest_sync(),
-        "may_act": bool(RIGHTS[request.user.rank].kinds),
-        "role_limit": _told_limit(RIGHTS[request.user.rank].max_devices),
+        "may_act": bool(request.user.rights.kinds),
+        "role_limit": _told_limit(request.user.rights.max_devices),
         "typed": desk.filters({}, TYPED),
         "formats": [(form, label) for form, (label, _, _) in FORMATS.items()],
         **desk.pager(page),

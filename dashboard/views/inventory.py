@@ -12,7 +12,6 @@ from actions.errors import NotAllowed
 from actions.inventory import selectors as reads
 from actions.inventory.sync import start_sync
 from actions.ratelimit.states import Lane
-from actions.roles import RIGHTS
 from dashboard.access import actor_of
 from dashboard.http import DashboardRequest, wants_part
 
@@ -28,7 +27,7 @@ def inventory(request: DashboardRequest) -> HttpResponse:
         "nav": "devices",
         "state": state,
         "reads": reads.latest(),
-        "may_read": RIGHTS[request.user.rank].controls_engine,
+        "may_read": request.user.rights.controls_engine,
     }
     part = wants_part(request, "inventory-live")
     return render(request, "inventory/_live.html" if part else "inventory/page.html", context)

@@ -10,7 +10,6 @@ from django.views.decorators.vary import vary_on_headers
 
 from actions.dispatch import selectors as budget
 from actions.dispatch.forecast import lane_backlogs
-from actions.roles import RIGHTS
 from dashboard.http import DashboardRequest, read_int, wants_part
 
 SIZE = 50
@@ -34,7 +33,7 @@ def vendor_calls(request: DashboardRequest) -> HttpResponse:
     if wants_part(request, "calls-live"):
         return render(request, "vendor_calls/_live.html", context)
     context |= _chart(minute.limit)
-    context["may_freeze"] = RIGHTS[request.user.rank].controls_engine
+    context["may_freeze"] = request.user.rights.controls_engine
     return render(request, "vendor_calls/page.html", context)
 
 

@@ -57,10 +57,11 @@ def _enter(_: Wish) -> Wish:
 
 def _actor() -> Any:
     from actions.actor import Actor
+    from actions.roles import Role
     from dashboard.models import User
 
     person = User.objects.get(username=NAME)
-    return Actor(name=person.username, role=person.rank, source="page", user_id=person.pk)
+    return Actor(name=person.username, role=Role(person.role), source="page", user_id=person.pk)
 
 
 def _submit(wish: Wish) -> Wish:

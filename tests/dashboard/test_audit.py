@@ -4,6 +4,7 @@ import pytest
 
 from actions.trail import trail
 from actions.trail.models import AuditEvent
+from actions.trail.verbs import Verb
 from tests.dashboard.conftest import Visitor
 from tests.dashboard.walk import Parsed
 from tests.factories import actor_for, enrol, know_devices, make_person, make_request
@@ -75,15 +76,15 @@ def test_the_trail_of_one_person_is_a_click_away(reader, history):
 
 def test_the_trail_goes_on_to_older_lines_and_keeps_the_filter(reader, operator):
     made = [
-        trail.record(operator, "test.line", subject_kind="test", subject=str(number)).pk
+        trail.record(operator, Verb.DEVICES_EXPORTED, subject_kind="test", subject=str(number)).pk
         for number in range(120)
     ]
-    shown, url = [], "?q=test.line"
+    shown, url = [], "?q=devices.exported"
     while url:
         context = reader.get(AUDIT + url).context
         shown += [event.pk for event in context["events"]]
         url = context["next_url"]
-        assert not url or "q=test.line" in url
+        assert not url or "q=devices.exported" in url
     assert shown == made[::-1]
 
 
@@ -118,4 +119,4 @@ def test_nothing_found_says_so(reader):
 def test_the_place_is_shown_locked_to_who_may_not_read_it(visit: Visitor):
     html = visit("helpdesk").get("/").content.decode()
     assert 'href="/audit/"' not in html
-    assert "The role Helpdesk does not read the audit trail." in html
+    assert "The role Helpdesk cannot read the audit trail." in html

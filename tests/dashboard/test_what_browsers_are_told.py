@@ -78,8 +78,8 @@ def test_the_errors_carry_them_too_and_quote_the_id(visit: Visitor, settings):
 
 
 def test_a_refusal_says_why(visit: Visitor):
-    assert "Your role does not read the audit trail." in visit("viewer").get("/audit/").text
-    assert "Your role looks on and sends no actions." in visit("auditor").get("/requests/new/").text
+    assert "Your role cannot read the audit trail." in visit("viewer").get("/audit/").text
+    assert "Your role cannot submit actions." in visit("auditor").get("/requests/new/").text
 
 
 def test_files_carry_them_too(settings):
