@@ -33,39 +33,39 @@ EVERYTHING = "all=1"
 @vary_on_headers("HX-Request", "HX-Target")
 def device_list(request: DashboardRequest) -> HttpResponse:
     """List devices; the address holds the whole view."""
-    desk = DeviceListState.read(request.GET)
-    page = _page(request, desk)
+    state = DeviceListState.read(request.GET)
+    page = _page(request, state)
     columns = chosen_columns(request.user.device_columns)
     context = {
         "nav": "devices",
-        "desk": desk,
+        "list_state": state,
         "page": page,
         "columns": columns,
         "heads": [
-            (column, desk.direction(column.key), desk.sort_url(column.key))
+            (column, state.direction(column.key), state.sort_url(column.key))
             for column in (NAME, *columns)
         ],
-        "sync": None if page.devices or desk.device_query.text else inventory.latest_sync(),
+        "sync": None if page.devices or state.device_query.text else inventory.latest_sync(),
         "may_act": bool(request.user.rights.kinds),
         "role_limit": _told_limit(request.user.rights.max_devices),
-        "typed": desk.filters({}, TYPED),
+        "typed": state.filters({}, TYPED),
         "formats": [(form, label) for form, (label, _, _) in FORMATS.items()],
-        **desk.pager(page),
+        **state.pager(page),
     }
     if wants_part(request, "device-list"):
         answer = render(request, "devices/_list_response.html", context)
-        if request.htmx.current_url_abs_path != device_list_url(desk.query):
-            answer["HX-Push-Url"] = device_list_url(desk.query)
+        if request.htmx.current_url_abs_path != device_list_url(state.query):
+            answer["HX-Push-Url"] = device_list_url(state.query)
         return answer
-    return render(request, "devices/page.html", context | _around(request, desk))
+    return render(request, "devices/page.html", context | _around(request, state))
 
 
 @require_GET
 def device_count(request: DashboardRequest) -> HttpResponse:
     """Say exactly how many devices match; asked for once the page is there."""
-    desk = DeviceListState.read(request.GET)
-    count = None if desk.device_query.problems else device_filters.count(desk.device_query)
-    return render(request, "devices/_count.html", {"desk": desk, "count": count})
+    state = DeviceListState.read(request.GET)
+    count = None if state.device_query.problems else device_filters.count(state.device_query)
+    return render(request, "devices/_count.html", {"list_state": state, "count": count})
 
 
 @require_POST
@@ -90,26 +90,26 @@ def choose_devices(request: DashboardRequest) -> HttpResponse:
     return HttpResponseRedirect(f"{reverse('compose')}?{query}", status=303)
 
 
-def _page(request: DashboardRequest, desk: DeviceListState) -> DevicePage:
+def _page(request: DashboardRequest, state: DeviceListState) -> DevicePage:
     """The page that the address asks for; a misread device_query has none."""
-    if desk.device_query.problems:
-        return DevicePage([], desk.order)
-    found, get = device_filters.filter_devices(desk.device_query), request.GET.get
+    if state.device_query.problems:
+        return DevicePage([], state.order)
+    found, get = device_filters.filter_devices(state.device_query), request.GET.get
     if get("page") == "last":
-        return pagination.page_before(found, desk.order, desk.size, None)
-    if before := pagination.parse_cursor(get("before", ""), desk.order):
-        return pagination.page_before(found, desk.order, desk.size, before)
-    after = pagination.parse_cursor(get("after", ""), desk.order)
-    return pagination.page_after(found, desk.order, desk.size, after)
+        return pagination.page_before(found, state.order, state.size, None)
+    if before := pagination.parse_cursor(get("before", ""), state.order):
+        return pagination.page_before(found, state.order, state.size, before)
+    after = pagination.parse_cursor(get("after", ""), state.order)
+    return pagination.page_after(found, state.order, state.size, after)
 
 
-def _around(request: DashboardRequest, desk: DeviceListState) -> dict[str, Any]:
+def _around(request: DashboardRequest, state: DeviceListState) -> dict[str, Any]:
     """What stands around the list, and stays when only the list is asked for."""
     choices = device_filters.choices()
     shown = {column.key for column in chosen_columns(request.user.device_columns)}
     return {
-        "menus": desk.filters(choices, MENUS),
-        "more": desk.filters({}, MORE),
+        "menus": state.filters(choices, MENUS),
+        "more": state.filters({}, MORE),
         "views": saved_views.visible_to(request.user),
         "all_columns": [(column, column.key in shown) for column in COLUMNS.values()],
     }

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 from actions.devices import filters, pagination
 from actions.errors import NotAllowed, Refused
 from actions.trail import trail
+from actions.trail.verbs import Verb
 from dashboard.access import actor_of
 from dashboard.device_list import saved_views
 from dashboard.device_list.columns import COLUMNS, chosen_columns, heads, plain
@@ -31,20 +32,20 @@ def device_view(request: DashboardRequest, token: UUID) -> HttpResponse:
 @require_POST
 def save_device_view(request: DashboardRequest) -> HttpResponse:
     """Keep the list as it is shown under a name."""
-    desk = DeviceListState.read_text(request.POST.get("query", ""))
+    state = DeviceListState.read_text(request.POST.get("query", ""))
     try:
         view = saved_views.save(
             request.user,
             actor_of(request),
             name=read_text(request.POST.get("name"), most=1000),
-            query=desk.query,
+            query=state.query,
             shared=bool(request.POST.get("shared")),
         )
     except Refused as refusal:
         messages.error(request, printable(refusal))
     else:
         messages.success(request, f"The view “{printable(view)}” is kept.")
-    return redirect(device_list_url(desk.query))
+    return redirect(device_list_url(state.query))
 
 
 @require_POST
@@ -78,23 +79,23 @@ def device_columns(request: DashboardRequest) -> HttpResponse:
 @require_POST
 def export_devices(request: DashboardRequest) -> HttpResponseBase:
     """Send the list with its filters, order and columns as a file."""
-    desk = DeviceListState.read_text(request.POST.get("query", ""))
+    state = DeviceListState.read_text(request.POST.get("query", ""))
     form = request.POST.get("format", "")
-    if form not in FORMATS or desk.device_query.problems:
+    if form not in FORMATS or state.device_query.problems:
         messages.error(request, "Choose a format, and mend the filters that are not understood.")
-        return redirect(device_list_url(desk.query))
+        return redirect(device_list_url(state.query))
     columns = chosen_columns(request.user.device_columns)
-    found = filters.filter_devices(desk.device_query)
+    found = filters.filter_devices(state.device_query)
     trail.record(
         actor_of(request),
-        "devices.exported",
+        Verb.DEVICES_EXPORTED,
         subject_kind="devices",
         subject=form,
-        query=desk.query,
+        query=state.query,
         columns=[column.key for column in columns],
         count=found.count(),
     )
-    rows = (plain(device, columns) for device in pagination.all_of(found, desk.order))
+    rows = (plain(device, columns) for device in pagination.all_of(found, state.order))
     return download(request, form, f"devices-{now():%Y%m%d-%H%M}", heads(columns), rows)
 
 

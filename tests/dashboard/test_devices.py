@@ -222,7 +222,7 @@ def test_nonsense_is_told_beside_its_filter_and_lists_nothing(page, fleet, key, 
     answer = page.get("/devices/", {key: value})
     assert answer.status_code == 200
     assert answer.context["page"].devices == []
-    assert answer.context["desk"].device_query.problems[key]
+    assert answer.context["list_state"].device_query.problems[key]
     assert "cannot be understood" in answer.content.decode()
     with pytest.raises(Refused) as refusal:
         filters.matching(urlencode({key: value}))
@@ -248,7 +248,7 @@ def test_links_to_other_pages_keep_the_view(page):
     view = {"size": 25, "q": "device", "status": "non_compliant"}
     context = page.get("/devices/", view).context
     assert context["next_url"].startswith("?q=device&status=non_compliant&size=25&after=")
-    chips = context["desk"].chips()
+    chips = context["list_state"].chips()
     assert [chip.url for chip in chips] == [
         "?status=non_compliant&size=25",
         "?q=device&size=25",
