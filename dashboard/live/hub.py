@@ -1,7 +1,8 @@
-"""Live pages: one stream for each open page, one subscription and one rendering for all.
+"""Deliver changes to the open pages of this process.
 
-A change of a request comes over Redis as a hint. The hub of this process renders its fragment
-once and gives the same bytes to every open page of it. Pages poll when there is no stream.
+`actions.on_commit` publishes the topic of each change, such as "request:<uuid>", on a Redis
+channel. The hub renders a changed topic once and sends the same bytes to every page that shows it.
+Pages poll where there is no stream.
 """
 
 import asyncio
@@ -9,73 +10,89 @@ import json
 import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
-from uuid import UUID
 
 import redis.asyncio
+from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import DatabaseError, close_old_connections
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from actions.on_commit import CHANGES
 
-Renderer = Callable[[UUID], Awaitable[bytes]]
-"""Renders the event of one request; no bytes mean that there is none."""
+Renderer = Callable[[str], bytes]
+"""Renders the event of one topic, given what follows the colon; no bytes: there is no such row."""
+
+Queue = asyncio.Queue[bytes]
 
 log = logging.getLogger(__name__)
 
-PAUSE = 0.5
-"""Seconds between two renderings of the same request: at most two changes a second are shown."""
+RENDER_INTERVAL = 0.5
+"""Minimum seconds between two renderings of one topic: a page gets at most two a second."""
 
-
-CONNECT = 3.0
-"""Seconds that a page waits for the subscription before it is told to poll."""
+SUBSCRIBE_TIMEOUT = 3.0
+"""Seconds that a page waits for the subscription before it has to poll."""
 
 
 class Hub:
-    """The open streams of this process, by the request that they show.
+    """The open streams of this process, by topic.
 
-    There is one subscription for all. It stays once it is there, also when no page is open: to
-    end it with the last page would race with the next one. When it breaks, all streams end, so
-    that no page believes itself live; each connects again and is sent the whole state.
+    All streams share one Redis subscription. It stays open when the last page closes, because
+    closing it would race with the next page. When the subscription breaks, every stream ends, so
+    that no page shows itself as live; each page connects again and is sent the current state.
     """
 
-    def __init__(self, render: Renderer) -> None:
-        self.render = render
-        self.pages: dict[UUID, set[asyncio.Queue[bytes]]] = defaultdict(set)
-        self.dirty: set[UUID] = set()
-        self.shown_at: dict[UUID, float] = {}
+    def __init__(self) -> None:
+        self.renderers: dict[str, Callable[[str], Awaitable[bytes]]] = {}
+        self.pages: dict[str, set[Queue]] = defaultdict(set)
+        self.pending: set[str] = set()
+        self.rendered_at: dict[str, float] = {}
         self.tasks: set[asyncio.Task[None]] = set()
         self.subscribed: asyncio.Future[bool] | None = None
 
-    async def listens(self) -> bool:
-        """Whether changes are heard, once that is known; starts to listen if nobody does."""
+    def topic(self, kind: str, render: Renderer) -> None:
+        """Register the renderer of the topics `kind:…`; it runs in a thread of its own."""
+
+        def render_and_close(key: str) -> bytes:
+            try:
+                return render(key)
+            finally:
+                close_old_connections()
+
+        self.renderers[kind] = sync_to_async(render_and_close, thread_sensitive=False)
+
+    async def render(self, topic: str) -> bytes:
+        """Render the event of a topic now."""
+        kind, _, key = topic.partition(":")
+        return await self.renderers[kind](key)
+
+    async def subscribe(self) -> bool:
+        """Return whether the hub receives changes; subscribes unless it has already."""
         if self.subscribed is None:
             self.subscribed = asyncio.get_running_loop().create_future()
             self._start(self._listen(self.subscribed))
         try:
-            async with asyncio.timeout(CONNECT):
+            async with asyncio.timeout(SUBSCRIBE_TIMEOUT):
                 return await asyncio.shield(self.subscribed)
         except TimeoutError:
             return False
 
-    def join(self, token: UUID) -> asyncio.Queue[bytes]:
-        """Open a queue that receives each new rendering; the latest one wins."""
-        queue: asyncio.Queue[bytes] = asyncio.Queue(maxsize=1)
-        self.pages[token].add(queue)
+    def join(self, topic: str) -> Queue:
+        """Open a queue that receives each new rendering of the topic and keeps only the latest."""
+        queue: Queue = asyncio.Queue(maxsize=1)
+        self.pages[topic].add(queue)
         return queue
 
-    def leave(self, token: UUID, queue: "asyncio.Queue[bytes]") -> None:
+    def leave(self, topic: str, queue: Queue) -> None:
         """Close the queue."""
-        self.pages[token].discard(queue)
-        if not self.pages[token]:
-            del self.pages[token]
-            self.shown_at.pop(token, None)
+        self.pages[topic].discard(queue)
+        if not self.pages[topic]:
+            del self.pages[topic]
+            self.rendered_at.pop(topic, None)
 
-    async def _listen(self, subscribed: "asyncio.Future[bool]") -> None:
-        # Without a retry of its own: what is said while it is away would be missed unnoticed.
+    async def _listen(self, subscribed: asyncio.Future[bool]) -> None:
+        # No retry: the client would reconnect silently and miss the changes published meanwhile.
         client = redis.asyncio.Redis.from_url(settings.REDIS_URL, retry=Retry(NoBackoff(), 0))
         try:
             async with client.pubsub() as pubsub:
@@ -84,56 +101,60 @@ class Hub:
                     if message["type"] == "subscribe" and not subscribed.done():
                         subscribed.set_result(True)
                     elif message["type"] == "message":
-                        self._note(message["data"])
+                        self._on_change(message["data"])
         except (RedisError, OSError) as error:
             log.warning("Open pages fall back to polling: %s", type(error).__name__)
         finally:
-            # First of all, so that whoever comes now starts anew.
+            # Before anything else, so that the next page subscribes again.
             self.subscribed = None
             if not subscribed.done():
                 subscribed.set_result(False)
             self._end_all()
             await client.aclose()
 
-    def _note(self, data: bytes) -> None:
+    def _on_change(self, data: bytes) -> None:
         topic = str(json.loads(data).get("topic", ""))
-        if not topic.startswith("request:"):
-            return
-        token = UUID(topic.removeprefix("request:"))
-        if token in self.pages and token not in self.dirty:
-            self.dirty.add(token)
-            self._start(self._show(token))
+        if topic in self.pages and topic not in self.pending:
+            self.pending.add(topic)
+            self._start(self._broadcast(topic))
 
-    async def _show(self, token: UUID) -> None:
-        """Render once and give the same bytes to all; changes that come together are one."""
+    async def _broadcast(self, topic: str) -> None:
+        """Render a topic once and send the same bytes to all its pages.
+
+        Changes that arrive while this waits for RENDER_INTERVAL are coalesced into one rendering.
+        """
         now = asyncio.get_running_loop().time
-        await asyncio.sleep(max(PAUSE / 10, self.shown_at.get(token, 0.0) + PAUSE - now()))
-        self.dirty.discard(token)
-        if token not in self.pages:
+        due_at = self.rendered_at.get(topic, 0.0) + RENDER_INTERVAL
+        await asyncio.sleep(max(RENDER_INTERVAL / 10, due_at - now()))
+        self.pending.discard(topic)
+        if topic not in self.pages:
             return
-        self.shown_at[token] = now()
+        self.rendered_at[topic] = now()
         try:
-            event = await self.render(token)
+            event = await self.render(topic)
         except DatabaseError:
-            log.exception("A change of request %s could not be shown: its pages poll.", token)
+            log.exception("A change of %s could not be rendered: its pages poll.", topic)
             event = b""
-        for queue in list(self.pages.get(token, ())):
-            offer(queue, event)
+        for queue in list(self.pages.get(topic, ())):
+            put_latest(queue, event)
 
     def _end_all(self) -> None:
         for queues in self.pages.values():
             for queue in queues:
-                offer(queue, b"")
+                put_latest(queue, b"")
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        # The loop itself would not keep a task from being thrown away.
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        # The loop keeps only a weak reference to a task.
         task = asyncio.create_task(work)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
 
-def offer(queue: "asyncio.Queue[bytes]", event: bytes) -> None:
-    """Put the event in place of an older one that was not taken yet."""
+def put_latest(queue: Queue, event: bytes) -> None:
+    """Put an event into the queue; it replaces one that was not taken yet."""
     if queue.full():
         queue.get_nowait()
     queue.put_nowait(event)
+
+
+HUB = Hub()

@@ -1,4 +1,4 @@
-"""Live pages: one stream for each open page."""
+"""Streams of live pages: one stream for each open page."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,19 +12,19 @@ from django.template.loader import render_to_string
 from django.views.decorators.http import require_GET
 
 from actions.action_requests import selectors as action_requests
-from dashboard.live.hub import Hub
+from dashboard.live.hub import HUB, Queue
 from dashboard.views.action_requests import progress_of
 
-COMMENT_EVERY = 15.0
-"""Seconds after which a silent stream says that it is alive."""
+KEEPALIVE_INTERVAL = 15.0
+"""Seconds of silence after which a stream sends a comment, so that no proxy closes it."""
 
-LIFE = 300.0
-"""Seconds after which a stream ends; the browser connects again and its rights are checked."""
+MAX_STREAM_SECONDS = 300.0
+"""Seconds after which a stream ends; the browser reconnects, and its session is checked again."""
 
 
-def render_event(token: UUID) -> bytes:
-    """The live part of a request as a server-sent event; its id is the request's version."""
-    action_request = action_requests.find(token)
+def render_request(key: str) -> bytes:
+    """Render the live part of a request as a server-sent event; its id is the request's version."""
+    action_request = action_requests.find(UUID(key))
     if action_request is None:
         return b""
     html = render_to_string("action_requests/_progress.html", progress_of(action_request))
@@ -33,17 +33,9 @@ def render_event(token: UUID) -> bytes:
     return ("\n".join(lines) + "\n\n").encode()
 
 
-def _render_and_close(token: UUID) -> bytes:
-    try:
-        return render_event(token)
-    finally:
-        close_old_connections()
+HUB.topic("request", render_request)
 
-
-_render = sync_to_async(_render_and_close, thread_sensitive=False)
 _close_own_connection = sync_to_async(close_old_connections)
-
-HUB = Hub(_render)
 
 
 @require_GET
@@ -51,36 +43,37 @@ async def action_request_stream(request: HttpRequest, token: UUID) -> HttpRespon
     """Stream the live part of one request; 501 where the server cannot stream (WSGI)."""
     if not isinstance(request, ASGIRequest):
         return HttpResponse("Streams need the ASGI server.", status=501)
-    if not await _render(token):
+    topic = f"request:{token}"
+    if not await HUB.render(topic):
         return HttpResponse("There is no such request.", status=404)
-    if not await HUB.listens():
-        return HttpResponse("No live changes now: poll.", status=503)
-    response = StreamingHttpResponse(_events(token), content_type="text/event-stream")
+    if not await HUB.subscribe():
+        return HttpResponse("Live updates are not available now: poll.", status=503)
+    response = StreamingHttpResponse(_events(topic), content_type="text/event-stream")
     response["Cache-Control"] = "no-store"
     response["X-Accel-Buffering"] = "no"
     return response
 
 
-async def _events(token: UUID) -> AsyncIterator[bytes]:
-    # The sign-in check left a connection to the database open, which nothing here needs again:
-    # without this each open page would hold one until it ends.
+async def _events(topic: str) -> AsyncIterator[bytes]:
+    # The sign-in check left a database connection open. The stream needs none: without this each
+    # open page would hold a connection until it closes.
     await _close_own_connection()
     loop = asyncio.get_running_loop()
-    end = loop.time() + LIFE
-    queue = HUB.join(token)
+    end = loop.time() + MAX_STREAM_SECONDS
+    queue = HUB.join(topic)
     try:
-        # What changed between drawing the page and joining is shown at once.
-        yield await _render(token)
+        # Includes a change made after the page was rendered and before it joined.
+        yield await HUB.render(topic)
         while loop.time() < end and (event := await _next(queue)):
             yield event
     finally:
-        HUB.leave(token, queue)
+        HUB.leave(topic, queue)
 
 
-async def _next(queue: "asyncio.Queue[bytes]") -> bytes:
-    """The next rendering, or a comment after a time of silence; nothing means the end."""
+async def _next(queue: Queue) -> bytes:
+    """Return the next event, a comment after KEEPALIVE_INTERVAL, or b"" at the end."""
     try:
-        async with asyncio.timeout(COMMENT_EVERY):
+        async with asyncio.timeout(KEEPALIVE_INTERVAL):
             return await queue.get()
     except TimeoutError:
         return b": still here\n\n"

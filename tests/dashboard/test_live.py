@@ -199,7 +199,7 @@ def test_many_changes_at_once_are_few_events_and_the_last_one_wins(real_redis, s
     events = [opened.event()]
     while version_of(events[-1]) != version:
         events.append(opened.event())
-    assert len(events) <= (time.monotonic() - began) / hub.PAUSE + 2
+    assert len(events) <= (time.monotonic() - began) / hub.RENDER_INTERVAL + 2
 
 
 def test_all_pages_of_a_request_get_the_same_bytes(real_redis, stream, wish):
@@ -271,8 +271,8 @@ def test_a_page_that_is_opened_again_and_again_stays_live(real_redis, stream, wi
 def test_a_stream_ends_after_its_time_so_that_rights_are_checked_again(
     real_redis, stream, monkeypatch
 ):
-    monkeypatch.setattr(streams, "LIFE", 0.2)
-    monkeypatch.setattr(streams, "COMMENT_EVERY", 0.1)
+    monkeypatch.setattr(streams, "MAX_STREAM_SECONDS", 0.2)
+    monkeypatch.setattr(streams, "KEEPALIVE_INTERVAL", 0.1)
     opened = stream()
     assert opened.event().startswith(b"id: ")
     assert opened.event().startswith(b": still here")
@@ -295,8 +295,8 @@ def test_fifty_open_pages_hold_one_subscription_and_no_database_connection(
     assert open_connections() <= before
     for page in pages:
         page.close()
-    wait_until(lambda: not streams.HUB.pages)
-    assert streams.HUB.shown_at == {}
+    wait_until(lambda: not hub.HUB.pages)
+    assert hub.HUB.rendered_at == {}
 
 
 def test_a_stopped_server_leaves_no_subscription_behind(real_redis, wish, cookie):
@@ -306,7 +306,7 @@ def test_a_stopped_server_leaves_no_subscription_behind(real_redis, wish, cookie
         opened.close()
         assert real_redis.listeners() == 1
     assert real_redis.listeners() == 0
-    assert streams.HUB.subscribed is None
+    assert hub.HUB.subscribed is None
 
 
 def open_connections() -> int:
