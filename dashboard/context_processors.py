@@ -1,4 +1,4 @@
-"""What every page shows around its own content."""
+"""Template context of every page: the navigation and the notices."""
 
 from typing import Any
 
@@ -8,11 +8,12 @@ from django.urls import reverse
 
 from actions.action_requests import activity
 from actions.action_requests import selectors as action_requests
-from actions.dispatch import selectors as budget
+from actions.dispatch import selectors as dispatch
+from actions.dispatch.selectors import SendingStatus
 from dashboard.models import User
 from dashboard.printable import printable
 
-PLACES = (
+NAVIGATION = (
     ("overview", "Overview", "layout-dashboard"),
     ("devices", "Devices", "monitor"),
     ("action_requests", "Requests", "list-checks"),
@@ -20,10 +21,16 @@ PLACES = (
     ("vendor_calls", "Vendor calls", "gauge"),
     ("audit", "Audit", "scroll-text"),
 )
+"""The pages of the navigation: URL name, label, icon."""
+
+LATE_AFTER = 30
+"""Seconds that a queued command waits before a missing worker is reported."""
+
+Notice = dict[str, str]
 
 
 def console(request: HttpRequest) -> dict[str, Any]:
-    """The navigation, the simulator's notice and what everybody must know now."""
+    """Return the navigation and the notices; a fragment needs neither."""
     context: dict[str, Any] = {
         "simulator": settings.SIMULATED,
         "request_id": getattr(request, "id", ""),
@@ -35,10 +42,10 @@ def console(request: HttpRequest) -> dict[str, Any]:
 
 
 def _entries(user: User) -> list[dict[str, Any]]:
-    rights = user.rights
-    closed = {
-        "audit": "" if rights.reads_audit else "cannot read the audit trail",
-        "agent_logs": "" if rights.reads_logs else "cannot read agent logs",
+    role, rights = user.get_role_display(), user.rights
+    refusals = {
+        "audit": "" if rights.reads_audit else f"The role {role} cannot read the audit trail.",
+        "agent_logs": "" if rights.reads_logs else f"The role {role} cannot read agent logs.",
     }
     return [
         {
@@ -47,52 +54,53 @@ def _entries(user: User) -> list[dict[str, Any]]:
             "label": label,
             "icon": icon,
             "count": activity.running_count() if name == "action_requests" else 0,
-            "allowed": not closed.get(name),
-            "reason": f"The role {user.get_role_display()} {closed.get(name)}.",
+            "allowed": not refusals.get(name),
+            "reason": refusals.get(name, ""),
         }
-        for name, label, icon in PLACES
+        for name, label, icon in NAVIGATION
     ]
 
 
-def _notices() -> list[dict[str, str]]:
-    stops = budget.sending_status()
-    notices = []
-    if stops.frozen:
-        notices.append(
-            {
-                "level": "danger",
-                "title": "Sending is frozen.",
-                "text": printable(stops.frozen_reason),
-                "url": reverse("vendor_calls"),
-            }
-        )
-    if stops.unauthorized:
-        notices.append(
-            {
-                "level": "danger",
-                "title": "The vendor does not accept this console's credentials.",
-                "text": "Nothing is sent, nothing is lost. Check OPSWAT_CLIENT_ID and "
-                "OPSWAT_CLIENT_SECRET against the vendor's OAuth portal and start the console "
-                "anew; if they are right, it goes on by itself once the vendor accepts them.",
-                "url": reverse("vendor_calls"),
-            }
-        )
-    elif stops.blocked_for > 0:
-        notices.append(
-            {
-                "level": "warning",
-                "title": f"Sending pauses for {stops.blocked_for:.0f} s.",
-                "text": printable(stops.open_reason),
-                "url": reverse("vendor_calls"),
-            }
-        )
-    if not stops.worker_seen and action_requests.oldest_waiting_seconds() > 30:
-        notices.append(
-            {
-                "level": "danger",
-                "title": "No worker has been seen for a minute.",
-                "text": "Queued devices are kept and will be sent once a worker runs.",
-                "url": reverse("vendor_calls"),
-            }
-        )
-    return notices
+def _notices() -> list[Notice]:
+    status = dispatch.sending_status()
+    found = (_frozen(status), _unauthorized(status), _paused(status), _no_worker(status))
+    return [notice for notice in found if notice]
+
+
+def _frozen(status: SendingStatus) -> Notice | None:
+    if not status.frozen:
+        return None
+    return _notice("danger", "Sending is frozen.", printable(status.frozen_reason))
+
+
+def _unauthorized(status: SendingStatus) -> Notice | None:
+    if not status.unauthorized:
+        return None
+    return _notice(
+        "danger",
+        "The vendor does not accept this console's credentials.",
+        "Nothing is sent, nothing is lost. Check OPSWAT_CLIENT_ID and OPSWAT_CLIENT_SECRET "
+        "against the vendor's OAuth portal. If they were wrong, restart the console; if they are "
+        "right, sending resumes automatically when the vendor accepts them.",
+    )
+
+
+def _paused(status: SendingStatus) -> Notice | None:
+    if status.unauthorized or status.paused_for <= 0:
+        return None
+    title = f"Sending is paused for {status.paused_for:.0f} s."
+    return _notice("warning", title, printable(status.open_reason))
+
+
+def _no_worker(status: SendingStatus) -> Notice | None:
+    if status.worker_seen or action_requests.oldest_waiting_seconds() <= LATE_AFTER:
+        return None
+    return _notice(
+        "danger",
+        "No worker has been active for a minute.",
+        "Queued devices are kept and are sent when a worker runs.",
+    )
+
+
+def _notice(level: str, title: str, text: str) -> Notice:
+    return {"level": level, "title": title, "text": text, "url": reverse("vendor_calls")}
