@@ -1,4 +1,4 @@
-"""One person's wish, as it was made."""
+"""A person's request, and its command for each device."""
 
 import uuid
 from typing import Any
@@ -17,12 +17,12 @@ from actions.ratelimit.states import Lane
 
 
 class ActionRequest(models.Model):
-    """One person's wish: a kind, parameters, a reason, a frozen set of devices.
+    """What a person requested: a kind, parameters, a reason, a frozen set of devices.
 
-    It has no status of its own: progress is counted from its commands, so the two cannot
-    disagree. `paused` is a mark for rows that come back from a call meanwhile. `parent` is the
-    request that this one retries or undoes, as `origin` says. `version` grows with every change
-    of a command; open pages ask by it.
+    It has no status of its own: progress is counted from its commands, so the two cannot differ.
+    `paused` is read when commands return from a call. `parent` is the request that this one
+    retries or undoes; `origin` says which of the two. `version` grows with every change of a
+    command; open pages compare it.
     """
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -59,24 +59,27 @@ class ActionRequest(models.Model):
 
     @property
     def kind(self) -> ActionKind:
-        """The catalogue's entry for what is asked."""
+        """The catalogue entry of its kind."""
         return KINDS[self.kind_name]
 
     @property
     def short_id(self) -> str:
-        """The first characters of its id: enough to tell requests apart by eye."""
+        """The first eight characters of its id."""
         return self.uuid.hex[:8]
 
 
 class DeviceCommandQuerySet(models.QuerySet["DeviceCommand"]):
-    """Commands, with the only way to change their status."""
+    """Commands, with the only method that changes their status."""
 
     def move(self, old: CommandStatus, new: CommandStatus, **changes: Any) -> int:
-        """Move the rows still in `old`; the count says how many this caller won."""
+        """Move the rows that are still in `old`; return how many this caller moved.
+
+        It is a compare-and-swap: of two callers only one moves a row.
+        """
         check_move(old, new)
-        moment = now()
-        changes["settled_at"] = None if new in WAITING else moment
-        return self.filter(status=old).update(status=new, moved_at=moment, **changes)
+        at = now()
+        changes["settled_at"] = None if new in WAITING else at
+        return self.filter(status=old).update(status=new, moved_at=at, **changes)
 
 
 class DeviceCommand(models.Model):
@@ -92,12 +95,12 @@ class DeviceCommand(models.Model):
     """
 
     account = models.ForeignKey("actions.VendorAccount", on_delete=models.PROTECT, **ACCOUNT_KEY)
-    # No index of its own: two of those below begin with it, and a submit pays for each of them.
+    # No index of its own: two of the indexes below begin with it, and each slows a submit.
     request = models.ForeignKey(
         ActionRequest, on_delete=models.PROTECT, related_name="commands", db_index=False
     )
-    # Without the database's own check: it locks each device's row, a fifth of a large submit, for
-    # a link that is let go of when a device goes.
+    # Without a database constraint, which locks each device's row: a fifth of the time of a large
+    # submit, for a link that is set to NULL when a device is deleted.
     device = models.ForeignKey(
         Device,
         null=True,
@@ -142,7 +145,7 @@ class DeviceCommand(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["request", "target"], name="command_once_for_a_target"),
-            # Never two open calls for one device; who only rides along names no device of its own.
+            # Never two open calls for one device; a coalesced command names no device of its own.
             models.UniqueConstraint(
                 fields=["device_key"],
                 condition=Q(status=CommandStatus.SENDING, coalesced=False),
@@ -150,61 +153,61 @@ class DeviceCommand(models.Model):
             ),
         ]
         indexes = [
-            # Claim: which row goes next in this lane, request by request?
+            # Claim: which command goes next in this lane, request by request?
             models.Index(
                 fields=["lane", "request", "id"],
                 condition=Q(status=CommandStatus.QUEUED),
                 name="command_due",
             ),
-            # Order for one device: does an older command for it still wait?
+            # Order for one device: is an older command for it still queued?
             models.Index(
                 fields=["device_key", "id"],
                 condition=Q(status=CommandStatus.QUEUED),
                 name="command_before_it",
             ),
-            # Read-back, device page and list: what was asked of this device, and was it lately?
+            # Read-back, device page and list: which commands had this device, and when?
             models.Index(fields=["device_key", "created_at"], name="command_of_device"),
-            # Claim: what may ride along in a call of this kind with these parameters?
+            # Claim: which commands can be coalesced into a call with these parameters?
             models.Index(
                 fields=["coalesce_key", "request", "id"],
                 condition=Q(status=CommandStatus.QUEUED),
                 name="command_coalesce",
             ),
-            # Release: which held command's time has come?
+            # Release: which held commands are due?
             models.Index(
                 fields=["due_at"],
                 condition=Q(status=CommandStatus.HELD),
                 name="command_held",
             ),
-            # Every page: which requests have held commands? With the column itself, else SQLite
-            # prefers the index of all commands.
+            # Every page: which requests have held commands? It includes the status column, as
+            # SQLite would otherwise prefer the index of all commands.
             models.Index(
                 fields=["request", "status"],
                 condition=Q(status=CommandStatus.HELD),
                 name="command_held_of",
             ),
-            # Sweeper: which waiting command was to be given up by now?
+            # Sweeper: which waiting commands have expired?
             models.Index(
                 fields=["expires_at"],
-                # Not by a list of statuses: for that SQLite does not find a partial index.
+                # No list of statuses: SQLite does not use a partial index for one.
                 condition=Q(settled_at=None, expires_at__isnull=False),
                 name="command_expires",
             ),
-            # Settling and the page of calls: which commands went with this call?
+            # Settling and the page of calls: which commands were in this call?
             models.Index(fields=["call"], condition=Q(call__isnull=False), name="command_of_call"),
-            # Overview: which requests have devices whose outcome nobody knows?
+            # Overview: which requests have unconfirmed commands?
             models.Index(
                 fields=["request", "status"],
                 condition=Q(status=CommandStatus.UNCONFIRMED),
                 name="command_unsure",
             ),
-            # Read-back: which device must be looked at next?
+            # Read-back: which command is read back next?
             models.Index(
                 fields=["status", "check_at"],
                 condition=Q(check_at__isnull=False),
                 name="command_to_check",
             ),
-            # Request page: how many of each outcome, and the rows of one outcome.
+            # Request page: how many commands have each status, and which?
             models.Index(fields=["request", "status", "id"], name="command_outcome"),
         ]
 
@@ -213,5 +216,5 @@ class DeviceCommand(models.Model):
 
     @property
     def label(self) -> str:
-        """What to call the device on a screen."""
+        """The device's name on pages: its stored name, or else the target."""
         return self.device_name or self.target

@@ -1,4 +1,8 @@
-"""The one place where a sent command changes its status, together with its audit line."""
+"""Changes the status of commands, each change together with its audit line.
+
+A person's pause and cancellation (`controls`) and the claim of a call (`queue`) also move commands,
+by the same compare-and-swap (`DeviceCommandQuerySet.move`).
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -17,46 +21,57 @@ from actions.catalog import KINDS
 from actions.opswat.payloads import ActionResult, DeviceResult
 from actions.ratelimit.models import VendorCall
 from actions.trail import trail
+from actions.trail.verbs import Verb
 
 MAX_ATTEMPTS = 3
-"""Times that a kind which is safe to repeat is sent by itself before a person must decide."""
+"""Times that an idempotent kind is sent automatically before a person must decide."""
 
 FAR_FUTURE = datetime(9999, 1, 1, tzinfo=UTC)
-"""When a paused command is due: only a person lets it go on."""
+"""Due time of a paused command: only a person can resume it."""
 
 S = CommandStatus
 Commands = list[DeviceCommand]
 Withdrawn = list[tuple[str, str]]
-"""Commands that were taken back: the target and the device's key of each."""
+"""Commands that were cancelled or expired: the target and the device's key of each."""
 Changes = tuple[tuple[str, Any], ...]
 
+READBACK_VERB = {
+    S.ACCEPTED: Verb.READBACK_ACCEPTED,
+    S.CONFIRMED: Verb.READBACK_CONFIRMED,
+    S.FAILED: Verb.READBACK_FAILED,
+    S.NOT_SEEN: Verb.READBACK_NOT_SEEN,
+}
+"""Event of a read-back, by the status that it leads to."""
 
-def settle(call: VendorCall, book: ActionResult) -> None:
-    """Give each command of the call what the vendor said of its device.
 
-    A device that the answer leaves out, or answers oddly, is an unknown outcome, never a success.
+def settle(call: VendorCall, result: ActionResult) -> None:
+    """Give each command of the call the vendor's result for its device.
+
+    If the answer omits a device or has an unknown status for it, the outcome is unknown, never a
+    success.
     """
     groups: dict[tuple[CommandStatus, Changes], Commands] = defaultdict(list)
     for command in _carried(call):
-        groups[_outcome(book.receipts.get(command.target), call)].append(command)
+        groups[_outcome(result.receipts.get(command.target), call)].append(command)
     moved: Commands = []
     for (status, changes), commands in groups.items():
-        look = _first_check(status, call.kind_name)
-        moved += _move(commands, status, **dict(changes), check_at=look)
+        check_at = _first_check(status, call.kind_name)
+        moved += _move(commands, status, **dict(changes), check_at=check_at)
     events.publish_accepted(moved)
-    _record("call.answered", moved, call)
+    _record(Verb.CALL_ANSWERED, moved, call)
 
 
 def requeue(call: VendorCall, reason: str) -> None:
-    """Nothing was done: the commands wait again."""
-    _record("call.not_done", _wait_again(_carried(call), detail=reason), call, reason=reason)
+    """The call was not sent: requeue its commands."""
+    moved = _requeue_commands(_carried(call), detail=reason)
+    _record(Verb.CALL_NOT_DONE, moved, call, detail=reason)
 
 
 def reject(call: VendorCall, reason: str, http_status: int) -> None:
-    """The vendor refused the call as a whole.
+    """Apply that the vendor refused the call as a whole.
 
-    One bad id must not fail 49 good ones: a refused call (400) of many devices is split in halves,
-    until the bad device is alone.
+    One invalid id must not fail 49 valid ones: a call of many devices that is refused with 400 is
+    split into halves and sent again, until the invalid device is alone.
     """
     carried = _carried(call)
     targets = list(dict.fromkeys(command.target for command in carried))
@@ -65,154 +80,159 @@ def reject(call: VendorCall, reason: str, http_status: int) -> None:
         detail = "The vendor refused the call (400): sent again in halves to find the cause."
         half = [command for command in carried if command.target in first]
         rest = [command for command in carried if command.target not in first]
-        moved = _wait_again(half, detail=detail, split_group=2 * call.pk)
-        moved += _wait_again(rest, detail=detail, split_group=2 * call.pk + 1)
-        _record("call.split", moved, call, reason=reason)
+        moved = _requeue_commands(half, detail=detail, split_group=2 * call.pk)
+        moved += _requeue_commands(rest, detail=detail, split_group=2 * call.pk + 1)
+        _record(Verb.CALL_SPLIT, moved, call, detail=reason)
         return
-    # What is repeated may have been done by the call before, which had no answer.
+    # A repeated command may have taken effect in its earlier call, which had no answer.
     in_doubt = [command for command in carried if command.in_doubt]
     sure = [command for command in carried if not command.in_doubt]
     moved = _mark_in_doubt(in_doubt, reason)
     moved += _move(sure, S.FAILED, detail=reason, http_status=http_status or None)
-    _record("call.refused", moved, call, reason=reason)
+    _record(Verb.CALL_REFUSED, moved, call, detail=reason)
 
 
 def mark_unconfirmed(call: VendorCall, reason: str, http_status: int | None = None) -> None:
-    """It was sent and no usable answer came: nobody knows whether it happened."""
+    """Mark commands unconfirmed: sent, no usable answer, outcome unknown.
+
+    Commands of an idempotent kind are sent again instead, up to MAX_ATTEMPTS.
+    """
     carried = _carried(call)
     again = [command for command in carried if _may_repeat(command, call)]
     rest = [command for command in carried if not _may_repeat(command, call)]
-    moved = _wait_again(
-        again, in_doubt=True, detail=f"{reason} Safe to repeat: sent again by itself."
+    moved = _requeue_commands(
+        again,
+        in_doubt=True,
+        detail=f"{reason} Sent again automatically, because repeating it is safe.",
     )
-    look = _first_check(S.UNCONFIRMED, call.kind_name)
-    moved += _move(rest, S.UNCONFIRMED, detail=reason, http_status=http_status, check_at=look)
-    _record("call.unconfirmed", moved, call, reason=reason)
+    check_at = _first_check(S.UNCONFIRMED, call.kind_name)
+    moved += _move(rest, S.UNCONFIRMED, detail=reason, http_status=http_status, check_at=check_at)
+    _record(Verb.CALL_UNCONFIRMED, moved, call, detail=reason)
 
 
 def confirm(commands: Commands, old: CommandStatus, new: CommandStatus) -> None:
-    """A later look at the devices tells what became of these commands."""
-    said = {
+    """Apply the outcome that a read-back of the devices showed."""
+    detail = {
         S.CONFIRMED: "Read back: the device shows the change.",
         S.NOT_SEEN: "Read back: the device does not show the change.",
-        S.ACCEPTED: "Read back: the device shows the change, so it was done.",
-        S.FAILED: "Read back: the device does not show the change, so it was not done.",
+        S.ACCEPTED: "Read back: the device shows the change, so it took effect.",
+        S.FAILED: "Read back: the device does not show the change, so it did not take effect.",
     }[new]
     keys = [command.pk for command in commands]
-    DeviceCommand.objects.filter(pk__in=keys).move(old, new, detail=said, check_at=None)
+    DeviceCommand.objects.filter(pk__in=keys).move(old, new, detail=detail, check_at=None)
     moved = DeviceCommand.objects.filter(pk__in=keys, status=new).select_related("request")
-    _record(f"readback.{new}", list(moved), None, reason=said)
+    _record(READBACK_VERB[new], list(moved), None, detail=detail)
 
 
 def queue_held(held: DeviceCommandQuerySet) -> None:
-    """Held commands whose time has come, or whose request goes on, wait for their turn."""
-    wishes = list(held.order_by().values_list("request_id", flat=True).distinct())
-    for wish in wishes:
-        count = held.filter(request=wish).move(S.HELD, S.QUEUED)
-        _record_count(wish, "commands.released", count)
-    bump_version(wishes)
+    """Queue held commands: their start time has come, or their request was resumed."""
+    request_ids = list(held.order_by().values_list("request_id", flat=True).distinct())
+    for request_id in request_ids:
+        count = held.filter(request=request_id).move(S.HELD, S.QUEUED)
+        _record_count(request_id, Verb.COMMANDS_RELEASED, count)
+    bump_version(request_ids)
 
 
-def expire(moment: datetime) -> int:
-    """Give up what was to be given up by now and was not sent; returns how many commands."""
+def expire(at: datetime) -> int:
+    """Expire the commands that were not sent by their time to give up; return how many."""
     late = DeviceCommand.objects.filter(
-        expires_at__lte=moment, settled_at=None, status__in=[S.HELD, S.QUEUED]
+        expires_at__lte=at, settled_at=None, status__in=[S.HELD, S.QUEUED]
     )
-    wishes = list(late.order_by().values_list("request_id", flat=True).distinct())
-    gone = 0
-    for wish in wishes:
-        said = "Its time to give up came before its turn."
-        taken, _ = withdraw(late.filter(request=wish), S.EXPIRED, said)
-        _record_withdrawn_rows(wish, "commands.expired", taken)
-        gone += len(taken)
-    bump_version(wishes)
-    return gone
+    request_ids = list(late.order_by().values_list("request_id", flat=True).distinct())
+    count = 0
+    for request_id in request_ids:
+        detail = "It was not sent before its time to give up."
+        withdrawn, _ = withdraw(late.filter(request=request_id), S.EXPIRED, detail)
+        _record_withdrawn_rows(request_id, Verb.COMMANDS_EXPIRED, withdrawn)
+        count += len(withdrawn)
+    bump_version(request_ids)
+    return count
 
 
 def withdraw(rows: DeviceCommandQuerySet, new: CommandStatus, detail: str) -> tuple[Withdrawn, int]:
-    """Cancel or expire those of one request that wait; returns which, and how many cannot be.
+    """Cancel or expire the waiting commands of one request; return them, and the count in doubt.
 
-    Call it under the account's lock: then nobody moves them meanwhile. What waits to be repeated
-    may have happened in its earlier call: that becomes *unconfirmed*.
+    Call it under the account's lock, so that no dispatcher moves them meanwhile. A command that
+    waits to be sent again may have taken effect in its earlier call: it becomes *unconfirmed*.
     """
     waiting = rows.filter(status__in=[S.HELD, S.QUEUED], in_doubt=True).select_related("request")
     in_doubt = _mark_in_doubt(list(waiting), detail)
-    _record("commands.unconfirmed", in_doubt, None, reason=detail)
+    _record(Verb.COMMANDS_UNCONFIRMED, in_doubt, None, detail=detail)
     sure = rows.filter(in_doubt=False, status__in=[S.HELD, S.QUEUED])
-    taken = list(sure.order_by("id").values_list("target", "device_key"))
+    withdrawn = list(sure.order_by("id").values_list("target", "device_key"))
     for old in (S.QUEUED, S.HELD):
         sure.move(old, new, detail=detail)
-    return taken, len(in_doubt)
+    return withdrawn, len(in_doubt)
 
 
 def _mark_in_doubt(commands: Commands, detail: str) -> Commands:
-    """They will not be repeated, so nobody knows whether they happened; all of one kind."""
+    """Mark commands of one kind unconfirmed that were sent before and will not be sent again."""
     if not commands:
         return []
-    look = _first_check(S.UNCONFIRMED, commands[0].request.kind_name)
-    said = f"{detail} An earlier call with it had no answer, so it may have happened."
-    return _move(commands, S.UNCONFIRMED, detail=said, check_at=look)
+    check_at = _first_check(S.UNCONFIRMED, commands[0].request.kind_name)
+    detail = f"{detail} An earlier call with it had no answer, so it may have taken effect."
+    return _move(commands, S.UNCONFIRMED, detail=detail, check_at=check_at)
 
 
 def _carried(call: VendorCall) -> Commands:
-    """The commands of the call that still wait for its answer, or that lost it to the sweeper."""
+    """Return the commands of the call that wait for its result, or that the sweeper gave up."""
     waiting = DeviceCommand.objects.filter(call=call, status__in=[S.SENDING, S.UNCONFIRMED])
     return list(waiting.select_related("request").order_by("id"))
 
 
 def _first_check(status: CommandStatus, kind: str) -> datetime | None:
-    """When a command that has just got that status is read back; None where nothing would show."""
+    """Return when a command with this new status is read back; None if no effect is observable."""
     wait = settings.ENGINE_VERIFY_AFTER
-    if not KINDS[kind].shows or not wait or status not in (S.ACCEPTED, S.UNCONFIRMED):
+    if not KINDS[kind].observable or not wait or status not in (S.ACCEPTED, S.UNCONFIRMED):
         return None
     return now() + timedelta(seconds=wait if status == S.ACCEPTED else wait / 6)
 
 
-def _wait_again(commands: Commands, **changes: Any) -> Commands:
-    """Back to the queue, unless a person cancelled or paused them while they were in the call.
+def _requeue_commands(commands: Commands, **changes: Any) -> Commands:
+    """Requeue commands, unless a person cancelled or paused them while they were in the call.
 
-    Those that the sweeper had given up before do not wait again: others may have gone since.
+    Commands that the sweeper gave up are not requeued: younger ones may have been sent since.
     """
     late = [c for c in commands if c.status == S.UNCONFIRMED and not c.in_doubt]
-    there = [command for command in commands if command.status == S.SENDING]
-    cancelled = [command for command in there if command.cancel_asked]
-    rest = [command for command in there if not command.cancel_asked]
+    in_call = [command for command in commands if command.status == S.SENDING]
+    cancelled = [command for command in in_call if command.cancel_asked]
+    rest = [command for command in in_call if not command.cancel_asked]
     held = [command for command in rest if command.request.paused]
     free = [command for command in rest if not command.request.paused]
-    said = "Cancelled while it was in a call."
+    reason = "Cancelled while it was in a call."
     moved = _move(late, S.FAILED, detail=f"It was not done. {changes['detail']}", check_at=None)
-    moved += _mark_in_doubt([command for command in cancelled if command.in_doubt], said)
-    moved += _move([c for c in cancelled if not c.in_doubt], S.CANCELLED, detail=said)
+    moved += _mark_in_doubt([command for command in cancelled if command.in_doubt], reason)
+    moved += _move([c for c in cancelled if not c.in_doubt], S.CANCELLED, detail=reason)
     moved += _move(held, S.HELD, **changes, due_at=FAR_FUTURE)
     return moved + _move(free, S.QUEUED, **changes)
 
 
 def _may_repeat(command: DeviceCommand, call: VendorCall) -> bool:
-    """Whether to send it again by itself: not where a person has stopped it in the meantime."""
+    """Return whether to send it again automatically; not if a person has stopped it meanwhile."""
     stopped = command.cancel_asked or command.request.paused or command.status != S.SENDING
     safe = KINDS[call.kind_name].idempotent
     return safe and command.attempts < MAX_ATTEMPTS and not stopped
 
 
-def _outcome(receipt: DeviceResult | None, call: VendorCall) -> tuple[CommandStatus, Changes]:
-    """The status that a receipt means, and what is kept beside it; the same for alike devices."""
+def _outcome(result: DeviceResult | None, call: VendorCall) -> tuple[CommandStatus, Changes]:
+    """Return the status that a result means, and the columns to store with it."""
     http = ("http_status", call.http_status)
-    if receipt is None:
-        silence = "The vendor's answer does not name this device once and clearly."
-        return S.UNCONFIRMED, (http, ("detail", silence))
-    status = VENDOR_STATUS.get(receipt.status) if receipt.status is not None else None
-    odd = f"The vendor answered with an unknown status: {receipt.raw[:60]}."
+    if result is None:
+        missing = "The vendor's answer does not name this device exactly once."
+        return S.UNCONFIRMED, (http, ("detail", missing))
+    status = VENDOR_STATUS.get(result.status) if result.status is not None else None
+    unknown = f"The vendor answered with an unknown status: {result.raw[:60]}."
     return status or S.UNCONFIRMED, (
         http,
-        ("vendor_status", receipt.status),
-        ("vendor_raw", receipt.raw[:100]),
-        ("command_id", receipt.command_id[:255]),
-        ("detail", "" if status else odd),
+        ("vendor_status", result.status),
+        ("vendor_raw", result.raw[:100]),
+        ("command_id", result.command_id[:255]),
+        ("detail", "" if status else unknown),
     )
 
 
 def _move(commands: Commands, new: CommandStatus, **changes: Any) -> Commands:
-    """Move those that are still where they were; what somebody else moved is left alone."""
+    """Move the commands that still have the status they were read with; skip the others."""
     won: Commands = []
     for old in (S.SENDING, S.UNCONFIRMED, S.QUEUED, S.HELD):
         keys = [command.pk for command in commands if command.status == old and old != new]
@@ -221,50 +241,50 @@ def _move(commands: Commands, new: CommandStatus, **changes: Any) -> Commands:
     return won
 
 
-def _record(verb: str, moved: Commands, call: VendorCall | None, *, reason: str = "") -> None:
-    """One audit line for each request that is concerned, and a word to its open pages."""
+def _record(verb: Verb, moved: Commands, call: VendorCall | None, *, detail: str = "") -> None:
+    """Write one audit line for each request concerned, and update its open pages."""
     by_request: dict[ActionRequest, Commands] = defaultdict(list)
     for command in moved:
         by_request[command.request].append(command)
-    told: dict[str, Any] = {"call": call.pk, "http_status": call.http_status} if call else {}
+    data: dict[str, Any] = {"call": call.pk, "http_status": call.http_status} if call else {}
     for action_request, commands in by_request.items():
         trail.record(
             trail.ENGINE,
             verb,
             subject_kind="request",
             subject=str(action_request.uuid),
-            reason=reason,
+            detail=detail,
             kind=action_request.kind_name,
             devices=[_line(command) for command in commands],
             about=[(command.device_key, str(command.status)) for command in commands],
-            **told,
+            **data,
         )
     bump_version(action_request.pk for action_request in by_request)
 
 
-def _record_count(wish: int, verb: str, count: int) -> None:
-    uuid = ActionRequest.objects.values_list("uuid", flat=True).get(pk=wish)
+def _record_count(request_id: int, verb: Verb, count: int) -> None:
+    uuid = ActionRequest.objects.values_list("uuid", flat=True).get(pk=request_id)
     trail.record(trail.ENGINE, verb, subject_kind="request", subject=str(uuid), count=count)
 
 
-def _record_withdrawn_rows(wish: int, verb: str, taken: Withdrawn) -> None:
-    uuid = ActionRequest.objects.values_list("uuid", flat=True).get(pk=wish)
+def _record_withdrawn_rows(request_id: int, verb: Verb, withdrawn: Withdrawn) -> None:
+    uuid = ActionRequest.objects.values_list("uuid", flat=True).get(pk=request_id)
     trail.record(
         trail.ENGINE,
         verb,
         subject_kind="request",
         subject=str(uuid),
-        count=len(taken),
-        **record_withdrawn(taken, S.EXPIRED),
+        count=len(withdrawn),
+        **record_withdrawn(withdrawn, S.EXPIRED),
     )
 
 
-def record_withdrawn(taken: Withdrawn, status: CommandStatus) -> dict[str, Any]:
-    """What the trail says of commands that were taken back: each of them, by its target."""
+def record_withdrawn(withdrawn: Withdrawn, status: CommandStatus) -> dict[str, Any]:
+    """Return what the audit line of withdrawn commands holds: each of them by its target."""
     return {
         "status": status,
-        "targets": [target for target, _ in taken],
-        "about": [(key, str(status)) for _, key in taken],
+        "targets": [target for target, _ in withdrawn],
+        "about": [(key, str(status)) for _, key in withdrawn],
     }
 
 
@@ -277,9 +297,9 @@ def _line(command: DeviceCommand) -> dict[str, Any]:
     return line
 
 
-def bump_version(wishes: Iterable[int]) -> None:
-    """Give the requests with these keys a new version and tell their open pages after commit."""
-    rows = ActionRequest.objects.filter(pk__in=set(wishes))
+def bump_version(request_ids: Iterable[int]) -> None:
+    """Give the requests with these keys a new version, and update their open pages after commit."""
+    rows = ActionRequest.objects.filter(pk__in=set(request_ids))
     rows.update(version=F("version") + 1)
     for uuid, version in rows.values_list("uuid", "version"):
-        on_commit.changed(f"request:{uuid}", version)
+        on_commit.publish_change(f"request:{uuid}", version)

@@ -1,4 +1,4 @@
-"""A command ID promises a file: the rows of those logs, made where the promise is accepted."""
+"""Create the AgentLog rows for accepted fetch_agent_log commands."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -15,25 +15,25 @@ KIND = "fetch_agent_log"
 
 
 def expect_logs(commands: Iterable[DeviceCommand]) -> None:
-    """Make a log for each accepted fetch that got a command ID; none is made twice."""
+    """Create a log for each accepted fetch that has a command ID, once."""
     fetched = [c for c in commands if c.request.kind_name == KIND]
     if not fetched:
         return
-    moment = now()
-    due = moment + timedelta(seconds=settings.AGENT_LOG_FIRST_POLL)
+    at = now()
+    due = at + timedelta(seconds=settings.AGENT_LOG_FIRST_POLL)
     AgentLog.objects.bulk_create(
         [
             AgentLog(
                 command=command,
                 request_id=command.request_id,
                 due_at=due,
-                deadline=moment + timedelta(hours=settings.AGENT_LOG_DEADLINE_HOURS),
-                created_at=moment,
-                moved_at=moment,
+                deadline=at + timedelta(hours=settings.AGENT_LOG_DEADLINE_HOURS),
+                created_at=at,
+                moved_at=at,
             )
             for command in fetched
             if command.status == CommandStatus.ACCEPTED and command.command_id
         ],
         ignore_conflicts=True,
     )
-    on_commit.work_waits()
+    on_commit.wake_dispatcher()

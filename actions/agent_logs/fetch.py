@@ -1,8 +1,9 @@
-"""Agent logs: ask the vendor for the file until it comes, store it, and let it go in time.
+"""Fetches agent logs: polls the vendor for the file, stores it, and removes it in time.
 
-The file streams into a private folder first and is looked through there; only a whole file that
-can be opened is stored, and only then does its row say *ready*, in one transaction. So a worker
-that dies in between leaves nothing that is shown: its call is given up and the log asked for anew.
+The file streams into a private folder first and is checked there. Only a complete file that can be
+opened is stored, and only then does its row become *ready*, in one transaction. So a worker that
+dies in between leaves nothing that is shown: the sweeper gives its call up and the log is polled
+again.
 """
 
 import contextlib
@@ -31,16 +32,16 @@ from actions.ratelimit.states import CallState, Lane
 log = logging.getLogger(__name__)
 
 GROWTH = 1.5
-"""Each pause is so many times the one before."""
+"""Factor by which the interval between polls grows."""
 
 S = LogStatus
 
 
 @dataclass(frozen=True, slots=True)
 class FetchResult:
-    """What asking for a log led to: the stored file, or why there is none.
+    """The result of a poll: the stored file, or why there is none.
 
-    `final` says that asking again would lead to the same.
+    `final` says that another poll would have the same result.
     """
 
     message: str = ""
@@ -52,13 +53,13 @@ class FetchResult:
 
 
 def due(lane: Lane, at: datetime) -> AgentLog | None:
-    """The log to ask for next: those with an open page first, then the newest.
+    """Return the log to poll next: those with an open page first, then the newest.
 
-    Slow downloads must leave calls on their way to everybody else.
+    At most ENGINE_IN_FLIGHT - 2 downloads run at once, so that slow ones leave room for others.
     """
     rows = AgentLog.objects.filter(open=True, lane=lane, due_at__lte=at, deadline__gt=at)
-    wanted = Case(When(viewed_until__gt=at, then=0), default=1)
-    found = rows.select_related("command").order_by(wanted, "-id").first()
+    order = Case(When(viewed_until__gt=at, then=0), default=1)
+    found = rows.select_related("command").order_by(order, "-id").first()
     return found if found and _downloads() < max(1, settings.ENGINE_IN_FLIGHT - 2) else None
 
 
@@ -66,31 +67,35 @@ def _downloads() -> int:
     return VendorCall.objects.filter(state=CallState.SENDING, api="report").count()
 
 
-def claim(wanted: AgentLog, at: datetime, lane: Lane) -> VendorCall:
-    """Open the call, and keep other pumps from asking for the same log meanwhile."""
+def claim(agent_log: AgentLog, at: datetime, lane: Lane) -> VendorCall:
+    """Open the call, and put the next poll of the log off until its lease ends."""
     call = limiter.open_call(at, lane, "report", device_count=1)
-    call.action_requests.add(wanted.request_id)
-    wanted.call, wanted.attempts, wanted.due_at = call, wanted.attempts + 1, call.lease_until
-    AgentLog.objects.filter(pk=wanted.pk).update(
-        call=call, attempts=wanted.attempts, last_polled_at=at, due_at=call.lease_until
+    call.action_requests.add(agent_log.request_id)
+    agent_log.call, agent_log.attempts, agent_log.due_at = (
+        call,
+        agent_log.attempts + 1,
+        call.lease_until,
+    )
+    AgentLog.objects.filter(pk=agent_log.pk).update(
+        call=call, attempts=agent_log.attempts, last_polled_at=at, due_at=call.lease_until
     )
     return call
 
 
 def fetch(
-    client: VendorClient, slot: Slot, token: str, call: VendorCall, wanted: AgentLog
+    client: VendorClient, slot: Slot, token: str, call: VendorCall, agent_log: AgentLog
 ) -> Answer[FetchResult]:
-    """Make the call; a file is looked through and stored before anybody hears of it."""
+    """Make the call, and check and store the file before the result is returned."""
     try:
         with _incoming(call) as path:
-            return _download(path, client, slot, token, call, wanted)
+            return _download(path, client, slot, token, call, agent_log)
     except TooLarge as error:
         return Answer(FetchResult(str(error), final=True), 200, error.rate or RateLimitStatus())
     except OSError as error:
-        # Our own disk or storage: nobody else must wait for that, and the vendor is asked again.
-        log.warning("Agent log %s is not stored: %s", wanted.uuid, error)
-        said = f"The file could not be stored here: {error.strerror or 'no answer'}."
-        return Answer(FetchResult(said), 0, RateLimitStatus())
+        # Our own disk or storage failed: the breaker stays closed, and the vendor is polled again.
+        log.warning("Agent log %s is not stored: %s", agent_log.uuid, error)
+        message = f"The file could not be stored here: {error.strerror or 'no answer'}."
+        return Answer(FetchResult(message), 0, RateLimitStatus())
 
 
 def _download(
@@ -99,20 +104,20 @@ def _download(
     slot: Slot,
     token: str,
     call: VendorCall,
-    wanted: AgentLog,
+    agent_log: AgentLog,
 ) -> Answer[FetchResult]:
     with path.open("wb") as sink:
-        answer = client.get_report(slot, token, wanted.command.command_id, sink)
+        answer = client.get_report(slot, token, agent_log.command.command_id, sink)
     if answer.value.ready:
-        delivery = _store(path, wanted, call, answer.value.sha256)
+        result = _store(path, agent_log, call, answer.value.sha256)
     else:
-        delivery = FetchResult(message=answer.value.message or "The vendor has no file yet.")
-    return Answer(delivery, answer.http_status, answer.rate)
+        result = FetchResult(message=answer.value.message or "The vendor has no file yet.")
+    return Answer(result, answer.http_status, answer.rate)
 
 
 @contextlib.contextmanager
 def _incoming(call: VendorCall) -> Iterator[Path]:
-    """A file of our own name for the download of this call, gone at the end."""
+    """Yield a path of our own for the download of this call; the file is removed at the end."""
     folder = Path(settings.AGENT_LOG_INCOMING)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / f"{call.pk}.part"
@@ -122,103 +127,105 @@ def _incoming(call: VendorCall) -> Iterator[Path]:
         path.unlink(missing_ok=True)
 
 
-def _store(path: Path, wanted: AgentLog, call: VendorCall, sha256: str) -> FetchResult:
+def _store(path: Path, agent_log: AgentLog, call: VendorCall, sha256: str) -> FetchResult:
     size = path.stat().st_size
     try:
         with path.open("rb") as file:
             entries = read_directory(file)
-    except BadArchive as flaw:
-        return FetchResult(f"The vendor's file cannot be opened: {flaw}", True, "", size, sha256)
+    except BadArchive as error:
+        return FetchResult(f"The vendor's file cannot be opened: {error}", True, "", size, sha256)
     with path.open("rb") as file:
-        name = storage().save(_stored_name(wanted, call), File(file))
+        name = storage().save(_stored_name(agent_log, call), File(file))
     return FetchResult("", False, name, size, sha256, len(entries))
 
 
-def _stored_name(wanted: AgentLog, call: VendorCall) -> str:
-    """Our own name; it names the call, so that what a dead worker stored can be found."""
-    return f"{wanted.uuid.hex}-{call.pk}.zip"
+def _stored_name(agent_log: AgentLog, call: VendorCall) -> str:
+    """Return our name of the file. It contains the call, so that a dead worker's file is found."""
+    return f"{agent_log.uuid.hex}-{call.pk}.zip"
 
 
 # ── Settling ────────────────────────────────────────────────────────────────────────────────────
 
 
-def settle(call: VendorCall, wanted: AgentLog, delivery: FetchResult, *, in_time: bool) -> None:
-    """Write what the call led to, unless the log has been moved or asked for again since."""
-    row = AgentLog.objects.select_for_update(of=("self",)).filter(pk=wanted.pk, call=call).first()
+def settle(call: VendorCall, agent_log: AgentLog, result: FetchResult, *, in_time: bool) -> None:
+    """Apply the result of the call, unless the log was moved or polled again since."""
+    row = (
+        AgentLog.objects.select_for_update(of=("self",)).filter(pk=agent_log.pk, call=call).first()
+    )
     if row is None or row.status not in LOG_OPEN or not in_time:
-        forget(delivery.stored_as)
+        forget(result.stored_as)
         return
-    moment = clock.now()
-    if delivery.stored_as:
+    at = clock.now()
+    if result.stored_as:
         kept = {
-            "stored_as": delivery.stored_as,
-            "files": delivery.files,
-            "stored_at": moment,
-            "keep_until": moment + timedelta(days=settings.AGENT_LOG_KEEP_DAYS),
+            "stored_as": result.stored_as,
+            "files": result.files,
+            "stored_at": at,
+            "keep_until": at + timedelta(days=settings.AGENT_LOG_KEEP_DAYS),
         }
-        move(row, S.READY, moment, size=delivery.size, sha256=delivery.sha256, message="", **kept)
-    elif delivery.final:
-        size = delivery.size or None
-        move(
-            row, S.FAILED, moment, message=delivery.message[:500], size=size, sha256=delivery.sha256
-        )
+        move(row, S.READY, at, size=result.size, sha256=result.sha256, message="", **kept)
+    elif result.final:
+        size = result.size or None
+        move(row, S.FAILED, at, message=result.message[:500], size=size, sha256=result.sha256)
     else:
-        _retry_later(row, moment, delivery.message)
+        _retry_later(row, at, result.message)
 
 
-def requeue(call: VendorCall, wanted: AgentLog, error: VendorError) -> None:
-    """No usable answer: ask again, unless the vendor refused the call as such."""
-    row = AgentLog.objects.select_for_update(of=("self",)).filter(pk=wanted.pk, call=call).first()
+def requeue(call: VendorCall, agent_log: AgentLog, error: VendorError) -> None:
+    """Poll again after a failed call, unless the vendor refused the call as such."""
+    row = (
+        AgentLog.objects.select_for_update(of=("self",)).filter(pk=agent_log.pk, call=call).first()
+    )
     if row is None or row.status not in LOG_OPEN:
         return
-    moment = clock.now()
+    at = clock.now()
     if isinstance(error, Rejected):
-        move(row, S.FAILED, moment, message=str(error)[:500])
+        move(row, S.FAILED, at, message=str(error)[:500])
     elif isinstance(error, (RetryLater, Unauthorized)):
-        # It was not asked at all; the brakes of the line see to it that this is not at once.
-        AgentLog.objects.filter(pk=row.pk).update(due_at=moment, message=str(error)[:500])
+        # The poll was not made; the circuit breaker delays the next one.
+        AgentLog.objects.filter(pk=row.pk).update(due_at=at, message=str(error)[:500])
     else:
-        _retry_later(row, moment, str(error))
+        _retry_later(row, at, str(error))
 
 
 def on_call_lost(call: VendorCall) -> None:
-    """Ask again at once, and leave nothing of what the dead worker may have stored."""
+    """Poll again at once, and delete what the dead worker may have stored."""
     row = AgentLog.objects.filter(call=call, open=True).first()
     if row is not None:
         forget(_stored_name(row, call))
         AgentLog.objects.filter(pk=row.pk).update(due_at=clock.now())
 
 
-def _retry_later(row: AgentLog, moment: datetime, said: str) -> None:
+def _retry_later(row: AgentLog, at: datetime, message: str) -> None:
     changes = {
-        "due_at": moment + _interval(row, moment),
+        "due_at": at + _interval(row, at),
         "lane": Lane.REPORTS,
-        "message": said[:500],
+        "message": message[:500],
     }
-    move(row, S.WAITING, moment, **changes)
+    move(row, S.WAITING, at, **changes)
 
 
-def _interval(row: AgentLog, moment: datetime) -> timedelta:
-    """How long to wait after so many attempts; short while somebody looks on."""
+def _interval(row: AgentLog, at: datetime) -> timedelta:
+    """Return the time until the next poll: it grows with each, and is short while viewed."""
     first = max(1.0, settings.AGENT_LOG_FIRST_POLL)
-    if row.viewed_until and row.viewed_until > moment:
+    if row.viewed_until and row.viewed_until > at:
         return timedelta(seconds=first / 3)
     grown = first * GROWTH ** min(row.attempts, 50)
     return timedelta(seconds=min(grown, settings.AGENT_LOG_MAX_INTERVAL))
 
 
 def max_interval() -> timedelta:
-    """No log is due further ahead than this."""
+    """Return the longest time until the next poll."""
     return timedelta(seconds=max(settings.AGENT_LOG_MAX_INTERVAL, settings.AGENT_LOG_FIRST_POLL))
 
 
-def sweep(moment: datetime) -> None:
-    """End what is past its time: the asking, the keeping, and downloads that nobody finished."""
-    _expire(moment)
-    for row in AgentLog.objects.filter(keep_until__lte=moment, status=S.READY)[:100]:
-        remove(row, moment)
+def sweep(at: datetime) -> None:
+    """End polls past their deadline, remove expired files and unfinished downloads."""
+    _expire(at)
+    for row in AgentLog.objects.filter(keep_until__lte=at, status=S.READY)[:100]:
+        remove(row, at)
     folder = Path(settings.AGENT_LOG_INCOMING)
-    oldest = (moment - 2 * window.lease()).timestamp()
+    oldest = (at - 2 * window.lease()).timestamp()
     for part in folder.glob("*.part") if folder.is_dir() else ():
         with contextlib.suppress(OSError):
             if part.stat().st_mtime < oldest:
@@ -226,16 +233,16 @@ def sweep(moment: datetime) -> None:
 
 
 @transaction.atomic
-def _expire(moment: datetime) -> None:
-    """Give up the logs whose deadline has passed; one that is in a call may still come."""
-    late = AgentLog.objects.filter(open=True, deadline__lte=moment)
+def _expire(at: datetime) -> None:
+    """Expire the logs whose deadline has passed, except one that is in a call."""
+    late = AgentLog.objects.filter(open=True, deadline__lte=at)
     for row in late.exclude(call__state=CallState.SENDING).select_related("command")[:100]:
-        said = row.message or "The vendor was not asked in time."
-        move(row, S.EXPIRED, moment, message=said, lane=Lane.REPORTS)
+        message = row.message or "The vendor was not polled before the deadline."
+        move(row, S.EXPIRED, at, message=message, lane=Lane.REPORTS)
 
 
 @transaction.atomic
-def remove(row: AgentLog, moment: datetime) -> None:
-    """Remove the file of a log; its record stays."""
-    if move(row, S.REMOVED, moment, stored_as="", keep_until=None):
+def remove(row: AgentLog, at: datetime) -> None:
+    """Remove the file of a log; its row stays."""
+    if move(row, S.REMOVED, at, stored_as="", keep_until=None):
         forget(row.stored_as)

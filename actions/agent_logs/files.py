@@ -1,4 +1,4 @@
-"""The rows and files of agent logs: how they move, what the trail tells of it, where they lie."""
+"""Moves agent logs between states, with their audit lines, and removes their files."""
 
 import logging
 from datetime import datetime
@@ -12,39 +12,45 @@ from actions.actor import Actor
 from actions.agent_logs.models import AgentLog
 from actions.agent_logs.states import LogStatus
 from actions.trail import trail
+from actions.trail.verbs import Verb
 
 log = logging.getLogger(__name__)
 
+MOVE_VERB = {
+    LogStatus.READY: Verb.LOG_READY,
+    LogStatus.FAILED: Verb.LOG_FAILED,
+    LogStatus.EXPIRED: Verb.LOG_EXPIRED,
+    LogStatus.REMOVED: Verb.LOG_REMOVED,
+}
+"""Event of a log that the engine moves, by its new status."""
+
 
 def storage() -> Storage:
-    """Where the files lie."""
+    """Return the storage of the files."""
     return storages["agent_logs"]
 
 
-# ── Asking ──────────────────────────────────────────────────────────────────────────────────────
-
-
-def move(row: AgentLog, new: LogStatus, moment: datetime, **changes: Any) -> bool:
-    """Move a log, with its audit line where the change matters, and tell the open pages."""
+def move(row: AgentLog, new: LogStatus, at: datetime, **changes: Any) -> bool:
+    """Move a log with its audit line, and update open pages; return whether it was moved."""
     old = LogStatus(row.status)
-    if not AgentLog.objects.filter(pk=row.pk).move(old, new, moment, **changes):
+    if not AgentLog.objects.filter(pk=row.pk).move(old, new, at, **changes):
         return False
     if new != LogStatus.WAITING:
-        told = {"size": changes.get("size"), "sha256": changes.get("sha256")}
-        record(trail.ENGINE, f"log.{new}", row, reason=changes.get("message", ""), **told)
+        data = {"size": changes.get("size"), "sha256": changes.get("sha256")}
+        record(trail.ENGINE, MOVE_VERB[new], row, detail=changes.get("message", ""), **data)
     outcomes.bump_version([row.request_id])
     return True
 
 
-def record(actor: Actor, verb: str, row: AgentLog, *, reason: str = "", **data: Any) -> None:
-    """Write the line of the trail that tells what became of a log; empty details are left out."""
+def record(actor: Actor, verb: Verb, row: AgentLog, *, detail: str = "", **data: Any) -> None:
+    """Write an audit line about a log; empty values of `data` are left out."""
     command = row.command
     trail.record(
         actor,
         verb,
         subject_kind="log",
         subject=str(row.uuid),
-        reason=reason,
+        detail=detail,
         target=command.target,
         command_id=command.command_id,
         **{name: value for name, value in data.items() if value},
@@ -52,7 +58,7 @@ def record(actor: Actor, verb: str, row: AgentLog, *, reason: str = "", **data: 
 
 
 def forget(name: str) -> None:
-    """Remove a stored file once the transaction is committed; one that is not there is gone."""
+    """Delete a stored file after commit; a missing file is no error."""
     if name:
         transaction.on_commit(lambda: _delete(name))
 

@@ -1,4 +1,4 @@
-"""The file that a command ID promises: whether it has come, and where it lies."""
+"""The file that a command ID stands for: its state, and where it is stored."""
 
 import uuid
 from datetime import datetime
@@ -15,22 +15,22 @@ from actions.ratelimit.states import Lane
 
 
 class AgentLogQuerySet(models.QuerySet["AgentLog"]):
-    """Logs, with the only way to change their status."""
+    """Logs, with the only method that changes their status."""
 
     def move(self, old: LogStatus, new: LogStatus, at: datetime, **changes: Any) -> int:
-        """Move the logs still in `old`; the count says how many this caller won."""
+        """Move the logs that are still in `old`; return how many this caller moved."""
         check_log_move(old, new)
         changes["open"] = new in LOG_OPEN
         return self.filter(status=old).update(status=new, moved_at=at, **changes)
 
 
 class AgentLog(models.Model):
-    """One device's log, asked for until it comes or its `deadline` has passed.
+    """One device's log, polled until it is there or its `deadline` has passed.
 
-    `open` says that the vendor is still asked. `wanted_until` is how long somebody has surely got
-    its page open, so that it is asked for sooner. `lane` is urgent for one call when a person asks
-    now. `call` is the latest call that asked. `message` is the vendor's or our own reason why there
-    is no file. `stored_as` is our own name of the file, never one of the vendor's.
+    `open` says that the vendor is still polled. `viewed_until` is until when its page counts as
+    open, which makes polls more frequent. `lane` is urgent for one call after "Fetch now". `call`
+    is the latest poll. `message` is the reason why there is no file, the vendor's or our own.
+    `stored_as` is our own name of the file, never one of the vendor's.
     """
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -63,9 +63,9 @@ class AgentLog(models.Model):
     class Meta:
         ordering = ["-id"]
         indexes = [
-            # Claim: which log must be asked for next in this lane? Sweeper: which is past its time?
+            # Claim: which log is polled next in this lane? Sweeper: which is past its deadline?
             models.Index(fields=["lane", "due_at"], condition=Q(open=True), name="log_due"),
-            # Sweeper: which file has been kept for its time?
+            # Sweeper: which file is past its retention time?
             models.Index(
                 fields=["keep_until"],
                 condition=Q(keep_until__isnull=False),

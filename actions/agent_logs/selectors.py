@@ -1,4 +1,4 @@
-"""What the pages show of agent logs: the list, one of them, and what stands in its files."""
+"""Reads for pages: the list of agent logs, one log, and the contents of its files."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ from actions.agent_logs.zip.lines import SEARCH, SearchResult, search
 from actions.agent_logs.zip.members import Member, MemberCache, MemberStream
 
 MEMBER_CACHE = MemberCache()
-"""The files that were read last in this process."""
+"""The files that this process read last."""
 
 HITS_OF_A_LOG = 20
-"""Hits shown of one log where many are searched."""
+"""Hits shown for each log in a search over all logs of a request."""
 
 CHOICES = LogStatus.choices
 
@@ -27,7 +27,7 @@ CHOICES = LogStatus.choices
 def listed(
     *, status: str = "", device: str = "", person: str = "", before: int | None = None, size: int
 ) -> list[AgentLog]:
-    """A page of logs, newest first, after the one with the id `before`."""
+    """Return a page of logs, newest first, below the id `before`."""
     rows = AgentLog.objects.select_related("command", "request")
     if status:
         rows = rows.filter(status=status)
@@ -43,12 +43,12 @@ def listed(
 
 
 def find(token: UUID) -> AgentLog | None:
-    """One log with its device and its request."""
+    """Return the log with that id, with its command, request and call."""
     return AgentLog.objects.select_related("command", "request", "call").filter(uuid=token).first()
 
 
 def of_request(action_request: ActionRequest) -> dict[str, int]:
-    """How many logs the request has, how many of them are still asked for and how many are here."""
+    """Return how many logs the request has: all, still open, ready."""
     rows = AgentLog.objects.filter(request=action_request)
     found = list(rows.values_list("status", flat=True))
     return {
@@ -59,7 +59,7 @@ def of_request(action_request: ActionRequest) -> dict[str, int]:
 
 
 def meaning(status: str) -> str:
-    """What a status means, in a sentence."""
+    """Return the explanation of a status."""
     return LOG_STATUSES[LogStatus(status)].explanation
 
 
@@ -71,7 +71,7 @@ def _open(stored_as: str) -> BinaryIO:
 
 
 def files(log: AgentLog) -> tuple[Entry, ...]:
-    """The files of a log that is here; raises BadArchive."""
+    """Return the entries of a log's archive; raises BadArchive."""
     if log.status != LogStatus.READY:
         raise BadArchive("there is no file.")
     with _open(log.stored_as) as file:
@@ -79,30 +79,30 @@ def files(log: AgentLog) -> tuple[Entry, ...]:
 
 
 def member(log: AgentLog, entry: Entry) -> Member:
-    """One file of a log, to be read from any place; raises BadArchive."""
+    """Return one file of a log, readable from any offset; raises BadArchive."""
     if entry.refusal:
         raise BadArchive(entry.refusal)
     return MEMBER_CACHE.member(log.stored_as, lambda: _open(log.stored_as), entry)
 
 
 def whole(log: AgentLog) -> Iterator[bytes]:
-    """The archive as it came, piece by piece."""
+    """Yield the archive as the vendor sent it, in chunks."""
     with _open(log.stored_as) as file:
         while data := file.read(64 * 1024):
             yield data
 
 
 def bytes_of(log: AgentLog, entry: Entry) -> Iterator[bytes]:
-    """One file as it is, piece by piece; it breaks off where the archive lies."""
+    """Yield one unpacked file in chunks; it ends early where the archive is damaged."""
     with _open(log.stored_as) as file:
-        flow = MemberStream(file, entry)
-        while data := flow.read():
+        stream = MemberStream(file, entry)
+        while data := stream.read():
             yield data
 
 
 @dataclass(frozen=True, slots=True)
 class FoundInLog:
-    """The hits in one file of one of several logs."""
+    """The hits in one file of a log."""
 
     log: AgentLog
     entry: Entry
@@ -112,44 +112,44 @@ class FoundInLog:
 
 @dataclass(frozen=True, slots=True)
 class FoundInLogs:
-    """The hits in the logs of a request; `next_log` is where to go on, 0 when all were searched."""
+    """The hits in the logs of a request; `next_log` is the id to continue at, 0 at the end."""
 
     parts: tuple[FoundInLog, ...]
     searched: int
     next_log: int
-    troubles: tuple[str, ...]
+    errors: tuple[str, ...]
 
 
 def search_all(action_request: ActionRequest, phrase: str, first: int = 0) -> FoundInLogs:
-    """Look for a phrase in all logs that are here, from the one with the id `first` on."""
+    """Search a phrase in all stored logs of a request, from the id `first` on."""
     rows = AgentLog.objects.filter(request=action_request, status=LogStatus.READY, pk__gte=first)
     parts: list[FoundInLog] = []
-    troubles: list[str] = []
-    looked = searched = 0
+    errors: list[str] = []
+    scanned = searched = 0
     for log in rows.select_related("command").order_by("id")[:1_000]:
-        if looked > SEARCH or len(parts) > 100:
-            return FoundInLogs(tuple(parts), searched, log.pk, tuple(troubles))
+        if scanned > SEARCH or len(parts) > 100:
+            return FoundInLogs(tuple(parts), searched, log.pk, tuple(errors))
         searched += 1
-        for part in _search_log(log, phrase, troubles):
-            looked += part.found.looked
+        for part in _search_log(log, phrase, errors):
+            scanned += part.found.looked
             if part.found.hits:
                 parts.append(part)
-    return FoundInLogs(tuple(parts), searched, 0, tuple(troubles))
+    return FoundInLogs(tuple(parts), searched, 0, tuple(errors))
 
 
-def _search_log(log: AgentLog, phrase: str, troubles: list[str]) -> Iterator[FoundInLog]:
+def _search_log(log: AgentLog, phrase: str, errors: list[str]) -> Iterator[FoundInLog]:
     try:
         for entry in files(log):
             if not entry.refusal:
                 text = member(log, entry)
                 found = search(text, phrase, most=HITS_OF_A_LOG)
                 yield FoundInLog(log, entry, text.encoding, found)
-    except BadArchive as flaw:
-        troubles.append(f"{log.command.label}: {flaw}")
+    except BadArchive as error:
+        errors.append(f"{log.command.label}: {error}")
 
 
 def tree(entries: tuple[Entry, ...]) -> list[dict[str, Any]]:
-    """The files with their folders as rows to draw, each with its depth."""
+    """Return the files and their folders as rows of a tree, each with its depth."""
     rows: list[dict[str, Any]] = []
     open_folders: tuple[str, ...] = ()
     for entry in sorted(entries, key=lambda each: (each.parts[:-1], each.parts[-1].casefold())):

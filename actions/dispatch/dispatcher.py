@@ -1,8 +1,8 @@
 """Claim, send, settle: the only way a byte reaches the vendor.
 
-A claim takes a slot of the minute and its work in one transaction. The call is made with no
-transaction open. A second transaction records how it ended. `pump` repeats that until nothing is
-due or its time is up; any number of pumps may run at once.
+A claim takes a slot and its work in one transaction. The HTTP call is made with no transaction
+open. A second transaction applies its result. `dispatch` repeats that until nothing is due or its
+time is up; any number of dispatchers may run at once.
 """
 
 import logging
@@ -28,11 +28,11 @@ from actions.ratelimit import clock, limiter
 log = logging.getLogger(__name__)
 
 RECORD_AGAIN = (0.0, 0.2, 1.0, 2.0)
-"""Seconds before each further try to record an answer: all together less than the grace time."""
+"""Seconds before each further attempt to record a result; their sum is less than the grace time."""
 
 
 def vendor_client() -> VendorClient:
-    """The client for the vendor that the settings name."""
+    """Return a client for the vendor that the settings name."""
     connect, read = settings.OPSWAT_TIMEOUT
     return VendorClient(
         VendorConfig(
@@ -49,7 +49,7 @@ def vendor_client() -> VendorClient:
 
 @sensitive_variables("token")
 def _call_vendor(taken: Claim) -> Answer[Any]:
-    """Make the call that the claim stands for; raises VendorError."""
+    """Make the claimed call; raises VendorError."""
     client, slot = vendor_client(), Slot(taken.call.pk)
     if taken.work is None:
         return client.fetch_token(slot)
@@ -57,12 +57,12 @@ def _call_vendor(taken: Claim) -> Answer[Any]:
         token = token_store.decrypt(taken.encrypted_token)
         return taken.work.send(client, slot, token, taken.call, taken.payload)
     except (TypeError, ValueError) as error:
-        # The client refuses to make a malformed call: nothing was sent, and never will be.
+        # The client refuses to make a malformed call. Nothing was sent.
         raise Rejected(f"The call was not made: {error}") from None
 
 
 def send(taken: Claim) -> None:
-    """Make the claimed call with no transaction open, and record how it ended."""
+    """Make the claimed call with no transaction open, and apply its result."""
     try:
         answer = _call_vendor(taken)
     except VendorError as error:
@@ -72,10 +72,10 @@ def send(taken: Claim) -> None:
 
 
 def _record(record: Callable[[Claim, Any], None], taken: Claim, outcome: Any) -> None:
-    """Record how the call ended, on a new connection if the database was restarted meanwhile.
+    """Apply the result, on a new connection if the database was restarted meanwhile.
 
-    The answer would be lost otherwise, and its commands unconfirmed. What the first try may have
-    stored all the same is left alone by the next one.
+    Otherwise the answer would be lost and its commands unconfirmed. An attempt leaves alone what
+    an earlier attempt has stored.
     """
     for pause in RECORD_AGAIN:
         try:
@@ -90,14 +90,14 @@ def _record(record: Callable[[Claim, Any], None], taken: Claim, outcome: Any) ->
 
 
 def step() -> float | None:
-    """Do one thing: 0.0 after a call, the seconds to rest if none may go, None without work."""
+    """Make one call; return 0.0 after it, the seconds to wait if none may go, None without work."""
     taken = claim()
     if taken is None:
         return None
     if isinstance(taken, Wait):
         return taken.seconds
     if _more_is_possible():
-        on_commit.hint_work()  # Another pump goes on while this one waits for a slow answer.
+        on_commit.wake_dispatcher_now()  # Another dispatcher sends while this one waits for the answer.
     send(taken)
     return 0.0
 
@@ -115,26 +115,26 @@ def dispatch(
     alone: bool = False,
     leave: Callable[[], bool] = lambda: False,
 ) -> int:
-    """Claim, send and record until nothing is due or the time is up; returns the calls made.
+    """Claim, send and record until nothing is due or the time is up; return the calls made.
 
-    It naps for the next slot here, in the process, at most ENGINE_NAP_SECONDS long: later work is
-    found by the next hint. Where another pump naps already, it leaves at once unless `alone`.
-    Between two calls it asks `leave` whether it shall stop.
+    It waits in the process for a slot that frees within ENGINE_MAX_IDLE_SECONDS; for a later one it
+    returns, and beat starts another dispatcher in time. If another dispatcher is idle already, it
+    returns at once unless `alone`. Between two calls it stops if `leave` returns True.
     """
     end = time.monotonic() + (settings.ENGINE_RUN_SECONDS if seconds is None else seconds)
     calls = 0
     name = limiter.worker_name()
     while (left := end - time.monotonic()) > 0 and not leave():
-        rest = step()
-        if rest == 0.0:
+        wait = step()
+        if wait == 0.0:
             calls += 1
             continue
-        if rest is None or rest > settings.ENGINE_MAX_IDLE_SECONDS:
+        if wait is None or wait > settings.ENGINE_MAX_IDLE_SECONDS:
             break
         if not alone and _another_is_idle(name):
             break
         _beat(name, idle=True)
-        time.sleep(min(rest, left, 1.0))
+        time.sleep(min(wait, left, 1.0))
     _beat(name, idle=False)
     return calls
 
@@ -148,5 +148,5 @@ def _beat(name: str, *, idle: bool) -> None:
 def _another_is_idle(name: str) -> bool:
     at = clock.now()
     others = DispatcherHeartbeat.objects.exclude(name=name).filter(idle=True)
-    # One of before the clock was set back may be long dead.
+    # A heartbeat from before the clock was set back may be that of a dead process.
     return others.filter(heartbeat_at__gt=at - timedelta(seconds=3), heartbeat_at__lte=at).exists()

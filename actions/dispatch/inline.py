@@ -1,4 +1,4 @@
-"""Send and wait in this process, for commands that want to see the end."""
+"""Runs the dispatcher in this process, for commands that wait for the outcome."""
 
 import signal
 import time
@@ -8,10 +8,10 @@ from actions.dispatch import dispatcher, shutdown, sweeper
 
 
 def dispatch_until(done: Callable[[], bool], seconds: float) -> bool:
-    """Send what is due until `done` or the time is up; says whether it was done.
+    """Send what is due until `done` or for so many seconds; return whether it was done.
 
-    Other workers may be sending too: the ledger keeps all of them within the limit. Raises
-    KeyboardInterrupt for Ctrl-C, but not before the call that is on its way has come back.
+    Other workers may send at the same time: the ledger keeps all of them within the limit. Raises
+    KeyboardInterrupt on Ctrl-C, after the call in flight has ended.
     """
     end = time.monotonic() + seconds
     sweeper.sweep()

@@ -1,10 +1,10 @@
-"""Rows."""
+"""Heartbeats of dispatchers."""
 
 from django.db import models
 
 
 class DispatcherHeartbeat(models.Model):
-    """A pump's sign of life; `idle` says that it waits for the next slot or the next work."""
+    """The last sign of life of a dispatcher; `idle`: it waits for the next slot or for work."""
 
     name = models.CharField(max_length=100, unique=True)
     heartbeat_at = models.DateTimeField()

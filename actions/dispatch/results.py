@@ -14,6 +14,7 @@ from actions.ratelimit import accounts, breaker, clock, limiter, window
 from actions.ratelimit.models import VendorAccount
 from actions.ratelimit.states import CallState
 from actions.trail import trail
+from actions.trail.verbs import Verb
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ def record_answer(taken: Claim, answer: Answer[Any]) -> None:
     in_time = limiter.close_call(
         call, CallState.ANSWERED, http_status=answer.http_status or None, rate=answer.rate
     )
-    _record_call(taken, "vendor.answered")
+    _record_call(taken, Verb.VENDOR_ANSWERED)
     if taken.work is None:
         token_store.store(account, answer.value, clock.now())
         return
@@ -53,13 +54,13 @@ def record_error(taken: Claim, error: VendorError) -> None:
     limiter.close_call(
         call, state, http_status=error.http_status, rate=error.rate, detail=str(error)
     )
-    _record_call(taken, "vendor.failed", reason=str(error))
+    _record_call(taken, Verb.VENDOR_FAILED, detail=str(error))
     _back_off(account, taken, error)
     if taken.work is not None:
         taken.work.fail(call, taken.payload, error)
 
 
-def _record_call(taken: Claim, verb: str, reason: str = "") -> None:
+def _record_call(taken: Claim, verb: Verb, detail: str = "") -> None:
     """Write the audit line of a call whose work writes none of its own."""
     if taken.work is not None and taken.work.records_own_lines:
         return
@@ -69,7 +70,7 @@ def _record_call(taken: Claim, verb: str, reason: str = "") -> None:
         verb,
         subject_kind="call",
         subject=str(call.pk),
-        reason=reason,
+        detail=detail,
         api=call.api,
         call=call.pk,
         http_status=call.http_status,

@@ -1,4 +1,4 @@
-"""What the pages show of the vendor's minute."""
+"""Reads for pages: the rate limit, the calls, and what stops sending."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from actions.ratelimit.states import CallState
 
 @dataclass(frozen=True, slots=True)
 class WindowStats:
-    """The vendor's window as it stands: slots held, and what stops or slows sending."""
+    """The rate limit now: slots in use, and what stops sending. Times are in seconds."""
 
     limit: int
     seconds: int
@@ -25,24 +25,24 @@ class WindowStats:
     next_in: float
     frozen: bool
     frozen_reason: str
-    blocked_for: float
+    paused_for: float
     open_reason: str
 
     @property
     def free(self) -> int:
-        """Slots that nobody holds."""
+        """Slots that no call holds."""
         return max(0, self.limit - self.used)
 
     @property
     def slots(self) -> list[str]:
-        """One word for each slot, for the row of squares."""
+        """Return the state of each slot: used, foreign or free."""
         ours = max(0, min(self.limit, self.used) - self.foreign)
-        words = ["used"] * ours + ["foreign"] * min(self.foreign, self.limit)
-        return (words + ["free"] * self.limit)[: self.limit]
+        states = ["used"] * ours + ["foreign"] * min(self.foreign, self.limit)
+        return (states + ["free"] * self.limit)[: self.limit]
 
 
 def window_stats() -> WindowStats:
-    """The window at this moment."""
+    """Return the rate limit as it stands."""
     at = timezone.now()
     account = accounts.read()
     held = VendorCall.objects.filter(holds_until__gt=at).order_by("holds_until")
@@ -57,25 +57,25 @@ def window_stats() -> WindowStats:
         next_in=(rows[late][0] - at).total_seconds() if late >= 0 else 0.0,
         frozen=account.frozen,
         frozen_reason=account.frozen_reason,
-        blocked_for=_left(account.open_until, at),
+        paused_for=_left(account.open_until, at),
         open_reason=account.open_reason,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class SendingStatus:
-    """What keeps everything from being sent, for the notice on every page."""
+    """What stops all sending, for the banner on every page."""
 
     frozen: bool
     frozen_reason: str
-    blocked_for: float
+    paused_for: float
     open_reason: str
     unauthorized: bool
     worker_seen: bool
 
 
 def sending_status() -> SendingStatus:
-    """What stops sending at this moment; one query."""
+    """Return what stops sending now, with one query."""
     beats = DispatcherHeartbeat.objects.filter(
         heartbeat_at__gt=timezone.now() - timedelta(seconds=60)
     )
@@ -87,9 +87,9 @@ def sending_status() -> SendingStatus:
         worker_seen=known.worker_seen if known else worker_seen(),
         frozen=account.frozen,
         frozen_reason=account.frozen_reason,
-        blocked_for=_left(account.open_until, timezone.now()),
+        paused_for=_left(account.open_until, timezone.now()),
         open_reason=account.open_reason,
-        # The first refusal may be a token that has run out: then nothing is blocked.
+        # The first refusal may be that of an expired token, which stops nothing.
         unauthorized=account.unauthorized > 0 and account.open_until is not None,
     )
 
@@ -100,7 +100,7 @@ def _left(until: datetime | None, at: datetime) -> float:
 
 @dataclass(frozen=True, slots=True)
 class MinuteCount:
-    """The calls made in one minute; `place` counts minutes from the left end of the chart."""
+    """The calls of one minute; `place` counts minutes from the left end of the chart."""
 
     place: int
     good: int
@@ -113,7 +113,7 @@ class MinuteCount:
 
 
 def per_minute(hours: int = 24) -> list[MinuteCount]:
-    """The minutes of the last hours in which calls were made, the oldest first."""
+    """Return the minutes of the last hours in which calls were made, oldest first."""
     end = timezone.now().replace(second=0, microsecond=0) + timedelta(minutes=1)
     begin = end - timedelta(hours=hours)
     calls = VendorCall.objects.filter(claimed_at__gte=begin).exclude(state=CallState.FOREIGN)
@@ -128,12 +128,12 @@ def per_minute(hours: int = 24) -> list[MinuteCount]:
 
 
 def latest_calls(limit: int = 100, before: int | None = None) -> list[VendorCall]:
-    """The latest calls, newest first."""
+    """Return the latest calls, newest first."""
     calls = VendorCall.objects.prefetch_related("action_requests")
     return list((calls.filter(pk__lt=before) if before else calls)[:limit])
 
 
 def worker_seen(seconds: float = 60.0) -> bool:
-    """Whether a pump has given a sign of life lately."""
+    """Return whether a dispatcher has written a heartbeat in the last `seconds`."""
     since = timezone.now() - timedelta(seconds=seconds)
     return DispatcherHeartbeat.objects.filter(heartbeat_at__gt=since).exists()

@@ -1,4 +1,4 @@
-"""A polite kill lets the call that is on its way come home: its outcome would be unknown else."""
+"""On SIGTERM, finish the call in flight before exiting; otherwise its outcome would be unknown."""
 
 import signal
 import threading
@@ -9,25 +9,25 @@ from types import FrameType
 
 @contextmanager
 def noting(*signals: signal.Signals) -> Iterator[Callable[[], bool]]:
-    """Note these signals instead of obeying them; gives a question whether one has come.
+    """Catch these signals; yield a function that returns whether one has arrived.
 
-    The second one is obeyed at once. A supervisor that stops a worker signals the whole process
-    group, so also the process in which a pump waits for the vendor.
+    A second signal takes its usual effect. A supervisor that stops a worker signals the whole
+    process group, and so the process in which a dispatcher waits for the vendor.
     """
-    came = threading.Event()
+    arrived = threading.Event()
     if threading.current_thread() is not threading.main_thread():
-        yield came.is_set  # Only the main thread may say what a signal does.
+        yield arrived.is_set  # Only the main thread may set signal handlers.
         return
     before = {each: signal.getsignal(each) for each in signals}
 
     def note(signum: int, frame: FrameType | None) -> None:
-        came.set()
+        arrived.set()
         signal.signal(signum, before[signal.Signals(signum)])
 
     for each in signals:
         signal.signal(each, note)
     try:
-        yield came.is_set
+        yield arrived.is_set
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)

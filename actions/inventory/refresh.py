@@ -1,8 +1,9 @@
-"""Look at exactly the devices that somebody acts on or looks at: fifty details in one call."""
+"""Refreshes the devices that somebody views or acts on: the details of fifty in one call."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -15,23 +16,27 @@ from actions.inventory.models import Device, DeviceRefresh, DeviceSnapshot
 from actions.ratelimit import clock
 from actions.ratelimit.models import VendorCall
 from actions.ratelimit.states import Lane
+from actions.roles import check_submits
 from actions.trail import trail
+from actions.trail.refusals import records_refusals
+from actions.trail.verbs import Verb
 
 MAX_ATTEMPTS = 4
-"""Troubles in a row after which a look is given up."""
+"""Consecutive failures after which a refresh is given up."""
 
 MIN_REFRESH_INTERVAL = timedelta(seconds=10)
-"""Whoever asks again so soon after a look would spend a call of the minute on nothing."""
+"""Minimum time between two refreshes of the same device."""
 
-AGAIN = 2.0
-"""Seconds until the first look that failed is repeated; the pause doubles."""
+RETRY_SECONDS = 2.0
+"""Seconds until the first retry of a failed refresh; the interval doubles."""
 
 
 @dataclass(frozen=True, slots=True)
 class DetailRead:
-    """Devices looked at in one call, and for which commands; `since` is when the oldest was due.
+    """The devices of one Device Details call.
 
-    `devices` are the keys of those that are looked at for their own sake.
+    `commands` are the keys of the commands that are read back, `devices` those of the devices whose
+    refresh was requested; `since` is when the oldest became due.
     """
 
     commands: tuple[int, ...]
@@ -40,39 +45,43 @@ class DetailRead:
     devices: tuple[int, ...] = ()
 
 
+def _refusal_line(device: Device, **_: Any) -> dict[str, Any]:
+    return {"subject_kind": "device", "subject": device.vendor_id}
+
+
+@records_refusals(Verb.DEVICE_REFRESH_REFUSED, _refusal_line)
 @transaction.atomic
 def refresh(device: Device, actor: Actor) -> bool:
-    """A person waits for fresh data of this device; False if a look is under way or just over."""
+    """Refresh a device that a person waits for; return False if that is under way or just done."""
+    check_submits(actor.role)
     waiting = DeviceRefresh.objects.filter(device=device, due_at__isnull=False, lane=Lane.URGENT)
-    moment = now()
+    at = now()
     just_read = DeviceSnapshot.objects.filter(
-        device=device, read_at__gt=moment - MIN_REFRESH_INTERVAL, read_at__lte=moment
+        device=device, read_at__gt=at - MIN_REFRESH_INTERVAL, read_at__lte=at
     )
     if waiting.exists() or (just_read.exists() and not device.gone_at):
         return False
-    _ask([device.pk], Lane.URGENT)
+    _request([device.pk], Lane.URGENT)
     trail.record(
-        actor, "device.refresh_asked", subject_kind="device", subject=device.vendor_id, count=1
+        actor, Verb.DEVICE_REFRESH_ASKED, subject_kind="device", subject=device.vendor_id, count=1
     )
-    on_commit.work_waits()
+    on_commit.wake_dispatcher()
     return True
 
 
 def request_refresh(devices: QuerySet[Device]) -> None:
-    """Look at these devices when the minute has room; inside the caller's transaction."""
-    _ask(list(devices.values_list("pk", flat=True)), Lane.INVENTORY)
+    """Request a refresh of these devices in the lowest lane, in the caller's transaction."""
+    _request(list(devices.values_list("pk", flat=True)), Lane.INVENTORY)
 
 
-def _ask(keys: Iterable[int], lane: Lane) -> None:
-    """An urgent wish comes before the same one that has time; never the other way round."""
-    moment = now()
-    rows = [
-        DeviceRefresh(device_id=key, lane=lane, requested_at=moment, due_at=moment) for key in keys
-    ]
+def _request(keys: Iterable[int], lane: Lane) -> None:
+    """Store refreshes; an urgent one replaces a waiting one of a lower lane, never the reverse."""
+    at = now()
+    rows = [DeviceRefresh(device_id=key, lane=lane, requested_at=at, due_at=at) for key in keys]
     if lane != Lane.URGENT:
         waiting = DeviceRefresh.objects.filter(device_id__in=[row.device_id for row in rows])
-        there = set(waiting.filter(due_at__isnull=False).values_list("device_id", flat=True))
-        rows = [row for row in rows if row.device_id not in there]
+        known = set(waiting.filter(due_at__isnull=False).values_list("device_id", flat=True))
+        rows = [row for row in rows if row.device_id not in known]
     DeviceRefresh.objects.bulk_create(
         rows,
         update_conflicts=True,
@@ -82,7 +91,7 @@ def _ask(keys: Iterable[int], lane: Lane) -> None:
 
 
 def due(lane: Lane, at: datetime) -> DetailRead | None:
-    """A call's worth of devices to look at in this lane; those of lower lanes fill it up."""
+    """Return a call's worth of devices to refresh in this lane; those of lower lanes fill it."""
     rows = DeviceRefresh.objects.filter(due_at__lte=at).order_by("lane", "due_at", "id")
     if not rows.filter(lane=lane).exists():
         return None
@@ -99,22 +108,22 @@ def _max_calls() -> int:
     return min(int(settings.OPSWAT_MAX_DEVICES), 50)
 
 
-def claim(looks: DetailRead, call: VendorCall) -> None:
-    """Keep other pumps from looking at the same devices meanwhile."""
-    DeviceRefresh.objects.filter(device__in=looks.devices).update(due_at=call.lease_until)
+def claim(read: DetailRead, call: VendorCall) -> None:
+    """Put the refreshes of these devices off until the lease of the call ends."""
+    DeviceRefresh.objects.filter(device__in=read.devices).update(due_at=call.lease_until)
 
 
 def finish(vendor_ids: Iterable[str]) -> None:
-    """These devices have been looked at, whoever asked for it."""
+    """Delete the refreshes of these devices: they have been read."""
     DeviceRefresh.objects.filter(device__vendor_id__in=list(vendor_ids)).delete()
 
 
-def requeue(looks: DetailRead, reason: str, *, final: bool) -> None:
-    """The look did not succeed: look again after a pause that grows, and give up in the end."""
-    for row in DeviceRefresh.objects.filter(device__in=looks.devices, due_at__isnull=False):
+def requeue(read: DetailRead, reason: str, *, final: bool) -> None:
+    """Refresh again after a growing interval; give up after MAX_ATTEMPTS, or if `final`."""
+    for row in DeviceRefresh.objects.filter(device__in=read.devices, due_at__isnull=False):
         row.attempts += 1
         row.detail = reason[:500]
-        pause = timedelta(seconds=AGAIN * 2**row.attempts)
+        interval = timedelta(seconds=RETRY_SECONDS * 2**row.attempts)
         over = final or row.attempts >= MAX_ATTEMPTS
-        row.due_at = None if over else clock.now() + pause
+        row.due_at = None if over else clock.now() + interval
         row.save()

@@ -1,9 +1,9 @@
-"""Read the vendor's groups and devices into our rows, page by page, on the vendor's budget.
+"""Reads the vendor's groups and devices into our rows, page by page, within the rate limit.
 
-A full read costs a call for each fifty devices. So most of the time three cheaper ones keep it
-fresh: what enrolled since the last cursor, what changed or was deleted since the last such read,
-and a sweep over everything that takes its time. Devices that somebody looks at or acts on are read
-by themselves (services/looks.py).
+A full read costs one call for each fifty devices. So three cheaper reads keep the inventory fresh:
+what enrolled since the last cursor, what changed or was deleted since the last such read, and a
+slow read of everything in the background. Devices that somebody views or acts on are read one by
+one (refresh.py).
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from django.utils.timezone import now
 
 from actions import on_commit
 from actions.actor import Actor
-from actions.errors import NotAllowed
+from actions.errors import Code, NotAllowed
 from actions.inventory import refresh
 from actions.inventory.models import PAGE, Device, DeviceGroup, InventorySync
 from actions.inventory.store import (
@@ -30,41 +30,52 @@ from actions.opswat.payloads import ChangePage, DevicePage, GroupRecord
 from actions.ratelimit import accounts
 from actions.roles import RIGHTS
 from actions.trail import trail
+from actions.trail.refusals import fixed_subject, records_refusals
+from actions.trail.verbs import Verb
 
 __all__ = ["FIELDS", "PAGE", "start_due", "start_sync", "store_details", "store_records"]
 
 MAX_ATTEMPTS = 8
-"""Troubles in a row after which a read is given up."""
+"""Consecutive failures after which a read is given up."""
 
 OVERLAP = timedelta(minutes=1)
-"""Two reads of changes overlap by this: what moves between two pages is told by the next."""
+"""Overlap of two reads of changes: a row that moves between two pages is in the next read."""
 
-LOOKS_BACK = timedelta(days=1)
-"""The vendor tells changes of at most so long ago (Status Change v3.0: `age`)."""
+MAX_CHANGE_AGE = timedelta(days=1)
+"""The vendor reports changes of at most this age (Status Change v3.0: `age`)."""
 
 MAX_MISSING_SHARE = 0.5
-"""A full read that misses a larger share of the devices than this is not believed at once."""
+"""A full read that misses a larger share of the devices must be confirmed by the next one."""
 
-KEPT_DAYS = 3
-"""Days for which the record of a small read is kept: there are hundreds of them a day."""
+KEEP_SMALL_READS_DAYS = 3
+"""Days for which the row of a small read is kept: there are hundreds of them a day."""
 
 Kind, Stage = InventorySync.Kind, InventorySync.Stage
 WHOLE = (Kind.FULL, Kind.BACKGROUND)
-"""Kinds that see every device."""
+"""Kinds that read every device."""
+
+ENDED_VERB = {Stage.DONE: Verb.INVENTORY_SYNC_DONE, Stage.FAILED: Verb.INVENTORY_SYNC_FAILED}
+"""Event of a read that ended, by its last stage."""
 
 
+@records_refusals(Verb.INVENTORY_SYNC_REFUSED, fixed_subject("sync", "full"))
 def start_sync(actor: Actor) -> tuple[InventorySync, bool]:
-    """Ask for a full read; if one is running, that one is returned, and False.
+    """Start a full read; if one is running, return that one and False.
 
-    It takes the place of a sweep. Raises NotAllowed unless the actor's role controls the engine.
+    It replaces a running background read. Raises NotAllowed unless the actor's role controls the
+    engine.
     """
     if not RIGHTS[actor.role].controls_engine:
-        raise NotAllowed(f"The role {actor.role.label} may not read the whole inventory.")
+        raise NotAllowed(
+            Code.ROLE_MAY_NOT_SYNC,
+            "The role %(role)s cannot start a full read.",
+            role=actor.role.label,
+        )
     try:
         with transaction.atomic():
             sync = _start(Kind.FULL, actor, stage=Stage.GROUPS, expected=_expected())
-            sweeps = InventorySync.objects.filter(kind=Kind.BACKGROUND, running=True)
-            sweeps.update(running=False, stage=Stage.REPLACED, finished_at=sync.started_at)
+            slow = InventorySync.objects.filter(kind=Kind.BACKGROUND, running=True)
+            slow.update(running=False, stage=Stage.REPLACED, finished_at=sync.started_at)
     except IntegrityError:
         return InventorySync.objects.get(kind=Kind.FULL, running=True), False
     return sync, True
@@ -72,8 +83,8 @@ def start_sync(actor: Actor) -> tuple[InventorySync, bool]:
 
 @transaction.atomic
 def start_due() -> list[InventorySync]:
-    """Start the reads whose time has come; before the first full read there are none."""
-    accounts.lock()  # Two that ask at once start each read once.
+    """Start the reads that are due; none before the first full read."""
+    accounts.lock()  # Of two concurrent callers only one starts a read.
     at = now()
     whole = InventorySync.objects.filter(kind__in=WHOLE, stage=Stage.DONE).first()
     if whole is None:
@@ -89,7 +100,7 @@ def start_due() -> list[InventorySync]:
         started.append(_start(Kind.NEW, trail.ENGINE, stage=Stage.DEVICES, cursor=cursor))
     hours = settings.INVENTORY_FULL_READ_HOURS
     old = whole.started_at + timedelta(hours=hours) <= at
-    missed = settings.INVENTORY_CHANGES_MINUTES and since < at - LOOKS_BACK
+    missed = settings.INVENTORY_CHANGES_MINUTES and since < at - MAX_CHANGE_AGE
     if (
         hours
         and (old or missed)
@@ -103,27 +114,30 @@ def start_due() -> list[InventorySync]:
 
 
 def _start(kind: InventorySync.Kind, actor: Actor, **fields: object) -> InventorySync:
-    moment = now()
+    at = now()
     sync = InventorySync.objects.create(
-        kind=kind, actor=actor.name, started_at=moment, due_at=moment, **fields
+        kind=kind, actor=actor.name, started_at=at, due_at=at, **fields
     )
     if kind in WHOLE:
         trail.record(
-            actor, "inventory.sync_started", subject_kind="sync", subject=str(sync.pk), kind=kind
+            actor, Verb.INVENTORY_SYNC_STARTED, subject_kind="sync", subject=str(sync.pk), kind=kind
         )
     InventorySync.objects.filter(
-        running=False, started_at__lt=moment - timedelta(days=KEPT_DAYS)
+        running=False, started_at__lt=at - timedelta(days=KEEP_SMALL_READS_DAYS)
     ).exclude(kind__in=WHOLE).delete()
-    on_commit.work_waits()
+    on_commit.wake_dispatcher()
     return sync
 
 
 def _is_due(kind: InventorySync.Kind, minutes: float, at: datetime) -> bool:
-    """Whether the last read of that kind, or the last whole one, began so long ago; 0 is never."""
+    """Return whether the last read of the kind, or of everything, began so many minutes ago.
+
+    0 minutes means never.
+    """
     kinds = [kind] if kind in WHOLE else [kind, *WHOLE]
     last = InventorySync.objects.filter(kind__in=kinds).first()
     late = last is None or last.started_at + timedelta(minutes=minutes) <= at
-    # A clock that was set back must not stop the reads until it is where it was.
+    # After the clock was set back, a start in the future must not stop the reads.
     return minutes > 0 and (late or (last is not None and last.started_at > at))
 
 
@@ -133,20 +147,20 @@ def _changes_since(whole: InventorySync) -> datetime:
 
 
 def _last_cursor(whole: InventorySync) -> str | None:
-    """The vendor's token of the last page; None where there is none, or where it was refused.
+    """Return the vendor's cursor of the last page; None if there is none or it was refused.
 
-    Without one only a list of a single page begins at its last page.
+    An empty cursor is usable only if the list has a single page.
     """
     mine = InventorySync.objects.exclude(kind=Kind.CHANGES)
     refused = mine.filter(kind=Kind.NEW, stage=Stage.FAILED, attempts=0, pk__gt=whole.pk)
-    told = mine.filter(stage=Stage.DONE).order_by("-finished_at").first() or whole
-    if refused.exists() or (not told.cursor and told.devices_read > PAGE):
+    newest = mine.filter(stage=Stage.DONE).order_by("-finished_at").first() or whole
+    if refused.exists() or (not newest.cursor and newest.devices_read > PAGE):
         return None
-    return told.cursor
+    return newest.cursor
 
 
 def due_sync(at: datetime) -> InventorySync | None:
-    """The running read whose next page has waited longest."""
+    """Return the running read whose next page has been due longest."""
     return InventorySync.objects.filter(running=True, due_at__lte=at).order_by("due_at").first()
 
 
@@ -157,9 +171,9 @@ def still_reading(sync: InventorySync) -> InventorySync | None:
 
 
 def age_asked(sync: InventorySync, at: datetime) -> int:
-    """For how many seconds back the changes are asked, within what the vendor takes."""
+    """Return the age of changes to ask for in seconds, within what the vendor accepts."""
     wanted = (at - (sync.since or at)).total_seconds() + 1
-    return int(min(LOOKS_BACK.total_seconds(), max(OVERLAP.total_seconds(), wanted)))
+    return int(min(MAX_CHANGE_AGE.total_seconds(), max(OVERLAP.total_seconds(), wanted)))
 
 
 def store_groups(sync: InventorySync, groups: Sequence[GroupRecord]) -> None:
@@ -176,13 +190,13 @@ def store_groups(sync: InventorySync, groups: Sequence[GroupRecord]) -> None:
 
 
 def _expected() -> int:
-    """How many devices the vendor has: by the numbers of its groups, or else as many as known."""
+    """Return how many devices the vendor has: the sum of its groups, or else those known."""
     counted = DeviceGroup.objects.aggregate(sum=Sum("device_count"))["sum"]
     return counted or Device.objects.filter(gone_at=None).count()
 
 
 def _page_interval(sync: InventorySync) -> float:
-    """Seconds between two pages: a sweep takes four fifths of its period."""
+    """Return the seconds between two pages: a background read takes four fifths of its period."""
     if sync.kind != Kind.BACKGROUND:
         return 0.0
     pages = max(1, -(-sync.expected // PAGE))
@@ -190,7 +204,7 @@ def _page_interval(sync: InventorySync) -> float:
 
 
 def store_devices(sync: InventorySync, page: DevicePage) -> None:
-    """Store a page of devices; after the last one, mark what was not found as gone."""
+    """Store a page of devices; after the last one, mark the missing devices as gone."""
     store_records(page.devices)
     sync.devices_read += len(page.devices)
     if page.next_cursor is None:
@@ -213,10 +227,10 @@ def store_changes(sync: InventorySync, page: ChangePage) -> None:
 
 
 def _drop_deleted(sync: InventorySync, page: ChangePage) -> int:
-    """Mark the deleted ones as gone.
+    """Mark the deleted devices as gone; return how many.
 
-    Where a device was read since the moment from which changes are told, it may have been deleted
-    before that and have come back: that is looked at rather than guessed.
+    A device that was read after the begin of the reported changes may have been deleted before and
+    have enrolled again: it is refreshed instead.
     """
     back = {record.vendor_id for record in page.changed}
     rows = Device.objects.filter(vendor_id__in=set(page.deleted) - back, gone_at=None)
@@ -226,7 +240,7 @@ def _drop_deleted(sync: InventorySync, page: ChangePage) -> int:
 
 
 def requeue(sync: InventorySync, reason: str) -> None:
-    """The page did not come: ask again after a pause that grows, and give up in the end."""
+    """Ask for the page again after a growing interval; give up after MAX_ATTEMPTS."""
     sync.attempts += 1
     sync.detail = reason[:500]
     if sync.attempts >= MAX_ATTEMPTS:
@@ -237,7 +251,7 @@ def requeue(sync: InventorySync, reason: str) -> None:
 
 
 def fail(sync: InventorySync, reason: str) -> None:
-    """The vendor refuses to be read: asking again would not help."""
+    """End the read: the vendor refused it, so asking again would not help."""
     sync.attempts = 0
     _finish(sync, Stage.FAILED, reason)
 
@@ -246,7 +260,7 @@ def _next_page(sync: InventorySync) -> None:
     sync.attempts, sync.detail = 0, ""
     sync.due_at = now() + timedelta(seconds=sync.page_interval)
     sync.save()
-    on_commit.changed("inventory", sync.devices_read)
+    on_commit.publish_change("inventory", sync.devices_read)
 
 
 def _finish(sync: InventorySync, stage: InventorySync.Stage, detail: str) -> None:
@@ -255,15 +269,15 @@ def _finish(sync: InventorySync, stage: InventorySync.Stage, detail: str) -> Non
     sync.stage, sync.detail = stage, detail[:500]
     sync.running, sync.finished_at = False, now()
     sync.save()
-    on_commit.changed("inventory", sync.devices_read)
+    on_commit.publish_change("inventory", sync.devices_read)
     if _is_routine(sync):
         return
     trail.record(
         trail.ENGINE,
-        f"inventory.sync_{stage}",
+        ENDED_VERB[stage],
         subject_kind="sync",
         subject=str(sync.pk),
-        reason=detail,
+        detail=detail,
         kind=sync.kind,
         devices=sync.devices_read,
         groups=sync.groups_read,
@@ -273,7 +287,11 @@ def _finish(sync: InventorySync, stage: InventorySync.Stage, detail: str) -> Non
 
 
 def _is_routine(sync: InventorySync) -> bool:
-    """Small reads come every few minutes: only what one found gone, or a first failure, is told."""
+    """Return whether a read is too routine for the audit trail.
+
+    Small reads run every few minutes: one is recorded if it removed devices, or is the first of its
+    kind to fail.
+    """
     if sync.kind in WHOLE or sync.removed_count:
         return False
     last = InventorySync.objects.filter(kind=sync.kind, pk__lt=sync.pk).first()
@@ -281,10 +299,10 @@ def _is_routine(sync: InventorySync) -> bool:
 
 
 def _mark_missing(sync: InventorySync) -> tuple[int, str]:
-    """Mark the devices that this read did not find as gone; how many, and what was odd.
+    """Mark the devices that this read did not find as gone; return how many, and a remark.
 
-    A list that ends far too early would take most of the fleet away. So that many are only gone
-    when two whole reads in a row did not find them.
+    A truncated list would remove most of the fleet. So more than MAX_MISSING_SHARE of the devices
+    are marked only after two consecutive reads of everything did not find them.
     """
     listed = Device.objects.filter(gone_at=None)
     unseen = listed.filter(last_sync_id__lt=sync.pk)
@@ -293,5 +311,8 @@ def _mark_missing(sync: InventorySync) -> tuple[int, str]:
         whole = InventorySync.objects.filter(kind__in=WHOLE, stage=Stage.DONE)
         before = whole.exclude(pk=sync.pk).values_list("pk", flat=True).first() or 0
         unseen = unseen.filter(last_sync_id__lt=before)
-        detail = f"{missing:,} known devices were not found: gone if the next read agrees."
+        detail = (
+            f"{missing:,} known devices were not found. "
+            "They are marked as gone if the next read does not find them either."
+        )
     return unseen.update(gone_at=now()), detail

@@ -1,4 +1,4 @@
-"""The circuit breaker: pauses sending after errors of the vendor, then lets one call test it."""
+"""Circuit breaker: pauses sending after errors of the vendor, then lets one call test it."""
 
 from datetime import timedelta
 
@@ -7,7 +7,7 @@ from actions.ratelimit.models import VendorAccount
 
 
 def open_for(account: VendorAccount, seconds: float, reason: str) -> None:
-    """Send nothing for so many seconds, and then one call alone first."""
+    """Stop sending for so many seconds; after them one call at a time until one succeeds."""
     until = clock.now() + timedelta(seconds=seconds)
     if account.open_until is None or until > account.open_until:
         account.open_until, account.open_reason = until, reason[:500]
@@ -16,7 +16,7 @@ def open_for(account: VendorAccount, seconds: float, reason: str) -> None:
 
 
 def record_failure(account: VendorAccount, reason: str) -> None:
-    """A trouble at the vendor: pause, longer with each trouble in a row, at most one window."""
+    """Open the breaker after an error of the vendor; the pause doubles, up to one window."""
     account.consecutive_failures += 1
     whole = window.length().total_seconds()
     open_for(
@@ -25,9 +25,10 @@ def record_failure(account: VendorAccount, reason: str) -> None:
 
 
 def record_success(account: VendorAccount) -> None:
-    """The vendor answers properly: no trouble in a row any more, no probing.
+    """Close the breaker after a good answer.
 
-    A call that was on its way already when sending was stopped says nothing of what came after.
+    While the breaker is open, a good answer belongs to a call that was in flight when it opened,
+    and does not show that the vendor has recovered.
     """
     if account.open_until and account.open_until > clock.now():
         return

@@ -15,17 +15,17 @@ from actions.ratelimit.models import VendorAccount
 
 
 def now() -> datetime:
-    """The moment, by the one clock that all workers share: the database's, if it has one."""
+    """Return the time by the clock that all workers share: the database server's, if any."""
     if connection.vendor != "postgresql":
         return timezone.now()
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
-        moment: datetime = cursor.fetchone()[0]
-    return moment
+        found: datetime = cursor.fetchone()[0]
+    return found
 
 
 def _this_start() -> str:
-    """Linux has a name for each start of the machine; elsewhere the host's name must do."""
+    """Return the boot ID on Linux, the host name elsewhere."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
@@ -33,17 +33,17 @@ def _this_start() -> str:
 
 
 _last_seen: list[tuple[float, float]] = []
-"""What the two clocks showed when this process last looked."""
+"""The wall clock and the monotonic clock, in seconds, when this process last compared them."""
 
 _machine = [_this_start()]
-"""Names this machine since its last start: only until then does its own clock run on."""
+"""The boot of this machine: its monotonic clock is only comparable within one boot."""
 
 
 def has_jumped(at: datetime, account: VendorAccount | None = None) -> bool:
-    """Whether the shared clock moved against this machine's own since somebody last asked.
+    """Return whether the shared clock was set, judged by this machine's monotonic clock.
 
-    The account's row remembers both clocks for all processes of a machine, at least once in a
-    window: so one that has just started notices too, and only the first that notices waits.
+    The account's row stores both clocks for all processes of a machine, at least once in a window:
+    so a process that has just started detects a step too, and only the first to detect it reacts.
     """
     wall, own = at.timestamp(), time.monotonic()
     seen = _last_seen[0] if _last_seen else None
@@ -58,6 +58,6 @@ def has_jumped(at: datetime, account: VendorAccount | None = None) -> bool:
 
 
 def forget() -> None:
-    """Start anew, as a process on a machine that nobody remembers."""
+    """Forget what was seen, as a new process on a new machine; for tests."""
     _last_seen.clear()
     _machine[:] = [uuid4().hex]

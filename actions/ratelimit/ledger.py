@@ -1,6 +1,6 @@
-"""The slots of the vendor's minute at one moment, and the rule of who may take one.
+"""The slots of the rate limit at one time, and the rule by which a lane may take one.
 
-No rows and no network: the dispatcher and the forecast use the same rule, so they cannot disagree.
+It knows no rows and no network: the dispatcher and the forecast use the same rule.
 """
 
 from bisect import insort
@@ -10,32 +10,32 @@ from datetime import datetime, timedelta
 from actions.ratelimit.states import Lane
 
 CLOCK_JUMP = 0.5
-"""Seconds that the wall clock may move against the machine's own before nothing is sent."""
+"""Seconds by which the wall clock may differ from the monotonic clock before sending stops."""
 
 
 def hold_after_reply(window: timedelta) -> timedelta:
-    """How long a call holds its slot after the reply: the window, and a margin.
+    """Return how long a call holds its slot after the reply: the window and a margin.
 
-    The margin covers the coarseness of clocks (50 ms) and steps of the clock that are too small
-    to be noticed: half a second for the vendor's minute, in proportion for a shorter window.
+    The margin covers the resolution of clocks (50 ms) and clock steps that are too small to be
+    detected: half a second for a window of 60 s, proportionally less for a shorter one.
     """
-    unnoticed = min(timedelta(seconds=CLOCK_JUMP), window / 120)
-    return window + timedelta(milliseconds=50) + unnoticed
+    undetected = min(timedelta(seconds=CLOCK_JUMP), window / 120)
+    return window + timedelta(milliseconds=50) + undetected
 
 
 def is_starved(
     waiting_since: datetime, last_call: datetime | None, now: datetime, window: timedelta
 ) -> bool:
-    """Whether a lane has had work, but no call, for a whole window."""
+    """Return whether a lane has had work, but no call, for a whole window."""
     begin = now - window
     return waiting_since <= begin and (last_call is None or last_call <= begin)
 
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """`holds` are the moments, in order, at which the held slots free.
+    """The slots at one time; `holds` are the times, in order, at which held slots become free.
 
-    `urgent_wait` is how long, in seconds, an urgent call may have to wait behind lower lanes.
+    `urgent_wait` is how long an urgent call may have to wait behind lower lanes, in seconds.
     """
 
     at: datetime
@@ -46,22 +46,22 @@ class Ledger:
 
     @property
     def free(self) -> int:
-        """Slots that nobody holds."""
+        """Slots that no call holds."""
         return max(0, self.limit - len(self.holds))
 
     def frees_in(self, slots: int = 1) -> float:
-        """Seconds until that many slots are free, if nobody takes one in the meantime."""
+        """Return the seconds until that many slots are free, if no call takes one meanwhile."""
         late = len(self.holds) + min(slots, self.limit) - self.limit
         if late <= 0:
             return 0.0
         return (self.holds[min(late, len(self.holds)) - 1] - self.at).total_seconds()
 
     def wait_for(self, lane: Lane) -> float:
-        """Seconds until `lane` may take a slot; 0 when it may now.
+        """Return the seconds until `lane` may take a slot; 0 if it may now.
 
-        A lower lane may only take one if an urgent call would still wait at most `urgent_wait`
-        after it. Bulk and lower lanes yield to the normal lane by the same rule with three times
-        that wait, and the lowest two to bulk with six times.
+        A lower lane may take one only if an urgent call would wait at most `urgent_wait` after it.
+        Bulk and lower lanes yield to the normal lane by the same rule with three times that wait,
+        and the two lowest lanes yield to bulk with six times.
         """
         waits = [self.frees_in(1)]
         if lane >= Lane.NORMAL:
@@ -73,7 +73,7 @@ class Ledger:
         return max(0.0, *waits)
 
     def after(self, wait: float, hold: float) -> "Ledger":
-        """The ledger `wait` seconds later, when a call has taken a slot for `hold` seconds."""
+        """Return the ledger `wait` seconds later, after a call took a slot for `hold` seconds."""
         at = self.at + timedelta(seconds=wait)
         holds = [until for until in self.holds if until > at]
         insort(holds, at + timedelta(seconds=hold))

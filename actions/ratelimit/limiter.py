@@ -1,11 +1,12 @@
-"""The ledger of the vendor's minute: who may call now, and why there are never too many.
+"""Rate limiter: decides when the next vendor call may start.
 
-Why never over the limit. A call holds its slot from before it is sent until the vendor's reply
-plus one window, and a slot is only given while fewer than `limit` are held. Take any `limit + 1`
-calls in the order of sending. When the last of them was sent, one of the others held no slot any
-more, so its reply had come at least one window earlier, and so had its arrival at the vendor,
-which lies before its reply. The last one arrived after it was sent. So the two arrivals lie more
-than one window apart, whatever the network does in between and whatever window the vendor keeps.
+Proof that the limit is never exceeded. A call holds its slot from before it is sent until the
+vendor's reply plus one window, and a slot is given only while fewer than `limit` are held. Take
+any `limit + 1` calls in the order of sending. When the last of them was sent, at least one of the
+others held no slot any more, so its reply had come at least one window earlier, and its arrival at
+the vendor lies before its reply. The last call arrived after it was sent. So the two arrivals lie
+more than one window apart, whatever the delays of the network and wherever the vendor's window
+begins.
 """
 
 import os
@@ -24,12 +25,12 @@ from actions.ratelimit.states import CallState, Lane
 
 
 def worker_name() -> str:
-    """This process and thread, as the calls page names it."""
+    """Return the name of this process and thread for the calls page."""
     return f"{socket.gethostname()}:{os.getpid()}:{threading.get_ident() % 10_000}"[:100]
 
 
 def read_ledger(at: datetime) -> Ledger:
-    """The ledger at that moment; exact inside the account's lock, a picture outside it."""
+    """Return the ledger at that time; exact under the account's lock, otherwise a snapshot."""
     held = VendorCall.objects.filter(holds_until__gt=at).order_by("holds_until")
     rows = list(held.values_list("holds_until", "state"))
     return Ledger(
@@ -48,7 +49,7 @@ def calls_within(span: timedelta, at: datetime) -> QuerySet[VendorCall]:
 
 
 def open_call(at: datetime, lane: Lane, api: str, **fields: object) -> VendorCall:
-    """Write the row of a call that will now be made; it holds a slot from this moment."""
+    """Create the row of a call that is about to be made; it holds a slot from now on."""
     until = at + window.lease()
     return VendorCall.objects.create(
         api=api,
@@ -70,15 +71,15 @@ def close_call(
     rate: RateLimitStatus | None,
     detail: str = "",
 ) -> bool:
-    """Write how the call ended, inside the caller's transaction under the account's lock.
+    """Record how the call ended; call it in a transaction under the account's lock.
 
-    Returns False when the sweeper had given it up before; the answer is recorded all the same.
+    Returns False if the sweeper had given the call up; the answer is recorded all the same.
     """
     at = clock.now()
     was_open = call.state == CallState.SENDING
     call.state, call.replied_at, call.http_status = state, at, http_status
     call.detail = detail[:500]
-    # Without an answer the vendor may see the call a little after we closed the connection.
+    # Without an answer the vendor may receive the call shortly after we closed the connection.
     late = window.length() / 12 if state == CallState.FAILED else timedelta(0)
     call.holds_until = at + late + hold_after_reply(window.length())
     if rate is not None:
@@ -90,13 +91,13 @@ def close_call(
 
 
 def _note_foreign_calls(call: VendorCall, at: datetime) -> None:
-    """Put calls that others made with this account into the ledger, by the vendor's own count.
+    """Add calls that other clients made with this account to the ledger, by the vendor's count.
 
-    All calls that the vendor counted for us held a slot when this one was claimed, or were
-    claimed since: so what it counts beyond those was made by somebody else.
+    Each of our calls that the vendor counted held a slot when this one was claimed, or was claimed
+    since. So the calls that it counts beyond those were made by another client.
     """
     if call.rate_remaining is None or call.http_status == 429 or call.claimed_at > at:
-        return  # Where the clock was set back meanwhile, the times of the rows tell nothing.
+        return  # After the clock was set back the times of the rows cannot be compared.
     ours = VendorCall.objects.filter(holds_until__gt=call.claimed_at).count()
     total = int(settings.OPSWAT_RATE_LIMIT[0])
     foreign = min(total, total - ours - max(0, call.rate_remaining))
@@ -116,16 +117,16 @@ def _note_foreign_calls(call: VendorCall, at: datetime) -> None:
 
 
 def clock_was_set(account: VendorAccount, at: datetime) -> None:
-    """Send nothing until all calls up to now are out of the vendor's window, by the new clock.
+    """Stop sending until all calls so far have left the vendor's window, by the new clock.
 
-    Calls on their way begin their lease anew, because nobody knows how old they are. What the old
-    clock put further away than that would stop the engine for as long as the clock was set back.
+    The lease of each call in flight starts again, because its age is unknown. Slots that the old
+    clock holds longer than that would stop sending for as long as the clock was set back.
     """
     until = at + window.lease()
-    still = VendorCall.objects.filter(state=CallState.SENDING)
-    still.update(lease_until=until, holds_until=until + hold_after_reply(window.length()))
+    in_flight = VendorCall.objects.filter(state=CallState.SENDING)
+    in_flight.update(lease_until=until, holds_until=until + hold_after_reply(window.length()))
     end = at + window.length() / 12 + hold_after_reply(window.length())
-    over = VendorCall.objects.exclude(state=CallState.SENDING)
-    over.filter(holds_until__gt=end).update(holds_until=end)
+    ended = VendorCall.objects.exclude(state=CallState.SENDING)
+    ended.filter(holds_until__gt=end).update(holds_until=end)
     account.open_until = None
-    breaker.open_for(account, (end - at).total_seconds(), "The clock was set anew.")
+    breaker.open_for(account, (end - at).total_seconds(), "The clock was set.")

@@ -1,4 +1,4 @@
-"""The one account at the vendor: its lock, its brakes, its token; and who is pumping."""
+"""The account at the vendor (lock, circuit breaker, token) and the calls, which are the ledger."""
 
 from django.db import models
 from django.db.models import Q
@@ -37,9 +37,9 @@ class VendorAccount(models.Model):
 class VendorCall(models.Model):
     """One HTTP request to the vendor: what it carried and how it ended.
 
-    The row is written before the first byte leaves and *holds a slot* until `holds_until`: while
-    the call is open that is the end of its lease plus one window, and once the vendor has
-    replied, the reply plus one window. Why never over the limit: see ratelimit/limiter.py.
+    The row is written before the first byte is sent and *holds a slot* until `holds_until`: the
+    end of the lease plus one window while the call is open, and the reply plus one window after
+    the vendor has replied. Proof that the limit is never exceeded: see ratelimit/limiter.py.
     """
 
     account = models.ForeignKey("actions.VendorAccount", on_delete=models.PROTECT, **ACCOUNT_KEY)
@@ -67,7 +67,7 @@ class VendorCall(models.Model):
     class Meta:
         ordering = ["-id"]
         indexes = [
-            # The ledger: which slots are held at this moment, and when does the next one free?
+            # The ledger: which slots are held now, and when does the next one become free?
             models.Index(fields=["holds_until"], name="call_holds"),
             # The chart: how many calls in each minute of the last day?
             models.Index(fields=["claimed_at"], name="call_by_time"),
@@ -77,7 +77,7 @@ class VendorCall(models.Model):
                 condition=Q(state=CallState.SENDING),
                 name="call_open",
             ),
-            # Turns: whose call went last in this lane?
+            # Scheduler: which request had the last call in this lane?
             models.Index(fields=["lane", "-id"], name="call_turn"),
         ]
 
@@ -86,7 +86,7 @@ class VendorCall(models.Model):
 
     @property
     def seconds(self) -> float | None:
-        """How long the vendor took to reply, in seconds."""
+        """Return the vendor's response time in seconds."""
         if self.replied_at is None:
             return None
         return (self.replied_at - self.claimed_at).total_seconds()

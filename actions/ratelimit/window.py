@@ -6,17 +6,17 @@ from django.conf import settings
 
 
 def limit() -> int:
-    """Calls that the vendor allows in one window, less those reserved for others."""
+    """Return the calls in one window that this console may make: the limit less ENGINE_RESERVE."""
     return int(settings.OPSWAT_RATE_LIMIT[0]) - int(settings.ENGINE_RESERVE)
 
 
 def length() -> timedelta:
-    """The vendor's window."""
+    """Return the length of the vendor's window."""
     return timedelta(seconds=settings.OPSWAT_RATE_LIMIT[1])
 
 
 def lease() -> timedelta:
-    """How long a call may stay open; longer than the hard limit of the task that makes it."""
+    """Return how long a call may stay open; longer than the hard limit of its Celery task."""
     connect, read = settings.OPSWAT_TIMEOUT
     grace = settings.ENGINE_GRACE_SECONDS
     return timedelta(seconds=settings.ENGINE_RUN_SECONDS + connect + read + 2 * grace)
