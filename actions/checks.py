@@ -1,4 +1,4 @@
-"""System checks: refuse a start that cannot work, and say what is missing."""
+"""Django system checks of the settings. An error stops the start and names the setting."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from actions.opswat.client import check_base_url
 
 @register()
 def check_vendor(**_: Any) -> list[CheckMessage]:
-    """The vendor's settings: complete, sane and pointing at an allowed host."""
+    """Check that the vendor's settings are complete and name an allowed host."""
     problems: list[CheckMessage] = []
     for name in ("OPSWAT_CLIENT_ID", "OPSWAT_CLIENT_SECRET"):
         if not settings.SIMULATED and not getattr(settings, name):
@@ -41,7 +41,7 @@ def check_vendor(**_: Any) -> list[CheckMessage]:
 
 @register()
 def check_engine(**_: Any) -> list[CheckMessage]:
-    """The engine's numbers: such that calls can be made and the vendor's limit is kept."""
+    """Check that the numbers of the engine allow calls and keep the vendor's rate limit."""
     problems: list[CheckMessage] = []
     calls, seconds = settings.OPSWAT_RATE_LIMIT
     if calls != int(calls) or calls - settings.ENGINE_RESERVE < 1:
@@ -68,7 +68,7 @@ def check_engine(**_: Any) -> list[CheckMessage]:
 
 @register()
 def check_audit(**_: Any) -> list[CheckMessage]:
-    """Where the trail is shipped to, and whether a webhook can tell that it comes from us."""
+    """Check the targets of the audit stream, and that a webhook has a secret to sign with."""
     problems: list[CheckMessage] = []
     for text in settings.AUDIT_STREAM_TO:
         try:
@@ -78,7 +78,7 @@ def check_audit(**_: Any) -> list[CheckMessage]:
             continue
         if target.scheme.startswith("http") and len(settings.AUDIT_STREAM_SECRET) < 16:
             missing = "AUDIT_STREAM_SECRET is missing or shorter than 16 characters."
-            hint = "It signs what a webhook gets."
+            hint = "It signs the lines that a webhook receives."
             problems.append(Error(missing, hint=hint, id="actions.E031"))
     if settings.AUDIT_KEEP_DAYS < 0:
         problems.append(Error("AUDIT_KEEP_DAYS cannot be negative.", id="actions.E032"))
@@ -87,7 +87,7 @@ def check_audit(**_: Any) -> list[CheckMessage]:
 
 @register(deploy=True)
 def check_secrets(**_: Any) -> list[CheckMessage]:
-    """What must not stand open once others can reach the console."""
+    """Check that DEBUG is off where others can reach the console."""
     if settings.DEBUG and not settings.LOOPBACK.issuperset(settings.ALLOWED_HOSTS):
         return [Error("DEBUG must be off where others can reach the console.", id="actions.E020")]
     return []

@@ -1,4 +1,4 @@
-"""What the commands for scripts have in common: what goes wrong is one line on standard error."""
+"""Base class of the commands for scripts: each failure is one line on standard error."""
 
 import argparse
 import math
@@ -11,10 +11,10 @@ REFUSED, INTERRUPTED = 2, 130
 
 
 class OneLineCommand(BaseCommand):
-    """A command whose every failure is one line, with an exit code that says which."""
+    """A command that reports each failure in one line, with an exit code for its kind."""
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        """The usual parser, but for the page of usage that it puts before each error."""
+        """Return the usual parser, without the usage text before each error."""
         parser = super().create_parser(prog_name, subcommand, **kwargs)
 
         def refuse(message: str) -> NoReturn:
@@ -26,7 +26,7 @@ class OneLineCommand(BaseCommand):
         return parser
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        """Run it; a database without tables and Ctrl-C are no reason for a traceback."""
+        """Run the command; report a database error or Ctrl-C in one line."""
         try:
             return super().execute(*args, **options)
         except (OperationalError, ProgrammingError) as error:
@@ -36,12 +36,12 @@ class OneLineCommand(BaseCommand):
             ) from None
         except KeyboardInterrupt:
             raise CommandError(
-                "Interrupted; what was stored goes on.", returncode=INTERRUPTED
+                "Interrupted. The stored request is still sent.", returncode=INTERRUPTED
             ) from None
 
 
 def seconds(text: str) -> float:
-    """A number of seconds from 0; raises the parser's own error for anything else."""
+    """Return a number of seconds, 0 or more; raises argparse.ArgumentTypeError otherwise."""
     try:
         number = float(text)
     except ValueError:

@@ -10,16 +10,16 @@ from actions.management.base import OneLineCommand, seconds
 
 
 class Command(OneLineCommand):
-    """The worker's own loop, run once in this process."""
+    """Runs the dispatcher of a worker once, in this process."""
 
     help = "Send what is due, for so many seconds, without Celery."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """How long to go on."""
+        """Add --seconds."""
         parser.add_argument("--seconds", type=seconds, default=30.0, help="how long (30)")
 
     def handle(self, *_: Any, **options: Any) -> None:
-        """Settle what was left behind, then send."""
+        """Settle expired calls, then send what is due."""
         sweeper.sweep()
         with shutdown.noting(signal.SIGTERM, signal.SIGINT) as leave:
             calls = dispatcher.dispatch(options["seconds"], alone=True, leave=leave)
