@@ -1,4 +1,4 @@
-"""The token and the client secret are found nowhere but where they must be (security.md §1)."""
+"""The token and the client secret are found only where they must be."""
 
 import logging
 import tempfile
