@@ -11,6 +11,7 @@ from actions.agent_logs import selectors as agent_logs
 from actions.agent_logs.zip.directory import BadArchive
 from actions.agent_logs.zip.lines import MAX_PHRASE, PAGE, Level, Line, line_at, read_page, search
 from actions.agent_logs.zip.members import Member
+from actions.trail.verbs import Verb
 from dashboard.access import actor_of
 from dashboard.http import DashboardRequest, read_int, read_text
 from dashboard.printable import marked, printable_line
@@ -51,7 +52,7 @@ def file_view(request: DashboardRequest, log: Any, entry: Any) -> dict[str, Any]
     context = {"phrase": phrase, "level": int(level), "levels": LEVELS, "file_url": url}
     try:
         text = agent_logs.member(log, entry)
-        verb = "log.searched" if phrase else "log.opened"
+        verb = Verb.LOG_SEARCHED if phrase else Verb.LOG_OPENED
         told = {"file": entry.name, "search": phrase}
         controls.record_access(log, actor_of(request), verb, **told)
         context |= {"encoding": _encoding(text), "binary": text.binary}

@@ -21,6 +21,7 @@ from actions.inventory.freshness import fresh_for
 from actions.inventory.models import Device, DeviceGroup, DeviceMac
 from actions.roles import why_not
 from actions.trail import trail
+from actions.trail.verbs import Verb
 
 FROM_DEVICE = {
     "target": "wish.target",
@@ -166,7 +167,7 @@ def _store(
     _refresh_stale(action_request)
     trail.record(
         actor,
-        "request.submitted",
+        Verb.REQUEST_SUBMITTED,
         subject_kind="request",
         subject=str(action_request.uuid),
         reason=submission.reason,
@@ -249,7 +250,7 @@ def _coalesce_key(submission: Submission) -> str:
 def _record_refusal(submission: Submission, actor: Actor, refusal: Refused) -> None:
     trail.record_refusal(
         actor,
-        "request.refused",
+        Verb.REQUEST_REFUSED,
         refusal,
         subject_kind="kind",
         subject=submission.kind.name,

@@ -19,6 +19,7 @@ from actions.ratelimit.states import CallState, Lane
 from actions.roles import RIGHTS
 from actions.trail import trail
 from actions.trail.models import AuditEvent
+from actions.trail.verbs import Verb
 
 VIEWED_FOR = timedelta(seconds=30)
 """A page that is open says so at least this often."""
@@ -68,7 +69,7 @@ def poll_now(wanted: AgentLog, actor: Actor) -> None:
         AgentLog.objects.filter(pk=row.pk).update(**changes)
     else:
         move(row, S.WAITING, moment, **changes, deadline=deadline, attempts=0)
-    record(actor, "log.asked_now", row)
+    record(actor, Verb.LOG_ASKED_NOW, row)
     on_commit.work_waits()
 
 
@@ -85,13 +86,13 @@ def stop(wanted: AgentLog, actor: Actor) -> None:
     said = f"Stopped by {actor.name}."
     old = LogStatus(row.status)
     AgentLog.objects.filter(pk=row.pk).move(old, S.STOPPED, moment, message=said, lane=Lane.REPORTS)
-    record(actor, "log.stopped", row)
+    record(actor, Verb.LOG_STOPPED, row)
     outcomes.bump_version([row.request_id])
 
 
 @transaction.atomic
 def record_access(
-    row: AgentLog, actor: Actor, verb: str, *, file: str = "", search: str = ""
+    row: AgentLog, actor: Actor, verb: Verb, *, file: str = "", search: str = ""
 ) -> None:
     """Write who reads a log; raises NotAllowed for whom it is not.
 
@@ -104,7 +105,7 @@ def record_access(
     told = {"file": file[:300], "search": search}
     for event in lately.filter(actor=actor.name)[:20]:
         same = event.data.get("file", "") == told["file"]
-        if verb != "log.downloaded" and same and event.data.get("search", "") == search:
+        if verb != Verb.LOG_DOWNLOADED and same and event.data.get("search", "") == search:
             return
     record(actor, verb, row, **told)
 
@@ -116,7 +117,7 @@ def record_search(action_request: ActionRequest, actor: Actor, phrase: str) -> N
     count = AgentLog.objects.filter(request=action_request, status=S.READY).count()
     trail.record(
         actor,
-        "logs.searched",
+        Verb.LOGS_SEARCHED,
         subject_kind="request",
         subject=str(action_request.uuid),
         search=phrase,

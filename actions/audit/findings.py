@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from actions.trail.models import AuditEvent
+from actions.trail.verbs import Verb
 
 MAX_FINDINGS = 100
 """Findings after which there is no need to look for more."""
@@ -49,5 +50,5 @@ def as_json(report: VerificationReport) -> str:
 
 def archive_boundaries() -> list[tuple[int, str]]:
     """Where archives end: their last line's number and signature."""
-    lines = AuditEvent.objects.filter(verb="audit.archived").values_list("data", flat=True)
+    lines = AuditEvent.objects.filter(verb=Verb.AUDIT_ARCHIVED).values_list("data", flat=True)
     return [(data.get("last_id"), data.get("last_mac")) for data in lines]

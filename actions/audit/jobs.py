@@ -24,6 +24,7 @@ from actions.errors import NotAllowed, Refused
 from actions.roles import check_reads_audit
 from actions.trail import trail
 from actions.trail.models import AuditEvent
+from actions.trail.verbs import Verb
 
 FORMS = ("csv", "xlsx", "jsonl")
 KEPT_DAYS = 7
@@ -34,30 +35,39 @@ BEAT_SECONDS = 2.0
 
 HEAD = (
     *("id", "at", "actor", "role", "source", "address", "request_id", "verb", "subject_kind"),
-    *("subject", "reason", "ticket", "kind", "count", "call", "data", "key", "previous", "mac"),
+    *("subject", "reason", "detail", "ticket", "kind", "count", "call", "data", "key", "previous"),
+    "mac",
 )
 """The columns of an export, which are all that a line holds."""
 
 COLUMNS = {"key": "key_id", "mac": "signature"}
 """Columns of an export whose name differs from the column of the table: files keep their form."""
 
+ENDED_VERB = {
+    (AuditJob.Kind.CHECK, AuditJob.State.DONE): Verb.AUDIT_CHECKED,
+    (AuditJob.Kind.CHECK, AuditJob.State.FAILED): Verb.AUDIT_CHECK_FAILED,
+    (AuditJob.Kind.EXPORT, AuditJob.State.DONE): Verb.AUDIT_EXPORTED,
+    (AuditJob.Kind.EXPORT, AuditJob.State.FAILED): Verb.AUDIT_EXPORT_FAILED,
+}
+"""Event of a job that ended, by its kind and state."""
+
 
 def ask_check(actor: Actor) -> AuditJob:
     """Ask for a check of the whole trail; if one waits or runs, that one is returned."""
-    _check_may_read(actor, "audit.check_refused")
+    _check_may_read(actor, Verb.AUDIT_CHECK_REFUSED)
     with transaction.atomic():
         trail.lock()
         running = AuditJob.objects.filter(kind=AuditJob.Kind.CHECK, ended_at=None).first()
         if running:
             return running
         job = _store(actor, AuditJob.Kind.CHECK)
-        trail.record(actor, "audit.check_asked", subject_kind="audit", subject=str(job.uuid))
+        trail.record(actor, Verb.AUDIT_CHECK_ASKED, subject_kind="audit", subject=str(job.uuid))
     return job
 
 
 def ask_export(actor: Actor, query: AuditQuery, form: str) -> AuditJob:
     """Ask for the answer to a query as a file; raises Refused for what cannot be."""
-    _check_may_read(actor, "audit.export_refused")
+    _check_may_read(actor, Verb.AUDIT_EXPORT_REFUSED)
     problems = {name: [text] for name, text in query.problems().items()}
     if form not in FORMS:
         problems[""] = ["Choose CSV, XLSX or JSON lines."]
@@ -67,7 +77,7 @@ def ask_export(actor: Actor, query: AuditQuery, form: str) -> AuditJob:
         job = _store(actor, AuditJob.Kind.EXPORT, query=query.view(), format=form)
         trail.record(
             actor,
-            "audit.export_asked",
+            Verb.AUDIT_EXPORT_ASKED,
             subject_kind="audit",
             subject=str(job.uuid),
             question=query.view(),
@@ -78,13 +88,13 @@ def ask_export(actor: Actor, query: AuditQuery, form: str) -> AuditJob:
 
 def open_export(job: AuditJob, actor: Actor) -> Path:
     """Record that somebody takes an export away; raises Refused if it is not there any more."""
-    _check_may_read(actor, "audit.download_refused")
+    _check_may_read(actor, Verb.AUDIT_DOWNLOAD_REFUSED)
     path = Path(settings.AUDIT_EXPORT_DIR) / job.file
     if not job.file or not path.exists():
         raise Refused.because("", "This export has been dropped. Make it again.")
     trail.record(
         actor,
-        "audit.export_taken",
+        Verb.AUDIT_EXPORT_TAKEN,
         subject_kind="audit",
         subject=str(job.uuid),
         question=job.query,
@@ -93,7 +103,7 @@ def open_export(job: AuditJob, actor: Actor) -> Path:
     return path
 
 
-def _check_may_read(actor: Actor, verb: str) -> None:
+def _check_may_read(actor: Actor, verb: Verb) -> None:
     try:
         check_reads_audit(actor.role)
     except NotAllowed as refusal:
@@ -156,8 +166,7 @@ def _end(job: AuditJob, state: str, result: dict[str, Any]) -> None:
     told |= {"findings": result["findings"][:5]} if "findings" in result else {}
     if "count" in told:
         told["lines"] = told.pop("count")  # A count in the trail is one of devices.
-    verb = "checked" if job.kind == AuditJob.Kind.CHECK else "exported"
-    verb = f"audit.{verb}" if state == AuditJob.State.DONE else f"audit.{job.kind}_failed"
+    verb = ENDED_VERB[AuditJob.Kind(job.kind), AuditJob.State(state)]
     trail.record(trail.ENGINE, verb, subject_kind="audit", subject=str(job.uuid), **told)
 
 

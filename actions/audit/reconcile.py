@@ -11,6 +11,7 @@ from actions.audit.findings import Finding, VerificationReport, archive_boundari
 from actions.audit.replay import ReplayedOutcome, replay
 from actions.ratelimit import accounts
 from actions.trail.models import AuditEvent
+from actions.trail.verbs import Verb
 
 REQUESTS = 100
 """Requests that are compared at a time."""
@@ -51,7 +52,7 @@ def _compare(wishes: list[ActionRequest]) -> Iterator[tuple[ActionRequest, list[
 
 def _differences(wish: ActionRequest, rows: list[Any], lines: list[Any]) -> Iterator[Finding]:
     place = f"request {wish.uuid}"
-    submitted = next((line for line in lines if line[0] == "request.submitted"), None)
+    submitted = next((line for line in lines if line[0] == Verb.REQUEST_SUBMITTED), None)
     if submitted is None:
         if not archive_boundaries():
             yield Finding("request", place, "The trail does not know it.")

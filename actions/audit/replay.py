@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from actions.action_requests.states import WAITING, CommandStatus
+from actions.trail.verbs import Verb
 
 QUEUED = str(CommandStatus.QUEUED)
 
@@ -27,9 +28,9 @@ def replay(lines: Iterable[tuple[str, dict[str, Any]]]) -> dict[str, ReplayedOut
     """By target, the outcome that these lines (verb and details, in their order) leave it with."""
     told: dict[str, ReplayedOutcome] = {}
     for verb, data in lines:
-        if verb == "request.submitted":
+        if verb == Verb.REQUEST_SUBMITTED:
             told |= {target: ReplayedOutcome(QUEUED) for target in data.get("targets", ())}
-        elif verb != "request.refused" and "status" in data:
+        elif verb != Verb.REQUEST_REFUSED and "status" in data:
             told |= {target: ReplayedOutcome(data["status"]) for target in data.get("targets", ())}
         for line in data.get("devices", ()):
             told[line["target"]] = ReplayedOutcome(

@@ -21,6 +21,7 @@ from actions.audit.jobs import line_of
 from actions.trail import trail
 from actions.trail.guards import triggers_suspended
 from actions.trail.models import AuditDevice, AuditEvent
+from actions.trail.verbs import Verb
 
 NAME = "audit.jsonl"
 
@@ -43,7 +44,7 @@ def archive(before: datetime, actor: Actor = trail.ENGINE) -> Path | None:
     with transaction.atomic():
         trail.record(
             actor,
-            "audit.archived",
+            Verb.AUDIT_ARCHIVED,
             subject_kind="audit",
             subject=path.name,
             last_id=last.pk,

@@ -204,17 +204,6 @@ def _of_keys(
     return [unique[place] for place in places]
 
 
-def verbs() -> list[str]:
-    """Every deed that the trail tells of; each is found by one look into the index."""
-    found: list[str] = []
-    while True:
-        after = AuditEvent.objects.filter(verb__gt=found[-1]) if found else AuditEvent.objects
-        verb = after.order_by("verb").values_list("verb", flat=True).first()
-        if verb is None:
-            return found
-        found.append(verb)
-
-
 def event(number: int) -> AuditEvent | None:
     """One line."""
     return AuditEvent.objects.filter(pk=number).first()

@@ -7,8 +7,7 @@ from django.db import transaction
 
 from actions.trail import chain, trail
 from actions.trail.models import AuditEvent
-
-VERB = "settings.changed"
+from actions.trail.verbs import Verb
 
 OPEN = (
     *("OPSWAT_BASE_URL", "OPSWAT_ALLOWED_HOSTS", "OPSWAT_ACTION_VERSION", "OPSWAT_RATE_LIMIT"),
@@ -34,7 +33,7 @@ def watch() -> bool:
         if changed:
             trail.record(
                 trail.ENGINE,
-                VERB,
+                Verb.SETTINGS_CHANGED,
                 subject_kind="settings",
                 subject="console",
                 before={name: last.get(name) for name in changed},
@@ -45,7 +44,7 @@ def watch() -> bool:
 
 
 def _last() -> dict[str, Any]:
-    lines = AuditEvent.objects.filter(verb=VERB).order_by("-pk")
+    lines = AuditEvent.objects.filter(verb=Verb.SETTINGS_CHANGED).order_by("-pk")
     data = lines.values_list("data", flat=True).first() or {}
     return dict(data.get("whole", {}))
 

@@ -1,9 +1,9 @@
-"""The trail: one line for each thing that happened, in the transaction of the thing itself.
+"""Write the audit trail: one line for each event, in the transaction of the change itself.
 
-Lines are chained under one lock, which is taken last and held to the end of the transaction: so
-the chain's order is the order of the commits, and a rollback leaves no gap. On PostgreSQL it is
-an advisory lock, because whoever writes the trail needs no right to update anything; on SQLite
-a transaction that writes is alone anyway.
+Lines are chained under one lock, which is taken last and held to the end of the transaction. So
+the order of the chain is the order of the commits, and a rollback leaves no gap. On PostgreSQL it
+is an advisory lock, because a writer of the trail then needs no right to update a row. SQLite
+allows only one write transaction at a time anyway.
 """
 
 import json
@@ -19,15 +19,16 @@ from actions.actor import Actor
 from actions.roles import Role
 from actions.trail import chain
 from actions.trail.models import AuditDevice, AuditEvent
+from actions.trail.verbs import Verb
 
 ENGINE = Actor(name="engine", role=Role.OPERATOR, source="system")
-"""The engine itself, where no person acts."""
+"""The actor of lines that the engine writes without a person."""
 
 LOCK = 0x6175646974
-"""PostgreSQL's advisory lock of the chain: the letters of "audit"."""
+"""Key of PostgreSQL's advisory lock of the chain: the letters of "audit"."""
 
 HEAD = f"SELECT id, signature FROM {AuditEvent._meta.db_table} ORDER BY id DESC LIMIT 1"  # noqa: S608
-"""Asks for the last line."""
+"""Query for the last line."""
 
 DEVICE_ROWS = {
     "sqlite": "SELECT %s, json_extract(value, '$[0]'), json_extract(value, '$[1]') "
@@ -39,77 +40,87 @@ DEVICE_ROWS = {
 
 def record(
     actor: Actor,
-    verb: str,
+    verb: Verb,
     *,
     subject_kind: str,
     subject: str,
     reason: str = "",
+    detail: str = "",
     ticket: str = "",
     about: Sequence[tuple[str, str]] = (),
     **data: Any,
 ) -> AuditEvent:
-    """Write one line; call it inside the transaction of what it tells of.
+    """Write one line; call it inside the transaction of the change that it records.
 
-    `about` names the devices that the line tells of by their keys, each with its status, so that
-    it is found by each of them.
+    `reason` is what a person wrote, `detail` an explanation by the engine. `about` names the
+    devices of the line by their keys, each with its status, so that the line is found by device.
     """
-    told = chain.normalize(data)
     event = AuditEvent(
-        user_id=actor.user_id,
-        actor=_truncate(actor.name, "actor"),
-        role="" if actor.source == "system" else actor.role,
-        source=actor.source,
-        address=_truncate(actor.address, "address"),
-        request_id=_truncate(actor.request_id, "request_id"),
-        verb=verb,
+        **_actor_columns(actor),
+        verb=str(verb),
         subject_kind=subject_kind,
         subject=_truncate(subject, "subject"),
         reason=chain.storable(reason),
+        detail=chain.storable(detail),
         ticket=_truncate(ticket, "ticket"),
-        kind=_truncate(str(told.get("kind") or ""), "kind"),
-        count=_count(told),
-        call=told.get("call"),
-        data=told,
+        **_data_columns(chain.normalize(data)),
         lists_devices=bool(about),
     )
     event.search_text = chain.search_text(vars(event))
-    # Without a savepoint: what cannot be told must not happen.
+    # No savepoint: if the audit line cannot be written, the change must roll back.
     with transaction.atomic(savepoint=False):
         _link(event)
         _insert(event, about)
     return event
 
 
-def record_refusal(actor: Actor, verb: str, refusal: Exception, **told: Any) -> None:
-    """Record that something was refused, and by which rule: once, however many hands it passes."""
+def record_refusal(actor: Actor, verb: Verb, refusal: Exception, **line: Any) -> None:
+    """Record a refusal with the rule that refused; a refusal that was recorded is skipped."""
     if getattr(refusal, "is_recorded", False):
         return
     problems = getattr(refusal, "problems", None) or {"": [str(refusal)]}
-    record(actor, verb, problems=problems, **told)
+    record(actor, verb, problems=problems, **line)
     refusal.is_recorded = True  # type: ignore[attr-defined]  # A mark of our own.
 
 
+def _actor_columns(actor: Actor) -> dict[str, Any]:
+    return {
+        "user_id": actor.user_id,
+        "actor": _truncate(actor.name, "actor"),
+        "role": "" if actor.source == "system" else actor.role,
+        "source": actor.source,
+        "address": _truncate(actor.address, "address"),
+        "request_id": _truncate(actor.request_id, "request_id"),
+    }
+
+
+def _data_columns(data: dict[str, Any]) -> dict[str, Any]:
+    """Return `data`, and the columns that repeat a part of it so that queries find it."""
+    kind = _truncate(str(data.get("kind") or ""), "kind")
+    return {"data": data, "kind": kind, "count": _count(data), "call": data.get("call")}
+
+
 def _truncate(text: str, field: str) -> str:
-    most: int | None = getattr(AuditEvent._meta.get_field(field), "max_length", None)
-    return chain.storable(text, most)
+    limit: int | None = getattr(AuditEvent._meta.get_field(field), "max_length", None)
+    return chain.storable(text, limit)
 
 
-def _count(told: dict[str, Any]) -> int | None:
-    count, devices = told.get("count"), told.get("devices")
+def _count(data: dict[str, Any]) -> int | None:
+    count, devices = data.get("count"), data.get("devices")
     found = len(devices) if isinstance(devices, list) else devices
     return next((number for number in (count, found) if isinstance(number, int)), None)
 
 
 def _link(event: AuditEvent) -> None:
-    """Give the line its place in the chain and sign it; nobody else can until the commit."""
-    last_id, last_mac = _locked_head()
-    event.pk, event.previous, event.at = last_id + 1, last_mac, now()
+    """Append the line to the chain and sign it; other writers wait until the commit."""
+    last_id, last_signature = _locked_head()
+    event.pk, event.previous, event.at = last_id + 1, last_signature, now()
     event.key_id = next(iter(settings.AUDIT_KEYS))
     event.signature = chain.sign(settings.AUDIT_KEYS[event.key_id], chain.content(vars(event)))
 
 
 def _insert(event: AuditEvent, about: Sequence[tuple[str, str]]) -> None:
-    """Store it; straight, because everything else waits for its turn in the chain."""
+    """Store the line with plain SQL, because other writers wait for the lock meanwhile."""
     fields = AuditEvent._meta.concrete_fields
     line = [field.get_db_prep_save(getattr(event, field.attname), connection) for field in fields]
     named = json.dumps([[chain.storable(key), status] for key, status in about])
@@ -129,14 +140,14 @@ def _insert(event: AuditEvent, about: Sequence[tuple[str, str]]) -> None:
 def _line_sql() -> str:
     names = [str(field.column) for field in AuditEvent._meta.concrete_fields]
     columns = ", ".join(f'"{name}"' for name in names)
-    places = ", ".join(["%s"] * len(names))
-    # Nothing but names of our own columns stands in the text.
-    return f"INSERT INTO {AuditEvent._meta.db_table} ({columns}) VALUES ({places})"  # noqa: S608
+    values = ", ".join(["%s"] * len(names))
+    # The text holds only names of our own columns.
+    return f"INSERT INTO {AuditEvent._meta.db_table} ({columns}) VALUES ({values})"  # noqa: S608
 
 
 @cache
 def _devices_sql() -> str:
-    # Nothing but names and placeholders of this module stands in the text.
+    # The text holds only names and placeholders of this module.
     return (
         f"INSERT INTO {AuditDevice._meta.db_table} (event_id, device_key, status) "
         + DEVICE_ROWS[connection.vendor]
@@ -144,14 +155,14 @@ def _devices_sql() -> str:
 
 
 def lock() -> None:
-    """Be the only one who writes the trail, to the end of the transaction."""
+    """Lock the chain against other writers, to the end of the transaction."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
 
 
 def head() -> tuple[int, str]:
-    """The number of the last line, which counts them all, and its signature."""
+    """Return the number of the last line, which is the number of all lines, and its signature."""
     with connection.cursor() as cursor:
         cursor.execute(HEAD)
         last: tuple[int, str] | None = cursor.fetchone()
@@ -159,12 +170,12 @@ def head() -> tuple[int, str]:
 
 
 def _locked_head() -> tuple[int, str]:
-    """Be the only one who writes, and see what the one before has left: in one round trip."""
+    """Lock the chain and read its head, in one round trip to the database."""
     if connection.vendor != "postgresql":
         return head()
     with connection.cursor() as cursor:
-        # Two statements, because each sees what was committed before it began: the second one
-        # begins when the lock is there.
+        # Two statements: each sees the rows committed before it began, and the second begins
+        # once the lock is held.
         cursor.execute(f"SELECT pg_advisory_xact_lock({LOCK}); {HEAD}")
         cursor.nextset()
         last: tuple[int, str] | None = cursor.fetchone()

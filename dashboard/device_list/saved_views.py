@@ -8,6 +8,7 @@ from django.db.models import Q
 from actions.actor import Actor
 from actions.errors import NotAllowed, Refused
 from actions.trail import trail
+from actions.trail.verbs import Verb
 from dashboard.models import SavedView, User
 
 MAX_VIEWS = 100
@@ -43,7 +44,7 @@ def save(user: User, actor: Actor, *, name: str, query: str, shared: bool) -> Sa
     view.query, view.shared = query, shared
     view.save()
     if shared or was_shared:
-        _record(actor, "shared" if shared else "unshared", view)
+        _record(actor, Verb.VIEW_SHARED if shared else Verb.VIEW_UNSHARED, view)
     return view
 
 
@@ -54,7 +55,7 @@ def share(view: SavedView, user: User, actor: Actor, *, shared: bool) -> None:
     if view.shared != shared:
         view.shared = shared
         view.save(update_fields=["shared"])
-        _record(actor, "shared" if shared else "unshared", view)
+        _record(actor, Verb.VIEW_SHARED if shared else Verb.VIEW_UNSHARED, view)
 
 
 @transaction.atomic
@@ -62,7 +63,7 @@ def delete(view: SavedView, user: User, actor: Actor) -> None:
     """Drop it; its address then leads nowhere."""
     _check_owner(view, user)
     if view.shared:
-        _record(actor, "dropped", view)
+        _record(actor, Verb.VIEW_DROPPED, view)
     view.delete()
 
 
@@ -71,10 +72,10 @@ def _check_owner(view: SavedView, user: User) -> None:
         raise NotAllowed("This view is somebody else's.")
 
 
-def _record(actor: Actor, verb: str, view: SavedView) -> None:
+def _record(actor: Actor, verb: Verb, view: SavedView) -> None:
     trail.record(
         actor,
-        f"view.{verb}",
+        verb,
         subject_kind="view",
         subject=str(view.uuid),
         name=view.name,

@@ -4,6 +4,7 @@ from typing import Any
 
 from django import template
 
+from actions.trail.verbs import label_of
 from dashboard.printable import printable
 
 register = template.Library()
@@ -18,9 +19,9 @@ def spaced(word: str) -> str:
 
 
 @register.filter
-def event_words(verb: str) -> str:
-    """A verb of the trail in words: request.submitted becomes Request submitted."""
-    return printable(verb).replace(".", " ").replace("_", " ").capitalize()
+def verb_label(verb: str) -> str:
+    """Return the label of a verb of the trail: request.submitted becomes Request submitted."""
+    return printable(label_of(verb))
 
 
 @register.filter

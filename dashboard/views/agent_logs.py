@@ -19,6 +19,7 @@ from actions.agent_logs import selectors as agent_logs
 from actions.agent_logs.zip.directory import BadArchive
 from actions.agent_logs.zip.lines import MAX_PHRASE
 from actions.errors import NotAllowed, Refused
+from actions.trail.verbs import Verb
 from dashboard.access import actor_of, log_reader_required
 from dashboard.agent_log_reader import file_view, hits_of
 from dashboard.http import DashboardRequest, read_int, read_text, wants_part
@@ -142,13 +143,13 @@ def agent_log_download(request: DashboardRequest, token: UUID) -> HttpResponseBa
         raise Http404(str(flaw)) from None
     name = f"agent-log-{_plain(log.command.label)}-{log.uuid.hex[:8]}"
     if "file" not in request.GET:
-        controls.record_access(log, actor_of(request), "log.downloaded")
+        controls.record_access(log, actor_of(request), Verb.LOG_DOWNLOADED)
         return attachment(request, agent_logs.whole(log), f"{name}.zip", log.size)
     place = read_int(request.GET["file"], default=-1, low=0)
     entry = next((each for each in entries if each.place == place and not each.refusal), None)
     if entry is None:
         raise Http404("There is no such file.")
-    controls.record_access(log, actor_of(request), "log.downloaded", file=entry.name)
+    controls.record_access(log, actor_of(request), Verb.LOG_DOWNLOADED, file=entry.name)
     # Two letters of ours at the end: no name of the vendor's makes it run.
     own = f"{name}-{_plain(entry.parts[-1])}.txt"
     return attachment(request, agent_logs.bytes_of(log, entry), own, entry.size)

@@ -12,6 +12,7 @@ from actions.action_requests.states import CommandStatus
 from actions.audit import selectors as audit
 from actions.audit.query import AuditQuery, parse_audit_query
 from actions.catalog import KINDS
+from actions.trail.verbs import Verb
 from dashboard.access import audit_reader_required
 from dashboard.http import DashboardRequest, read_int, wants_part
 
@@ -64,7 +65,7 @@ def audit_list(request: DashboardRequest) -> HttpResponse:
 def _choices() -> dict[str, Any]:
     return {
         "kinds": [(kind.name, kind.label) for kind in KINDS.values()],
-        "verbs": audit.verbs(),
+        "verbs": Verb.choices,
         "outcomes": CommandStatus.choices,
     }
 

@@ -22,6 +22,7 @@ from actions.audit.verify import verify
 from actions.errors import NotAllowed, Refused
 from actions.trail import trail
 from actions.trail.models import AuditEvent
+from actions.trail.verbs import Verb
 from tests.factories import enrol, make_request
 
 pytestmark = pytest.mark.django_db
@@ -42,7 +43,14 @@ def own_folders(settings, tmp_path):
 @pytest.fixture
 def lines(operator):
     for text in PAYLOADS:
-        trail.record(operator, "test.line", subject_kind="test", subject=text, reason=text)
+        trail.record(
+            operator,
+            Verb.DEVICES_EXPORTED,
+            subject_kind="test",
+            subject=text,
+            reason=text,
+            detail=text,
+        )
 
 
 def export(actor, form: str, **parts: str) -> tuple[Path, AuditJob]:
@@ -58,19 +66,20 @@ def test_there_are_enough_payloads():
 
 
 def test_a_csv_export_has_no_live_formula_and_every_row(auditor, lines):
-    path, job = export(auditor, "csv", verb="test.line")
+    path, job = export(auditor, "csv", verb=Verb.DEVICES_EXPORTED)
     with zipfile.ZipFile(path) as box:
         text = box.read("audit.csv").decode("utf-8-sig")
     rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    assert list(rows[0])[9:14] == ["subject", "reason", "detail", "ticket", "kind"]
     assert job.result["count"] == len(rows) == len(PAYLOADS)
     for row, payload in zip(rows, PAYLOADS, strict=True):
-        assert row["reason"] == f"'{payload}"
+        assert row["reason"] == row["detail"] == f"'{payload}"
         for cell in row.values():
             assert not cell.strip(" \u00a0\ufeff").startswith(STARTS)
 
 
 def test_an_xlsx_export_holds_texts_only(auditor, lines):
-    path, _ = export(auditor, "xlsx", verb="test.line")
+    path, _ = export(auditor, "xlsx", verb=Verb.DEVICES_EXPORTED)
     with zipfile.ZipFile(path) as box, zipfile.ZipFile(io.BytesIO(box.read("audit.xlsx"))) as book:
         sheet = ET.fromstring(book.read("xl/worksheets/sheet1.xml"))  # noqa: S314  # Our own file.
     space = {"": "http://schemas.openxmlformats.org/spreadsheetml/2006/main"}
@@ -86,15 +95,12 @@ def test_json_lines_hold_a_line_as_it_was_signed(auditor, lines):
     path, _ = export(auditor, "jsonl", q="calc")
     with zipfile.ZipFile(path) as box:
         found = [json.loads(line) for line in box.read("audit.jsonl").splitlines()]
-    events = {event.pk: event for event in AuditEvent.objects.filter(verb="test.line")}
+    events = {event.pk: event for event in AuditEvent.objects.filter(verb=Verb.DEVICES_EXPORTED)}
     assert len(found) == len(STARTS)
     for line in found:
         event = events[line["id"]]
-        assert (line["mac"], line["previous"], line["data"]) == (
-            event.signature,
-            event.previous,
-            event.data,
-        )
+        stored = (event.signature, event.previous, event.detail, event.data)
+        assert (line["mac"], line["previous"], line["detail"], line["data"]) == stored
 
 
 def check(path: Path) -> list[str]:
@@ -107,13 +113,13 @@ def check(path: Path) -> list[str]:
 
 
 def test_the_manifest_proves_the_export_and_names_what_was_changed(auditor, lines, tmp_path):
-    path, _job = export(auditor, "csv", verb="test.line", since="2020-01-01")
+    path, _job = export(auditor, "csv", verb=Verb.DEVICES_EXPORTED, since="2020-01-01")
     assert check(path) == []
     with zipfile.ZipFile(path) as box:
         box.extractall(tmp_path / "out")
     manifest = tmp_path / "out" / "manifest.json"
     told = json.loads(manifest.read_text())
-    assert told["question"] == {"verb": "test.line", "since": "2020-01-01"}
+    assert told["question"] == {"verb": "devices.exported", "since": "2020-01-01"}
     assert (told["count"], told["anchor"]["count"]) == (len(PAYLOADS), len(PAYLOADS) + 1)
     assert check(manifest) == []
     with (tmp_path / "out" / "audit.csv").open("a") as file:
@@ -143,7 +149,7 @@ def test_an_export_is_dropped_after_its_time(auditor, lines):
     assert jobs.drop_old() == 1
     assert not path.exists()
     job.refresh_from_db()
-    with pytest.raises(Refused, match="dropped"):
+    with pytest.raises(Refused, match="expired"):
         jobs.open_export(job, auditor)
 
 
@@ -190,14 +196,14 @@ def test_what_a_worker_died_over_is_begun_anew_by_another(auditor, lines):
 def test_old_lines_leave_as_a_signed_archive_and_the_rest_still_holds(operator, lines):
     last = AuditEvent.objects.latest("pk")
     for number in range(3):
-        trail.record(operator, "test.young", subject_kind="test", subject=str(number))
+        trail.record(operator, Verb.LOG_OPENED, subject_kind="test", subject=str(number))
     path = retention.archive(AuditEvent.objects.get(pk=last.pk + 1).at)
     assert path
     assert check(path) == []
     with zipfile.ZipFile(path) as box:
         assert len(box.read("audit.jsonl").splitlines()) == len(PAYLOADS)
     left = list(AuditEvent.objects.order_by("id").values_list("verb", flat=True))
-    assert left == ["test.young"] * 3 + ["audit.archived"]
+    assert left == [Verb.LOG_OPENED] * 3 + [Verb.AUDIT_ARCHIVED]
     assert AuditEvent.objects.earliest("pk").previous == last.signature
     assert verify().findings == []
     assert retention.archive(now() - timedelta(days=1)) is None

@@ -29,6 +29,7 @@ from actions.audit.siem.targets import read_target
 from actions.audit.siem.webhook import signature
 from actions.trail import trail
 from actions.trail.models import AuditEvent
+from actions.trail.verbs import Verb
 from tests.processes.installation import short_folder
 
 pytestmark = pytest.mark.django_db
@@ -44,7 +45,13 @@ def free_port() -> int:
 
 def write(operator: Any, count: int) -> None:
     for number in range(count):
-        trail.record(operator, "test.line", subject_kind="test", subject=f"a\n<1>b {number}")
+        trail.record(
+            operator,
+            Verb.DEVICES_EXPORTED,
+            subject_kind="test",
+            subject=f"a\n<1>b {number}",
+            detail="explained",
+        )
 
 
 @contextmanager
@@ -120,7 +127,7 @@ def test_a_real_rsyslog_gets_every_record_once_and_in_order_also_after_an_outage
         assert received(output) == list(range(1, stream.BATCH + 11))
     mac = AuditEvent.objects.get(pk=1).signature
     assert first.startswith(
-        f'109 device-action-console test.line [trail@32473 id="1" mac="{mac}"] {{'
+        f'109 device-action-console devices.exported [trail@32473 id="1" mac="{mac}"] {{'
     )
 
 
@@ -223,6 +230,7 @@ def test_a_webhook_gets_signed_json_lines(operator, hook):
     assert stream.ship() == 3
     ((headers, body),) = hook.got
     assert [json.loads(line)["id"] for line in body.splitlines()] == [1, 2, 3]
+    assert {json.loads(line)["detail"] for line in body.splitlines()} == {"explained"}
     assert headers["X-Signature"] == signature(SECRET, headers["X-Timestamp"], body)
 
 
@@ -240,7 +248,7 @@ def test_what_a_webhook_does_not_take_is_sent_again_in_order(operator, hook, ans
 
 def test_a_message_is_one_line_and_short_whatever_is_in_it(operator):
     event = trail.record(
-        operator, "test.line", subject_kind="test", subject="x", targets=["d" * 50] * 1000
+        operator, Verb.DEVICES_EXPORTED, subject_kind="test", subject="x", targets=["d" * 50] * 1000
     )
     line = {"id": 1, "at": event.at.isoformat(), "verb": event.verb, "mac": event.signature}
     long = message({**line, "data": event.data, "reason": 'a\nb\r]" \u2028'})

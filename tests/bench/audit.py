@@ -23,6 +23,7 @@ from actions.audit.verify import verify
 from actions.roles import Role
 from actions.trail import trail
 from actions.trail.models import AuditEvent
+from actions.trail.verbs import Verb
 from dashboard.models import User
 from tests.bench import long_trail
 from tests.bench.result import Line, duration, spread
@@ -110,7 +111,7 @@ def _record(actor: Actor, uuid: str, number: int) -> None:
     names = [long_trail.device_id(NAMED * number + place) for place in range(NAMED)]
     trail.record(
         actor,
-        "call.answered",
+        Verb.CALL_ANSWERED,
         subject_kind="request",
         subject=uuid,
         kind="exempt",

@@ -46,6 +46,21 @@ def test_the_trail_says_who_what_when_why_and_from_where(reader, operator, vendo
         assert word in text
 
 
+def test_an_explanation_by_the_engine_is_shown_and_searched(reader, operator):
+    event = trail.record(
+        operator,
+        Verb.LOG_FAILED,
+        subject_kind="log",
+        subject="x",
+        reason="asked by phone",
+        detail="The archive is <broken>.",
+    )
+    for url in (AUDIT, f"{AUDIT}{event.pk}/", f"{AUDIT}?q=is+%3Cbroken"):
+        html = reader.get(url).content.decode()
+        assert "The archive is &lt;broken&gt;." in html
+        assert "asked by phone" in html
+
+
 @pytest.mark.parametrize(
     ("search", "found"),
     [

@@ -18,6 +18,7 @@ from actions.inventory.sync import start_sync
 from actions.trail import guards, trail
 from actions.trail.chain import read_keys
 from actions.trail.models import AuditDevice, AuditEvent
+from actions.trail.verbs import Verb
 from dashboard.models import User
 from tests.factories import enrol, know_devices, make_request
 
@@ -45,7 +46,14 @@ def found(*files: Any) -> list[str]:
 @pytest.fixture
 def lines(operator):
     for number in range(1, 8):
-        trail.record(operator, "test.line", subject_kind="test", subject=str(number), reason="x")
+        trail.record(
+            operator,
+            Verb.DEVICES_EXPORTED,
+            subject_kind="test",
+            subject=str(number),
+            reason="x",
+            detail="explained" if number == 7 else "",
+        )
 
 
 @pytest.fixture
@@ -73,6 +81,8 @@ def test_an_untouched_trail_is_told_to_be_so(settled, lines, operator, send_due)
     ("tampering", "first"),
     [
         ([f"UPDATE {EVENT} SET reason = 'y' WHERE id = 4"], "altered record 4"),
+        ([f"UPDATE {EVENT} SET detail = 'y' WHERE id = 4"], "altered record 4"),
+        ([f"UPDATE {EVENT} SET detail = '' WHERE id = 7"], "altered record 7"),
         ([f"UPDATE {EVENT} SET actor = 'nobody' WHERE id = 1"], "altered record 1"),
         ([f"UPDATE {EVENT} SET data = '{{\"a\": 1}}' WHERE id = 4"], "altered record 4"),
         ([f"UPDATE {EVENT} SET signature = previous WHERE id = 4"], "altered record 4"),
@@ -139,7 +149,7 @@ def test_an_emptied_trail_and_one_that_grew_again_are_found_too(
     behind_its_back(f"DELETE FROM {EVENT}")
     assert found(settings.AUDIT_ANCHORS_FILE) == ["cut record 7"]
     for number in range(9):
-        trail.record(operator, "test.line", subject_kind="test", subject=str(number))
+        trail.record(operator, Verb.DEVICES_EXPORTED, subject_kind="test", subject=str(number))
     assert found(settings.AUDIT_ANCHORS_FILE) == ["cut record 7"]
 
 
@@ -225,12 +235,12 @@ def test_a_rollback_leaves_neither_the_thing_nor_its_line(operator):
 def test_a_new_key_goes_on_and_the_old_links_hold(lines, operator, settings):
     old = settings.AUDIT_KEYS
     settings.AUDIT_KEYS = read_keys(["2026:" + "n" * 32], "s") | old
-    trail.record(operator, "test.line", subject_kind="test", subject="8")
+    trail.record(operator, Verb.DEVICES_EXPORTED, subject_kind="test", subject="8")
     assert AuditEvent.objects.get(pk=8).key_id == "2026"
     assert found() == []
     # Whoever has only the old key cannot go on with it.
     settings.AUDIT_KEYS = old
-    trail.record(operator, "test.line", subject_kind="test", subject="9")
+    trail.record(operator, Verb.DEVICES_EXPORTED, subject_kind="test", subject="9")
     settings.AUDIT_KEYS = read_keys(["2026:" + "n" * 32], "s") | old
     assert found() == ["altered record 9"]
 
@@ -253,7 +263,12 @@ def test_whatever_is_told_is_stored_and_proven(operator):
     }
     odd |= {"nul": "a\x00b", "alone": "\ud800", "emoji": "😀", "deep": [{"a\x00": ("x",)}]}
     trail.record(
-        operator, "test.line", subject_kind="test", subject="\x00" * 999, reason="\udfff", **odd
+        operator,
+        Verb.DEVICES_EXPORTED,
+        subject_kind="test",
+        subject="\x00" * 999,
+        reason="\udfff",
+        **odd,
     )
     assert found() == []
 

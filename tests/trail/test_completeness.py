@@ -19,6 +19,7 @@ from actions.inventory.sync import start_sync
 from actions.ratelimit.models import VendorCall
 from actions.trail import trail
 from actions.trail.models import AuditEvent
+from actions.trail.verbs import Verb
 from dashboard.log_formatter import OneLine
 from tests.factories import PASSWORD, enrol, know_devices, make_person, make_request
 
@@ -169,7 +170,7 @@ def test_an_answer_is_the_same_however_far_the_trail_is_walked_for_it(operator, 
         status = "failed" if number % 5 else "accepted"
         trail.record(
             operator,
-            "test.line" if number % 2 else "test.other",
+            Verb.LOG_OPENED if number % 2 else Verb.LOG_SEARCHED,
             subject_kind="test",
             subject=str(number),
             reason="malware" if number % 3 else "travel",
@@ -178,7 +179,7 @@ def test_an_answer_is_the_same_however_far_the_trail_is_walked_for_it(operator, 
             devices=[{"target": name, "status": status} for name in "ab"],
         )
     for query, belongs in (
-        (AuditQuery(q="malware", verb="test.line"), lambda n: n % 3 and n % 2),
+        (AuditQuery(q="malware", verb=Verb.LOG_OPENED), lambda n: n % 3 and n % 2),
         (AuditQuery(outcome="failed"), lambda n: n % 5),
         (AuditQuery(outcome="failed", kind="exempt", q="travel"), lambda n: n % 5 and not n % 3),
         (AuditQuery(outcome="expired", person=operator.name), lambda n: False),
@@ -190,3 +191,16 @@ def test_an_answer_is_the_same_however_far_the_trail_is_walked_for_it(operator, 
         ):
             found += page
         assert [event.subject for event in found] == wanted
+
+
+def test_an_explanation_by_the_engine_is_no_reason_of_a_person(operator, vendor, send_due):
+    enrol(vendor, "kiosk")
+    vendor.fault("cut_after")
+    make_request(operator, "kiosk", reason="Maintenance")
+    send_due()
+    by_engine = AuditEvent.objects.filter(actor="engine")
+    assert set(by_engine.values_list("reason", flat=True)) == {""}
+    explained = by_engine.exclude(detail="").latest("pk")
+    assert audit.listed(AuditQuery(q=explained.detail))[0].pk == explained.pk
+    submitted = AuditEvent.objects.get(verb=Verb.REQUEST_SUBMITTED)
+    assert (submitted.reason, submitted.detail) == ("Maintenance", "")

@@ -8,6 +8,7 @@ from django.db import connection, transaction
 from actions.audit.verify import verify
 from actions.trail import trail
 from actions.trail.models import AuditDevice, AuditEvent
+from actions.trail.verbs import Verb
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -25,7 +26,7 @@ def test_many_writers_make_one_whole_chain_without_gap(operator):
                     with transaction.atomic():
                         trail.record(
                             operator,
-                            "test.line",
+                            Verb.DEVICES_EXPORTED,
                             subject_kind="test",
                             subject=name,
                             devices=[{"target": name, "status": "accepted"}],

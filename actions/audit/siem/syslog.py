@@ -15,6 +15,7 @@ from typing import Any
 
 from actions.audit.siem.errors import DeliveryFailed
 from actions.audit.siem.targets import Target
+from actions.trail.verbs import WARNINGS
 
 TIMEOUT = 10.0
 MAX_BYTES = 7_000
@@ -24,12 +25,10 @@ LOG_AUDIT, NOTICE, WARNING = 13, 5, 4
 ENTERPRISE = 32473
 """The number that RFC 5612 sets aside for documentation: we have none of our own."""
 
-BAD = ("refused", "failed", "frozen")
-
 
 def message(line: dict[str, Any]) -> bytes:
     """One line of the trail as one syslog message; details that are too long are left out."""
-    severity = WARNING if line["verb"].endswith(BAD) else NOTICE
+    severity = WARNING if line["verb"] in WARNINGS else NOTICE
     head = " ".join(
         [
             f"<{LOG_AUDIT * 8 + severity}>1",

@@ -11,6 +11,7 @@ from django.db import transaction
 from actions.actor import Actor
 from actions.roles import Role
 from actions.trail import trail
+from actions.trail.verbs import Verb
 from dashboard.models import User
 
 
@@ -44,7 +45,7 @@ class Command(BaseCommand):
             person.save()
             trail.record(
                 Actor(name=getuser(), role=Role.OPERATOR, source="command"),
-                "person.changed" if before else "person.added",
+                Verb.PERSON_CHANGED if before else Verb.PERSON_ADDED,
                 subject_kind="person",
                 subject=person.username,
                 before=before,
