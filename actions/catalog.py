@@ -1,4 +1,4 @@
-"""The catalogue: what can be asked of a device, and what each version of the vendor's API can do.
+"""The catalogue of actions, and what each version of the vendor's API supports.
 
 Source of every vendor fact here: the pages "Device Action" v3.0 to v3.3, list "Action Type" and
 table "Request Parameters", unless a line is marked *assumed*.
@@ -11,24 +11,25 @@ from actions.errors import Refused
 
 Parameter = Literal["exempt_hours", "group_id"]
 
-FOR_EVER = 0
-"""The vendor's value of `exempt_time` for an exemption without end."""
+EXEMPT_FOREVER = 0
+"""The vendor's value of `exempt_time` for an exemption that does not expire."""
 
 MAX_EXEMPT_HOURS = 64_999
-"""The vendor wants a value "less than 65000" hours."""
+"""Hours: the vendor requires a value "less than 65000"."""
 
 DEFAULT_GROUP = "default"
-"""The vendor's own default of `group_id`: it names the default group without an id."""
+"""The vendor's default for `group_id`; it stands for the default group, whose id is not needed."""
 
 
 @dataclass(frozen=True, slots=True)
 class ActionKind:
-    """One thing that can be asked for.
+    """An action that a person can request.
 
-    `applies_to` is the vendor's rule in words, for v3.1; `danger` is 0 (harmless), 1 (changes what
-    a device may do) or 2 (cannot be undone). `safe_to_repeat` says that doing it twice leaves the
-    same result as doing it once, so that it may be sent again when no answer came; `shows` that
-    its effect can be seen in the device's record afterwards.
+    `applies_to` is the vendor's rule in plain words, for v3.1. `risk` is 0 (harmless), 1 (changes
+    what a device may do) or 2 (cannot be undone). `idempotent` means that running the action twice
+    has the same result as running it once, so it may be sent again when no answer came.
+    `observable` means that its effect is visible in the device's record afterwards. `inverse` is
+    the name of the action that undoes it, or "".
     """
 
     name: str
@@ -36,15 +37,15 @@ class ActionKind:
     summary: str
     applies_to: str
     icon: str
-    past: str
+    past_tense: str
     parameter: Parameter | None = None
-    opposite: str = ""
+    inverse: str = ""
     idempotent: bool = False
-    shows: bool = False
-    danger: int = 0
+    observable: bool = False
+    risk: int = 0
 
 
-_NOT_NEW = "All devices but Unknown, Ignored and Out of license usage."
+_NOT_NEW = "All devices except Unknown, Ignored and Out of license usage."
 _PERSISTENT = "Devices with the persistent agent only."
 
 KINDS: dict[str, ActionKind] = {
@@ -53,71 +54,71 @@ KINDS: dict[str, ActionKind] = {
         ActionKind(
             name="exempt",
             label="Exempt",
-            past="Exempted",
-            shows=True,
-            summary="Let the device pass although it does not meet its policy.",
+            past_tense="Exempted",
+            observable=True,
+            summary="Allow the device although it does not comply with its policy.",
             applies_to=_NOT_NEW,
             icon="shield-check",
             parameter="exempt_hours",
-            opposite="unexempt",
-            danger=1,
+            inverse="unexempt",
+            risk=1,
         ),
         ActionKind(
             name="unexempt",
             label="Unexempt",
-            past="Unexempted",
-            shows=True,
-            summary="End an exemption: the device is judged by its policy again.",
+            past_tense="Unexempted",
+            observable=True,
+            summary="End the exemption: the policy applies to the device again.",
             applies_to=_NOT_NEW,
             icon="shield-off",
-            opposite="exempt",
+            inverse="exempt",
             idempotent=True,
-            danger=1,
+            risk=1,
         ),
         ActionKind(
             name="ignore",
             label="Ignore",
-            past="Ignored",
-            shows=True,
+            past_tense="Ignored",
+            observable=True,
             summary="Stop counting an unknown device.",
             applies_to="Unknown devices only.",
             icon="eye-off",
-            opposite="unignore",
+            inverse="unignore",
             idempotent=True,
         ),
         ActionKind(
             name="unignore",
             label="Unignore",
-            past="Unignored",
-            shows=True,
+            past_tense="Unignored",
+            observable=True,
             summary="Count an ignored device again.",
             applies_to="Ignored devices only.",
             icon="eye",
-            opposite="ignore",
+            inverse="ignore",
             idempotent=True,
         ),
         ActionKind(
             name="delete",
             label="Delete",
-            past="Deleted",
-            shows=True,
+            past_tense="Deleted",
+            observable=True,
             summary="Remove the device's record. Its agent may be uninstalled (not documented).",
             applies_to="All devices.",
             icon="trash-2",
-            danger=2,
+            risk=2,
         ),
         ActionKind(
             name="dhcprenew",
             label="Renew DHCP",
-            past="Renewed DHCP of",
-            summary="Have the agent ask its network for a new address.",
+            past_tense="Renewed DHCP of",
+            summary="Have the agent request a new address from its network.",
             applies_to=_PERSISTENT,
             icon="refresh-cw",
         ),
         ActionKind(
             name="re-identify",
             label="Re-identify",
-            past="Re-identified",
+            past_tense="Re-identified",
             summary="Have the agent ask its user for the custom information again.",
             applies_to=_NOT_NEW,
             icon="user-check",
@@ -125,20 +126,20 @@ KINDS: dict[str, ActionKind] = {
         ActionKind(
             name="assign_to_group",
             label="Assign to group",
-            past="Assigned to a group",
-            shows=True,
+            past_tense="Assigned to a group",
+            observable=True,
             summary="Move the device to another group, and so to that group's policy.",
-            applies_to="All devices but those with a domain controller agent.",
+            applies_to="All devices except those with a domain controller agent.",
             icon="folder-input",
             parameter="group_id",
-            opposite="assign_to_group",
+            inverse="assign_to_group",
             idempotent=True,
-            danger=1,
+            risk=1,
         ),
         ActionKind(
             name="fetch_agent_log",
             label="Fetch agent log",
-            past="Fetched the agent log of",
+            past_tense="Fetched the agent log of",
             summary="Have the agent send its log; the vendor answers with a command ID.",
             applies_to="Persistent agents from 7.6.231.0 (Windows) or 10.4.225.0 (macOS).",
             icon="file-text",
@@ -149,7 +150,7 @@ KINDS: dict[str, ActionKind] = {
 
 @dataclass(frozen=True, slots=True)
 class ActionVersion:
-    """What one version of the vendor's Device Action can and cannot do."""
+    """One version of the vendor's Device Action API: its actions and its restrictions."""
 
     name: str
     kinds: frozenset[str]
@@ -166,21 +167,21 @@ VERSIONS: dict[str, ActionVersion] = {
         ActionVersion(
             "v3.2",
             frozenset(KINDS),
-            "Exempt and unexempt not for domain controllers; re-identify only for Windows "
-            "persistent agents from 7.6.71.0, macOS from 10.4.123.0 and mobile agents. "
-            "Its further action scan_threats is not offered here.",
+            "No exempt or unexempt for domain controllers; re-identify only for persistent agents "
+            "on Windows (from 7.6.71.0) and macOS (from 10.4.123.0) and for mobile agents. "
+            "This console does not offer the additional action scan_threats.",
         ),
         ActionVersion(
             "v3.3",
             frozenset(KINDS),
-            "As v3.2; the vendor's event log tells console actions from API actions.",
+            "As v3.2; the vendor's event log distinguishes console actions from API actions.",
         ),
     )
 }
 
 
 def find_kind(name: str, version: str) -> ActionKind:
-    """The kind called `name`; raises Refused when it is unknown or `version` cannot do it."""
+    """Return the kind `name`; raises Refused if it is unknown or `version` does not support it."""
     kind = KINDS.get(name)
     if kind is None:
         known = ", ".join(KINDS)
@@ -193,5 +194,5 @@ def find_kind(name: str, version: str) -> ActionKind:
 
 
 def offered_kinds(version: str) -> list[ActionKind]:
-    """The kinds that `version` of the vendor's API can do, in the order of the catalogue."""
+    """Return the kinds that `version` of the vendor's API supports, in catalogue order."""
     return [kind for kind in KINDS.values() if kind.name in VERSIONS[version].kinds]

@@ -1,6 +1,6 @@
-"""Lists of any length as rows of the database: one parameter, however long the list is.
+"""Pass a list of any length to SQL as one JSON parameter.
 
-With so many parameters of their own a statement is slow, and both databases have a limit.
+A statement with one parameter for each value is slow, and both databases limit their number.
 """
 
 import json
@@ -23,14 +23,14 @@ PAIRS = {
     "postgresql": "SELECT pair->>0 AS target, (pair->>1)::bigint AS id, place "
     "FROM json_array_elements(%s::json) WITH ORDINALITY AS pairs(pair, place)",
 }
-"""A JSON list of [target, key of its device or null] as a table, in the order of the list."""
+"""A table of a JSON list of [target, device key or null]; `place` is the position in the list."""
 
 
 def texts(values: Sequence[str]) -> RawSQL:
-    """These texts as rows, for a filter such as `name__in`."""
+    """Return texts as rows, for a filter such as `name__in`."""
     return RawSQL(TEXTS[connection.vendor], [json.dumps(values, ensure_ascii=False)])  # noqa: S611
 
 
 def keys(values: Sequence[int]) -> RawSQL:
-    """These keys as rows, for a filter such as `pk__in`."""
+    """Return keys as rows, for a filter such as `pk__in`."""
     return RawSQL(KEYS[connection.vendor], [json.dumps(values)])  # noqa: S611

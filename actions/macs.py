@@ -1,4 +1,4 @@
-"""MAC addresses in the one form that we keep and send."""
+"""MAC addresses: one notation to store and to send."""
 
 import re
 
@@ -14,30 +14,30 @@ _PARTS = re.compile(
 )
 
 _LENGTHS = (12, 14, 17)
-_NO_SIGNS = str.maketrans("", "", "-:.")
+_NO_SEPARATORS = str.maketrans("", "", "-:.")
 
 
 def normalise_mac(text: str) -> str | None:
-    """ "AA:BB:CC:DD:EE:FF" for an address in any of four notations, else None.
+    """Return the address as "AA:BB:CC:DD:EE:FF", or None if the text is not a MAC address.
 
-    The notations: aa:bb:cc:dd:ee:ff, aa-bb-cc-dd-ee-ff, aabb.ccdd.eeff and aabbccddeeff, in
-    either case. The form that comes out is the one of the Device Action v3.1 example.
+    Accepts four notations in either case: aa:bb:cc:dd:ee:ff, aa-bb-cc-dd-ee-ff, aabb.ccdd.eeff
+    and aabbccddeeff. The result has the notation of the example in Device Action v3.1.
     """
     stripped = text.strip()
     if len(stripped) not in _LENGTHS or not _NOTATIONS.fullmatch(stripped):
         return None
-    digits = stripped.translate(_NO_SIGNS).upper()
-    return ":".join([digits[place : place + 2] for place in (0, 2, 4, 6, 8, 10)])
+    digits = stripped.translate(_NO_SEPARATORS).upper()
+    return ":".join([digits[start : start + 2] for start in (0, 2, 4, 6, 8, 10)])
 
 
 def part_of_mac(text: str) -> str | None:
-    """A whole address or its beginning, middle or end, written as we keep it, else None.
+    """Return a whole address, or a part of one, in the stored notation; None for other text.
 
-    At least two bytes with hyphens or dots between them: 00-1b, 00-1b-21-cd, 001b.21cd.
+    A part has at least two bytes with hyphens or dots between them: 00-1b, 00-1b-21-cd, 001b.21cd.
     """
     if whole := normalise_mac(text):
         return whole
     if not _PARTS.fullmatch(text):
         return None
     digits = re.sub("[-.]", "", text).upper()
-    return ":".join(digits[place : place + 2] for place in range(0, len(digits), 2))
+    return ":".join(digits[start : start + 2] for start in range(0, len(digits), 2))

@@ -1,7 +1,8 @@
-"""After commit: "there is work" for the workers, "this changed" for open pages.
+"""After commit: wake the workers and publish changes to open pages.
 
-Both are hints: the rows are the truth. A hint that cannot be given is logged and never raised to
-the person who submitted, because beat repeats the first and pages poll for the second.
+Both messages are hints; the database is the source of truth. A hint that cannot be sent is logged
+and never raised to the person who submitted, because beat repeats the first kind and pages poll
+for the second.
 """
 
 import json
@@ -23,10 +24,10 @@ CHANGES = "console:changes"
 """The Redis channel that carries the names of what changed."""
 
 DISPATCH, AUDIT = "actions.dispatch", "actions.audit"
-"""Names of the Celery tasks, because nothing below `tasks` imports it."""
+"""Names of the Celery tasks: no module below `tasks` may import it."""
 
-AWAY_SECONDS = 3.0
-"""How long Redis is left alone after it failed to answer."""
+REDIS_PAUSE_SECONDS = 3.0
+"""How long no hint is sent after Redis failed to answer."""
 
 
 @cache
@@ -39,58 +40,61 @@ def _redis() -> "redis.Redis":
     )
 
 
-def hint_work() -> None:
-    """Ask a worker to look at the table now; returns whatever becomes of the message."""
-    _send(DISPATCH)
+def wake_dispatcher_now() -> None:
+    """Ask a worker to run the dispatcher, without waiting for a commit; never raises."""
+    _send_task(DISPATCH)
 
 
-def _send(task: str) -> None:
-    _redis_state.give(
+def wake_dispatcher() -> None:
+    """Ask a worker to run the dispatcher once the current transaction is committed."""
+    transaction.on_commit(wake_dispatcher_now)
+
+
+def wake_audit_worker() -> None:
+    """Ask a worker to run the audit jobs once the current transaction is committed."""
+    transaction.on_commit(lambda: _send_task(AUDIT))
+
+
+def publish_change(topic: str, version: int) -> None:
+    """Tell open pages that `topic` has changed, once the current transaction is committed."""
+    transaction.on_commit(lambda: _publish(topic, version))
+
+
+def _send_task(task: str) -> None:
+    _redis_state.send(
         lambda: current_app.send_task(task, expires=30, ignore_result=True, retry=False)
     )
 
 
-def audit_waits() -> None:
-    """Ask, once the current transaction is committed, for a worker to look at the audit's jobs."""
-    transaction.on_commit(lambda: _send(AUDIT))
-
-
-def work_waits() -> None:
-    """Give the hint once the current transaction is committed."""
-    transaction.on_commit(hint_work)
-
-
-def changed(topic: str, version: int) -> None:
-    """Tell open pages, once the current transaction is committed, that `topic` has changed."""
-    transaction.on_commit(lambda: _publish(topic, version))
-
-
 def _publish(topic: str, version: int) -> None:
-    _redis_state.give(
+    _redis_state.send(
         lambda: _redis().publish(CHANGES, json.dumps({"topic": topic, "version": version}))
     )
 
 
 class _RedisState:
-    """Whether Redis answered the last time, so that nobody waits for a dead one again and again."""
+    """Whether Redis answered the last hint; after a failure, hints are skipped for a while.
+
+    Otherwise every request would wait for the timeout of a Redis that is down.
+    """
 
     def __init__(self) -> None:
-        self._away_until = 0.0
-        self._told = False
+        self._paused_until = 0.0
+        self._failure_logged = False
 
-    def give(self, hint: Callable[[], object]) -> None:
-        """Give a hint, unless Redis failed to answer a moment ago; never raises."""
-        if time.monotonic() < self._away_until:
+    def send(self, hint: Callable[[], object]) -> None:
+        """Send a hint, unless Redis failed to answer a moment ago; never raises."""
+        if time.monotonic() < self._paused_until:
             return
         try:
             hint()
-        except Exception as error:  # noqa: BLE001  # Whatever it is: a hint may be lost.
-            self._away_until = time.monotonic() + AWAY_SECONDS
-            if not self._told:
+        except Exception as error:  # noqa: BLE001  # A hint may be lost, whatever the error is.
+            self._paused_until = time.monotonic() + REDIS_PAUSE_SECONDS
+            if not self._failure_logged:
                 log.warning("Redis does not answer, hints are lost: %s", type(error).__name__)
-            self._told = True
+            self._failure_logged = True
         else:
-            self._told = False
+            self._failure_logged = False
 
 
 _redis_state = _RedisState()

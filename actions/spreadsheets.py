@@ -1,7 +1,7 @@
-"""Rows as CSV, XLSX and JSON lines, such that no cell is ever taken for a formula.
+"""Write rows as CSV, XLSX and JSON lines so that no cell is interpreted as a formula.
 
-A spreadsheet runs what begins with one of a few characters. CSV cells that do are written with an
-apostrophe before them; XLSX cells are all written as texts.
+A spreadsheet runs a cell that begins with one of a few characters. In CSV, such cells are written
+with a leading apostrophe; in XLSX, all cells are written as texts.
 """
 
 import csv
@@ -12,67 +12,70 @@ from typing import IO, Any
 
 import xlsxwriter
 
-FORMULA = (*"=+-@\t\r\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""What a spreadsheet may take for the beginning of a formula, also in full width."""
+FORMULA_PREFIXES = (*"=+-@\t\r\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""First characters that may start a formula in a spreadsheet, full-width forms included."""
 
 SHEET_ROWS = 1_048_576
+"""Rows of an XLSX sheet."""
+
 SHEET_CHARACTERS = 32_767
+"""Characters of an XLSX cell; longer texts are cut."""
 
 
 def safe_cell(value: object) -> str:
-    """The value as a text that no spreadsheet runs."""
+    """Return the value as a text that no spreadsheet runs as a formula."""
     text = "" if value is None else str(value).replace("\x00", "")
-    return f"'{text}" if text.lstrip(" \u00a0\ufeff").startswith(FORMULA) else text
+    return f"'{text}" if text.lstrip(" \u00a0\ufeff").startswith(FORMULA_PREFIXES) else text
 
 
 def csv_rows(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
-    """Lines of CSV, every cell quoted; the first begins with the mark that Excel needs."""
-    box = io.StringIO()
-    writer = csv.writer(box, quoting=csv.QUOTE_ALL)
-    box.write("\ufeff")
+    """Yield lines of CSV, every cell quoted; the first begins with the BOM that Excel needs."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, quoting=csv.QUOTE_ALL)
+    buffer.write("\ufeff")
     writer.writerow(head)
-    yield _empty(box)
+    yield _drain(buffer)
     for row in rows:
         writer.writerow([safe_cell(value) for value in row])
-        yield _empty(box)
+        yield _drain(buffer)
 
 
-def _empty(box: io.StringIO) -> str:
-    text = box.getvalue()
-    box.seek(0)
-    box.truncate()
+def _drain(buffer: io.StringIO) -> str:
+    text = buffer.getvalue()
+    buffer.seek(0)
+    buffer.truncate()
     return text
 
 
 def xlsx_file(file: IO[bytes], head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a workbook row by row; a new sheet begins where one is full."""
+    """Write a workbook row by row; a full sheet is followed by another one."""
     book = xlsxwriter.Workbook(file, {"constant_memory": True, "strings_to_formulas": False})
-    sheet, place = None, SHEET_ROWS
+    sheet, row_number = None, SHEET_ROWS
     for row in rows:
-        if sheet is None or place >= SHEET_ROWS:
-            sheet, place = _begin(book, head), 1
-        _write(sheet, place, row)
-        place += 1
+        if sheet is None or row_number >= SHEET_ROWS:
+            sheet, row_number = _add_sheet(book, head), 1
+        _write_row(sheet, row_number, row)
+        row_number += 1
     if sheet is None:
-        _begin(book, head)
+        _add_sheet(book, head)
     book.close()
 
 
-def _begin(book: Any, head: Sequence[object]) -> Any:
-    """A new sheet, whose head stays in sight."""
+def _add_sheet(book: Any, head: Sequence[object]) -> Any:
+    """Add a sheet whose first row holds the column names and does not scroll."""
     sheet = book.add_worksheet()
     sheet.freeze_panes(1, 0)
-    _write(sheet, 0, head)
+    _write_row(sheet, 0, head)
     return sheet
 
 
-def _write(sheet: Any, place: int, row: Sequence[object]) -> None:
+def _write_row(sheet: Any, row_number: int, row: Sequence[object]) -> None:
     for column, value in enumerate(row):
         text = "" if value is None else str(value)
-        sheet.write_string(place, column, text[:SHEET_CHARACTERS])
+        sheet.write_string(row_number, column, text[:SHEET_CHARACTERS])
 
 
 def jsonl_rows(rows: Iterable[Mapping[str, object]]) -> Iterator[str]:
-    """A JSON object on each line."""
+    """Yield a line with a JSON object for each row."""
     for row in rows:
         yield json.dumps(row, default=str) + "\n"

@@ -37,7 +37,7 @@ def make_record(vendor_id: str, **fields: Any) -> DeviceRecord:
         name: "" for name in DeviceRecord.__dataclass_fields__ if name != "vendor_id"
     }
     blank |= {"name": vendor_id, "status": "compliant", "macs": ()}
-    blank |= dict.fromkeys(("enrolled_at", "last_seen", "last_reboot", "told", "raw"))
+    blank |= dict.fromkeys(("enrolled_at", "last_seen", "last_reboot", "reported", "raw"))
     return DeviceRecord(vendor_id=vendor_id, **(blank | fields))
 
 

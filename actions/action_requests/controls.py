@@ -117,7 +117,7 @@ def resume(action_request: ActionRequest, actor: Actor) -> int:
     if due <= now():
         rows.move(S.HELD, S.QUEUED)
     _record(action_request, actor, Verb.REQUEST_RESUMED, count=count)
-    on_commit.work_waits()
+    on_commit.wake_dispatcher()
     return count
 
 
@@ -162,7 +162,7 @@ def undo(
     nothing to undo or no way back.
     """
     kind = action_request.kind
-    if not kind.opposite:
+    if not kind.inverse:
         raise Refused.because("", f"{kind.label} cannot be undone.")
     targets = _targets(action_request, UNDOABLE)
     if not targets:
@@ -175,7 +175,7 @@ def undo(
         ]
     else:
         params: dict[str, Any] = {}
-        if kind.opposite == "exempt":
+        if kind.inverse == "exempt":
             params = {"exempt_time": read_hours(hours, forever=forever)}
         wishes = [_linked(action_request, "undo", targets, why, params=params)]
     return [_submit_once(wish, actor) for wish in wishes]
@@ -211,7 +211,7 @@ def _freeze(actor: Actor, why: str, *, frozen: bool) -> bool:
         before={"frozen": not frozen},
         after={"frozen": frozen},
     )
-    on_commit.work_waits()
+    on_commit.wake_dispatcher()
     return True
 
 
@@ -259,7 +259,7 @@ def _linked(
     params: dict[str, Any],
 ) -> Submission:
     """A submission whose token is made of what it asks, so that asking twice is one request."""
-    kind = parent.kind if origin == "retry" else KINDS[parent.kind.opposite]
+    kind = parent.kind if origin == "retry" else KINDS[parent.kind.inverse]
     asked = "\n".join([origin, kind.name, str(params), *targets])
     return Submission(
         kind=kind,

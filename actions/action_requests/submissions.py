@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID, uuid4
 
-from actions.catalog import FOR_EVER, MAX_EXEMPT_HOURS, ActionKind, find_kind
+from actions.catalog import EXEMPT_FOREVER, MAX_EXEMPT_HOURS, ActionKind, find_kind
 from actions.errors import Refused
 from actions.macs import normalise_mac
 from actions.ratelimit.states import Lane
@@ -67,7 +67,7 @@ def read_hours(text: str | None, *, forever: bool) -> int:
             raise Refused.because(
                 "exempt_hours", "Choose either a number of hours or for ever, not both."
             )
-        return FOR_EVER
+        return EXEMPT_FOREVER
     if not given:
         raise Refused.because("exempt_hours", "Say for how many hours, or choose for ever.")
     if not re.fullmatch(r"[0-9]{1,9}", given) or not 1 <= int(given) <= MAX_EXEMPT_HOURS:

@@ -183,8 +183,8 @@ def _store(
         devices_sha256=hashlib.sha256("\n".join(submission.targets).encode()).hexdigest(),
         targets=submission.targets,
     )
-    on_commit.work_waits()
-    on_commit.changed("requests", action_request.pk)
+    on_commit.wake_dispatcher()
+    on_commit.publish_change("requests", action_request.pk)
     return action_request
 
 
@@ -194,7 +194,7 @@ def _refresh_stale(action_request: ActionRequest) -> None:
     Where the outcome is read back anyway, that look renews it.
     """
     most = settings.INVENTORY_REFRESH_CALLS * settings.OPSWAT_MAX_DEVICES
-    read_back = action_request.kind.shows and settings.ENGINE_VERIFY_AFTER > 0
+    read_back = action_request.kind.observable and settings.ENGINE_VERIFY_AFTER > 0
     if read_back or action_request.device_count > most:
         return
     old = now() - fresh_for()

@@ -70,7 +70,7 @@ def poll_now(wanted: AgentLog, actor: Actor) -> None:
     else:
         move(row, S.WAITING, moment, **changes, deadline=deadline, attempts=0)
     record(actor, Verb.LOG_ASKED_NOW, row)
-    on_commit.work_waits()
+    on_commit.wake_dispatcher()
 
 
 @transaction.atomic

@@ -112,7 +112,7 @@ def _check_may_read(actor: Actor, verb: Verb) -> None:
 
 
 def _store(actor: Actor, kind: str, **told: Any) -> AuditJob:
-    on_commit.audit_waits()
+    on_commit.wake_audit_worker()
     return AuditJob.objects.create(
         kind=kind, user_id=actor.user_id, actor=actor.name, requested_at=now(), **told
     )

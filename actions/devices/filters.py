@@ -1,23 +1,11 @@
-"""Which devices a query means; see `actions.queries` for what can be asked."""
+"""The devices that a query selects; `actions.devices.query` says which filters there are."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import (
-    BooleanField,
-    Exists,
-    F,
-    Func,
-    IntegerField,
-    OuterRef,
-    Q,
-    QuerySet,
-    Value,
-)
+from django.db.models import Exists, F, Func, IntegerField, OuterRef, Q, QuerySet
 from django.db.models.lookups import GreaterThanOrEqual, LessThan
-from django.db.models.sql.compiler import SQLCompiler
 from django.utils.timezone import make_aware, now
 
 from actions.action_requests.models import ActionRequest, DeviceCommand
@@ -27,30 +15,24 @@ from actions.devices.query import (
     parse_device_query,
     parse_excluded,
     parse_span,
-    refuse,
+    raise_for_problems,
 )
+from actions.devices.search import match_search
 from actions.inventory.models import Device
 from actions.inventory.versions import version_key
-from actions.macs import part_of_mac
 
 EXEMPTED = "exempted"
-SHORTEST = 3
-"""Characters of a word that an index of trigrams can find; shorter ones are read row by row."""
 
-MAX_WORDS = 20
-MANY = 5000
-"""Commands from which on it is quicker to ask of each device as the list is walked."""
+MAX_COMMANDS_READ = 5000
+"""Commands from which on a subquery for each listed device is faster than reading them all."""
 
-LONG = 2000
-"""Bytes from which on a text is not kept in an index of PostgreSQL."""
+MAX_INDEXED_BYTES = 2000
+"""Bytes from which on PostgreSQL's index does not hold a text."""
 
-FREQUENT = 2000
-"""Devices from which on reading their texts is quicker than what SQLite's trigrams find."""
+MAX_OFFERED_VALUES = 300
+"""Values that a filter offers; an address may contain others."""
 
-MAX_CHOICES = 300
-"""Values that are offered of one filter; others can still be asked for by address."""
-
-COLUMNS = {
+FILTER_COLUMNS = {
     "status": ("status",),
     "severity": ("severity",),
     "type": ("device_type",),
@@ -58,140 +40,90 @@ COLUMNS = {
     "agent": ("agent_type",),
     "group": ("group_name",),
 }
+"""The columns behind each filter that takes the vendor's own values."""
 
 
-def matching(query: str) -> QuerySet[Device]:
-    """The devices that the query of a list's address asks for, at this moment.
+def matching(text: str) -> QuerySet[Device]:
+    """Return the devices that currently match the query of a list's address.
 
-    Those that somebody has unticked are left out, if the query of a selection names them. Raises
-    Refused for a query that cannot be understood.
+    Devices that the query of a selection excludes by key are left out. Raises Refused for a query
+    with problems.
     """
-    asked = parse_device_query(query)
-    refuse(asked)
-    unticked = parse_excluded(query)
-    found = filter_devices(asked)
-    return found.exclude(pk__in=unticked) if unticked else found
+    query = parse_device_query(text)
+    raise_for_problems(query)
+    excluded = parse_excluded(text)
+    devices = filter_devices(query)
+    return devices.exclude(pk__in=excluded) if excluded else devices
 
 
 def filter_devices(query: DeviceQuery) -> QuerySet[Device]:
-    """The devices that a query without problems asks for."""
+    """Return the devices that match a query without problems."""
     devices = Device.objects.all()
     gone = query.one("gone")
     if gone != "all":
         devices = devices.filter(gone_at__isnull=gone != "only")
     if search := query.one("q"):
         devices = devices.filter(match_search(search))
-    for key, make in _CONDITIONS.items():
+    for key, condition in _CONDITIONS.items():
         if values := query.of(key):
-            devices = devices.filter(make(values))
+            devices = devices.filter(condition(values))
     if query.of("request"):
         devices = devices.filter(pk__in=_of_request(query))
     return devices
 
 
-def count(query: DeviceQuery) -> int:
-    """How many devices a query without problems asks for, exactly.
+def count_devices(query: DeviceQuery) -> int:
+    """Count the devices that match a query without problems, exactly.
 
-    PostgreSQL counts what a search finds from an index that has the texts alone, where no trigram
-    helps; it would not choose that by itself, because it reckons with the pace of a turning disk.
+    Where no trigram helps, PostgreSQL can count the hits of a search from an index that holds the
+    texts alone. Its planner does not choose that index, because it assumes the random reads of a
+    spinning disk; a lower `random_page_cost` makes it do so.
     """
-    found = filter_devices(query)
+    devices = filter_devices(query)
     if connection.vendor != "postgresql" or not query.one("q"):
-        return found.count()
+        return devices.count()
     size = Func(F("search_text"), function="octet_length", output_field=IntegerField())
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL random_page_cost = 1.1")
-        kept, long = LessThan(size, LONG), GreaterThanOrEqual(size, LONG)
-        return found.filter(kept).count() + found.filter(long).count()
+        indexed = LessThan(size, MAX_INDEXED_BYTES)
+        not_indexed = GreaterThanOrEqual(size, MAX_INDEXED_BYTES)
+        return devices.filter(indexed).count() + devices.filter(not_indexed).count()
 
 
-def choices() -> dict[str, list[str]]:
-    """The words that the listed devices have, for each filter by words; one query.
+def offered_values() -> dict[str, list[str]]:
+    """Return the values that listed devices have, for each filter of the vendor's own values.
 
-    Each next word is looked up in its index, so that the size of the fleet does not matter.
+    One query looks up each next value in the column's index (a loose index scan), so its cost does
+    not depend on the size of the fleet.
     """
-    names = [name for columns in COLUMNS.values() for name in columns]
-    begin = ", ".join(f"('{name}', '', 0)" for name in names)
-    next_word = " ".join(
+    names = [name for columns in FILTER_COLUMNS.values() for name in columns]
+    first = ", ".join(f"('{name}', '', 0)" for name in names)
+    next_value = " ".join(
         f"WHEN '{name}' THEN (SELECT min({name}) FROM actions_device "  # noqa: S608  # Own names.
-        f"WHERE {name} > word AND gone_at IS NULL)"
+        f"WHERE {name} > value AND gone_at IS NULL)"
         for name in names
     )
-    walk = (
-        f"WITH RECURSIVE words(name, word, place) AS (VALUES {begin} UNION ALL "  # noqa: S608
-        f"SELECT name, CASE name {next_word} END, place + 1 FROM words "
-        f"WHERE word IS NOT NULL AND place < {MAX_CHOICES}) "
-        "SELECT name, word FROM words WHERE word <> ''"
+    scan = (
+        f"WITH RECURSIVE found(name, value, number) AS (VALUES {first} UNION ALL "  # noqa: S608
+        f"SELECT name, CASE name {next_value} END, number + 1 FROM found "
+        f"WHERE value IS NOT NULL AND number < {MAX_OFFERED_VALUES}) "
+        "SELECT name, value FROM found WHERE value <> ''"
     )
     with connection.cursor() as cursor:
-        cursor.execute(walk)
+        cursor.execute(scan)
         rows = cursor.fetchall()
     return {
-        key: [word for column in columns for name, word in rows if name == column]
-        for key, columns in COLUMNS.items()
+        key: [value for column in columns for name, value in rows if name == column]
+        for key, columns in FILTER_COLUMNS.items()
     }
-
-
-class _Indexed(Func):
-    """Whether the trigrams' table of SQLite finds a device by an expression of FTS5."""
-
-    output_field = BooleanField()
-
-    def as_sql(self, compiler: SQLCompiler, connection: Any, **_: Any) -> tuple[str, Any]:  # type: ignore[override]
-        """The condition, with the expression as its parameter."""
-        key, expression = map(compiler.compile, self.get_source_expressions())
-        table = "actions_device_search"
-        sql = f"{key[0]} IN (SELECT rowid FROM {table} WHERE {table} MATCH {expression[0]})"  # noqa: S608
-        return sql, [*key[1], *expression[1]]
-
-
-def match_search(search: str) -> Q:
-    """All words of a search stand in what names the device; an address in any notation.
-
-    On SQLite an index of trigrams finds words that few devices have. Words that many have are read
-    text by text: a page is full long before the trigrams would have told all that they found, and
-    an index has the texts beside one another for who counts. PostgreSQL weighs that by itself.
-    """
-    words = [_notations(word) for word in search.lower().split()[:MAX_WORDS]]
-    long = [word for word in words if min(map(len, word)) >= SHORTEST]
-    wanted = Q()
-    if connection.vendor == "sqlite" and long:
-        quoted = [[f'"{text.replace(chr(34), chr(34) * 2)}"' for text in word] for word in long]
-        expression = " AND ".join(f"({' OR '.join(texts)})" for texts in quoted)
-        if _is_selective(expression):
-            wanted &= Q(_Indexed(F("pk"), Value(expression)))
-            words = [word for word in words if word not in long]
-    for word in words:
-        either = Q()
-        for text in word:
-            either |= Q(search_text__contains=text)
-        wanted &= either
-    return wanted
-
-
-def _is_selective(expression: str) -> bool:
-    """Whether the index of SQLite finds at most so many devices that it is worth asking all."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM (SELECT rowid FROM actions_device_search "
-            "WHERE actions_device_search MATCH %s LIMIT %s)",
-            [expression, FREQUENT],
-        )
-        return bool(cursor.fetchone()[0] < FREQUENT)
-
-
-def _notations(word: str) -> tuple[str, ...]:
-    """A word as it was written, and if it is (a part of) a MAC also as we keep that."""
-    mac = part_of_mac(word)
-    return tuple(dict.fromkeys((word, mac.lower()))) if mac else (word,)
 
 
 def _one_of(key: str) -> Callable[[tuple[str, ...]], Q]:
     def condition(values: tuple[str, ...]) -> Q:
-        wanted = Q()
-        for column in COLUMNS[key]:
-            wanted |= Q(**{f"{column}__in": values})
-        return wanted
+        any_column = Q()
+        for column in FILTER_COLUMNS[key]:
+            any_column |= Q(**{f"{column}__in": values})
+        return any_column
 
     return condition
 
@@ -220,40 +152,40 @@ def _midnight(text: str) -> datetime:
 
 
 def _seen(values: tuple[str, ...]) -> Q:
-    wanted = Q()
+    any_value = Q()
     for value in values:
         if span := parse_span(value):
-            is_over, time = span
-            moment = now() - time
-            wanted |= Q(last_seen__lt=moment) if is_over else Q(last_seen__gte=moment)
+            longer_ago, length = span
+            since = now() - length
+            any_value |= Q(last_seen__lt=since) if longer_ago else Q(last_seen__gte=since)
         else:
-            wanted |= Q(last_seen=None)
-    return wanted
+            any_value |= Q(last_seen=None)
+    return any_value
 
 
 def _acted(values: tuple[str, ...]) -> Q:
-    """Something was asked for the device within the longest of these times.
+    """Match devices with a command within the longest of these spans.
 
-    Few commands are read once; of many, each device's own are looked up as the list is walked.
+    A few commands are all read at once; if there are many, each listed device's own are looked up.
     """
     since = now() - max(span[1] for span in map(parse_span, values) if span)
-    wishes = ActionRequest.objects.filter(created_at__gte=since)
-    few = list(wishes.values_list("pk", "device_count")[: MANY + 1])
-    if sum(count for _, count in few) <= MANY:
-        # By their keys, because of a query within a query PostgreSQL expects too much.
-        commands = DeviceCommand.objects.filter(request__in=[key for key, _ in few])
+    recent = ActionRequest.objects.filter(created_at__gte=since)
+    sizes = list(recent.values_list("pk", "device_count")[: MAX_COMMANDS_READ + 1])
+    if sum(count for _, count in sizes) <= MAX_COMMANDS_READ:
+        # By key: PostgreSQL overestimates the rows of a nested subquery.
+        commands = DeviceCommand.objects.filter(request__in=[key for key, _ in sizes])
         return Q(pk__in=commands.filter(device__isnull=False).values("device"))
-    lately = DeviceCommand.objects.filter(created_at__gte=since, device_key=OuterRef("vendor_id"))
-    return Q(Exists(lately))
+    own = DeviceCommand.objects.filter(created_at__gte=since, device_key=OuterRef("vendor_id"))
+    return Q(Exists(own))
 
 
 def _exemption(values: tuple[str, ...]) -> Q:
-    is_now = Q(status=EXEMPTED)
-    meanings = {"now": is_now, "none": ~is_now}
-    wanted = Q()
+    is_exempted = Q(status=EXEMPTED)
+    conditions = {"now": is_exempted, "none": ~is_exempted}
+    any_value = Q()
     for value in values:
-        wanted |= meanings[value]
-    return wanted
+        any_value |= conditions[value]
+    return any_value
 
 
 def _of_request(query: DeviceQuery) -> QuerySet[DeviceCommand, int | None]:
@@ -264,7 +196,7 @@ def _of_request(query: DeviceQuery) -> QuerySet[DeviceCommand, int | None]:
 
 
 _CONDITIONS: dict[str, Callable[[tuple[str, ...]], Q]] = {
-    **{key: _one_of(key) for key in COLUMNS},
+    **{key: _one_of(key) for key in FILTER_COLUMNS},
     "version_from": _version_from,
     "version_to": _version_to,
     "seen": _seen,

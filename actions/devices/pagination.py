@@ -1,8 +1,8 @@
-"""Pages of devices in order of any column, each found by where the one beside it ends.
+"""Keyset pagination of devices, in order of any column.
 
-No page is found by counting rows from the start, so the last one costs as much as the first. A
-column that may be empty is two lists behind one another: the rows with a value in its order, then
-those without, whichever way the list is sorted.
+A page starts at the cursor where its neighbour ends; rows are never counted from the start, so the
+last page costs as much as the first. The order by a nullable column has two segments: the rows
+with a value in their order, then the rows without one, for both directions of sorting.
 """
 
 from collections.abc import Iterator
@@ -35,23 +35,23 @@ SORTS = {
     "reboot": "last_reboot",
     "read": "read_at",
 }
-"""What a list can be sorted by, as the address says it, and the column behind it."""
+"""The columns by which the list can be sorted, by their names in the address."""
 
-_MOMENTS = frozenset({"enrolled_at", "last_seen", "last_reboot", "read_at"})
-_NULLABLE = _MOMENTS - {"read_at"}
+_DATETIMES = frozenset({"enrolled_at", "last_seen", "last_reboot", "read_at"})
+_NULLABLE = _DATETIMES - {"read_at"}
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """By which column, and whether the highest value comes first; ties go by key."""
+    """The column to sort by, and the direction; rows with equal values are ordered by key."""
 
     column: str = "name"
-    down: bool = False
+    descending: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Where a page begins or ends: a row's key, and its value in the column of the order."""
+    """The start or end of a page: the key of a row and its value in the sorted column."""
 
     key: int
     value: str | datetime | None
@@ -63,7 +63,7 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class DevicePage:
-    """A page of devices, and whether others stand before and after it."""
+    """A page of devices, and whether there are pages before and after it."""
 
     devices: list[Device]
     order: Order
@@ -72,116 +72,133 @@ class DevicePage:
 
     @property
     def start(self) -> Cursor:
-        """Where the page before it ends."""
+        """The cursor of the first row: the previous page ends before it."""
         return cursor_for(self.devices[0], self.order)
 
     @property
     def end(self) -> Cursor:
-        """Where the page after it begins."""
+        """The cursor of the last row: the next page starts after it."""
         return cursor_for(self.devices[-1], self.order)
 
 
 def parse_order(text: str) -> Order | None:
-    """The order that an address names, such as "name" or "-seen"; None for any other word."""
+    """Return the order that an address names, such as "name" or "-seen"; None if unknown."""
     column = SORTS.get(text.removeprefix("-"))
     return Order(column, text.startswith("-")) if column else None
 
 
 def parse_cursor(text: str, order: Order) -> Cursor | None:
-    """The place that an address names, None if it names none in this order."""
+    """Return the cursor that an address names, or None if it is not one of this order."""
     key, colon, value = text.partition(":")
     if not (key.isascii() and key.isdigit() and len(key) < 19):
         return None
     if not colon:
         return Cursor(int(key), None) if order.column in _NULLABLE else None
-    if order.column not in _MOMENTS:
+    if order.column not in _DATETIMES:
         return Cursor(int(key), value)
     try:
-        moment = parse_datetime(value)
+        at = parse_datetime(value)
     except ValueError:
         return None
-    return Cursor(int(key), moment) if moment and moment.tzinfo else None
+    return Cursor(int(key), at) if at and at.tzinfo else None
 
 
 def cursor_for(device: Device, order: Order) -> Cursor:
-    """Where a device stands in this order."""
+    """Return the position of a device in this order."""
     return Cursor(device.pk, getattr(device, order.column))
 
 
 def first_page(devices: QuerySet[Device], order: Order, size: int) -> DevicePage:
-    """The page with which the list begins."""
+    """Return the first page."""
     return page_after(devices, order, size, None)
 
 
 def page_after(
-    devices: QuerySet[Device], order: Order, size: int, place: Cursor | None
+    devices: QuerySet[Device], order: Order, size: int, cursor: Cursor | None
 ) -> DevicePage:
-    """The page that follows this place."""
-    found = _walk(devices, order, place, size + 1)
-    return DevicePage(found[:size], order, place is not None, len(found) > size)
+    """Return the page after the cursor, or the first page if there is no cursor."""
+    rows = _read(devices, order, cursor, size + 1)
+    return DevicePage(rows[:size], order, cursor is not None, len(rows) > size)
 
 
 def page_before(
-    devices: QuerySet[Device], order: Order, size: int, place: Cursor | None
+    devices: QuerySet[Device], order: Order, size: int, cursor: Cursor | None
 ) -> DevicePage:
-    """The page that ends before this place, or the last one of the list.
+    """Return the page before the cursor, or the last page if there is no cursor.
 
-    A page that would begin before the list's begin is the first one, so that it is full.
+    If fewer than a page of rows stand before the cursor, return the first page, so that it is
+    full.
     """
-    found = _walk(devices, order, place, size + 1, back=True)
-    if place is not None and len(found) <= size:
+    rows = _read(devices, order, cursor, size + 1, backward=True)
+    if cursor is not None and len(rows) <= size:
         return first_page(devices, order, size)
-    return DevicePage(found[:size][::-1], order, len(found) > size, place is not None)
+    return DevicePage(rows[:size][::-1], order, len(rows) > size, cursor is not None)
 
 
 def all_of(devices: QuerySet[Device], order: Order, size: int = 1000) -> Iterator[Device]:
-    """All devices in order, read in parts, so that neither memory nor a cursor is held."""
-    place: Cursor | None = None
+    """Yield all devices in order.
+
+    They are read `size` at a time, so that neither memory nor a database cursor is held.
+    """
+    cursor: Cursor | None = None
     while True:
-        found = _walk(devices, order, place, size)
-        yield from found
-        if len(found) < size:
+        rows = _read(devices, order, cursor, size)
+        yield from rows
+        if len(rows) < size:
             return
-        place = cursor_for(found[-1], order)
+        cursor = cursor_for(rows[-1], order)
 
 
-class _Row(Func):
-    """(a, b): compared as one, value by value, which an index on both answers from any place."""
+class _RowValue(Func):
+    """An SQL row value (a, b): two are compared by one index on both columns."""
 
     function = ""
     output_field = CharField()
 
 
-def _walk(
-    devices: QuerySet[Device], order: Order, place: Cursor | None, count: int, *, back: bool = False
+def _read(
+    devices: QuerySet[Device],
+    order: Order,
+    cursor: Cursor | None,
+    limit: int,
+    *,
+    backward: bool = False,
 ) -> list[Device]:
-    """The next rows from a place, in the direction of walking."""
-    parts = [(False, order.down)]
+    """Return up to `limit` rows after the cursor, or before it, nearest first."""
+    segments = [(False, order.descending)]
     if order.column in _NULLABLE:
-        parts.append((True, False))
-    if back:
-        parts = [(is_empty, not down) for is_empty, down in reversed(parts)]
-    if place is not None and order.column in _NULLABLE:
-        parts = parts[[is_empty for is_empty, _ in parts].index(place.value is None) :]
+        segments.append((True, False))
+    if backward:
+        segments = [(is_null, not descending) for is_null, descending in reversed(segments)]
+    if cursor is not None and order.column in _NULLABLE:
+        current = [is_null for is_null, _ in segments].index(cursor.value is None)
+        segments = segments[current:]
     rows: list[Device] = []
-    for is_empty, down in parts:
-        found = _part(devices, order.column, is_empty=is_empty, down=down, place=place)
-        rows += found[: count - len(rows)]
-        place = None
-        if len(rows) >= count:
+    for is_null, descending in segments:
+        found = _segment(
+            devices, order.column, is_null=is_null, descending=descending, cursor=cursor
+        )
+        rows += found[: limit - len(rows)]
+        cursor = None
+        if len(rows) >= limit:
             break
     return rows
 
 
-def _part(
-    devices: QuerySet[Device], column: str, *, is_empty: bool, down: bool, place: Cursor | None
+def _segment(
+    devices: QuerySet[Device],
+    column: str,
+    *,
+    is_null: bool,
+    descending: bool,
+    cursor: Cursor | None,
 ) -> QuerySet[Device]:
-    names = ["pk"] if is_empty else [column, "pk"]
+    names = ["pk"] if is_null else [column, "pk"]
     if column in _NULLABLE:
-        devices = devices.filter(**{f"{column}__isnull": is_empty})
-    if place is not None:
-        values: list[Any] = [place.key] if is_empty else [place.value, place.key]
-        beyond = LessThan if down else GreaterThan
-        devices = devices.filter(beyond(_Row(*map(F, names)), _Row(*map(Value, values))))
-    ordered = devices.order_by(*(f"-{name}" if down else name for name in names))
+        devices = devices.filter(**{f"{column}__isnull": is_null})
+    if cursor is not None:
+        values: list[Any] = [cursor.key] if is_null else [cursor.value, cursor.key]
+        beyond = LessThan if descending else GreaterThan
+        devices = devices.filter(beyond(_RowValue(*map(F, names)), _RowValue(*map(Value, values))))
+    ordered = devices.order_by(*(f"-{name}" if descending else name for name in names))
     return ordered.defer("search_text")

@@ -97,7 +97,7 @@ def step() -> float | None:
     if isinstance(taken, Wait):
         return taken.seconds
     if _more_is_possible():
-        on_commit.wake_dispatcher_now()  # Another dispatcher sends while this one waits for the answer.
+        on_commit.wake_dispatcher_now()  # Another one sends while this one waits.
     send(taken)
     return 0.0
 

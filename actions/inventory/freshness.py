@@ -1,4 +1,4 @@
-"""How old what was read of a device may be."""
+"""Maximum age of device data."""
 
 from datetime import timedelta
 
@@ -6,5 +6,5 @@ from django.conf import settings
 
 
 def fresh_for() -> timedelta:
-    """For how long what was read of a device is good enough to judge by."""
+    """Return the age up to which the data of a device is good enough to decide by."""
     return timedelta(hours=settings.INVENTORY_FRESH_HOURS)

@@ -1,4 +1,4 @@
-"""What the vendor told us of its devices and their groups, and when."""
+"""Tables of devices, groups and the reads of both, with the time of each read."""
 
 from django.db import models
 from django.db.models import Q
@@ -12,13 +12,14 @@ SORTED = (
     *("os_name", "agent_type", "agent_version_key", "group_name", "user_name", "ip"),
     *("public_ip", "mac", "enrolled_at", "last_seen", "last_reboot", "read_at"),
 )
-"""The columns besides the name by which the list of devices can be sorted."""
+"""Columns, besides the name, by which the device list can be sorted."""
 
 LISTED = Q(gone_at=None)
+"""Devices that the vendor still has."""
 
 
 class DeviceGroup(models.Model):
-    """A group of devices at the vendor; its policy judges them."""
+    """A group of devices at the vendor; its policy applies to them."""
 
     vendor_id = models.CharField(max_length=255, unique=True)
     name = models.CharField(max_length=255)
@@ -33,13 +34,13 @@ class DeviceGroup(models.Model):
 
 
 class Device(models.Model):
-    """A machine that the vendor manages, as last read; `vendor_id` is the vendor's name for it.
+    """A machine that the vendor manages, as last read; `vendor_id` is the vendor's id for it.
 
-    Texts are kept as the vendor sent them, so a name may hold anything: pages escape them.
-    `gone_at` says when the vendor no longer had it; its history stays. `read_at` is how old all
-    this is, `last_sync_id` the number of the read of the inventory that had begun last by then.
-    `search_text` holds all
-    that names it, in small letters, a line each; `agent_version_key` sorts as versions do.
+    Texts are kept as the vendor sent them, so a name may contain anything: pages escape them.
+    `gone_at` is when the vendor was found not to list it any more; its history stays. `read_at` is
+    when the row was last read, `last_sync_id` the key of the InventorySync that had started last
+    by then. `search_text` holds all names, ids and addresses of the device in lower case, one a
+    line; `agent_version_key` sorts as versions do.
     """
 
     account = models.ForeignKey("actions.VendorAccount", on_delete=models.PROTECT, **ACCOUNT_KEY)
@@ -71,21 +72,21 @@ class Device(models.Model):
 
     class Meta:
         indexes = [
-            # The device list: in order of name, all of them or those of one status.
+            # Device list: which devices come next by name, of all or of one status?
             models.Index(fields=["name", "id"], name="device_by_name"),
             models.Index(fields=["status", "name", "id"], name="device_by_status"),
-            # Pick: which devices are called so, in whatever case.
+            # Uploaded lists: which devices have this name, in upper or lower case?
             models.Index(Lower("name"), name="device_named"),
             models.Index(Lower("host_name"), name="device_host_named"),
             models.Index(Lower("nickname"), name="device_nicknamed"),
-            # The device list: in order of any column, from any place; and which words there are.
+            # Device list: which listed devices come next by this column? Which values does it have?
             *(
                 models.Index(fields=[name, "id"], condition=LISTED, name=f"listed_{name}")
                 for name in SORTED
             ),
-            # How many are there? With the column itself, else SQLite reads the whole table.
+            # How many devices are listed? Without `gone_at` in it SQLite reads the whole table.
             models.Index(fields=["id", "gone_at"], condition=LISTED, name="listed_all"),
-            # The devices that went.
+            # Which devices are gone?
             models.Index(fields=["gone_at"], condition=Q(gone_at__isnull=False), name="gone"),
         ]
 
@@ -94,7 +95,7 @@ class Device(models.Model):
 
     @property
     def label(self) -> str:
-        """What to call it on a screen: its name, or else what the vendor calls it."""
+        """The name for screens: the first of name, nickname, host name and vendor id."""
         return self.name or self.nickname or self.host_name or self.vendor_id
 
 
@@ -106,6 +107,7 @@ class DeviceMac(models.Model):
 
     class Meta:
         constraints = [
+            # Search and uploaded lists: which devices have this MAC address?
             models.UniqueConstraint(fields=["mac", "device"], name="mac_once_for_a_device"),
         ]
 
@@ -114,20 +116,20 @@ class DeviceMac(models.Model):
 
 
 PAGE = 50
-"""Devices or groups in one call: the vendor's most (Get Devices v3.7, Get Groups: `limit`)."""
+"""Devices or groups in one call: the vendor's maximum (Get Devices v3.7, Get Groups: `limit`)."""
 
 
 class InventorySync(models.Model):
-    """One read; where it stands survives any crash, because each page is one transaction.
+    """One read of the inventory; each page is one transaction, so a crash loses no progress.
 
-    `cursor` is the vendor's token for the next page of devices, and after the end the one that
-    brought the last page: what enrols later stands behind it. `since` is the moment from which
-    the changes are asked for. `expected` is how many devices it may find;
-    `page_interval` is the time between two pages in seconds, 0 for as fast as possible.
+    `cursor` is the vendor's token for the next page of devices. After the end it is the token of
+    the last page, from which a later read finds newly enrolled devices. `since` is the time from
+    which changes are requested. `expected` is the expected number of devices. `page_interval` is
+    the time between two pages in seconds, 0 for no pause.
     """
 
     class Kind(models.TextChoices):
-        """What it reads."""
+        """Which devices a sync reads."""
 
         FULL = "full", "Everything"
         BACKGROUND = "background", "Everything, slowly"
@@ -135,7 +137,7 @@ class InventorySync(models.Model):
         CHANGES = "changes", "Changes"
 
     class Stage(models.TextChoices):
-        """What it reads next, or how it ended."""
+        """What a sync reads next, or how it ended."""
 
         GROUPS = "groups", "Groups"
         DEVICES = "devices", "Devices"
@@ -167,7 +169,7 @@ class InventorySync(models.Model):
     class Meta:
         ordering = ["-id"]
         constraints = [
-            # A second person who asks joins the read that is running.
+            # Is a sync of this kind running? A second person who asks for one joins it.
             models.UniqueConstraint(
                 fields=["kind"],
                 condition=Q(running=True),
@@ -180,15 +182,20 @@ class InventorySync(models.Model):
 
     @property
     def calls_left(self) -> int:
-        """Calls that it still needs, as far as can be known; at least one while it runs."""
+        """Estimated number of calls that are left; at least one while the sync runs."""
         pages = -(-(self.expected - self.devices_read) // PAGE)
         return max(1, pages) + (1 if self.stage == self.Stage.GROUPS else 0)
 
 
-class DeviceRefresh(models.Model):
-    """A device that somebody acts on or looks at: its details are to be read.
+FULL_READ_KINDS = (InventorySync.Kind.FULL, InventorySync.Kind.BACKGROUND)
+"""Kinds of sync that read every device."""
 
-    `due_at` is missing once that was given up; `detail` says why. After the look the row is gone.
+
+class DeviceRefresh(models.Model):
+    """A queued read of one device's details, because somebody acts on it or views it.
+
+    The row is deleted after the read. After too many failures `due_at` is empty and `detail` says
+    why.
     """
 
     device = models.OneToOneField(Device, on_delete=models.CASCADE, related_name="refresh")
@@ -200,7 +207,7 @@ class DeviceRefresh(models.Model):
 
     class Meta:
         indexes = [
-            # Claim: which device is looked at next in this lane?
+            # Claim: which device of this lane is refreshed next?
             models.Index(
                 fields=["lane", "due_at"],
                 condition=Q(due_at__isnull=False),
@@ -213,7 +220,7 @@ class DeviceRefresh(models.Model):
 
 
 class DeviceSnapshot(models.Model):
-    """The vendor's own words about a device, from the last look at its details."""
+    """The vendor's record of a device as received, from the last read of its details."""
 
     device = models.OneToOneField(Device, on_delete=models.CASCADE, related_name="snapshot")
     record = models.TextField()
@@ -224,13 +231,14 @@ class DeviceSnapshot(models.Model):
 
 
 class DeviceAlias(models.Model):
-    """A name, id or MAC that a device has or once had, in small letters; none is ever dropped."""
+    """A name, id or MAC that a device has or had, in lower case; rows are never deleted."""
 
     device_key = models.CharField(max_length=255)
     text = models.CharField(max_length=255)
 
     class Meta:
         constraints = [
+            # Audit trail: which devices have or had this name, id or MAC?
             models.UniqueConstraint(fields=["text", "device_key"], name="alias_once_for_a_device"),
         ]
 

@@ -1,4 +1,4 @@
-"""What pages show of devices, groups and the reads of the inventory."""
+"""Reads of devices, groups and inventory syncs for screens."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -6,72 +6,9 @@ from datetime import datetime, timedelta
 from django.db.models import Count, Max, Q, QuerySet
 
 from actions import json_rows
-from actions.inventory.models import Device, DeviceGroup, InventorySync
+from actions.inventory.models import FULL_READ_KINDS, Device, DeviceGroup, InventorySync
 
 Kind, Stage = InventorySync.Kind, InventorySync.Stage
-WHOLE = (Kind.FULL, Kind.BACKGROUND)
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """A read that runs, and when its last call goes as far as can be known."""
-
-    sync: InventorySync
-    ends_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """How fresh the inventory is: what runs, the last whole read, the last of the changes.
-
-    `failed` is a read after which none of its kind has succeeded.
-    """
-
-    running: tuple[Running, ...]
-    whole: InventorySync | None
-    changes: InventorySync | None
-    failed: InventorySync | None
-
-    @property
-    def fast(self) -> tuple[Running, ...]:
-        """The reads that go as fast as they may: worth watching."""
-        return tuple(each for each in self.running if not each.sync.page_interval)
-
-
-def state(end: datetime | None = None) -> State:
-    """The inventory as it stands; `end` is when its last call goes."""
-    newest = InventorySync.objects.order_by().values("kind")
-    ended = newest.filter(stage=Stage.DONE)
-    keys = [each.annotate(key=Max("pk")).values("key") for each in (newest, ended)]
-    rows = list(InventorySync.objects.filter(Q(pk__in=keys[0]) | Q(pk__in=keys[1])))
-    going = tuple(Running(row) for row in rows if row.running)
-    if going:
-        going = tuple(Running(each.sync, _end(each.sync, end)) for each in going)
-    done = [row for row in rows if row.stage == Stage.DONE]
-    failed = [row for row in rows if row.stage == Stage.FAILED]
-    return State(
-        running=going,
-        whole=next((row for row in done if row.kind in WHOLE), None),
-        changes=next((row for row in done if row.kind == Kind.CHANGES), None),
-        failed=next((row for row in failed if _still_matters(row, done)), None),
-    )
-
-
-def _still_matters(failed: InventorySync, done: list[InventorySync]) -> bool:
-    """A whole read makes up for any other that failed before it."""
-    return not any(row.pk > failed.pk and row.kind in (failed.kind, *WHOLE) for row in done)
-
-
-def _end(sync: InventorySync, end: datetime | None) -> datetime | None:
-    if sync.page_interval:
-        return sync.due_at + timedelta(seconds=sync.page_interval * (sync.calls_left - 1))
-    return end
-
-
-def latest(limit: int = 30) -> list[InventorySync]:
-    """The latest reads, newest first."""
-    return list(InventorySync.objects.all()[:limit])
-
 
 STATUSES = (
     "compliant",
@@ -87,36 +24,93 @@ STATUSES = (
 """The vendor's device statuses (Get Devices v3.7, field `status`), in the order of our filter."""
 
 
+@dataclass(frozen=True, slots=True)
+class RunningSync:
+    """A running sync, and the expected time of its last call if that can be estimated."""
+
+    sync: InventorySync
+    ends_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InventoryStatus:
+    """How fresh the inventory is: running syncs, the last full read, the last read of changes.
+
+    `failed` is a failed sync after which no sync of its kind and no full read has succeeded.
+    """
+
+    running: tuple[RunningSync, ...]
+    last_full: InventorySync | None
+    last_changes: InventorySync | None
+    failed: InventorySync | None
+
+    @property
+    def fast(self) -> tuple[RunningSync, ...]:
+        """The running syncs without a pause between pages: their pages refresh often."""
+        return tuple(each for each in self.running if not each.sync.page_interval)
+
+
+def inventory_status(last_call_at: datetime | None = None) -> InventoryStatus:
+    """Return the status of the inventory.
+
+    `last_call_at` is the forecast time of the last queued inventory call: when a sync without
+    pauses ends.
+    """
+    all_syncs = InventorySync.objects.order_by().values("kind")
+    done_syncs = all_syncs.filter(stage=Stage.DONE)
+    keys = [syncs.annotate(key=Max("pk")).values("key") for syncs in (all_syncs, done_syncs)]
+    rows = list(InventorySync.objects.filter(Q(pk__in=keys[0]) | Q(pk__in=keys[1])))
+    done = [row for row in rows if row.stage == Stage.DONE]
+    failed = [row for row in rows if row.stage == Stage.FAILED]
+    return InventoryStatus(
+        running=tuple(RunningSync(row, _ends_at(row, last_call_at)) for row in rows if row.running),
+        last_full=next((row for row in done if row.kind in FULL_READ_KINDS), None),
+        last_changes=next((row for row in done if row.kind == Kind.CHANGES), None),
+        failed=next((row for row in failed if not _is_superseded(row, done)), None),
+    )
+
+
+def _is_superseded(failed: InventorySync, done: list[InventorySync]) -> bool:
+    """Return whether a later sync of the same kind, or a later full read, has succeeded."""
+    kinds = (failed.kind, *FULL_READ_KINDS)
+    return any(row.pk > failed.pk and row.kind in kinds for row in done)
+
+
+def _ends_at(sync: InventorySync, last_call_at: datetime | None) -> datetime | None:
+    if sync.page_interval:
+        return sync.due_at + timedelta(seconds=sync.page_interval * (sync.calls_left - 1))
+    return last_call_at
+
+
+def latest(limit: int = 30) -> list[InventorySync]:
+    """Return the latest syncs, newest first."""
+    return list(InventorySync.objects.all()[:limit])
+
+
 def with_keys(keys: list[int]) -> QuerySet[Device]:
-    """The devices with these keys."""
-    return Device.objects.filter(pk__in=keys)
-
-
-def listed(keys: list[int]) -> QuerySet[Device]:
-    """The devices with these keys; unknown keys are left out."""
+    """Return the devices with these keys; unknown keys are ignored."""
     return Device.objects.filter(pk__in=json_rows.keys(keys))
 
 
 def by_status() -> list[tuple[str, int]]:
-    """How many listed devices stand in each status, the vendor's known ones first."""
+    """Count the listed devices by status, the vendor's documented statuses first."""
     rows = Device.objects.filter(gone_at=None).order_by()
-    found = dict(rows.values_list("status").annotate(Count("id")))
-    known = [(status, found.pop(status)) for status in STATUSES if status in found]
-    return known + sorted(found.items())
+    counts = dict(rows.values_list("status").annotate(Count("id")))
+    known = [(status, counts.pop(status)) for status in STATUSES if status in counts]
+    return known + sorted(counts.items())
 
 
 def groups() -> QuerySet[DeviceGroup]:
-    """All groups, by name."""
+    """Return all groups, by name."""
     return DeviceGroup.objects.all()
 
 
 def group_name(vendor_id: str) -> str:
-    """What a group is called, or its id if it is not known."""
+    """Return the name of a group, or its id if it is unknown."""
     group = DeviceGroup.objects.filter(vendor_id=vendor_id).first()
     return str(group) if group else vendor_id
 
 
 def latest_sync() -> InventorySync | None:
-    """The read of all devices that runs, or the last one."""
-    whole = (InventorySync.Kind.FULL, InventorySync.Kind.BACKGROUND)
-    return InventorySync.objects.filter(kind__in=whole).first()
+    """Return the latest full read of all devices, running or ended."""
+    return InventorySync.objects.filter(kind__in=FULL_READ_KINDS).first()

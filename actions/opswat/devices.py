@@ -42,8 +42,8 @@ class DeviceRecord:
     """One device as the vendor describes it; texts are "" and moments and counts None if absent.
 
     `status`, `severity`, `device_type` and `agent_type` are lower case with underscores;
-    `vendor_id` is untouched, as it is sent back. `told` names the fields that the vendor told at
-    all, as its APIs tell different ones (None: all of them); `raw` is its own words.
+    `vendor_id` is untouched, as it is sent back. `reported` names the fields that the vendor
+    sent, because its APIs send different ones (None: all of them); `raw` is its own record.
     """
 
     vendor_id: str
@@ -69,7 +69,7 @@ class DeviceRecord:
     total_issues: int | None = None
     critical_issues: int | None = None
     warning_issues: int | None = None
-    told: frozenset[str] | None = field(default=None, compare=False)
+    reported: frozenset[str] | None = field(default=None, compare=False)
     raw: Mapping[str, object] | None = field(default=None, compare=False, repr=False)
 
 
@@ -207,7 +207,7 @@ def _read_device(row: object) -> DeviceRecord | None:
         warning_issues=_read_issues(
             issues, "total_warning_issue", "total_warning", "total_warning_issues"
         ),
-        told=frozenset(
+        reported=frozenset(
             name for name, keys in _SOURCES.items() if any(row.get(key) is not None for key in keys)
         ),
         raw=row,

@@ -1,4 +1,4 @@
-"""Freeze the devices that somebody has chosen, so that what is confirmed is what is sent."""
+"""Freeze the chosen devices, so that the devices that are confirmed are the ones that are sent."""
 
 import json
 from collections.abc import Collection, Sequence
@@ -19,8 +19,8 @@ from actions.inventory.models import Device
 from actions.selections import preview
 from actions.selections.models import SelectedDevice, Selection
 
-KEPT_DAYS = 7
-"""Days after which a selection that nobody sent is dropped."""
+SELECTION_KEPT_DAYS = 7
+"""Days after which a selection or an uploaded list is deleted."""
 
 NOTHING = "No device was chosen, or none matches any more."
 
@@ -33,11 +33,12 @@ def choose_devices(
     origin: Selection.Origin = Selection.Origin.LIST,
     query: str = "",
 ) -> Selection:
-    """Freeze these devices, by id and in order of name.
+    """Freeze devices, addressed by id and ordered by name.
 
-    `query` is the query by which all that match were chosen. Raises Refused when there is none.
+    `query` is the list's query if all matching devices were chosen. Raises Refused if there is no
+    device.
     """
-    selection = _begin(actor, origin, "ids", query)
+    selection = _create(actor, origin, "ids", query)
     try:
         _copy(devices.order_by("name", "id").values_list("pk", "vendor_id"), selection)
     except EmptyResultSet:
@@ -55,15 +56,15 @@ def choose_targets(
     addressing: Addressing,
     origin: Selection.Origin = Selection.Origin.PICK,
 ) -> Selection:
-    """Freeze these ids or MACs, each with the key of its device or None, in the order given."""
-    selection = _begin(actor, origin, addressing, "")
+    """Freeze ids or MACs, each with the key of its device or None, in the given order."""
+    selection = _create(actor, origin, addressing, "")
     table = SelectedDevice._meta.db_table
     with connection.cursor() as cursor:
-        # Nothing but names and placeholders of this project stands in the text.
+        # The SQL text holds only placeholders and names of this project.
         cursor.execute(
             f"INSERT INTO {table} (selection_id, device_id, target) "  # noqa: S608
-            f"SELECT %s, wish.id, wish.target FROM ({json_rows.PAIRS[connection.vendor]}) AS wish "
-            "ORDER BY wish.place",
+            f"SELECT %s, pair.id, pair.target FROM ({json_rows.PAIRS[connection.vendor]}) AS pair "
+            "ORDER BY pair.place",
             [selection.pk, json.dumps(targets, ensure_ascii=False)],
         )
     selection.device_count = len(targets)
@@ -73,29 +74,29 @@ def choose_targets(
 
 @transaction.atomic
 def choose_part(selection: Selection, chosen: QuerySet[SelectedDevice], actor: Actor) -> Selection:
-    """A new selection with only these devices of another one; that one stays as it was.
+    """Create a selection of only these devices of another one, which stays unchanged.
 
-    Raises NotAllowed when the other one is somebody else's.
+    Raises NotAllowed if the other one belongs to another person.
     """
     if selection.user_id != actor.user_id:
         raise NotAllowed("This selection is somebody else's.")
-    part = _begin(actor, Selection.Origin.PART, selection.addressing, selection.query)
+    part = _create(actor, Selection.Origin.PART, selection.addressing, selection.query)
     part.parent = selection.parent or selection
     rows = chosen.filter(selection=selection).order_by("id")
     return _copy(rows.values_list("device_id", "target"), part)
 
 
-def drop_ruled(
+def exclude_by_rules(
     selection: Selection, kind: ActionKind, version: str, rules: Collection[str], actor: Actor
 ) -> Selection:
-    """A new selection without the devices that one of these rules decides."""
-    left = preview.remaining(selection, kind, version, rules)
-    return choose_part(selection, SelectedDevice.objects.filter(pk__in=json_rows.keys(left)), actor)
+    """Create a selection without the devices that one of these rules decides."""
+    keys = preview.remaining(selection, kind, version, rules)
+    return choose_part(selection, SelectedDevice.objects.filter(pk__in=json_rows.keys(keys)), actor)
 
 
 def drop_old() -> int:
-    """Drop what nobody sent; returns how many selections."""
-    old = Selection.objects.filter(made_at__lt=now() - timedelta(days=KEPT_DAYS))
+    """Delete selections older than SELECTION_KEPT_DAYS; return how many."""
+    old = Selection.objects.filter(made_at__lt=now() - timedelta(days=SELECTION_KEPT_DAYS))
     if not old.exists():
         return 0
     SelectedDevice.objects.filter(selection__in=old).delete()
@@ -103,16 +104,16 @@ def drop_old() -> int:
 
 
 def targets_of(selection: Selection) -> list[str]:
-    """The ids or MACs of a selection, in their order."""
+    """Return the ids or MACs of a selection, in order."""
     return list(selection.chosen.order_by("id").values_list("target", flat=True))
 
 
-def _copy(wanted: QuerySet[Any, Any], selection: Selection) -> Selection:
-    """Let the database itself copy these devices and targets into the selection."""
-    sql, params = wanted.query.sql_with_params()
+def _copy(rows: QuerySet[Any, Any], selection: Selection) -> Selection:
+    """Copy device keys and targets into the selection, inside the database."""
+    sql, params = rows.query.sql_with_params()
     table = SelectedDevice._meta.db_table
     with connection.cursor() as cursor:
-        # The inner text is made by Django from a queryset; its values are parameters.
+        # Django made the inner SQL from a queryset; its values are parameters.
         cursor.execute(
             f"INSERT INTO {table} (selection_id, device_id, target) "  # noqa: S608
             f"SELECT %s, found.* FROM ({sql}) AS found",
@@ -123,7 +124,7 @@ def _copy(wanted: QuerySet[Any, Any], selection: Selection) -> Selection:
     return selection
 
 
-def _begin(actor: Actor, origin: Selection.Origin, addressing: str, query: str) -> Selection:
+def _create(actor: Actor, origin: Selection.Origin, addressing: str, query: str) -> Selection:
     if actor.user_id is None:
         raise NotAllowed("Only a person chooses devices.")
     return Selection.objects.create(

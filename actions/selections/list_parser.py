@@ -1,4 +1,4 @@
-"""Lists by which people pick devices: pasted text, CSV and XLSX, read into numbered lines."""
+"""Parse lists of devices (pasted text, CSV, XLSX) into numbered lines."""
 
 import csv
 import io
@@ -13,8 +13,8 @@ from actions.selections import xlsx_reader
 MAX_LINES = 100_000
 MAX_BYTES = 8 * 1024 * 1024
 MAX_COLUMNS = 50
-MAX_TEXT = 255
-"""Characters of an id, a name or an address; the cells of a table are cut just behind that."""
+MAX_CELL_LENGTH = 255
+"""Characters of an id, name or address; longer cells are cut after one more and are malformed."""
 
 HEADINGS = frozenset(
     {
@@ -23,13 +23,13 @@ HEADINGS = frozenset(
         *("host name", "host_name", "computer", "computer name", "nickname", "serial"),
     }
 )
-"""What the heading of a column of devices is likely to say."""
+"""Likely headings of a column of devices, in lower case."""
 
-_CUT = MAX_TEXT + 1
-_AROUND = " \t\r\n\v\f\u00a0\ufeff\u200b"
-_ODD = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_CUT_LENGTH = MAX_CELL_LENGTH + 1
+_PADDING = " \t\r\n\v\f\u00a0\ufeff\u200b"
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _LIKE_MAC = re.compile(
-    r"[0-9a-z]{1,4}(?::[0-9a-z]{0,4}){2,}"  # No name that we saw has two colons.
+    r"[0-9a-z]{1,4}(?::[0-9a-z]{0,4}){2,}"  # No known name has two colons.
     r"|[0-9a-z]{2}(?:-[0-9a-z]{2}){4,}"
     r"|[0-9a-f]{3,4}\.[0-9a-f]{3,4}\.[0-9a-f]{3,4}",
     re.IGNORECASE | re.ASCII,
@@ -37,16 +37,16 @@ _LIKE_MAC = re.compile(
 
 
 class Row(NamedTuple):
-    """A line of a list that is not blank: its number, as an editor counts it, and its cells."""
+    """A line of a list that is not blank: its number, as an editor counts lines, and its cells."""
 
     number: int
     cells: list[str]
 
 
 def read_lines(text: str, *, where: str = "lines") -> list[Row]:
-    """A pasted text, a device on each line; what was copied from a sheet has tabs, so columns.
+    """Read a pasted text with one device a line; tabs, as copied from a sheet, separate columns.
 
-    Raises Refused beside the field `where` when there is nothing or too much.
+    Raises Refused for the field `where` if the text is empty or too long.
     """
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     numbered = ((number, line.split("\t", MAX_COLUMNS)) for number, line in enumerate(lines, 1))
@@ -54,15 +54,16 @@ def read_lines(text: str, *, where: str = "lines") -> list[Row]:
 
 
 def read_file(name: str, data: bytes, *, where: str = "file") -> list[Row]:
-    """An uploaded list: XLSX by its content, CSV by its name, else a text with a device a line.
+    """Read an uploaded list: XLSX by its content, CSV by its name, else a text as `read_lines`.
 
-    Raises Refused beside the field `where` when it cannot be read, is empty or too large.
+    Raises Refused for the field `where` if the list cannot be read, is empty or too large.
     """
     if len(data) > MAX_BYTES:
         raise Refused.because(where, f"Keep the file under {MAX_BYTES // 2**20} MB.")
     if data.startswith(xlsx_reader.SIGNATURE):
         try:
-            return _rows(xlsx_reader.read_sheet(data, columns=MAX_COLUMNS, most=_CUT), where)
+            sheet = xlsx_reader.read_sheet(data, columns=MAX_COLUMNS, max_length=_CUT_LENGTH)
+            return _rows(sheet, where)
         except xlsx_reader.Unreadable as error:
             raise Refused.because(where, str(error)) from None
     text = _decode(data, where)
@@ -72,17 +73,17 @@ def read_file(name: str, data: bytes, *, where: str = "file") -> list[Row]:
 
 
 def why_malformed(text: str) -> str:
-    """Why this can be no id, name or address, whatever the inventory holds; "" if it can."""
+    """Return why a text cannot be an id, name or address in any inventory; "" if it can."""
     if "\n" in text or "\r" in text:
-        return "Spans several lines: is a quotation mark not closed?"
-    if len(text) > MAX_TEXT:
-        return f"Longer than {MAX_TEXT} characters."
-    return "Holds characters that cannot be printed." if _ODD.search(text) else ""
+        return "Spans several lines: is a closing quotation mark missing?"
+    if len(text) > MAX_CELL_LENGTH:
+        return f"Longer than {MAX_CELL_LENGTH} characters."
+    return "Contains characters that cannot be printed." if _UNPRINTABLE.search(text) else ""
 
 
 def is_like_mac(text: str) -> bool:
-    """Whether this was surely meant to be a MAC address."""
-    return len(text) <= MAX_TEXT and bool(_LIKE_MAC.fullmatch(text))
+    """Return whether a text was certainly meant to be a MAC address, complete or not."""
+    return len(text) <= MAX_CELL_LENGTH and bool(_LIKE_MAC.fullmatch(text))
 
 
 def _rows(numbered: Iterable[tuple[int, list[str]]], where: str) -> list[Row]:
@@ -100,10 +101,10 @@ def _rows(numbered: Iterable[tuple[int, list[str]]], where: str) -> list[Row]:
 
 
 def _clean(cell: str) -> str:
-    text = cell.strip(_AROUND)
+    text = cell.strip(_PADDING)
     if text[:1] == '"' == text[-1:]:
-        text = text[1:-1].strip(_AROUND)
-    return text if len(text) < _CUT else text[:_CUT]
+        text = text[1:-1].strip(_PADDING)
+    return text[:_CUT_LENGTH]
 
 
 def _decode(data: bytes, where: str) -> str:
@@ -128,20 +129,20 @@ def _read_csv(text: str, where: str) -> list[Row]:
 
 
 def _numbered(reader: Any) -> Iterator[tuple[int, list[str]]]:
-    """Each row with the number of the line where it begins: a quoted cell may span several."""
-    begin = 1
+    """Yield each row with the number of its first line; a quoted cell may span several lines."""
+    first_line = 1
     for cells in reader:
-        yield begin, cells
-        begin = reader.line_num + 1
+        yield first_line, cells
+        first_line = reader.line_num + 1
 
 
 def _delimiter(text: str) -> str:
-    """What separates the cells: the sign that most of the first lines have equally often."""
+    """Guess the delimiter: the character that most of the first lines contain equally often."""
     lines = [line for line in text[:20_000].splitlines()[:50] if line.strip()]
-    best, most = ",", 0
-    for sign in ",;\t|":
-        counts = Counter(line.count(sign) for line in lines if sign in line)
-        alike = max(counts.values(), default=0)
-        if alike > most:
-            best, most = sign, alike
+    best, best_count = ",", 0
+    for delimiter in ",;\t|":
+        counts = Counter(line.count(delimiter) for line in lines if delimiter in line)
+        count = max(counts.values(), default=0)
+        if count > best_count:
+            best, best_count = delimiter, count
     return best

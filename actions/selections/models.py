@@ -1,4 +1,4 @@
-"""The devices that somebody has chosen, frozen until they are sent."""
+"""Tables of chosen devices, frozen until they are sent, and of uploaded lists."""
 
 import uuid
 
@@ -9,14 +9,15 @@ from actions.inventory.models import Device
 
 
 class Selection(models.Model):
-    """Devices that one person has chosen: the set that is confirmed is the set that is sent.
+    """Devices that one person has chosen: the devices that are confirmed are the ones sent.
 
-    `query` is the query of the list where all that match it were chosen, less those unticked;
-    `parent` is the selection that a part was made from. It is dropped after a week.
+    `query` is the list's query if all matching devices were chosen, with the keys of those that
+    were excluded. `parent` is the selection that a part was made from. `addressing` is "ids" or
+    "macs". A selection is deleted after a week.
     """
 
     class Origin(models.TextChoices):
-        """Where devices can be chosen."""
+        """Where the devices were chosen."""
 
         LIST = "list", "the device list"
         PICK = "pick", "a list of ids, addresses or names"
@@ -37,9 +38,9 @@ class Selection(models.Model):
 
 
 class SelectedDevice(models.Model):
-    """One device of a selection; `target` is its id or MAC as the vendor will be told it.
+    """One device of a selection; `target` is its id or MAC as it is sent to the vendor.
 
-    Their order is that of their keys. `device` is missing where the inventory does not know it.
+    Rows are ordered by key. `device` is empty if the inventory does not know the device.
     """
 
     selection = models.ForeignKey(
@@ -53,7 +54,7 @@ class SelectedDevice(models.Model):
             models.UniqueConstraint(fields=["selection", "target"], name="target_once_chosen"),
         ]
         indexes = [
-            # The devices of this selection, in their order.
+            # Which devices does this selection hold, in order?
             models.Index(fields=["selection", "id"], name="chosen_in_order"),
         ]
 
@@ -62,10 +63,10 @@ class SelectedDevice(models.Model):
 
 
 class UploadedList(models.Model):
-    """One person's list as it was read; what it means is looked up anew with each look.
+    """One person's list as it was read; its lines are matched with the inventory on each view.
 
-    `content` is JSON: for each line that is not blank, its number and its cells. It is dropped
-    after a week.
+    `content` is JSON: for each line that is not blank, its number and its cells. `width` is the
+    number of columns. A list is deleted after a week.
     """
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)

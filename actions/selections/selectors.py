@@ -1,38 +1,40 @@
-"""What the pages show of chosen devices."""
+"""Reads of selections for screens."""
 
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef
 
 from actions.action_requests.submissions import Addressing
 from actions.devices import filters
 from actions.devices.query import parse_device_query
-from actions.inventory.models import Device
 from actions.selections.models import SelectedDevice, Selection
 
 Chosen = Selection
-"""The name by which the web knows a selection."""
+"""The type of a selection, for annotations in dashboard, which does not import tables."""
 
 
 def own_selection(token: UUID | str, user_id: int) -> Selection | None:
-    """A person's own selection; nobody sees another's."""
+    """Return a person's own selection; None for another person's."""
     return Selection.objects.select_related("parent").filter(uuid=token, user_id=user_id).first()
 
 
 def addressing(selection: Selection | None) -> Addressing:
-    """Whether the vendor is told ids or MACs."""
+    """Return whether the devices are sent to the vendor as ids or as MACs."""
     return "macs" if selection and selection.addressing == "macs" else "ids"
 
 
-def sample(selection: Selection, most: int) -> list[SelectedDevice]:
-    """The first of the chosen devices."""
-    return list(selection.chosen.select_related("device").order_by("id")[:most])
+def sample(selection: Selection, limit: int) -> list[SelectedDevice]:
+    """Return the first `limit` devices of a selection."""
+    return list(selection.chosen.select_related("device").order_by("id")[:limit])
 
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """How many devices began and ceased to match the list's query since they were chosen."""
+    """How many devices began or ceased to match the list's query since they were chosen.
+
+    `query` is that query without the excluded devices, for a link to the list.
+    """
 
     began: int = 0
     ceased: int = 0
@@ -43,26 +45,17 @@ class Drift:
 
 
 def drift(selection: Selection) -> Drift:
-    """What the list would find now, against what it found when the devices were chosen.
+    """Compare the devices that the query matches now with those that were chosen by it.
 
-    A part is compared with the whole that it was made from: what a person left out did not begin
-    to match.
+    A part of a selection is compared with the whole selection: a device that a person left out
+    has not begun to match.
     """
     whole = selection.parent or selection
     if not whole.query:
         return Drift()
-    found = asked(whole.query)
-    known = SelectedDevice.objects.filter(selection=whole, device=OuterRef("pk"))
-    began = found.exclude(Exists(known))
-    ceased = selection.chosen.exclude(device__in=found.values("pk"))
-    return Drift(began.values("pk").distinct().count(), ceased.count(), asked_by(whole))
-
-
-def asked_by(whole: Selection) -> str:
-    """The list's query by which it was chosen, for a link that asks it again."""
-    return parse_device_query(whole.query).text
-
-
-def asked(query: str) -> QuerySet[Device]:
-    """The devices that the list shows for this query string."""
-    return filters.matching(query).order_by()
+    matching = filters.matching(whole.query).order_by()
+    chosen = SelectedDevice.objects.filter(selection=whole, device=OuterRef("pk"))
+    began = matching.exclude(Exists(chosen))
+    ceased = selection.chosen.exclude(device__in=matching.values("pk"))
+    query = parse_device_query(whole.query).as_url()
+    return Drift(began.values("pk").distinct().count(), ceased.count(), query)

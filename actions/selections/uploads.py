@@ -1,4 +1,4 @@
-"""Keep a list that somebody pasted or uploaded, and freeze the devices that it surely names."""
+"""Keep a pasted or uploaded list, and freeze the devices that it matches without doubt."""
 
 import json
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from actions.selections.models import Selection, UploadedList
 
 
 def keep_list(rows: Sequence[Row], actor: Actor, *, name: str = "") -> UploadedList:
-    """Keep a list that was read whole, for the person who brought it."""
+    """Store a list that was read completely, for the person who uploaded it."""
     if actor.user_id is None:
         raise NotAllowed("Only a person picks devices.")
     return UploadedList.objects.create(
@@ -33,31 +33,33 @@ def keep_list(rows: Sequence[Row], actor: Actor, *, name: str = "") -> UploadedL
 def choose_matched(
     lines: Sequence[list_matching.Line], actor: Actor, addressing: Addressing
 ) -> Selection | None:
-    """Freeze the devices of the matched lines that the vendor is told by `addressing`.
+    """Freeze the devices of the matched lines that are addressed by `addressing`.
 
-    A device without an id is told by its MAC, and a request takes ids or MACs, never both.
-    Returns None when there is no such device.
+    A device without an id is addressed by its MAC, and a request holds ids or MACs, never both.
+    Returns None if there is no such device.
     """
-    targets = targets_by(lines)[addressing]
+    targets = targets_by_addressing(lines)[addressing]
     if not targets:
         return None
     return choose.choose_targets(targets, actor, addressing=addressing)
 
 
-def targets_by(lines: Sequence[list_matching.Line]) -> dict[Addressing, list[tuple[str, int]]]:
-    """The devices of the matched lines, in their order, by what the vendor can be told of them."""
+def targets_by_addressing(
+    lines: Sequence[list_matching.Line],
+) -> dict[Addressing, list[tuple[str, int]]]:
+    """Return target and key of the matched devices, in order, by how they can be addressed."""
     keys = [line.device for line in lines if line.bucket == "matched" and line.device]
     rows = Device.objects.filter(pk__in=json_rows.keys(keys))
     known = {key: (name, mac) for key, name, mac in rows.values_list("pk", "vendor_id", "mac")}
-    found: dict[Addressing, list[tuple[str, int]]] = {"ids": [], "macs": []}
+    targets: dict[Addressing, list[tuple[str, int]]] = {"ids": [], "macs": []}
     for key in filter(known.__contains__, keys):
-        name, mac = known[key]
-        if name or mac:
-            found["ids" if name else "macs"].append((name or mac, key))
-    return found
+        vendor_id, mac = known[key]
+        if vendor_id or mac:
+            targets["ids" if vendor_id else "macs"].append((vendor_id or mac, key))
+    return targets
 
 
 def drop_old() -> int:
-    """Drop the lists that nobody needs any more; returns how many."""
-    old = now() - timedelta(days=choose.KEPT_DAYS)
-    return UploadedList.objects.filter(made_at__lt=old).delete()[0]
+    """Delete lists older than SELECTION_KEPT_DAYS; return how many."""
+    oldest = now() - timedelta(days=choose.SELECTION_KEPT_DAYS)
+    return UploadedList.objects.filter(made_at__lt=oldest).delete()[0]

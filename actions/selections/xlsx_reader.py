@@ -1,7 +1,7 @@
-"""The first sheet of an XLSX file as texts; a file made to do harm is refused, not unpacked.
+"""Read the first sheet of an XLSX file as texts; refuse malicious files without unpacking them.
 
-openpyxl reads row by row, and its XML goes through defusedxml, which refuses entities. What a
-file unpacks to is bounded by the sizes in its directory, beyond which zipfile does not read.
+openpyxl reads row by row and parses XML with defusedxml, which refuses entities. The unpacked size
+is limited by the sizes in the file's directory; zipfile does not read beyond them.
 """
 
 import io
@@ -12,23 +12,26 @@ from typing import Any
 from openpyxl import load_workbook
 
 MAX_UNPACKED = 64 * 1024 * 1024
-"""Bytes to which the parts of a workbook may unpack in all."""
+"""Total bytes of a workbook's unpacked parts."""
 
 MAX_PARTS = 500
+"""Files inside a workbook."""
+
 MAX_ROW = 1_048_576
-"""The last row that a sheet can have."""
+"""The highest row number that XLSX allows."""
 
 SIGNATURE = b"PK\x03\x04"
+"""The first bytes of an XLSX file."""
 
 
 class Unreadable(ValueError):
-    """Not a workbook that can be read; the text says why."""
+    """The data is not a workbook that can be read; the text says why."""
 
 
-def read_sheet(data: bytes, *, columns: int, most: int) -> Iterator[tuple[int, list[str]]]:
-    """Each row that is not blank: its number and its first cells, cut after `most` characters.
+def read_sheet(data: bytes, *, columns: int, max_length: int) -> Iterator[tuple[int, list[str]]]:
+    """Yield each row that is not blank: its number and its first `columns` cells.
 
-    Raises Unreadable for everything that is not a workbook.
+    Cells are cut after `max_length` characters. Raises Unreadable if the data is not a workbook.
     """
     _check_size(data)
     try:
@@ -37,14 +40,14 @@ def read_sheet(data: bytes, *, columns: int, most: int) -> Iterator[tuple[int, l
         rows = sheet.iter_rows(max_row=MAX_ROW, max_col=columns, values_only=True)
         for number, values in enumerate(rows, 1):
             if values.count(None) == len(values):
-                continue  # Gaps may be a million rows.
-            cells = [_text(value, most) for value in values]
+                continue  # There may be a million empty rows.
+            cells = [_text(value, max_length) for value in values]
             if any(cells):
                 yield number, cells
     except MemoryError:
         raise
-    except Exception as error:  # A broken file fails in any of many ways.
-        raise Unreadable("This is not a workbook that can be read.") from error
+    except Exception as error:  # openpyxl raises many types for broken files.
+        raise Unreadable("This workbook cannot be read.") from error
 
 
 def _check_size(data: bytes) -> None:
@@ -52,15 +55,17 @@ def _check_size(data: bytes) -> None:
         with zipfile.ZipFile(io.BytesIO(data)) as parts:
             sizes = [part.file_size for part in parts.infolist()]
     except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError) as error:
-        raise Unreadable("This is not a workbook that can be read.") from error
+        raise Unreadable("This workbook cannot be read.") from error
     if len(sizes) > MAX_PARTS or sum(sizes) > MAX_UNPACKED:
-        raise Unreadable("This workbook is too large. Save the one column as text.")
+        raise Unreadable(
+            "This workbook is too large. Save the column of the devices as a text file."
+        )
 
 
-def _text(value: Any, most: int) -> str:
-    """What a person sees in the cell, or nearly: a number without a needless fraction."""
+def _text(value: Any, max_length: int) -> str:
+    """Return about what a person sees in the cell: a whole number has no decimal point."""
     if value is None:
         return ""
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         value = int(value)
-    return str(value)[: 2 * most].strip()[:most]
+    return str(value)[: 2 * max_length].strip()[:max_length]

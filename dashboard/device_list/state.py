@@ -11,7 +11,7 @@ from django.urls import reverse
 from actions.action_requests.states import CommandStatus
 from actions.devices import pagination
 from actions.devices.pagination import DevicePage, Order
-from actions.devices.query import CHOICES, DeviceQuery, parse_device_query
+from actions.devices.query import VENDOR_VALUE_FILTERS, DeviceQuery, parse_device_query
 from dashboard.http import read_int
 from dashboard.printable import printable
 
@@ -37,7 +37,7 @@ LABELS = {
     "enrolled_to": "Enrolled up to",
     "request": "Request id",
 }
-MENUS = (*CHOICES, "seen")
+MENUS = (*VENDOR_VALUE_FILTERS, "seen")
 TYPED = ("version_from", "version_to", "enrolled_from", "enrolled_to", "request")
 MORE = ("acted", "exemption", "gone", "outcome")
 
@@ -160,7 +160,7 @@ class DeviceListState:
         """How a column is sorted, as aria-sort says it; "" when it is not."""
         if self.sort.removeprefix("-") != key:
             return ""
-        return "descending" if self.order.down else "ascending"
+        return "descending" if self.order.descending else "ascending"
 
     def pager(self, page: DevicePage) -> dict[str, Any]:
         """The addresses of the pages around this one, and of other sizes."""

@@ -12,4 +12,4 @@ register = template.Library()
 @register.inclusion_tag("inventory/_sync.html")
 def inventory_sync() -> dict[str, Any]:
     """Draw it with what one query tells; the page then fetches the ends by itself."""
-    return {"state": inventory.state(), "is_first": True}
+    return {"state": inventory.inventory_status(), "is_first": True}

@@ -121,8 +121,8 @@ def _controls_of(action_request: Any, progress: Progress) -> dict[str, Any]:
     return {
         "can_cancel": sum(counts.get(status, 0) for status in (S.QUEUED, S.HELD)),
         "retryable": [share for share in progress.shares if share.status in RETRYABLE],
-        "undoable": sum(counts.get(status, 0) for status in UNDOABLE) if kind.opposite else 0,
-        "opposite": KINDS.get(kind.opposite),
+        "undoable": sum(counts.get(status, 0) for status in UNDOABLE) if kind.inverse else 0,
+        "inverse": KINDS.get(kind.inverse),
         "children": action_request.children.all(),
         "ends_at": outlook.requests.get(action_request.pk) if outlook else None,
         "frozen": outlook.frozen if outlook else False,

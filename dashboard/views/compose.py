@@ -19,7 +19,7 @@ from actions.inventory import selectors as inventory
 from actions.ratelimit import window
 from actions.selections import preview
 from actions.selections import selectors as selections
-from actions.selections.choose import drop_ruled
+from actions.selections.choose import exclude_by_rules
 from dashboard.access import actor_of, submitter_required
 from dashboard.forms import PRESETS, ComposeForm
 from dashboard.http import DashboardRequest, wants_part
@@ -77,7 +77,7 @@ def _drop(request: DashboardRequest, chosen: selections.Chosen | None) -> HttpRe
     data = request.POST.copy()
     if chosen and kind and kind.name in VERSIONS[version].kinds:
         rules = request.POST["drop"].split()
-        chosen = drop_ruled(chosen, kind, version, rules, actor_of(request))
+        chosen = exclude_by_rules(chosen, kind, version, rules, actor_of(request))
         data["selection"] = str(chosen.uuid)
     fields = {name: data.get(name, "") for name in ComposeForm.base_fields}
     form = ComposeForm(initial=fields, user=request.user, chosen=chosen)

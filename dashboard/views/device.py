@@ -14,6 +14,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from actions.audit import selectors as audit
 from actions.devices import detail
+from actions.devices.query import MAX_SEARCH_LENGTH
 from actions.inventory import refresh as looks
 from dashboard.access import actor_of, submitter_required
 from dashboard.http import DashboardRequest, read_text, wants_part
@@ -39,8 +40,8 @@ def device(request: DashboardRequest, key: int) -> HttpResponse:
 
 
 def _card(request: DashboardRequest, found: Any, tab: str) -> dict[str, Any]:
-    addresses = detail.macs(found)
-    commands = detail.commands(found, addresses)
+    addresses = detail.macs_of(found)
+    commands = detail.latest_commands(found, addresses)
     look = getattr(found, "refresh", None)
     is_looking = look is not None and look.due_at is not None
     return {
@@ -49,8 +50,8 @@ def _card(request: DashboardRequest, found: Any, tab: str) -> dict[str, Any]:
         "macs": addresses,
         "commands": commands,
         "last": commands[0] if commands else None,
-        "exemption": detail.exemption(found, commands),
-        "choices": detail.choices(found, actor_of(request).role),
+        "exemption": detail.current_exemption(found, commands),
+        "choices": detail.action_choices(found, actor_of(request).role),
         "may_act": bool(request.user.rights.kinds),
         "look": look,
         "is_looking": is_looking,
@@ -101,8 +102,8 @@ def refresh_device(request: DashboardRequest, key: int) -> HttpResponse:
 @require_GET
 def find_device(request: DashboardRequest) -> HttpResponse:
     """Go straight to the one device that was meant, or else to the list of what matches."""
-    search = read_text(request.GET.get("q"), most=detail.MAX_SEARCH)
-    found = detail.find_one(search) if search else None
+    search = read_text(request.GET.get("q"), most=MAX_SEARCH_LENGTH)
+    found = detail.find_by_search(search) if search else None
     if found is not None:
         return redirect("device", key=found.pk)
     return redirect(f"{reverse('devices')}?{urlencode({'q': search})}" if search else "devices")

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from actions.action_requests.submissions import Addressing
 from actions.selections import list_matching
 from actions.selections.list_parser import MAX_LINES, Row
-from actions.selections.uploads import choose_matched, keep_list, targets_by
+from actions.selections.uploads import choose_matched, keep_list, targets_by_addressing
 from actions.spreadsheets import csv_rows
 from dashboard.access import actor_of, submitter_required
 from dashboard.forms import DeviceListForm
@@ -102,12 +102,12 @@ def _read(request: DashboardRequest, token: UUID) -> Reading:
         heading = asked.get("heading") == "yes"
     else:
         column, heading = list_matching.guess_column(rows)
-    lines = list_matching.look_up(list_matching.column_of(rows[heading:], column))
+    lines = list_matching.match_lines(list_matching.column_of(rows[heading:], column))
     return Reading(found, rows, column, heading, lines)
 
 
 def _context(reading: Reading) -> dict[str, Any]:
-    targets = targets_by(reading.lines)
+    targets = targets_by_addressing(reading.lines)
     buckets = []
     for name in list_matching.BUCKETS:
         lines = [line for line in reading.lines if line.bucket == name]

@@ -45,7 +45,7 @@ def device_list(request: DashboardRequest) -> HttpResponse:
             (column, state.direction(column.key), state.sort_url(column.key))
             for column in (NAME, *columns)
         ],
-        "sync": None if page.devices or state.device_query.text else inventory.latest_sync(),
+        "sync": None if page.devices or state.device_query.as_url() else inventory.latest_sync(),
         "may_act": bool(request.user.rights.kinds),
         "role_limit": _told_limit(request.user.rights.max_devices),
         "typed": state.filters({}, TYPED),
@@ -64,7 +64,9 @@ def device_list(request: DashboardRequest) -> HttpResponse:
 def device_count(request: DashboardRequest) -> HttpResponse:
     """Say exactly how many devices match; asked for once the page is there."""
     state = DeviceListState.read(request.GET)
-    count = None if state.device_query.problems else device_filters.count(state.device_query)
+    count = (
+        None if state.device_query.problems else device_filters.count_devices(state.device_query)
+    )
     return render(request, "devices/_count.html", {"list_state": state, "count": count})
 
 
@@ -75,7 +77,9 @@ def choose_devices(request: DashboardRequest) -> HttpResponse:
     device_query = request.POST.get("device_query", "")
     try:
         if request.POST.get("all"):
-            asked = with_excluded(parse_device_query(device_query).text, _keys(request, "unticked"))
+            asked = with_excluded(
+                parse_device_query(device_query).as_url(), _keys(request, "unticked")
+            )
             found, asked = device_filters.matching(asked), asked or EVERYTHING
         else:
             asked, keys = "", [*_keys(request, "device"), *_keys(request, "carried")]
@@ -105,7 +109,7 @@ def _page(request: DashboardRequest, state: DeviceListState) -> DevicePage:
 
 def _around(request: DashboardRequest, state: DeviceListState) -> dict[str, Any]:
     """What stands around the list, and stays when only the list is asked for."""
-    choices = device_filters.choices()
+    choices = device_filters.offered_values()
     shown = {column.key for column in chosen_columns(request.user.device_columns)}
     return {
         "menus": state.filters(choices, MENUS),

@@ -20,7 +20,7 @@ from dashboard.http import DashboardRequest, wants_part
 @vary_on_headers("HX-Request", "HX-Target")
 def inventory(request: DashboardRequest) -> HttpResponse:
     """Show the reads; htmx asks this same URL for the line that other pages show."""
-    state = reads.state(forecast().lanes.get(Lane.INVENTORY))
+    state = reads.inventory_status(forecast().lanes.get(Lane.INVENTORY))
     if wants_part(request, "inventory-sync"):
         return render(request, "inventory/_sync.html", {"state": state})
     context = {

@@ -57,7 +57,7 @@ def _line(number: int, device: Device) -> str:
 def _look_up(text: str) -> list[list_matching.Line]:
     rows = read_lines(text)
     column, heading = list_matching.guess_column(rows)
-    return list_matching.look_up(list_matching.column_of(rows[heading:], column))
+    return list_matching.match_lines(list_matching.column_of(rows[heading:], column))
 
 
 def _compose(tries: int) -> list[Line]:

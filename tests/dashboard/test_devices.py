@@ -72,7 +72,9 @@ def test_what_names_no_device_finds_none(page, fleet, search):
 @pytest.mark.parametrize("search", ["kiosk", "10.1.2", "f00d shop", "00-1b-21", "nobody"])
 def test_words_that_many_devices_have_are_found_as_those_of_few(page, fleet, search, monkeypatch):
     found = names(page, q=search)
-    monkeypatch.setattr(filters, "FREQUENT", 0)  # As if each word were in most of them.
+    monkeypatch.setattr(
+        "actions.devices.search.MAX_INDEX_HITS", 0
+    )  # As if each word were in most of them.
     assert names(page, q=search) == found
 
 
@@ -232,7 +234,7 @@ def test_nonsense_is_told_beside_its_filter_and_lists_nothing(page, fleet, key, 
 @given(query=st.text(max_size=60))
 def test_no_query_whatsoever_breaks_the_reading(query):
     device_query = parse_device_query(query)
-    assert parse_device_query(device_query.text) == device_query
+    assert parse_device_query(device_query.as_url()) == device_query
 
 
 @given(

@@ -170,7 +170,7 @@ WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "a program": ({"file": b"\x7fELF\x00\x01"}, "file", "This is neither a text nor a workbook"),
     "an old workbook": ({"file": b"\xd0\xcf\x11\xe0\xa1"}, "file", "This is an old workbook."),
-    "a broken workbook": ({"file": b"PK\x03\x04zzz"}, "file", "This is not a workbook"),
+    "a broken workbook": ({"file": b"PK\x03\x04zzz"}, "file", "This workbook cannot be read."),
     "both": ({"lines": "id-1", "file": b"id-2"}, "file", "Either paste a list or upload one"),
 }
 

@@ -254,11 +254,11 @@ def test_changes_and_deletions_are_read_page_by_page_until_413(entry, spelling):
     assert {record.vendor_id for record in changed} == set(names[:4])
     assert {name for page in pages for name in page.value.deleted} == set(names[4:6])
     assert {record.status for record in changed} == {"non_compliant"}
-    told = changed[0].told
-    assert told is not None
-    assert {"status", "severity", "name", "group_name"} <= told
-    assert not told & {"macs", "os_name", "agent_version", "agent_type"}
-    assert all(record.told and "agent_type" not in record.told for record in everything)
+    reported = changed[0].reported
+    assert reported is not None
+    assert {"status", "severity", "name", "group_name"} <= reported
+    assert not reported & {"macs", "os_name", "agent_version", "agent_type"}
+    assert all(record.reported and "agent_type" not in record.reported for record in everything)
 
 
 def test_groups_are_read_page_by_page_until_413():

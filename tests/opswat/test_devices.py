@@ -199,7 +199,9 @@ def test_groups_are_read_and_rows_without_an_id_dropped():
 
 def test_what_the_vendor_did_not_tell_is_told_apart_from_what_is_empty():
     record = one(status="", agent_type=None, network_info=[], os_info={"family": "Linux"})
-    assert record.told == frozenset({"status", "ip", "macs", "os_family", "os_name", "os_version"})
+    assert record.reported == frozenset(
+        {"status", "ip", "macs", "os_family", "os_name", "os_version"}
+    )
     assert record.raw is not None
     assert record.raw["os_info"] == {"family": "Linux"}
 

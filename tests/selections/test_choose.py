@@ -1,4 +1,4 @@
-"""The set that is confirmed is the set that is sent: a selection never changes by itself."""
+"""A selection never changes: the devices that are confirmed are the ones that are sent."""
 
 from datetime import timedelta
 
@@ -22,7 +22,7 @@ def fleet():
     store_records([make_record(f"d{number}", name=f"PC {9 - number}") for number in range(5)])
 
 
-def test_what_changes_afterwards_changes_no_selection(fleet, operator):
+def test_later_changes_of_devices_do_not_change_a_selection(fleet, operator):
     listed = Device.objects.filter(name__startswith="PC").exclude(vendor_id="d2")
     chosen = choose.choose_devices(listed, operator)
 
@@ -32,7 +32,7 @@ def test_what_changes_afterwards_changes_no_selection(fleet, operator):
     assert choose.targets_of(chosen) == ["d4", "d3", "d1", "d0"]
 
 
-def test_targets_keep_their_order_and_may_be_unknown(fleet, operator):
+def test_targets_keep_their_order_and_may_be_unknown_devices(fleet, operator):
     key = Device.objects.get(vendor_id="d1").pk
     chosen = choose.choose_targets(
         [("02:00:00:00:00:09", None), ("02:00:00:00:00:01", key)], operator, addressing="macs"
@@ -42,7 +42,7 @@ def test_targets_keep_their_order_and_may_be_unknown(fleet, operator):
     assert list(chosen.chosen.order_by("id").values_list("device", flat=True)) == [None, key]
 
 
-def test_a_part_is_a_selection_of_its_own(fleet, operator, helpdesk):
+def test_a_part_is_a_new_selection_and_only_its_owner_can_make_it(fleet, operator, helpdesk):
     whole = choose.choose_devices(Device.objects.all(), operator, query="q=pc")
     some = SelectedDevice.objects.exclude(device__vendor_id="d0")
     part = choose.choose_part(whole, some, operator)
@@ -53,7 +53,7 @@ def test_a_part_is_a_selection_of_its_own(fleet, operator, helpdesk):
         choose.choose_part(whole, some, helpdesk)
 
 
-def test_old_selections_are_dropped_with_their_devices(fleet, operator):
+def test_old_selections_are_deleted_with_their_devices(fleet, operator):
     old = choose.choose_devices(Device.objects.all(), operator)
     young = choose.choose_devices(Device.objects.all(), operator)
     Selection.objects.filter(pk=old.pk).update(made_at=now() - timedelta(days=8))
@@ -62,7 +62,7 @@ def test_old_selections_are_dropped_with_their_devices(fleet, operator):
     assert set(SelectedDevice.objects.values_list("selection", flat=True)) == {young.pk}
 
 
-def test_the_sweep_drops_old_choices_with_their_parts_and_old_lists(fleet, operator):
+def test_the_sweeper_deletes_old_selections_with_their_parts_and_old_lists(fleet, operator):
     whole = choose.choose_devices(Device.objects.all(), operator)
     some = SelectedDevice.objects.filter(device__vendor_id="d0")
     choose.choose_part(whole, some, operator)

@@ -1,4 +1,4 @@
-"""The reader of lists: no input makes it fail or hang, and the work grows with the lines alone."""
+"""Parsing and matching lists: no input fails or hangs, and the work is linear in the lines."""
 
 import io
 import sys
@@ -24,7 +24,7 @@ MAC = st.integers(0, 2**48 - 1).map(lambda number: f"{number:012X}")
 
 def notations(digits: str) -> list[str]:
     """The four notations of an address."""
-    pairs = [digits[place : place + 2] for place in range(0, 12, 2)]
+    pairs = [digits[start : start + 2] for start in range(0, 12, 2)]
     return [
         ":".join(pairs),
         "-".join(pairs).lower(),
@@ -42,7 +42,7 @@ def entries(text: str) -> list[tuple[int, str]]:
 
 @settings(max_examples=60)
 @given(st.one_of(st.text(), st.text(alphabet="\t\n\r\",;|'=:-. aA0\x00\ufeff", max_size=400)))
-def test_any_text_is_read_or_refused(text):
+def test_any_text_is_parsed_or_refused(text):
     for number, cell in entries(text):
         assert 1 <= number <= len(text) + 1
         assert cell == cell.strip(" \t\r\n")
@@ -57,7 +57,7 @@ def test_any_text_is_read_or_refused(text):
     ),
     st.sampled_from(["list.csv", "list.txt", "list.tsv", "list.xlsx", "", "\x00.csv"]),
 )
-def test_any_file_is_read_or_refused(data, name):
+def test_any_file_is_parsed_or_refused(data, name):
     try:
         rows = list_parser.read_file(name, data)
     except Refused:
@@ -67,7 +67,7 @@ def test_any_file_is_read_or_refused(data, name):
 
 
 def broken_workbooks() -> Any:
-    """A good workbook with some bytes of its parts changed, and packed again."""
+    """Valid workbooks with some bytes of one part changed, zipped again."""
     data = io.BytesIO()
     with xlsxwriter.Workbook(data) as book:
         book.add_worksheet().write_row(0, 0, ["id-1", 7, True])
@@ -76,12 +76,12 @@ def broken_workbooks() -> Any:
         whole = {name: parts.read(name) for name in names}
 
     def pack(change: tuple[str, int, bytes]) -> bytes:
-        name, place, put = change
+        name, position, inserted = change
         target = io.BytesIO()
         with zipfile.ZipFile(target, "w") as parts:
             for each, content in whole.items():
-                at = place % (len(content) + 1)
-                changed = content[:at] + put + content[at + len(put) :]
+                start = position % (len(content) + 1)
+                changed = content[:start] + inserted + content[start + len(inserted) :]
                 parts.writestr(each, changed if each == name else content)
         return target.getvalue()
 
@@ -90,50 +90,50 @@ def broken_workbooks() -> Any:
 
 @settings(max_examples=40)
 @given(broken_workbooks())
-def test_a_workbook_with_a_flaw_is_read_or_refused(data):
+def test_a_corrupt_workbook_is_parsed_or_refused(data):
     with suppress(Refused):
         assert list_parser.read_file("list.xlsx", data)
 
 
 def packed(**parts: str) -> bytes:
-    """A workbook of which these parts are other than usual."""
+    """A workbook with these parts replaced."""
     data = io.BytesIO()
     with xlsxwriter.Workbook(data) as book:
         book.add_worksheet().write(0, 0, "id-1")
     target = io.BytesIO()
     with zipfile.ZipFile(data) as old, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as new:
         for name in old.namelist():
-            ours = parts.get(name.rpartition("/")[2].partition(".")[0])
-            new.writestr(name, ours if ours is not None else old.read(name))
+            replacement = parts.get(name.rpartition("/")[2].partition(".")[0])
+            new.writestr(name, old.read(name) if replacement is None else replacement)
     return target.getvalue()
 
 
 SHEET = '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
 BOMBS = {
-    "too much unpacked": packed(sheet1=SHEET + " " * (xlsx_reader.MAX_UNPACKED + 1)),
-    "entities that grow": packed(
+    "too large when unpacked": packed(sheet1=SHEET + " " * (xlsx_reader.MAX_UNPACKED + 1)),
+    "nested entities": packed(
         sheet1='<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;">]>'
         + SHEET
         + '<row r="1"><c r="A1" t="str"><v>&b;</v></c></row></sheetData></worksheet>'
     ),
-    "a file from outside": packed(
+    "an external entity": packed(
         sheet1='<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]>'
         + SHEET
         + '<row r="1"><c r="A1" t="str"><v>&a;</v></c></row></sheetData></worksheet>'
     ),
-    "a row beyond all rows": packed(
+    "a row number beyond the maximum": packed(
         sheet1=SHEET + '<row r="999999999999"><c t="str"><v>x</v></c></row></sheetData></worksheet>'
     ),
 }
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_a_workbook_made_to_do_harm_is_refused(name):
+def test_a_malicious_workbook_is_refused(name):
     with pytest.raises(Refused):
         list_parser.read_file("list.xlsx", BOMBS[name])
 
 
-def test_cells_far_out_and_long_ones_do_not_count():
+def test_cells_beyond_the_last_column_are_ignored_and_long_ones_are_malformed():
     far = '<c r="XFD3" t="str"><v>far</v></c>'
     long = f'<c r="A3" t="str"><v>{"x" * 5000}</v></c>'
     sheet = f'{SHEET}<row r="3">{long}{far}</row></sheetData></worksheet>'
@@ -144,7 +144,7 @@ def test_cells_far_out_and_long_ones_do_not_count():
 
 @settings(max_examples=30)
 @given(MAC, st.integers(0, 3))
-def test_all_four_notations_of_an_address_are_the_same_address(digits, which):
+def test_all_four_notations_of_a_mac_give_the_same_address(digits, which):
     assert normalise_mac(notations(digits)[which]) == notations(digits)[0]
 
 
@@ -165,7 +165,7 @@ def fleet(db):
 
 
 def mixed(count: int) -> list[tuple[str, str]]:
-    """Lines in all forms, each with the bucket where it must end."""
+    """Lines in all forms, each with the bucket that it must be put into."""
     lines = []
     for number in range(count):
         macs = notations(f"02000000{number:04X}")
@@ -181,10 +181,10 @@ def mixed(count: int) -> list[tuple[str, str]]:
     return [*lines, ("shared", "ambiguous"), ("Shared ", "ambiguous")]
 
 
-def test_a_thousand_mixed_lines_in_four_notations_end_in_the_right_buckets(fleet):
+def test_a_thousand_mixed_lines_in_four_notations_are_put_into_the_right_buckets(fleet):
     lines = mixed(1000)
     text = "\r\n".join(text for text, _ in lines)
-    found = list_matching.look_up(entries(text))
+    found = list_matching.match_lines(entries(text))
     assert [(line.number, line.bucket) for line in found] == [
         (number, bucket) for number, (_, bucket) in enumerate(lines, 1)
     ]
@@ -207,7 +207,7 @@ def test_a_thousand_mixed_lines_in_four_notations_end_in_the_right_buckets(fleet
 )
 def test_each_line_is_in_exactly_one_bucket_and_a_device_is_matched_once(fleet, texts):
     given_lines = entries("\n".join(texts))
-    found = list_matching.look_up(given_lines)
+    found = list_matching.match_lines(given_lines)
     assert [(line.number, line.text) for line in found] == given_lines
     assert {line.bucket for line in found} <= set(list_matching.BUCKETS)
     matched = [line.device for line in found if line.bucket == "matched"]
@@ -219,7 +219,7 @@ def test_each_line_is_in_exactly_one_bucket_and_a_device_is_matched_once(fleet, 
 
 
 def work(task: Callable[[], object]) -> int:
-    """How many functions are called, here and in C: work that no busy machine changes."""
+    """Count the calls of Python and C functions: a measure that does not depend on the machine."""
     calls = 0
 
     def count(_frame: object, event: str, _value: object) -> None:
@@ -244,14 +244,14 @@ HARD = {
 
 
 @pytest.mark.parametrize("name", HARD)
-def test_twice_the_lines_are_twice_the_work_and_no_more_queries(
+def test_twice_the_lines_take_at_most_twice_the_work_and_no_more_queries(
     fleet, name, django_assert_max_num_queries
 ):
     def task(count: int) -> Callable[[], object]:
         text = HARD[name](count)
-        return lambda: list_matching.look_up(entries(text))
+        return lambda: list_matching.match_lines(entries(text))
 
-    task(1)()  # What is made once is not counted.
+    task(1)()  # Warm up: what is cached once is not counted.
     with django_assert_max_num_queries(5):
         once = work(task(250))
     with django_assert_max_num_queries(5):
@@ -259,7 +259,7 @@ def test_twice_the_lines_are_twice_the_work_and_no_more_queries(
     assert twice < 2.2 * once + 500
 
 
-def test_names_are_found_in_any_case_and_by_index(fleet):
+def test_names_match_in_any_case(fleet):
     Device.objects.filter(name="PC-0003").update(name="Büro 3")
-    (found,) = list_matching.look_up([(1, "BüRO 3")])
+    (found,) = list_matching.match_lines([(1, "BüRO 3")])
     assert found.bucket == "matched"
