@@ -7,7 +7,7 @@ table "Request Parameters", unless a line is marked *assumed*.
 from dataclasses import dataclass
 from typing import Literal
 
-from actions.errors import Refused
+from actions.errors import Code, Refused
 
 Parameter = Literal["exempt_hours", "group_id"]
 
@@ -184,11 +184,20 @@ def find_kind(name: str, version: str) -> ActionKind:
     """Return the kind `name`; raises Refused if it is unknown or `version` does not support it."""
     kind = KINDS.get(name)
     if kind is None:
-        known = ", ".join(KINDS)
-        raise Refused.because("kind", f"There is no action “{name}”. Known actions: {known}.")
+        raise Refused.because(
+            "kind",
+            Code.UNKNOWN_KIND,
+            "There is no action “%(given)s”. Known actions: %(known)s.",
+            given=name,
+            known=", ".join(KINDS),
+        )
     if name not in VERSIONS[version].kinds:
         raise Refused.because(
-            "kind", f"{kind.label} is not offered by version {version} of the vendor's API."
+            "kind",
+            Code.KIND_NOT_OFFERED,
+            "%(kind)s is not offered by version %(version)s of the vendor's API.",
+            kind=kind.label,
+            version=version,
         )
     return kind
 

@@ -1,15 +1,15 @@
-"""Roles: who may do what, as one table that pages, commands and services all read."""
+"""Roles and their rights: one table for pages, commands and services."""
 
 from dataclasses import dataclass
 
 from django.db.models import TextChoices
 
 from actions.catalog import KINDS
-from actions.errors import NotAllowed
+from actions.errors import Code, NotAllowed, Problem
 
 
 class Role(TextChoices):
-    """What a person is here for."""
+    """The role of a person."""
 
     VIEWER = "viewer", "Viewer"
     HELPDESK = "helpdesk", "Helpdesk"
@@ -19,7 +19,7 @@ class Role(TextChoices):
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """What a role allows; `max_devices` is the largest request, in devices (0 = none)."""
+    """The rights of a role; `max_devices` limits the devices of one request."""
 
     max_devices: int = 0
     kinds: frozenset[str] = frozenset()
@@ -42,22 +42,57 @@ RIGHTS: dict[Role, Rights] = {
 }
 
 
-def why_not(role: Role, kind: str, devices: int) -> tuple[str, str] | None:
-    """The field and the reason why `role` may not ask for `kind` on so many devices, or None."""
+def why_not(role: Role, kind: str, devices: int) -> Problem | None:
+    """Return why `role` may not submit `kind` for so many devices, or None if it may."""
     rights = RIGHTS[role]
     if not rights.kinds:
-        return "", f"The role {role.label} looks on and sends no actions."
+        return Problem(
+            "",
+            Code.ROLE_MAY_NOT_SUBMIT,
+            "The role %(role)s cannot submit actions.",
+            {"role": role.label},
+        )
     if kind not in rights.kinds:
-        return "kind", f"The role {role.label} may not send {KINDS[kind].label}."
+        return Problem(
+            "kind",
+            Code.ROLE_MAY_NOT_USE_KIND,
+            "The role %(role)s cannot send %(kind)s.",
+            {"role": role.label, "kind": KINDS[kind].label},
+        )
     if devices > rights.max_devices:
-        return "devices", (
-            f"The role {role.label} may act on at most {rights.max_devices} devices in one "
-            f"request; {devices:,} were chosen."
+        return Problem(
+            "devices",
+            Code.TOO_MANY_DEVICES,
+            "The role %(role)s may act on at most %(limit)s devices in one request; "
+            "%(count)s were chosen.",
+            {"role": role.label, "limit": rights.max_devices, "count": f"{devices:,}"},
         )
     return None
+
+
+def check_submits(role: Role) -> None:
+    """Raise NotAllowed unless `role` may submit at least one kind of action."""
+    if not RIGHTS[role].kinds:
+        raise NotAllowed(
+            Code.ROLE_MAY_NOT_SUBMIT, "The role %(role)s cannot submit actions.", role=role.label
+        )
 
 
 def check_reads_audit(role: Role) -> None:
     """Raise NotAllowed unless `role` may read the audit trail."""
     if not RIGHTS[role].reads_audit:
-        raise NotAllowed(f"The role {role.label} may not read the audit trail.")
+        raise NotAllowed(
+            Code.ROLE_MAY_NOT_READ_AUDIT,
+            "The role %(role)s cannot read the audit trail.",
+            role=role.label,
+        )
+
+
+def check_reads_logs(role: Role) -> None:
+    """Raise NotAllowed unless `role` may read agent logs."""
+    if not RIGHTS[role].reads_logs:
+        raise NotAllowed(
+            Code.ROLE_MAY_NOT_READ_LOGS,
+            "The role %(role)s cannot read agent logs.",
+            role=role.label,
+        )

@@ -6,11 +6,12 @@ from typing import Concatenate, NoReturn, ParamSpec, TypeAlias
 
 from allauth.account.adapter import DefaultAccountAdapter
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponseBase
 
 from actions.actor import Actor
+from actions.errors import Code, NotAllowed
 from actions.roles import Role
-from actions.trail import trail
+from actions.trail.refusals import record_refusal
 from actions.trail.verbs import Verb
 from dashboard.http import DashboardRequest
 
@@ -38,16 +39,30 @@ def actor_of(request: DashboardRequest) -> Actor:
     )
 
 
-def _refuse(request: DashboardRequest, text: str) -> NoReturn:
-    """Raise PermissionDenied; the refusal of a POST is recorded in the audit trail."""
-    refusal = PermissionDenied(text)
+def _record_refusal(request: DashboardRequest, refusal: NotAllowed) -> None:
+    """Record the refusal of a POST; a refused GET changes nothing and leaves no line."""
     if request.method == "POST":
-        told = {"subject_kind": "page", "subject": request.path}
-        trail.record_refusal(actor_of(request), Verb.PAGE_REFUSED, refusal, **told)
-    raise refusal
+        subject = {"subject_kind": "page", "subject": request.path}
+        record_refusal(actor_of(request), Verb.PAGE_REFUSED, refusal, **subject)
 
 
-def requires(right: str, refusal: str) -> Callable[[View[P]], View[P]]:
+def _refuse(request: DashboardRequest, code: Code, text: str) -> NoReturn:
+    """Raise PermissionDenied; the refusal of a POST is recorded in the audit trail."""
+    _record_refusal(request, NotAllowed(code, text))
+    raise PermissionDenied(text)
+
+
+def hide(request: DashboardRequest, code: Code, text: str, *, exists: bool) -> NoReturn:
+    """Raise Http404 for a thing that is not there, or that belongs to another person.
+
+    The answer is the same for both. The trail records a POST on a thing of another person.
+    """
+    if exists:
+        _record_refusal(request, NotAllowed(code, text))
+    raise Http404(text)
+
+
+def requires(right: str, code: Code, refusal: str) -> Callable[[View[P]], View[P]]:
     """Admit to a view only users whose role has a right, named as its field of Rights."""
 
     def guard(view: View[P]) -> View[P]:
@@ -56,7 +71,7 @@ def requires(right: str, refusal: str) -> Callable[[View[P]], View[P]]:
             request: DashboardRequest, /, *args: P.args, **kwargs: P.kwargs
         ) -> HttpResponseBase:
             if not getattr(request.user.rights, right):
-                _refuse(request, refusal)
+                _refuse(request, code, refusal)
             return view(request, *args, **kwargs)
 
         return guarded
@@ -64,6 +79,10 @@ def requires(right: str, refusal: str) -> Callable[[View[P]], View[P]]:
     return guard
 
 
-audit_reader_required = requires("reads_audit", "Your role cannot read the audit trail.")
-submitter_required = requires("kinds", "Your role cannot submit actions.")
-log_reader_required = requires("reads_logs", "Your role cannot read agent logs.")
+audit_reader_required = requires(
+    "reads_audit", Code.ROLE_MAY_NOT_READ_AUDIT, "Your role cannot read the audit trail."
+)
+submitter_required = requires("kinds", Code.ROLE_MAY_NOT_SUBMIT, "Your role cannot submit actions.")
+log_reader_required = requires(
+    "reads_logs", Code.ROLE_MAY_NOT_READ_LOGS, "Your role cannot read agent logs."
+)

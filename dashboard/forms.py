@@ -6,9 +6,9 @@ from typing import Any
 from django import forms
 from django.conf import settings
 
-from actions.action_requests.submissions import MAX_REASON, Submission, new_submission
+from actions.action_requests.submissions import MAX_REASON, Given, Submission, new_submission
 from actions.catalog import DEFAULT_GROUP, KINDS, ActionKind, offered_kinds
-from actions.errors import Refused
+from actions.errors import Code, Refused
 from actions.inventory import selectors as inventory
 from actions.selections import list_parser
 from actions.selections import selectors as selections
@@ -93,7 +93,7 @@ class ComposeForm(forms.Form):
     def kinds(self) -> list[tuple[ActionKind, str]]:
         """The offered kinds, each with the reason why this person may not use it, or ""."""
         allowed = self.user.rights.kinds
-        refusal = f"The role {self.user.get_role_display()} may not send this."
+        refusal = f"The role {self.user.get_role_display()} cannot send this."
         offered = offered_kinds(settings.OPSWAT_ACTION_VERSION)
         return [(kind, "" if kind.name in allowed else refusal) for kind in offered]
 
@@ -108,18 +108,20 @@ class ComposeForm(forms.Form):
         takes_hours = kind.parameter == "exempt_hours"
         try:
             self.submission = new_submission(
-                kind=kind.name,
-                version=settings.OPSWAT_ACTION_VERSION,
-                addressing=selections.addressing(self.chosen),
-                targets=targets_of(self.chosen) if self.chosen else [],
-                reason=data.get("reason"),
-                hours=data.get("exempt_hours") if takes_hours else None,
-                forever=takes_hours and bool(data.get("forever")),
-                group_id=data.get("group_id") if kind.parameter == "group_id" else None,
-                ticket=data.get("ticket", ""),
-                form_token=data.get("form_token"),
-                start_at=data.get("start_at"),
-                give_up_after=data.get("give_up_after"),
+                Given(
+                    kind=kind.name,
+                    version=settings.OPSWAT_ACTION_VERSION,
+                    addressing=selections.addressing(self.chosen),
+                    targets=targets_of(self.chosen) if self.chosen else [],
+                    reason=data.get("reason"),
+                    hours=data.get("exempt_hours") if takes_hours else None,
+                    forever=takes_hours and bool(data.get("forever")),
+                    group_id=data.get("group_id") if kind.parameter == "group_id" else None,
+                    ticket=data.get("ticket", ""),
+                    form_token=data.get("form_token"),
+                    start_at=data.get("start_at"),
+                    give_up_after=data.get("give_up_after"),
+                )
             )
         except Refused as refusal:
             self.add_refusal(refusal)
@@ -135,7 +137,7 @@ class ComposeForm(forms.Form):
 
     def add_refusal(self, refusal: Refused) -> None:
         """Put each problem beside its field."""
-        for name, texts in refusal.problems.items():
+        for name, texts in refusal.by_field().items():
             field = name if name in self.fields and name != "devices" else None
             for text in map(printable, texts):
                 if field is None or text not in self.errors.get(field, []):
@@ -174,12 +176,14 @@ class DeviceListForm(forms.Form):
             if file is None:
                 self.rows = list_parser.read_lines(text)
             elif text.strip():
-                raise Refused.because("file", "Either paste a list or upload one, not both.")
+                raise Refused.because(
+                    "file", Code.LIST_AMBIGUOUS, "Paste a list or upload a file, not both."
+                )
             else:
                 self.list_name = file.name
                 self.rows = list_parser.read_file(file.name, file.read(list_parser.MAX_BYTES + 1))
         except Refused as refusal:
-            for name, texts in refusal.problems.items():
+            for name, texts in refusal.by_field().items():
                 self.add_error(name, [printable(each) for each in texts])
         return data
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from actions.action_requests.models import ActionRequest, DeviceCommand
 from actions.action_requests.states import CommandStatus
-from actions.action_requests.submissions import Submission, new_submission
+from actions.action_requests.submissions import Given, Submission, new_submission
 from actions.action_requests.submit import submit_action
 from actions.actor import Actor
 from actions.agent_logs.expect import expect_logs
@@ -60,7 +60,7 @@ def make_submission(*targets: str, kind: str = "unexempt", **wishes: Any) -> Sub
         wishes.setdefault("hours", "24")
     wishes.setdefault("addressing", "ids")
     times = {name: wishes.pop(name, None) for name in ("start_at", "give_up_at")}
-    checked = new_submission(kind=kind, version="v3.1", targets=list(targets), **wishes)
+    checked = new_submission(Given(kind=kind, version="v3.1", targets=list(targets), **wishes))
     return replace(checked, **times)
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from django.db.models import TextChoices
 
-from actions.errors import IllegalMove
+from actions.errors import Code, IllegalMove
 
 
 class CommandStatus(TextChoices):
@@ -167,4 +167,6 @@ example and from the text of its `command_id` row. Any other number leaves the o
 def check_move(old: CommandStatus, new: CommandStatus) -> None:
     """Raise IllegalMove unless a command may go from `old` to `new`."""
     if new not in STATUSES[old].moves:
-        raise IllegalMove(f"A command cannot go from {old} to {new}.")
+        raise IllegalMove(
+            Code.ILLEGAL_MOVE, "A command cannot go from %(old)s to %(new)s.", old=old, new=new
+        )

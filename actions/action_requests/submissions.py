@@ -1,4 +1,4 @@
-"""What a form, the API or the command line hands over once it has checked all it can."""
+"""Check what a form, the API or the command line was given, and freeze it as a Submission."""
 
 import re
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Any, Literal
 from uuid import UUID, uuid4
 
 from actions.catalog import EXEMPT_FOREVER, MAX_EXEMPT_HOURS, ActionKind, find_kind
-from actions.errors import Refused
+from actions.errors import Code, Problem, Refused
 from actions.macs import normalise_mac
 from actions.ratelimit.states import Lane
 
@@ -20,10 +20,10 @@ MAX_TARGET = 255
 """Characters of a device id; the vendor's real ones have 16 or 32."""
 
 URGENT_DEVICES = 5
-"""A request of at most so many devices goes before all others: a person waits for it."""
+"""Devices of the largest request in the urgent lane, which is served first."""
 
 BULK_DEVICES = 500
-"""A request of more devices lets the others go first."""
+"""Requests of more devices go into the bulk lane, which is served last."""
 
 MAX_START_DAYS = 90
 MAX_GIVE_UP_HOURS = 720
@@ -31,9 +31,32 @@ MAX_GIVE_UP_HOURS = 720
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """The unchecked input of a person: texts as they were typed, None where a field is absent.
+
+    `hours` and `give_up_after` are numbers of hours, `start_at` is ISO 8601. `form_token`
+    identifies the form, so that a form that is sent twice makes one request.
+    """
+
+    kind: str
+    version: str
+    addressing: Addressing
+    targets: list[str]
+    reason: str | None
+    hours: str | None = None
+    forever: bool = False
+    group_id: str | None = None
+    ticket: str = ""
+    form_token: UUID | None = None
+    allow_unlisted: bool = False
+    start_at: str | None = None
+    give_up_after: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """One person's checked and frozen wish: what, for which devices, and why."""
+    """The checked, unchangeable input of a request: the action, its devices and the reason."""
 
     kind: ActionKind
     addressing: Addressing
@@ -50,30 +73,39 @@ class Submission:
 
 
 def lane_for(devices: int) -> Lane:
-    """The lane in which a request of so many devices travels."""
+    """Return the lane of a request of so many devices."""
     if devices <= URGENT_DEVICES:
         return Lane.URGENT
     return Lane.BULK if devices > BULK_DEVICES else Lane.NORMAL
 
 
 def read_hours(text: str | None, *, forever: bool) -> int:
-    """The hours of an exemption, 0 meaning for ever; raises Refused for anything unclear.
+    """Return the hours of an exemption, 0 for a permanent one; raise Refused if unclear.
 
-    For ever must be asked for as such: an empty field or a zero never means it by accident.
+    An exemption is permanent only if `forever` says so: an empty field or a zero never means it.
     """
     given = (text or "").strip()
     if forever:
         if given:
             raise Refused.because(
-                "exempt_hours", "Choose either a number of hours or for ever, not both."
+                "exempt_hours",
+                Code.HOURS_AMBIGUOUS,
+                "Enter a number of hours or choose “For ever”, not both.",
             )
         return EXEMPT_FOREVER
     if not given:
-        raise Refused.because("exempt_hours", "Say for how many hours, or choose for ever.")
+        raise Refused.because(
+            "exempt_hours",
+            Code.HOURS_MISSING,
+            "Enter a number of hours, or choose “For ever”.",
+        )
     if not re.fullmatch(r"[0-9]{1,9}", given) or not 1 <= int(given) <= MAX_EXEMPT_HOURS:
         raise Refused.because(
             "exempt_hours",
-            f"Hours must be a whole number from 1 to {MAX_EXEMPT_HOURS}, not “{given[:20]}”.",
+            Code.HOURS_INVALID,
+            "Hours must be a whole number from 1 to %(max)s, not “%(given)s”.",
+            max=MAX_EXEMPT_HOURS,
+            given=given[:20],
         )
     return int(given)
 
@@ -81,144 +113,161 @@ def read_hours(text: str | None, *, forever: bool) -> int:
 def read_params(
     kind: ActionKind, *, hours: str | None, forever: bool, group_id: str | None
 ) -> dict[str, Any]:
-    """The vendor parameters of `kind`; raises Refused for a missing, odd or foreign one."""
+    """Return the vendor's parameters of `kind`.
+
+    Raise Refused if a parameter is missing, invalid, or not one of this kind's.
+    """
     if kind.parameter != "exempt_hours" and (forever or (hours or "").strip()):
-        raise Refused.because("exempt_hours", f"{kind.label} takes no hours.")
+        raise Refused.because(
+            "exempt_hours", Code.HOURS_NOT_ACCEPTED, "%(kind)s takes no hours.", kind=kind.label
+        )
     if kind.parameter != "group_id" and (group_id or "").strip():
-        raise Refused.because("group_id", f"{kind.label} takes no group.")
+        raise Refused.because(
+            "group_id", Code.GROUP_NOT_ACCEPTED, "%(kind)s takes no group.", kind=kind.label
+        )
     if kind.parameter == "exempt_hours":
         return {"exempt_time": read_hours(hours, forever=forever)}
     if kind.parameter == "group_id":
         if not (group_id or "").strip():
-            raise Refused.because("group_id", "Choose the group to assign the devices to.")
+            raise Refused.because(
+                "group_id", Code.GROUP_MISSING, "Choose the group to assign the devices to."
+            )
         return {"group_id": str(group_id).strip()}
     return {}
 
 
 def read_reason(text: str | None) -> str:
-    """A usable reason; raises Refused when it is empty or too long."""
+    """Return the reason without control characters; raise Refused if it is empty or too long."""
     reason = _UNPRINTABLE.sub(" ", text or "").strip()
     if not reason:
-        raise Refused.because("reason", "Give a reason: the audit trail keeps it.")
+        raise Refused.because(
+            "reason", Code.REASON_MISSING, "Give a reason: the audit trail keeps it."
+        )
     if len(reason) > MAX_REASON:
-        raise Refused.because("reason", f"Keep the reason under {MAX_REASON} characters.")
+        raise Refused.because(
+            "reason",
+            Code.REASON_TOO_LONG,
+            "A reason has at most %(max)s characters.",
+            max=MAX_REASON,
+        )
     return reason
 
 
 def read_start(text: str | None, now: datetime) -> datetime | None:
-    """When to begin, from ISO 8601 (UTC where no offset stands); raises Refused for the past."""
+    """Return when to start, from ISO 8601 (UTC without an offset); raise Refused for the past."""
     if not (text or "").strip():
         return None
     try:
         start = datetime.fromisoformat(str(text).strip())
     except ValueError:
         raise Refused.because(
-            "start_at", "Write the start as 2026-01-31T18:00 (UTC), or leave it empty."
+            "start_at",
+            Code.START_INVALID,
+            "Write the start as 2026-01-31T18:00 (UTC), or leave it empty.",
         ) from None
     start = start if start.tzinfo else start.replace(tzinfo=UTC)
     if start <= now:
-        raise Refused.because("start_at", "The start must lie in the future.")
+        raise Refused.because(
+            "start_at", Code.START_IN_THE_PAST, "The start must be in the future."
+        )
     if start > now + timedelta(days=MAX_START_DAYS):
-        raise Refused.because("start_at", f"Start within {MAX_START_DAYS} days.")
+        raise Refused.because(
+            "start_at",
+            Code.START_TOO_LATE,
+            "The start must be within %(days)s days.",
+            days=MAX_START_DAYS,
+        )
     return start
 
 
-def read_give_up(text: str | None, begin: datetime) -> datetime | None:
-    """When to stop trying, from whole hours after the beginning; raises Refused otherwise."""
+def read_give_up(text: str | None, start: datetime) -> datetime | None:
+    """Return when to stop trying, from whole hours after `start`; raise Refused otherwise."""
     given = (text or "").strip()
     if not given:
         return None
     if not re.fullmatch(r"[0-9]{1,4}", given) or not 1 <= int(given) <= MAX_GIVE_UP_HOURS:
         raise Refused.because(
             "give_up_after",
-            f"Hours must be a whole number from 1 to {MAX_GIVE_UP_HOURS}, or empty.",
+            Code.GIVE_UP_INVALID,
+            "Hours must be a whole number from 1 to %(max)s, or empty.",
+            max=MAX_GIVE_UP_HOURS,
         )
-    return begin + timedelta(hours=int(given))
+    return start + timedelta(hours=int(given))
 
 
 def read_targets(addressing: Addressing, lines: list[str]) -> tuple[str, ...]:
-    """The devices as the vendor will be told them; raises Refused for empty, doubled or odd."""
+    """Return the ids or MAC addresses in the vendor's form.
+
+    Raise Refused if there is none, one is invalid, or one is named twice.
+    """
     targets = [text for line in lines if (text := line.strip())]
     if not targets:
-        raise Refused.because("devices", "Choose at least one device.")
+        raise Refused.because("devices", Code.DEVICES_MISSING, "Choose at least one device.")
     if addressing == "macs":
         targets = [_read_mac(text) for text in targets]
     elif odd := [text for text in targets if len(text) > MAX_TARGET or _UNPRINTABLE.search(text)]:
-        raise Refused.because("devices", f"Not a device id: “{odd[0][:40]}”.")
-    doubled = _duplicates(targets)
-    if doubled:
-        sample = ", ".join(doubled[:3])
-        raise Refused.because("devices", f"Named more than once: {sample[:150]}.")
+        raise Refused.because(
+            "devices", Code.DEVICE_ID_INVALID, "Not a device id: “%(given)s”.", given=odd[0][:40]
+        )
+    if repeated := _duplicates(targets):
+        raise Refused.because(
+            "devices",
+            Code.DUPLICATE_DEVICES,
+            "Named more than once: %(devices)s.",
+            devices=", ".join(repeated[:3])[:150],
+        )
     return tuple(targets)
 
 
 def _read_mac(text: str) -> str:
     mac = normalise_mac(text)
     if mac is None:
-        raise Refused.because("devices", f"Not a MAC address: “{text[:40]}”.")
+        raise Refused.because(
+            "devices", Code.MAC_INVALID, "Not a MAC address: “%(given)s”.", given=text[:40]
+        )
     return mac
 
 
 def _duplicates(targets: list[str]) -> list[str]:
     seen: set[str] = set()
-    doubled = []
+    repeated = []
     for target in targets:
         if target in seen:
-            doubled.append(target)
+            repeated.append(target)
         seen.add(target)
-    return doubled
+    return repeated
 
 
-def new_submission(
-    *,
-    kind: str,
-    version: str,
-    addressing: Addressing,
-    targets: list[str],
-    reason: str | None,
-    hours: str | None = None,
-    forever: bool = False,
-    group_id: str | None = None,
-    ticket: str = "",
-    form_token: UUID | None = None,
-    allow_unlisted: bool = False,
-    start_at: str | None = None,
-    give_up_after: str | None = None,
-    now: datetime | None = None,
-) -> Submission:
-    """Check everything at once and freeze it; raises Refused with every problem found."""
-    problems: dict[str, list[str]] = {}
+def new_submission(given: Given, now: datetime | None = None) -> Submission:
+    """Check every field and freeze the input; raise Refused with all problems at once."""
+    problems: list[Problem] = []
 
     def attempt(check: Any, *args: Any, **kwargs: Any) -> Any:
         try:
             return check(*args, **kwargs)
         except Refused as refusal:
-            for name, texts in refusal.problems.items():
-                problems.setdefault(name, []).extend(texts)
+            problems.extend(refusal.problems)
             return None
 
-    found = attempt(find_kind, kind, version)
-    frozen = attempt(read_targets, addressing, targets)
-    why = attempt(read_reason, reason)
-    params = (
-        attempt(read_params, found, hours=hours, forever=forever, group_id=group_id)
-        if found
-        else None
-    )
-    moment = now or datetime.now(UTC)
-    start = attempt(read_start, start_at, moment)
-    give_up = attempt(read_give_up, give_up_after, start or moment)
+    kind = attempt(find_kind, given.kind, given.version)
+    targets = attempt(read_targets, given.addressing, given.targets)
+    reason = attempt(read_reason, given.reason)
+    parameters = {"hours": given.hours, "forever": given.forever, "group_id": given.group_id}
+    params = attempt(read_params, kind, **parameters) if kind else None
+    at = now or datetime.now(UTC)
+    start = attempt(read_start, given.start_at, at)
+    give_up = attempt(read_give_up, given.give_up_after, start or at)
     if problems:
-        raise Refused(problems)
+        raise Refused(*problems)
     return Submission(
-        kind=found,
-        addressing=addressing,
-        targets=frozen,
-        reason=why,
+        kind=kind,
+        addressing=given.addressing,
+        targets=targets,
+        reason=reason,
         params=params or {},
-        ticket=_UNPRINTABLE.sub(" ", ticket).strip()[:100],
-        form_token=form_token or uuid4(),
-        allow_unlisted=allow_unlisted,
+        ticket=_UNPRINTABLE.sub(" ", given.ticket).strip()[:100],
+        form_token=given.form_token or uuid4(),
+        allow_unlisted=given.allow_unlisted,
         start_at=start,
         give_up_at=give_up,
     )

@@ -1,9 +1,9 @@
-"""Take a submission: the request, a row for each device and the audit line, or nothing."""
+"""Store a submission: its request, a command for each device and the audit line, or nothing."""
 
 import hashlib
 import json
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
@@ -15,18 +15,19 @@ from actions.action_requests.states import CommandStatus
 from actions.action_requests.submissions import Submission, lane_for
 from actions.actor import Actor
 from actions.catalog import DEFAULT_GROUP
-from actions.errors import Refused
+from actions.errors import Code, Problem, Refused
 from actions.inventory import refresh
 from actions.inventory.freshness import fresh_for
 from actions.inventory.models import Device, DeviceGroup, DeviceMac
 from actions.roles import why_not
 from actions.trail import trail
+from actions.trail.refusals import records_refusals
 from actions.trail.verbs import Verb
 
 FROM_DEVICE = {
-    "target": "wish.target",
+    "target": "named.target",
     "device_id": "known.id",
-    "device_key": "COALESCE(known.vendor_id, wish.target)",
+    "device_key": "COALESCE(known.vendor_id, named.target)",
     "device_name": "COALESCE(NULLIF(known.name, ''), NULLIF(known.nickname, ''), "
     "NULLIF(known.host_name, ''), known.vendor_id, '')",
     "device_vendor_id": "COALESCE(known.vendor_id, '')",
@@ -34,32 +35,37 @@ FROM_DEVICE = {
     "device_status": "COALESCE(known.status, '')",
     "device_group": "COALESCE(known.group_name, '')",
 }
-"""The columns that differ from command to command, by how the database finds their values."""
+"""The columns that differ from command to command, each with the SQL of its value."""
 
 
 class ResolvedDevice(NamedTuple):
-    """A device of the inventory that a target names."""
+    """The device of the inventory that a target names; `gone` if the vendor lists it no more."""
 
     pk: int
     gone: bool
 
 
 class AlreadySubmitted(Refused):
-    """This form was sent before; `action_request` is what became of it."""
+    """The form was submitted before; `action_request` is the request that it made.
+
+    The audit trail has the line of that request and needs no second one.
+    """
+
+    is_recorded = True
 
     def __init__(self, action_request: ActionRequest) -> None:
-        super().__init__({"": ["This form was sent already; nothing was sent again."]})
+        text = "This form was sent already; nothing was sent again."
+        super().__init__(Problem("", Code.ALREADY_SUBMITTED, text))
         self.action_request = action_request
 
 
 def check_submission(submission: Submission, actor: Actor) -> dict[str, ResolvedDevice]:
-    """What can be known before storing; returns the known device of each target.
+    """Check the role, the group and the devices; return the known device of each target.
 
-    Raises Refused when the role, the group or a device stands against it.
+    Raises Refused if one of them forbids the request. Nothing is stored.
     """
-    refusal = why_not(actor.role, submission.kind.name, len(submission.targets))
-    if refusal:
-        raise Refused.because(*refusal)
+    if problem := why_not(actor.role, submission.kind.name, len(submission.targets)):
+        raise Refused(problem)
     _check_group(submission)
     devices = resolve_targets(submission)
     if not submission.allow_unlisted:
@@ -67,10 +73,26 @@ def check_submission(submission: Submission, actor: Actor) -> dict[str, Resolved
     return devices
 
 
-def submit_action(submission: Submission, actor: Actor) -> ActionRequest:
-    """Store the wish and wake the workers; raises Refused, and then only the refusal is recorded.
+def _refusal_line(submission: Submission, **_: Any) -> dict[str, Any]:
+    """What the audit line of a refused submission says."""
+    return {
+        "subject_kind": "kind",
+        "subject": submission.kind.name,
+        "reason": submission.reason,
+        "ticket": submission.ticket,
+        "kind": submission.kind.name,
+        "params": submission.params,
+        "count": len(submission.targets),
+        "targets": submission.targets,
+    }
 
-    Raises AlreadySubmitted when the form's token was used before: a double click is one request.
+
+@records_refusals(Verb.REQUEST_REFUSED, _refusal_line)
+def submit_action(submission: Submission, actor: Actor) -> ActionRequest:
+    """Store the request and wake the workers.
+
+    Raises Refused if a check fails; then only the refusal is recorded. Raises AlreadySubmitted if
+    the token of the form was used before, so that a double click makes one request.
     """
     try:
         with transaction.atomic():
@@ -84,15 +106,10 @@ def submit_action(submission: Submission, actor: Actor) -> ActionRequest:
         if twin is None:
             raise
         raise AlreadySubmitted(twin) from None
-    except AlreadySubmitted:
-        raise
-    except Refused as refusal:
-        _record_refusal(submission, actor, refusal)
-        raise
 
 
 def resolve_targets(submission: Submission) -> dict[str, ResolvedDevice]:
-    """The known devices by the target that names them; a MAC of two devices names neither."""
+    """Return the known device of each target; a MAC of two devices names neither."""
     named = json_rows.texts(submission.targets)
     if submission.addressing == "ids":
         rows = Device.objects.filter(vendor_id__in=named).values_list("vendor_id", "pk", "gone_at")
@@ -115,26 +132,36 @@ def _check_group(submission: Submission) -> None:
     if group is None or group == DEFAULT_GROUP:
         return
     if not DeviceGroup.objects.filter(vendor_id=group).exists():
-        known = DeviceGroup.objects.count()
         raise Refused.because(
             "group_id",
-            f"There is no group “{group[:60]}” among the {known} that were read from the vendor.",
+            Code.UNKNOWN_GROUP,
+            "There is no group “%(group)s” among the %(known)s of the inventory. "
+            "Choose one of them, or run a full read.",
+            group=group[:60],
+            known=DeviceGroup.objects.count(),
         )
 
 
 def _check_listed(submission: Submission, devices: dict[str, ResolvedDevice]) -> None:
     unknown = [target for target in submission.targets if target not in devices]
-    gone = [device.pk for device in devices.values() if device.gone]
     if unknown:
         raise Refused.because(
             "devices",
-            f"{len(unknown)} not in the inventory: {', '.join(unknown[:3])[:120]}. "
-            "Read the inventory again, or send them as unlisted.",
+            Code.UNKNOWN_DEVICES,
+            "%(count)s not in the inventory: %(devices)s. "
+            "Run a full read, or send them as unlisted.",
+            count=len(unknown),
+            devices=", ".join(unknown[:3])[:120],
         )
+    gone = [device.pk for device in devices.values() if device.gone]
     if gone:
         names = ", ".join(device.label for device in Device.objects.filter(pk__in=gone[:3]))
         raise Refused.because(
-            "devices", f"{len(gone)} no longer listed by the vendor: {names[:120]}."
+            "devices",
+            Code.REMOVED_DEVICES,
+            "%(count)s no longer listed by the vendor: %(devices)s.",
+            count=len(gone),
+            devices=names[:120],
         )
 
 
@@ -165,6 +192,13 @@ def _store(
     )
     _store_commands(action_request, submission, devices)
     _refresh_stale(action_request)
+    _record_submitted(action_request, submission, actor)
+    on_commit.wake_dispatcher()
+    on_commit.publish_change("requests", action_request.pk)
+    return action_request
+
+
+def _record_submitted(action_request: ActionRequest, submission: Submission, actor: Actor) -> None:
     trail.record(
         actor,
         Verb.REQUEST_SUBMITTED,
@@ -175,7 +209,7 @@ def _store(
         kind=submission.kind.name,
         params=submission.params,
         addressing=submission.addressing,
-        count=count,
+        count=action_request.device_count,
         unlisted=action_request.unlisted_count,
         origin=submission.origin,
         start_at=submission.start_at and submission.start_at.isoformat(),
@@ -183,19 +217,16 @@ def _store(
         devices_sha256=hashlib.sha256("\n".join(submission.targets).encode()).hexdigest(),
         targets=submission.targets,
     )
-    on_commit.wake_dispatcher()
-    on_commit.publish_change("requests", action_request.pk)
-    return action_request
 
 
 def _refresh_stale(action_request: ActionRequest) -> None:
-    """Renew what is too old of the devices that somebody acts on, if a few calls do.
+    """Request a refresh of the devices whose data is too old, if it costs few calls.
 
-    Where the outcome is read back anyway, that look renews it.
+    A read-back of the outcome refreshes the devices as well, so none is requested then.
     """
-    most = settings.INVENTORY_REFRESH_CALLS * settings.OPSWAT_MAX_DEVICES
+    limit = settings.INVENTORY_REFRESH_CALLS * settings.OPSWAT_MAX_DEVICES
     read_back = action_request.kind.observable and settings.ENGINE_VERIFY_AFTER > 0
-    if read_back or action_request.device_count > most:
+    if read_back or action_request.device_count > limit:
         return
     old = now() - fresh_for()
     rows = Device.objects.filter(commands__request=action_request, read_at__lt=old, gone_at=None)
@@ -205,20 +236,20 @@ def _refresh_stale(action_request: ActionRequest) -> None:
 def _store_commands(
     action_request: ActionRequest, submission: Submission, devices: dict[str, ResolvedDevice]
 ) -> None:
-    """A row for each target, in their order, made by the database itself.
+    """Insert a command for each target, in their order, with one SQL statement.
 
-    A hundred thousand model instances would keep the person waiting for several times as long.
+    With 100,000 targets, model instances take several times as long.
     """
-    moment = action_request.created_at
+    created_at = action_request.created_at
     common = DeviceCommand(
         request=action_request,
         status=CommandStatus.HELD if submission.start_at else CommandStatus.QUEUED,
         lane=action_request.lane,
         coalesce_key=action_request.coalesce_key,
-        due_at=submission.start_at or moment,
+        due_at=submission.start_at or created_at,
         expires_at=submission.give_up_at,
-        created_at=moment,
-        moved_at=moment,
+        created_at=created_at,
+        moved_at=created_at,
     )
     values = {
         str(field.column): field.get_db_prep_save(getattr(common, field.attname), connection)
@@ -229,38 +260,22 @@ def _store_commands(
         (target, devices[target].pk if target in devices else None) for target in submission.targets
     ]
     with connection.cursor() as cursor:
-        # Nothing but names and placeholders of this module stands in the text.
+        # The SQL text holds only names and placeholders of this module.
         cursor.execute(
             f"INSERT INTO {DeviceCommand._meta.db_table} "  # noqa: S608
             f"({', '.join([*FROM_DEVICE, *values])}) "
             f"SELECT {', '.join([*FROM_DEVICE.values(), *['%s'] * len(values)])} "
-            f"FROM ({json_rows.PAIRS[connection.vendor]}) AS wish "
-            f"LEFT JOIN {Device._meta.db_table} AS known ON known.id = wish.id "
-            "ORDER BY wish.place",
+            f"FROM ({json_rows.PAIRS[connection.vendor]}) AS named "
+            f"LEFT JOIN {Device._meta.db_table} AS known ON known.id = named.id "
+            "ORDER BY named.place",
             [*values.values(), _json(pairs)],
         )
 
 
 def _coalesce_key(submission: Submission) -> str:
-    """One text for all requests whose commands may share a call; each row's index pays for it."""
+    """Return a short key that is equal for requests whose commands may share a call."""
     alike = [submission.kind.name, submission.params, submission.addressing]
     return hashlib.blake2b(json.dumps(alike, sort_keys=True).encode(), digest_size=16).hexdigest()
-
-
-def _record_refusal(submission: Submission, actor: Actor, refusal: Refused) -> None:
-    trail.record_refusal(
-        actor,
-        Verb.REQUEST_REFUSED,
-        refusal,
-        subject_kind="kind",
-        subject=submission.kind.name,
-        reason=submission.reason,
-        ticket=submission.ticket,
-        kind=submission.kind.name,
-        params=submission.params,
-        count=len(submission.targets),
-        targets=submission.targets,
-    )
 
 
 def _json(values: Sequence[object]) -> str:

@@ -1,6 +1,7 @@
-"""What people do with an agent log: look on, ask now, stop the asking, read; each is told."""
+"""What people may do with an agent log: view, fetch now, stop fetching, read; each is recorded."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -13,79 +14,103 @@ from actions.actor import Actor
 from actions.agent_logs.files import move, record
 from actions.agent_logs.models import AgentLog
 from actions.agent_logs.states import LogStatus
-from actions.errors import NotAllowed, Refused
+from actions.errors import Code, NotAllowed, Refused
 from actions.ratelimit import accounts, clock
 from actions.ratelimit.states import CallState, Lane
-from actions.roles import RIGHTS
+from actions.roles import check_reads_logs
 from actions.trail import trail
 from actions.trail.models import AuditEvent
+from actions.trail.refusals import records_refusals
 from actions.trail.verbs import Verb
 
 VIEWED_FOR = timedelta(seconds=30)
-"""A page that is open says so at least this often."""
+"""An open page reports its viewer at least this often."""
 
-NOT_AGAIN = timedelta(seconds=10)
-"""A person may ask for the same log once in this time."""
+MIN_POLL_INTERVAL = timedelta(seconds=10)
+"""Minimum time between two fetches of the same log."""
 
-OPENED_ONCE = timedelta(minutes=15)
-"""Turning the pages of one file is one line of the trail."""
+ACCESS_RECORDED_FOR = timedelta(minutes=15)
+"""Paging through one file within this time is one line of the trail."""
 
 S = LogStatus
 
 
-def note_viewer(wanted: AgentLog) -> None:
-    """Somebody has the page open: ask for this log sooner."""
-    moment = now()
-    soon = (wanted.last_polled_at or wanted.created_at) + _interval_while_viewed()
-    AgentLog.objects.filter(pk=wanted.pk, open=True).exclude(
-        viewed_until__gt=moment + VIEWED_FOR / 2
-    ).update(viewed_until=moment + VIEWED_FOR)
-    waits = AgentLog.objects.filter(pk=wanted.pk, open=True, due_at__gt=max(soon, moment))
-    waits.exclude(call__state=CallState.SENDING).update(due_at=max(soon, moment))
+def note_viewer(agent_log: AgentLog) -> None:
+    """Poll this log sooner while a person has its page open."""
+    at = now()
+    soon = (agent_log.last_polled_at or agent_log.created_at) + _interval_while_viewed()
+    AgentLog.objects.filter(pk=agent_log.pk, open=True).exclude(
+        viewed_until__gt=at + VIEWED_FOR / 2
+    ).update(viewed_until=at + VIEWED_FOR)
+    waiting = AgentLog.objects.filter(pk=agent_log.pk, open=True, due_at__gt=max(soon, at))
+    waiting.exclude(call__state=CallState.SENDING).update(due_at=max(soon, at))
 
 
 def _interval_while_viewed() -> timedelta:
     return timedelta(seconds=settings.AGENT_LOG_FIRST_POLL / 3)
 
 
+def _refusal_line(agent_log: AgentLog, **_: Any) -> dict[str, Any]:
+    return {"subject_kind": "log", "subject": str(agent_log.uuid)}
+
+
+@records_refusals(Verb.LOG_CONTROL_REFUSED, _refusal_line)
 @transaction.atomic
-def poll_now(wanted: AgentLog, actor: Actor) -> None:
-    """Ask in the urgent lane, once; a log that is asked for no more is asked for anew."""
-    check_reads_logs(actor)
+def poll_now(agent_log: AgentLog, actor: Actor) -> None:
+    """Fetch the log once in the urgent lane; fetching that was stopped or failed starts again."""
+    check_reads_logs(actor.role)
     accounts.lock()
-    row = AgentLog.objects.select_for_update(of=("self",)).get(pk=wanted.pk)
-    moment = clock.now()
-    if row.status == S.READY:
-        raise Refused.because("", "The log is here already.")
-    if row.call and row.call.state == CallState.SENDING:
-        raise Refused.because("", "The vendor is being asked at this moment.")
-    if row.lane == Lane.URGENT and row.open:
-        raise Refused.because("", "It is asked for already, as soon as a place is free.")
-    if row.last_polled_at and moment - row.last_polled_at < NOT_AGAIN:
-        raise Refused.because("", "It was asked for a moment ago. Wait ten seconds.")
-    deadline = moment + timedelta(hours=settings.AGENT_LOG_DEADLINE_HOURS)
-    changes = {"lane": Lane.URGENT, "due_at": moment}
+    row = AgentLog.objects.select_for_update(of=("self",)).get(pk=agent_log.pk)
+    at = clock.now()
+    _check_pollable(row, at)
+    deadline = at + timedelta(hours=settings.AGENT_LOG_DEADLINE_HOURS)
+    changes = {"lane": Lane.URGENT, "due_at": at}
     if row.open:
         AgentLog.objects.filter(pk=row.pk).update(**changes)
     else:
-        move(row, S.WAITING, moment, **changes, deadline=deadline, attempts=0)
+        move(row, S.WAITING, at, **changes, deadline=deadline, attempts=0)
     record(actor, Verb.LOG_ASKED_NOW, row)
     on_commit.wake_dispatcher()
 
 
+def _check_pollable(row: AgentLog, at: datetime) -> None:
+    if row.status == S.READY:
+        raise Refused.because("", Code.LOG_ALREADY_FETCHED, "The log has been fetched already.")
+    if row.call and row.call.state == CallState.SENDING:
+        raise Refused.because(
+            "", Code.FETCH_IN_PROGRESS, "The log is being fetched at this moment."
+        )
+    if row.lane == Lane.URGENT and row.open:
+        raise Refused.because("", Code.FETCH_ALREADY_QUEUED, "A fetch is already queued.")
+    if row.last_polled_at and at - row.last_polled_at < MIN_POLL_INTERVAL:
+        raise Refused.because(
+            "",
+            Code.FETCHED_RECENTLY,
+            "A fetch was tried less than %(seconds)s seconds ago. Wait a moment.",
+            seconds=int(MIN_POLL_INTERVAL.total_seconds()),
+        )
+
+
+@records_refusals(Verb.LOG_CONTROL_REFUSED, _refusal_line)
 @transaction.atomic
-def stop(wanted: AgentLog, actor: Actor) -> None:
-    """Ask no more; a call that is on its way may still bring the file, which is then dropped."""
-    if not controls.may_control(wanted.request, actor):
-        raise NotAllowed("Only who asked for the log or an operator may stop the asking.")
+def stop(agent_log: AgentLog, actor: Actor) -> None:
+    """Stop fetching; a file that a call in flight still brings is discarded."""
+    if not controls.may_control(agent_log.request, actor):
+        raise NotAllowed(
+            Code.NOT_YOUR_REQUEST,
+            "Only the submitter of its request or an operator may stop the fetching of a log.",
+        )
     accounts.lock()
-    row = AgentLog.objects.select_for_update(of=("self",)).get(pk=wanted.pk)
+    row = AgentLog.objects.select_for_update(of=("self",)).get(pk=agent_log.pk)
     if not row.open:
-        raise Refused.because("", "It is not asked for any more.")
-    moment = clock.now()
-    said = f"Stopped by {actor.name}."
+        raise Refused.because(
+            "", Code.FETCHING_ALREADY_STOPPED, "The log is not being fetched any more."
+        )
+    message = f"Stopped by {actor.name}."
     old = LogStatus(row.status)
-    AgentLog.objects.filter(pk=row.pk).move(old, S.STOPPED, moment, message=said, lane=Lane.REPORTS)
+    AgentLog.objects.filter(pk=row.pk).move(
+        old, S.STOPPED, clock.now(), message=message, lane=Lane.REPORTS
+    )
     record(actor, Verb.LOG_STOPPED, row)
     outcomes.bump_version([row.request_id])
 
@@ -94,26 +119,26 @@ def stop(wanted: AgentLog, actor: Actor) -> None:
 def record_access(
     row: AgentLog, actor: Actor, verb: Verb, *, file: str = "", search: str = ""
 ) -> None:
-    """Write who reads a log; raises NotAllowed for whom it is not.
+    """Record that a person reads a log; raise NotAllowed if the role cannot.
 
-    `verb` is log.opened, log.searched or log.downloaded. Turning pages is noted once.
+    `verb` is LOG_OPENED, LOG_SEARCHED or LOG_DOWNLOADED. Paging through a file is recorded once.
     """
-    check_reads_logs(actor)
-    lately = AuditEvent.objects.filter(
-        subject_kind="log", subject=str(row.uuid), verb=verb, at__gt=now() - OPENED_ONCE
+    check_reads_logs(actor.role)
+    recent = AuditEvent.objects.filter(
+        subject_kind="log", subject=str(row.uuid), verb=verb, at__gt=now() - ACCESS_RECORDED_FOR
     )
-    told = {"file": file[:300], "search": search}
-    for event in lately.filter(actor=actor.name)[:20]:
-        same = event.data.get("file", "") == told["file"]
+    data = {"file": file[:300], "search": search}
+    for event in recent.filter(actor=actor.name)[:20]:
+        same = event.data.get("file", "") == data["file"]
         if verb != Verb.LOG_DOWNLOADED and same and event.data.get("search", "") == search:
             return
-    record(actor, verb, row, **told)
+    record(actor, verb, row, **data)
 
 
 @transaction.atomic
 def record_search(action_request: ActionRequest, actor: Actor, phrase: str) -> None:
-    """Write who looked for what in all logs of a request; raises NotAllowed for whom it is not."""
-    check_reads_logs(actor)
+    """Record a search in all logs of a request; raise NotAllowed if the role cannot read logs."""
+    check_reads_logs(actor.role)
     count = AgentLog.objects.filter(request=action_request, status=S.READY).count()
     trail.record(
         actor,
@@ -123,9 +148,3 @@ def record_search(action_request: ActionRequest, actor: Actor, phrase: str) -> N
         search=phrase,
         logs=count,
     )
-
-
-def check_reads_logs(actor: Actor) -> None:
-    """Raise NotAllowed unless that role reads logs."""
-    if not RIGHTS[actor.role].reads_logs:
-        raise NotAllowed(f"The role {actor.role.label} does not read agent logs.")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from django.db.models import TextChoices
 
-from actions.errors import IllegalMove
+from actions.errors import Code, IllegalMove
 
 
 class LogStatus(TextChoices):
@@ -62,4 +62,6 @@ LOG_OPEN = frozenset(status for status, info in LOG_STATUSES.items() if info.ope
 def check_log_move(old: LogStatus, new: LogStatus) -> None:
     """Raise IllegalMove unless a log may go from `old` to `new`."""
     if new not in LOG_STATUSES[old].moves:
-        raise IllegalMove(f"An agent log cannot go from {old} to {new}.")
+        raise IllegalMove(
+            Code.ILLEGAL_MOVE, "An agent log cannot go from %(old)s to %(new)s.", old=old, new=new
+        )

@@ -20,10 +20,11 @@ from actions.audit import manifests, verify
 from actions.audit import selectors as audit
 from actions.audit.models import AuditJob
 from actions.audit.query import AuditQuery, parse_audit_query
-from actions.errors import NotAllowed, Refused
+from actions.errors import Code, Problem, Refused
 from actions.roles import check_reads_audit
 from actions.trail import trail
 from actions.trail.models import AuditEvent
+from actions.trail.refusals import fixed_subject, records_refusals
 from actions.trail.verbs import Verb
 
 FORMS = ("csv", "xlsx", "jsonl")
@@ -52,9 +53,10 @@ ENDED_VERB = {
 """Event of a job that ended, by its kind and state."""
 
 
+@records_refusals(Verb.AUDIT_CHECK_REFUSED, fixed_subject("audit", "trail"))
 def ask_check(actor: Actor) -> AuditJob:
     """Ask for a check of the whole trail; if one waits or runs, that one is returned."""
-    _check_may_read(actor, Verb.AUDIT_CHECK_REFUSED)
+    check_reads_audit(actor.role)
     with transaction.atomic():
         trail.lock()
         running = AuditJob.objects.filter(kind=AuditJob.Kind.CHECK, ended_at=None).first()
@@ -65,14 +67,15 @@ def ask_check(actor: Actor) -> AuditJob:
     return job
 
 
+@records_refusals(Verb.AUDIT_EXPORT_REFUSED, fixed_subject("audit", "trail"))
 def ask_export(actor: Actor, query: AuditQuery, form: str) -> AuditJob:
     """Ask for the answer to a query as a file; raises Refused for what cannot be."""
-    _check_may_read(actor, Verb.AUDIT_EXPORT_REFUSED)
-    problems = {name: [text] for name, text in query.problems().items()}
+    check_reads_audit(actor.role)
+    problems = [Problem(name, Code.INVALID_FILTER, text) for name, text in query.problems().items()]
     if form not in FORMS:
-        problems[""] = ["Choose CSV, XLSX or JSON lines."]
+        problems.append(Problem("", Code.UNKNOWN_FORMAT, "Choose CSV, XLSX or JSON lines."))
     if problems:
-        raise Refused(problems)
+        raise Refused(*problems)
     with transaction.atomic():
         job = _store(actor, AuditJob.Kind.EXPORT, query=query.view(), format=form)
         trail.record(
@@ -86,12 +89,13 @@ def ask_export(actor: Actor, query: AuditQuery, form: str) -> AuditJob:
     return job
 
 
+@records_refusals(Verb.AUDIT_DOWNLOAD_REFUSED, fixed_subject("audit", "trail"))
 def open_export(job: AuditJob, actor: Actor) -> Path:
     """Record that somebody takes an export away; raises Refused if it is not there any more."""
-    _check_may_read(actor, Verb.AUDIT_DOWNLOAD_REFUSED)
+    check_reads_audit(actor.role)
     path = Path(settings.AUDIT_EXPORT_DIR) / job.file
     if not job.file or not path.exists():
-        raise Refused.because("", "This export has been dropped. Make it again.")
+        raise Refused.because("", Code.EXPORT_EXPIRED, "This export has expired. Create it again.")
     trail.record(
         actor,
         Verb.AUDIT_EXPORT_TAKEN,
@@ -101,14 +105,6 @@ def open_export(job: AuditJob, actor: Actor) -> Path:
         sha256=job.result.get("sha256"),
     )
     return path
-
-
-def _check_may_read(actor: Actor, verb: Verb) -> None:
-    try:
-        check_reads_audit(actor.role)
-    except NotAllowed as refusal:
-        trail.record_refusal(actor, verb, refusal, subject_kind="audit", subject="trail")
-        raise
 
 
 def _store(actor: Actor, kind: str, **told: Any) -> AuditJob:

@@ -117,9 +117,8 @@ def action_choices(device: Device, role: Role) -> list[ActionChoice]:
 
 def _action_choice(device: Device, role: Role, kind: ActionKind) -> ActionChoice:
     """Check an action against the role, the device's presence and the vendor's rules."""
-    refusal = why_not(role, kind.name, 1)
-    if refusal:
-        return ActionChoice(kind, False, refusal[1])
+    if problem := why_not(role, kind.name, 1):
+        return ActionChoice(kind, False, problem.text)
     if device.gone_at:
         return ActionChoice(kind, False, "The vendor no longer lists this device.")
     facts = DeviceFacts(

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
 
 from actions.action_requests.states import CommandStatus
-from actions.errors import Refused
+from actions.errors import Code, Problem, Refused
 from actions.inventory.versions import is_version, version_key
 
 MAX_SEARCH_LENGTH = 200
@@ -170,7 +170,13 @@ def _is_uuid(text: str) -> bool:
 def raise_for_problems(query: DeviceQuery) -> None:
     """Raise Refused with the problems of a query, each beside its filter; else do nothing."""
     if query.problems:
-        raise Refused(query.problems)
+        raise Refused(
+            *(
+                Problem(key, Code.INVALID_FILTER, text)
+                for key, texts in query.problems.items()
+                for text in texts
+            )
+        )
 
 
 _SPAN_HINT = "Write a time such as 24h, 7d or over-30d, or never"

@@ -14,10 +14,12 @@ from actions import json_rows
 from actions.action_requests.submissions import Addressing
 from actions.actor import Actor
 from actions.catalog import ActionKind
-from actions.errors import NotAllowed, Refused
+from actions.errors import Code, NotAllowed, Refused
 from actions.inventory.models import Device
 from actions.selections import preview
 from actions.selections.models import SelectedDevice, Selection
+from actions.trail.refusals import fixed_subject, records_refusals
+from actions.trail.verbs import Verb
 
 SELECTION_KEPT_DAYS = 7
 """Days after which a selection or an uploaded list is deleted."""
@@ -25,6 +27,7 @@ SELECTION_KEPT_DAYS = 7
 NOTHING = "No device was chosen, or none matches any more."
 
 
+@records_refusals(Verb.SELECTION_REFUSED, fixed_subject("selection", ""))
 @transaction.atomic
 def choose_devices(
     devices: QuerySet[Device],
@@ -42,12 +45,13 @@ def choose_devices(
     try:
         _copy(devices.order_by("name", "id").values_list("pk", "vendor_id"), selection)
     except EmptyResultSet:
-        raise Refused.because("", NOTHING) from None
+        raise Refused.because("", Code.DEVICES_MISSING, NOTHING) from None
     if not selection.device_count:
-        raise Refused.because("", NOTHING)
+        raise Refused.because("", Code.DEVICES_MISSING, NOTHING)
     return selection
 
 
+@records_refusals(Verb.SELECTION_REFUSED, fixed_subject("selection", ""))
 @transaction.atomic
 def choose_targets(
     targets: Sequence[tuple[str, int | None]],
@@ -72,6 +76,11 @@ def choose_targets(
     return selection
 
 
+def _refusal_line(selection: Selection, **_: Any) -> dict[str, Any]:
+    return {"subject_kind": "selection", "subject": str(selection.uuid)}
+
+
+@records_refusals(Verb.SELECTION_REFUSED, _refusal_line)
 @transaction.atomic
 def choose_part(selection: Selection, chosen: QuerySet[SelectedDevice], actor: Actor) -> Selection:
     """Create a selection of only these devices of another one, which stays unchanged.
@@ -79,7 +88,7 @@ def choose_part(selection: Selection, chosen: QuerySet[SelectedDevice], actor: A
     Raises NotAllowed if the other one belongs to another person.
     """
     if selection.user_id != actor.user_id:
-        raise NotAllowed("This selection is somebody else's.")
+        raise NotAllowed(Code.NOT_YOUR_SELECTION, "This selection belongs to another person.")
     part = _create(actor, Selection.Origin.PART, selection.addressing, selection.query)
     part.parent = selection.parent or selection
     rows = chosen.filter(selection=selection).order_by("id")
@@ -126,7 +135,7 @@ def _copy(rows: QuerySet[Any, Any], selection: Selection) -> Selection:
 
 def _create(actor: Actor, origin: Selection.Origin, addressing: str, query: str) -> Selection:
     if actor.user_id is None:
-        raise NotAllowed("Only a person chooses devices.")
+        raise NotAllowed(Code.PERSON_REQUIRED, "Only a person may choose devices.")
     return Selection.objects.create(
         user_id=actor.user_id,
         origin=origin,

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from actions.errors import Refused
+from actions.errors import Code, Refused
 from actions.selections import xlsx_reader
 
 MAX_LINES = 100_000
@@ -59,13 +59,18 @@ def read_file(name: str, data: bytes, *, where: str = "file") -> list[Row]:
     Raises Refused for the field `where` if the list cannot be read, is empty or too large.
     """
     if len(data) > MAX_BYTES:
-        raise Refused.because(where, f"Keep the file under {MAX_BYTES // 2**20} MB.")
+        raise Refused.because(
+            where,
+            Code.FILE_TOO_LARGE,
+            "The file is larger than %(limit)s MB. Split it.",
+            limit=MAX_BYTES // 2**20,
+        )
     if data.startswith(xlsx_reader.SIGNATURE):
         try:
             sheet = xlsx_reader.read_sheet(data, columns=MAX_COLUMNS, max_length=_CUT_LENGTH)
             return _rows(sheet, where)
         except xlsx_reader.Unreadable as error:
-            raise Refused.because(where, str(error)) from None
+            raise Refused.because(where, Code.FILE_UNREADABLE, str(error)) from None
     text = _decode(data, where)
     if name.lower().endswith((".csv", ".tsv")):
         return _read_csv(text, where)
@@ -93,10 +98,15 @@ def _rows(numbered: Iterable[tuple[int, list[str]]], where: str) -> list[Row]:
         if not any(cells):
             continue
         if len(rows) >= MAX_LINES:
-            raise Refused.because(where, f"Keep it to {MAX_LINES:,} lines.")
+            raise Refused.because(
+                where,
+                Code.TOO_MANY_LINES,
+                "The list has more than %(limit)s lines. Split it.",
+                limit=f"{MAX_LINES:,}",
+            )
         rows.append(Row(number, cells))
     if not rows:
-        raise Refused.because(where, "There is nothing in it.")
+        raise Refused.because(where, Code.LIST_EMPTY, "The list is empty.")
     return rows
 
 
@@ -109,11 +119,15 @@ def _clean(cell: str) -> str:
 
 def _decode(data: bytes, where: str) -> str:
     if data.startswith(b"\xd0\xcf\x11\xe0"):
-        raise Refused.because(where, "This is an old workbook. Save it as .xlsx or .csv.")
+        raise Refused.because(
+            where, Code.FILE_UNREADABLE, "This is an old workbook. Save it as .xlsx or .csv."
+        )
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return data.decode("utf-16", errors="replace")
     if b"\x00" in data:
-        raise Refused.because(where, "This is neither a text nor a workbook (.xlsx).")
+        raise Refused.because(
+            where, Code.FILE_UNREADABLE, "This is neither a text nor a workbook (.xlsx)."
+        )
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -125,7 +139,13 @@ def _read_csv(text: str, where: str) -> list[Row]:
     try:
         return _rows(_numbered(reader), where)
     except csv.Error as error:
-        raise Refused.because(where, f"Line {reader.line_num}: {error}.") from None
+        raise Refused.because(
+            where,
+            Code.FILE_UNREADABLE,
+            "Line %(line)s: %(error)s.",
+            line=reader.line_num,
+            error=error,
+        ) from None
 
 
 def _numbered(reader: Any) -> Iterator[tuple[int, list[str]]]:

@@ -19,6 +19,11 @@ def own_selection(token: UUID | str, user_id: int) -> Selection | None:
     return Selection.objects.select_related("parent").filter(uuid=token, user_id=user_id).first()
 
 
+def exists(token: UUID) -> bool:
+    """Return whether any person has this selection."""
+    return Selection.objects.filter(uuid=token).exists()
+
+
 def addressing(selection: Selection | None) -> Addressing:
     """Return whether the devices are sent to the vendor as ids or as MACs."""
     return "macs" if selection and selection.addressing == "macs" else "ids"

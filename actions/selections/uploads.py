@@ -9,17 +9,20 @@ from django.utils.timezone import now
 from actions import json_rows
 from actions.action_requests.submissions import Addressing
 from actions.actor import Actor
-from actions.errors import NotAllowed
+from actions.errors import Code, NotAllowed
 from actions.inventory.models import Device
 from actions.selections import choose, list_matching
 from actions.selections.list_parser import Row
 from actions.selections.models import Selection, UploadedList
+from actions.trail.refusals import fixed_subject, records_refusals
+from actions.trail.verbs import Verb
 
 
+@records_refusals(Verb.SELECTION_REFUSED, fixed_subject("list", ""))
 def keep_list(rows: Sequence[Row], actor: Actor, *, name: str = "") -> UploadedList:
     """Store a list that was read completely, for the person who uploaded it."""
     if actor.user_id is None:
-        raise NotAllowed("Only a person picks devices.")
+        raise NotAllowed(Code.PERSON_REQUIRED, "Only a person may upload a list.")
     return UploadedList.objects.create(
         user_id=actor.user_id,
         name=name[:255],

@@ -74,15 +74,6 @@ def record(
     return event
 
 
-def record_refusal(actor: Actor, verb: Verb, refusal: Exception, **line: Any) -> None:
-    """Record a refusal with the rule that refused; a refusal that was recorded is skipped."""
-    if getattr(refusal, "is_recorded", False):
-        return
-    problems = getattr(refusal, "problems", None) or {"": [str(refusal)]}
-    record(actor, verb, problems=problems, **line)
-    refusal.is_recorded = True  # type: ignore[attr-defined]  # A mark of our own.
-
-
 def _actor_columns(actor: Actor) -> dict[str, Any]:
     return {
         "user_id": actor.user_id,

@@ -34,6 +34,7 @@ class Verb(TextChoices):
 
     DEVICES_EXPORTED = "devices.exported", "Device list exported"
     DEVICE_REFRESH_ASKED = "device.refresh_asked", "Device refresh requested"
+    DEVICE_REFRESH_REFUSED = "device.refresh_refused", "Device refresh refused"
 
     INVENTORY_SYNC_DONE = "inventory.sync_done", "Inventory read finished"
     INVENTORY_SYNC_FAILED = "inventory.sync_failed", "Inventory read failed"

@@ -1,18 +1,23 @@
 """Name a view of the list of devices, share it, drop it; what is shared stands in the trail."""
 
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q
 
 from actions.actor import Actor
-from actions.errors import NotAllowed, Refused
+from actions.errors import Code, NotAllowed, Refused
 from actions.trail import trail
+from actions.trail.refusals import records_refusals
 from actions.trail.verbs import Verb
 from dashboard.models import SavedView, User
 
 MAX_VIEWS = 100
 """Views that one person may keep."""
+
+MAX_NAME = 80
+"""Characters of the name of a view."""
 
 
 def visible_to(user: User) -> list[SavedView]:
@@ -26,6 +31,11 @@ def find(token: UUID, user: User) -> SavedView | None:
     return SavedView.objects.filter(Q(owner=user) | Q(shared=True), uuid=token).first()
 
 
+def exists(token: UUID) -> bool:
+    """Return whether any user has this view."""
+    return SavedView.objects.filter(uuid=token).exists()
+
+
 @transaction.atomic
 def save(user: User, actor: Actor, *, name: str, query: str, shared: bool) -> SavedView:
     """Keep a view under a name; one's own view of that name then shows this instead.
@@ -33,12 +43,22 @@ def save(user: User, actor: Actor, *, name: str, query: str, shared: bool) -> Sa
     Raises Refused, beside `name`, when it has none or there are too many.
     """
     if not name:
-        raise Refused.because("name", "Give the view a name.")
-    if len(name) > 80:
-        raise Refused.because("name", "A name has at most 80 characters.")
+        raise Refused.because("name", Code.VIEW_NAME_MISSING, "Give the view a name.")
+    if len(name) > MAX_NAME:
+        raise Refused.because(
+            "name",
+            Code.VIEW_NAME_TOO_LONG,
+            "A name has at most %(limit)s characters.",
+            limit=MAX_NAME,
+        )
     known = SavedView.objects.filter(owner=user, name=name).first()
     if known is None and user.views.count() >= MAX_VIEWS:
-        raise Refused.because("name", f"You keep {MAX_VIEWS} views: drop one first.")
+        raise Refused.because(
+            "name",
+            Code.TOO_MANY_VIEWS,
+            "You have %(limit)s views. Delete one first.",
+            limit=MAX_VIEWS,
+        )
     was_shared = known is not None and known.shared
     view = known or SavedView(owner=user, name=name)
     view.query, view.shared = query, shared
@@ -48,6 +68,11 @@ def save(user: User, actor: Actor, *, name: str, query: str, shared: bool) -> Sa
     return view
 
 
+def _refusal_line(view: SavedView, **_: Any) -> dict[str, Any]:
+    return {"subject_kind": "view", "subject": str(view.uuid), "name": view.name}
+
+
+@records_refusals(Verb.VIEW_CHANGE_REFUSED, _refusal_line)
 @transaction.atomic
 def share(view: SavedView, user: User, actor: Actor, *, shared: bool) -> None:
     """Show it to everybody, or to its owner alone."""
@@ -58,6 +83,7 @@ def share(view: SavedView, user: User, actor: Actor, *, shared: bool) -> None:
         _record(actor, Verb.VIEW_SHARED if shared else Verb.VIEW_UNSHARED, view)
 
 
+@records_refusals(Verb.VIEW_CHANGE_REFUSED, _refusal_line)
 @transaction.atomic
 def delete(view: SavedView, user: User, actor: Actor) -> None:
     """Drop it; its address then leads nowhere."""
@@ -69,7 +95,7 @@ def delete(view: SavedView, user: User, actor: Actor) -> None:
 
 def _check_owner(view: SavedView, user: User) -> None:
     if view.owner_id != user.pk:
-        raise NotAllowed("This view is somebody else's.")
+        raise NotAllowed(Code.NOT_YOUR_VIEW, "This view belongs to another person.")
 
 
 def _record(actor: Actor, verb: Verb, view: SavedView) -> None:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 from django.views.decorators.vary import vary_on_headers
@@ -14,13 +14,13 @@ from actions.action_requests.submissions import Submission, lane_for
 from actions.action_requests.submit import AlreadySubmitted, check_submission, submit_action
 from actions.catalog import KINDS, VERSIONS
 from actions.dispatch import forecast
-from actions.errors import Refused
+from actions.errors import Code, Refused
 from actions.inventory import selectors as inventory
 from actions.ratelimit import window
 from actions.selections import preview
 from actions.selections import selectors as selections
 from actions.selections.choose import exclude_by_rules
-from dashboard.access import actor_of, submitter_required
+from dashboard.access import actor_of, hide, submitter_required
 from dashboard.forms import PRESETS, ComposeForm
 from dashboard.http import DashboardRequest, wants_part
 
@@ -58,16 +58,24 @@ def _chosen(request: DashboardRequest) -> selections.Chosen | None:
     name = given.get("selection", "")
     if not name:
         return None
-    try:
-        found = selections.own_selection(UUID(name), request.user.pk)
-    except ValueError:
-        found = None
+    token = _read_token(name)
+    found = selections.own_selection(token, request.user.pk) if token else None
     if found is None:
-        raise Http404(
+        hide(
+            request,
+            Code.NOT_YOUR_SELECTION,
             "This choice of devices is not here: choices are kept for a week, each for the person "
-            "who made it. Choose the devices again."
+            "who made it. Choose the devices again.",
+            exists=token is not None and selections.exists(token),
         )
     return found
+
+
+def _read_token(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
 
 
 def _drop(request: DashboardRequest, chosen: selections.Chosen | None) -> HttpResponse:

@@ -10,11 +10,12 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
 from actions.action_requests.submissions import Addressing
+from actions.errors import Code
 from actions.selections import list_matching
 from actions.selections.list_parser import MAX_LINES, Row
 from actions.selections.uploads import choose_matched, keep_list, targets_by_addressing
 from actions.spreadsheets import csv_rows
-from dashboard.access import actor_of, submitter_required
+from dashboard.access import actor_of, hide, submitter_required
 from dashboard.forms import DeviceListForm
 from dashboard.http import DashboardRequest, read_int, see_other
 
@@ -91,9 +92,12 @@ def _read(request: DashboardRequest, token: UUID) -> Reading:
     """The list with the column that was chosen, or else the one that names most devices."""
     found = list_matching.own_list(token, request.user.pk)
     if found is None:
-        raise Http404(
+        hide(
+            request,
+            Code.NOT_YOUR_LIST,
             "This list is not here: lists are kept for a week, each for the person who brought "
-            "it. Paste or upload it again."
+            "it. Paste or upload it again.",
+            exists=list_matching.exists(token),
         )
     rows = list_matching.rows_of(found)
     asked = request.GET if request.method == "GET" else request.POST

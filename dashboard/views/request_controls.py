@@ -1,6 +1,5 @@
-"""The buttons of a request, and the freeze switch."""
+"""The controls of a request, and the freeze switch."""
 
-from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -11,60 +10,53 @@ from django.views.decorators.http import require_POST
 
 from actions.action_requests import controls
 from actions.action_requests import selectors as action_requests
-from actions.action_requests.states import RETRYABLE, CommandStatus
 from actions.errors import NotAllowed, Refused
 from dashboard.access import actor_of
 from dashboard.http import DashboardRequest
 from dashboard.views.action_requests import detail_page
 
+DONE = {
+    "cancel": "Cancelled {devices:,} devices. A call in flight cannot be cancelled.",
+    "pause": "Paused {devices:,} devices.",
+    "resume": "Resumed for {devices:,} devices.",
+    "retry": "Sent again for {devices:,} devices.",
+    "undo": "Undo submitted: {requests} new request(s).",
+}
+"""The message after each control."""
+
 
 @require_POST
 def control_action_request(request: DashboardRequest, token: UUID) -> HttpResponse:
-    """Cancel, pause, resume, retry or undo; what is wrong stands beside the button."""
+    """Perform a control; a refusal is shown beside its button."""
     action_request = action_requests.find(token)
     if action_request is None:
         raise Http404("There is no such request.")
+    verb, form = request.POST.get("verb", ""), request.POST
     try:
-        said, shown = _do(request, action_request)
+        result = controls.perform(
+            verb,
+            action_request,
+            actor_of(request),
+            targets=form.getlist("target"),
+            statuses=form.getlist("only"),
+            reason=form.get("reason", ""),
+            hours=form.get("exempt_hours"),
+            forever=form.get("forever") == "on",
+        )
     except NotAllowed as refusal:
         raise PermissionDenied(str(refusal)) from None
     except Refused as refusal:
-        texts = [text for texts in refusal.problems.values() for text in texts]
+        texts = [problem.text for problem in refusal.problems]
         return detail_page(request, action_request, problems=texts)
-    messages.success(request, said)
-    return redirect("action_request", token=shown)
-
-
-def _do(request: DashboardRequest, wish: Any) -> tuple[str, UUID]:
-    """What was done, in words, and the request to show then."""
-    actor, form = actor_of(request), request.POST
-    match form.get("verb"):
-        case "cancel":
-            count = controls.cancel(wish, actor, form.getlist("target"))
-            return f"Cancelled: {count:,}. What is in a call now cannot be taken back.", wish.uuid
-        case "pause":
-            return f"Paused: {controls.pause(wish, actor):,} devices wait.", wish.uuid
-        case "resume":
-            return f"Goes on: {controls.resume(wish, actor):,} devices.", wish.uuid
-        case "retry":
-            only = [CommandStatus(word) for word in form.getlist("only") if word in RETRYABLE]
-            child = controls.retry(wish, actor, statuses=only, reason=form.get("reason", ""))
-            return f"Sent again: {child.device_count:,} devices.", child.uuid
-        case "undo":
-            children = controls.undo(
-                wish,
-                actor,
-                reason=form.get("reason", ""),
-                hours=form.get("exempt_hours"),
-                forever=form.get("forever") == "on",
-            )
-            return f"Undo: {len(children)} new request(s).", children[0].uuid
-    raise Refused.because("", "There is no such button.")
+    text = DONE[verb].format(devices=result.devices, requests=len(result.requests))
+    messages.success(request, text)
+    shown = next(iter(result.requests), action_request)
+    return redirect("action_request", token=shown.uuid)
 
 
 @require_POST
 def freeze(request: DashboardRequest) -> HttpResponse:
-    """Stop all sending, or let it go on."""
+    """Freeze or resume all sending."""
     frozen = request.POST.get("frozen") == "yes"
     try:
         controls.freeze(actor_of(request), frozen=frozen, reason=request.POST.get("reason", ""))
@@ -73,5 +65,5 @@ def freeze(request: DashboardRequest) -> HttpResponse:
     except Refused as refusal:
         messages.error(request, str(refusal))
     else:
-        messages.success(request, "Sending is frozen." if frozen else "Sending goes on.")
+        messages.success(request, "Sending is frozen." if frozen else "Sending is resumed.")
     return redirect("vendor_calls")

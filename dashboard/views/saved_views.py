@@ -4,16 +4,16 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpResponse, HttpResponseBase
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.timezone import now
 from django.views.decorators.http import require_GET, require_POST
 
 from actions.devices import filters, pagination
-from actions.errors import NotAllowed, Refused
+from actions.errors import Code, NotAllowed, Refused
 from actions.trail import trail
 from actions.trail.verbs import Verb
-from dashboard.access import actor_of
+from dashboard.access import actor_of, hide
 from dashboard.device_list import saved_views
 from dashboard.device_list.columns import COLUMNS, chosen_columns, heads, plain
 from dashboard.device_list.state import DeviceListState, device_list_url
@@ -102,5 +102,10 @@ def export_devices(request: DashboardRequest) -> HttpResponseBase:
 def _view(request: DashboardRequest, token: UUID) -> SavedView:
     view = saved_views.find(token, request.user)
     if view is None:
-        raise Http404("There is no such view, or it is not shared with you.")
+        hide(
+            request,
+            Code.NOT_YOUR_VIEW,
+            "There is no such view, or it is not shared with you.",
+            exists=saved_views.exists(token),
+        )
     return view

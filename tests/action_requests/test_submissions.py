@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actions.action_requests.states import STATUSES, WAITING, CommandStatus, check_move
-from actions.action_requests.submissions import new_submission, read_hours, read_targets
+from actions.action_requests.submissions import Given, new_submission, read_hours, read_targets
 from actions.catalog import KINDS, VERSIONS, find_kind
 from actions.errors import IllegalMove, Refused
 from actions.macs import normalise_mac
@@ -18,8 +18,8 @@ def problems(**wishes) -> set[str]:
     given_ = {"kind": "exempt", "version": "v3.1", "addressing": "ids", "targets": ["a"]}
     given_ |= {"reason": "a test", "hours": "24"}
     with pytest.raises(Refused) as refusal:
-        new_submission(**(given_ | wishes))
-    return set(refusal.value.problems)
+        new_submission(Given(**(given_ | wishes)))
+    return set(refusal.value.by_field())
 
 
 @pytest.mark.parametrize("hours", ["", " ", None, "-1", "0", "65000", "1.5", "x", "1e3", "٣", "+5"])
@@ -67,7 +67,7 @@ def test_no_text_breaks_the_reading_of_hours_or_macs(text):
     try:
         assert 1 <= read_hours(text, forever=False) <= 64_999
     except Refused as refusal:
-        assert "exempt_hours" in refusal.problems
+        assert "exempt_hours" in refusal.by_field()
 
 
 @given(st.binary(min_size=6, max_size=6), st.sampled_from([":", "-", ".", ""]), st.booleans())
@@ -116,11 +116,11 @@ def test_only_kinds_that_leave_the_same_result_are_repeated():
     ],
 )
 def test_a_role_refuses_with_the_field_and_the_reason(role, kind, devices, field):
-    refusal = why_not(role, kind, devices)
+    problem = why_not(role, kind, devices)
 
-    assert refusal
-    assert refusal[0] == field
-    assert role.label in refusal[1]
+    assert problem
+    assert problem.field == field
+    assert role.label in problem.text
 
 
 def test_helpdesk_acts_on_ten_devices_and_operators_on_many():

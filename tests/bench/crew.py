@@ -8,7 +8,7 @@ from django.utils.timezone import now
 
 from actions.action_requests.models import ActionRequest, DeviceCommand
 from actions.action_requests.states import WAITING
-from actions.action_requests.submissions import new_submission
+from actions.action_requests.submissions import Given, new_submission
 from actions.action_requests.submit import submit_action
 from actions.actor import Actor
 from actions.inventory.models import Device
@@ -62,13 +62,15 @@ def submit(
     if kind == "exempt":
         wishes.setdefault("hours", "24")
     submission = new_submission(
-        kind=kind,
-        version="v3.1",
-        addressing="ids",
-        targets=device_ids,
-        reason="because a measurement says so",
-        allow_unlisted=not listed,
-        **wishes,
+        Given(
+            kind=kind,
+            version="v3.1",
+            addressing="ids",
+            targets=device_ids,
+            reason="because a measurement says so",
+            allow_unlisted=not listed,
+            **wishes,
+        )
     )
     return submit_action(submission, operator())
 

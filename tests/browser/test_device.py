@@ -28,12 +28,12 @@ def test_helpdesk_finds_a_device_by_its_mac_refreshes_it_and_sees_what_it_may_do
     page.wait_for_url(re.compile(r"/devices/\d+/$"))
     expect(page.get_by_text(mac)).to_be_visible()
     expect(page.get_by_role("button", name="Delete")).to_be_disabled()
-    expect(page.get_by_text("The role Helpdesk may not send Delete.")).to_be_visible()
+    expect(page.get_by_text("The role Helpdesk cannot send Delete.")).to_be_visible()
     mark(page)
 
     page.get_by_role("button", name="Refresh now").click()
 
-    expect(page.get_by_text("Asking the vendor")).to_have_count(0)
+    expect(page.get_by_text("Refreshing")).to_have_count(0)
     expect(page.locator(".facts")).to_contain_text("Persistent")
     expect(page.locator("#choice-dhcprenew")).not_to_contain_text("Uncertain")
     assert is_marked(page)

@@ -173,7 +173,7 @@ def test_helpdesk_deletes_nothing_even_past_the_disabled_box(visit: Visitor, dev
     helpdesk = visit("helpdesk")
     answer = helpdesk.post(NEW, wish(devices, "delete", owner="helpdesk", step=step))
     assert answer.status_code == 422
-    assert "The role Helpdesk may not send Delete." in answer.content.decode()
+    assert "The role Helpdesk cannot send Delete." in answer.content.decode()
     assert stored() == 0
 
 
@@ -199,12 +199,12 @@ def test_the_boxes_of_the_list_lead_to_the_form(page, devices):
     answer = page.post("/selections/", {"device": [*keys, keys[0], "x", "²"]}, follow=True)
     text = Parsed(answer.content.decode()).text
     assert (answer.status_code, stored()) == (200, 0)
-    assert "What to do with 3 devices" in text
+    assert "New action · 3 devices" in text
     assert all(kind.label in text for kind in KINDS.values())
 
 
 def test_without_a_choice_the_form_says_so(page):
-    assert "No devices are chosen" in page.get(NEW).content.decode()
+    assert "No devices selected" in page.get(NEW).content.decode()
     assert page.get(NEW, {"selection": "not-an-id"}).status_code == 404
 
 
@@ -232,7 +232,7 @@ def test_the_review_repeats_verb_count_and_sample_and_stores_nothing(page):
 
 def test_an_exemption_for_ever_is_said_aloud_at_the_review(page, devices):
     answer = page.post(NEW, wish(devices, exempt_hours="", forever="on", step="review"))
-    assert "These exemptions have no end" in answer.content.decode()
+    assert "these exemptions do not expire" in answer.content.decode()
 
 
 def test_the_review_sends_on_exactly_what_was_filled_in(page, devices):

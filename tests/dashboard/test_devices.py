@@ -228,7 +228,7 @@ def test_nonsense_is_told_beside_its_filter_and_lists_nothing(page, fleet, key, 
     assert "cannot be understood" in answer.content.decode()
     with pytest.raises(Refused) as refusal:
         filters.matching(urlencode({key: value}))
-    assert list(refusal.value.problems) == [key]
+    assert list(refusal.value.by_field()) == [key]
 
 
 @given(query=st.text(max_size=60))

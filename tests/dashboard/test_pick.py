@@ -155,23 +155,23 @@ def test_each_bucket_can_be_downloaded_and_no_spreadsheet_computes_it(page, flee
 
 
 WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
-    "nothing": ({}, "lines", "There is nothing in it."),
-    "blank lines": ({"lines": " \n\t\n"}, "lines", "There is nothing in it."),
+    "nothing": ({}, "lines", "The list is empty."),
+    "blank lines": ({"lines": " \n\t\n"}, "lines", "The list is empty."),
     "too many lines": (
         {"lines": "x\n" * (list_parser.MAX_LINES + 1)},
         "lines",
-        "Keep it to 100,000 lines.",
+        "The list has more than 100,000 lines. Split it.",
     ),
-    "an empty file": ({"file": b""}, "file", "There is nothing in it."),
+    "an empty file": ({"file": b""}, "file", "The list is empty."),
     "a large file": (
         {"file": b"x" * (list_parser.MAX_BYTES + 1)},
         "file",
-        "Keep the file under 8 MB.",
+        "The file is larger than 8 MB. Split it.",
     ),
     "a program": ({"file": b"\x7fELF\x00\x01"}, "file", "This is neither a text nor a workbook"),
     "an old workbook": ({"file": b"\xd0\xcf\x11\xe0\xa1"}, "file", "This is an old workbook."),
     "a broken workbook": ({"file": b"PK\x03\x04zzz"}, "file", "This workbook cannot be read."),
-    "both": ({"lines": "id-1", "file": b"id-2"}, "file", "Either paste a list or upload one"),
+    "both": ({"lines": "id-1", "file": b"id-2"}, "file", "Paste a list or upload a file, not both."),
 }
 
 

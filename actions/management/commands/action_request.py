@@ -1,4 +1,4 @@
-"""Control a request without a browser."""
+"""Control a request from the command line."""
 
 import json
 from getpass import getuser
@@ -10,22 +10,23 @@ from django.core.management.base import CommandError, CommandParser
 from actions.action_requests import controls
 from actions.action_requests import selectors as action_requests
 from actions.action_requests.models import ActionRequest
-from actions.action_requests.states import CommandStatus
 from actions.actor import Actor
 from actions.errors import ActionsError
 from actions.management.base import REFUSED, OneLineCommand
 from actions.roles import Role
 
 VERBS = ("cancel", "pause", "resume", "retry", "undo", "show")
+COUNTED = {"cancel": "cancelled", "pause": "held", "resume": "resumed"}
+"""The name of the number of devices in the answer to each of these controls."""
 
 
 class Command(OneLineCommand):
-    """The services behind the buttons of the request's page; exit code 2 when refused."""
+    """The controls of a request's page; exit code 2 if refused."""
 
     help = "Cancel, pause, resume, retry or undo a request, or show it as JSON."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Which request, and what to do with it."""
+        """Name the request, the control and its values."""
         parser.add_argument("uuid", type=UUID)
         parser.add_argument("verb", choices=VERBS)
         parser.add_argument(
@@ -40,42 +41,39 @@ class Command(OneLineCommand):
         parser.add_argument("--json", action="store_true", help="answer with one JSON object")
 
     def handle(self, *_: Any, **options: Any) -> None:
-        """Do it, and say what became of it."""
+        """Perform the control and print its result."""
         action_request = action_requests.find(options["uuid"])
         if action_request is None:
             raise CommandError(f"There is no request {options['uuid']}.", returncode=REFUSED)
         try:
-            answer = _do(action_request, options)
-        except (ActionsError, ValueError) as error:
+            answer = _perform(action_request, options)
+        except ActionsError as error:
             raise CommandError(str(error), returncode=REFUSED) from None
         text = " ".join(f"{name} {value}" for name, value in answer.items())
         as_json = options["json"] or options["verb"] == "show"
         self.stdout.write(json.dumps(answer) if as_json else text)
 
 
-def _do(action_request: ActionRequest, options: dict[str, Any]) -> dict[str, Any]:
-    actor = Actor(name=getuser(), role=Role.OPERATOR, source="command")
+def _perform(action_request: ActionRequest, options: dict[str, Any]) -> dict[str, Any]:
+    """Perform the control and return its result in the form that scripts read."""
+    verb = options["verb"]
+    if verb == "show":
+        return action_requests.as_json(action_request)
     only = [word.strip() for word in options["only"].split(",") if word.strip()]
-    match options["verb"]:
-        case "cancel":
-            return {"cancelled": controls.cancel(action_request, actor, only)}
-        case "pause":
-            return {"held": controls.pause(action_request, actor)}
-        case "resume":
-            return {"resumed": controls.resume(action_request, actor)}
+    result = controls.perform(
+        verb,
+        action_request,
+        Actor(name=getuser(), role=Role.OPERATOR, source="command"),
+        targets=only,
+        statuses=only or ["failed"],
+        reason=options["reason"],
+        hours=options["exempt_hours"],
+        forever=options["forever"],
+    )
+    made = [str(each.uuid) for each in result.requests]
+    match verb:
         case "retry":
-            statuses = [CommandStatus(word) for word in only or ["failed"]]
-            child = controls.retry(
-                action_request, actor, statuses=statuses, reason=options["reason"]
-            )
-            return {"request": str(child.uuid)}
+            return {"request": made[0]}
         case "undo":
-            children = controls.undo(
-                action_request,
-                actor,
-                reason=options["reason"],
-                hours=options["exempt_hours"],
-                forever=options["forever"],
-            )
-            return {"requests": [str(child.uuid) for child in children]}
-    return action_requests.as_json(action_request)
+            return {"requests": made}
+    return {COUNTED[verb]: result.devices}

@@ -12,12 +12,12 @@ from django.core.management.base import CommandError, CommandParser
 
 from actions.action_requests import selectors as action_requests
 from actions.action_requests.models import ActionRequest
-from actions.action_requests.submissions import Addressing, Submission, new_submission
+from actions.action_requests.submissions import Addressing, Given, Submission, new_submission
 from actions.action_requests.submit import check_submission, submit_action
 from actions.actor import Actor
 from actions.catalog import KINDS
 from actions.dispatch.inline import dispatch_until
-from actions.errors import Refused
+from actions.errors import Code, Refused
 from actions.macs import normalise_mac
 from actions.management.base import REFUSED, OneLineCommand, seconds
 from actions.roles import Role
@@ -112,25 +112,32 @@ def _actor(username: str | None) -> Actor:
         return Actor(name=getuser(), role=Role.OPERATOR, source="command")
     user: Any = get_user_model().objects.filter(username=username, is_active=True).first()
     if user is None:
-        raise Refused.because("as", f"There is no active person “{username}”.")
+        raise Refused.because(
+            "as",
+            Code.UNKNOWN_PERSON,
+            "There is no active person “%(given)s”.",
+            given=username,
+        )
     return Actor(name=user.username, role=Role(user.role), source="command", user_id=user.pk)
 
 
 def _submission(options: dict[str, Any]) -> Submission:
     addressing, targets = _targets(options)
     return new_submission(
-        kind=options["kind"],
-        version=settings.OPSWAT_ACTION_VERSION,
-        addressing=addressing,
-        targets=targets,
-        reason=options["reason"],
-        hours=options["exempt_hours"],
-        forever=options["forever"],
-        group_id=options["group_id"],
-        ticket=options["ticket"],
-        allow_unlisted=options["unlisted"],
-        start_at=options["start_at"],
-        give_up_after=options["give_up_after"],
+        Given(
+            kind=options["kind"],
+            version=settings.OPSWAT_ACTION_VERSION,
+            addressing=addressing,
+            targets=targets,
+            reason=options["reason"],
+            hours=options["exempt_hours"],
+            forever=options["forever"],
+            group_id=options["group_id"],
+            ticket=options["ticket"],
+            allow_unlisted=options["unlisted"],
+            start_at=options["start_at"],
+            give_up_after=options["give_up_after"],
+        )
     )
 
 
@@ -142,7 +149,11 @@ def _targets(options: dict[str, Any]) -> tuple[Addressing, list[str]]:
     lines = [line.strip() for line in _read(options["from_file"]).splitlines() if line.strip()]
     macs = sum(normalise_mac(line) is not None for line in lines)
     if macs not in (0, len(lines)):
-        raise Refused.because("devices", "The file mixes ids and MAC addresses: use two requests.")
+        raise Refused.because(
+            "devices",
+            Code.MIXED_ADDRESSING,
+            "The file mixes ids and MAC addresses: use two requests.",
+        )
     return ("macs" if macs else "ids"), lines
 
 
@@ -150,7 +161,13 @@ def _read(path: str) -> str:
     try:
         return sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise Refused.because("devices", f"{path} cannot be read: {_why(error)}.") from None
+        raise Refused.because(
+            "devices",
+            Code.FILE_UNREADABLE,
+            "%(path)s cannot be read: %(why)s.",
+            path=path,
+            why=_why(error),
+        ) from None
 
 
 def _why(error: OSError | UnicodeDecodeError) -> str:
