@@ -24,7 +24,7 @@ from actions.trail.verbs import Verb
 SELECTION_KEPT_DAYS = 7
 """Days after which a selection or an uploaded list is deleted."""
 
-NOTHING = "No device was chosen, or none matches any more."
+NO_DEVICES = "No device was chosen, or none matches any more."
 
 
 @records_refusals(Verb.SELECTION_REFUSED, fixed_subject("selection", ""))
@@ -45,9 +45,9 @@ def choose_devices(
     try:
         _copy(devices.order_by("name", "id").values_list("pk", "vendor_id"), selection)
     except EmptyResultSet:
-        raise Refused.because("", Code.DEVICES_MISSING, NOTHING) from None
+        raise Refused.because("", Code.DEVICES_MISSING, NO_DEVICES) from None
     if not selection.device_count:
-        raise Refused.because("", Code.DEVICES_MISSING, NOTHING)
+        raise Refused.because("", Code.DEVICES_MISSING, NO_DEVICES)
     return selection
 
 

@@ -42,6 +42,11 @@ def own_list(token: UUID, user_id: int) -> UploadedList | None:
     return UploadedList.objects.filter(uuid=token, user_id=user_id).first()
 
 
+def exists(token: UUID) -> bool:
+    """Return whether any person has this list."""
+    return UploadedList.objects.filter(uuid=token).exists()
+
+
 def rows_of(uploaded: UploadedList) -> list[Row]:
     """Return the lines of a list as they were read."""
     return [Row(number, cells) for number, *cells in json.loads(uploaded.content)]
