@@ -1,10 +1,10 @@
-# The two commands are `make run` and `make test`. `make` alone lists all.
+# The two main targets are `make run` and `make test`. `make` without a target lists all.
 SHELL := /bin/sh
 PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help run test model chaos bench check format clean
+.PHONY: help run test model chaos bench upgrade check format clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 10
@@ -17,12 +17,16 @@ test: .venv/test ## The whole check: format, lint, types, contracts, all tests o
 	@$(MAKE) --no-print-directory check
 	$(BIN)/python -m tests.run
 
-model: .venv/test ## Play 100,000 seconds of random load and faults, time scaled (some 20 minutes)
+model: .venv/test ## Run 100,000 virtual seconds of random load and faults (about 20 minutes)
 	MODEL_SECONDS=25000 MODEL_SEEDS="7 8 9 10" MODEL_EXAMPLES=300 \
 	  $(BIN)/python -m pytest -q -n 2 -rP --show-capture=stdout tests/model
 
 chaos: .venv/test ## Ten minutes of killed workers, a flushed Redis and a faulty vendor
 	$(BIN)/python -m tests.chaos --seconds 600
+
+upgrade: .venv/test ## Upgrade an installation of commit 80774f3 with 100,000 devices, on both databases
+	$(BIN)/python -m tests.upgrade --database sqlite
+	$(BIN)/python -m tests.upgrade --database postgresql
 
 bench: .venv/test ## Measure, and write docs/benchmarks.md
 	$(BIN)/python -m tests.bench
