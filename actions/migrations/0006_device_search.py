@@ -1,7 +1,7 @@
 """Find devices by any part of what names them, and list them in order of any column.
 
 SQLite: an FTS5 table of trigrams that triggers keep true, and an index with all texts beside one
-another. A later migration that makes the table of devices anew drops these triggers and that index:
+another. A later migration that recreates the table of devices drops these triggers and that index:
 it must call `make_search` again (the tests of the search fail if it does not).
 
 PostgreSQL: a GIN index of trigrams, and an index with the texts. The trigrams are of the extension

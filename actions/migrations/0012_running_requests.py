@@ -1,4 +1,4 @@
-"""Which requests still run is told on every page, however many there have ever been."""
+"""Add the indexes by which every page counts running requests, however many have finished."""
 
 from django.db import migrations, models
 

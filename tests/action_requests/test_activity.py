@@ -22,7 +22,7 @@ def move(action_request, *moves):
         assert rows.move(old, new)
 
 
-def test_a_request_runs_once_in_whatever_lanes_and_states_its_commands_wait(operator):
+def test_a_request_counts_once_in_whatever_lanes_and_states_its_commands_are(operator):
     know_devices("a", "b", "c")
     assert activity.running_count() == 0
 
@@ -45,7 +45,7 @@ def test_a_request_runs_once_in_whatever_lanes_and_states_its_commands_wait(oper
 def test_a_request_whose_commands_are_all_in_a_call_runs(operator, helpdesk, vendor):
     enrol(vendor, "a")
     make_request(operator, "a", kind="exempt", hours="8")
-    make_request(helpdesk, "a", kind="exempt", hours="8")  # Rides along.
+    make_request(helpdesk, "a", kind="exempt", hours="8")  # Coalesced.
     dispatcher.step()  # The token.
     claims.claim()
 
@@ -53,7 +53,7 @@ def test_a_request_whose_commands_are_all_in_a_call_runs(operator, helpdesk, ven
     assert activity.running_count() == 2
 
 
-def test_only_the_latest_requests_with_unknown_outcomes_need_a_person(operator):
+def test_only_the_latest_requests_with_unconfirmed_commands_need_attention(operator):
     know_devices("a")
     made = [make_request(operator, "a") for _ in range(4)]
     for action_request in made[:3]:
@@ -63,7 +63,7 @@ def test_only_the_latest_requests_with_unknown_outcomes_need_a_person(operator):
 
 
 @pytest.mark.parametrize("ask", [activity.running_count, lambda: activity.needing_attention(5)])
-def test_however_many_requests_are_done_none_is_looked_at(operator, ask):
+def test_the_number_of_finished_requests_does_not_matter(operator, ask):
     know_devices("a")
     make_request(operator, "a")
 

@@ -1,4 +1,4 @@
-"""A later look at the device tells what really became of a command."""
+"""Read-back: the device's later state settles what a command led to."""
 
 import pytest
 from django.utils.timezone import now
@@ -11,8 +11,8 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def look(send_due, settings):
-    """Send what is due, then let the time of the next look come."""
+def read_back(send_due, settings):
+    """Send what is due, then make the next read-back due."""
 
     def look_now() -> None:
         DeviceCommand.objects.exclude(check_at=None).update(check_at=now())
@@ -23,37 +23,39 @@ def look(send_due, settings):
 
 
 @pytest.mark.parametrize("kind", ["exempt", "unexempt", "delete"])
-def test_an_accepted_change_that_shows_is_confirmed(operator, vendor, send_due, look, kind):
+def test_an_accepted_change_that_is_visible_is_confirmed(
+    operator, vendor, send_due, read_back, kind
+):
     enrol(vendor, "a")
     action_request = make_request(operator, "a", kind=kind)
     send_due()
     assert statuses(action_request) == {"a": S.ACCEPTED}
 
-    look()
+    read_back()
 
     assert statuses(action_request) == {"a": S.CONFIRMED}
     assert [call.api for call in vendor.received] == ["token", "action", "detail"]
 
 
-def test_an_accepted_change_that_never_shows_is_not_seen_after_three_looks(
-    operator, vendor, send_due, look
+def test_an_accepted_change_that_is_not_visible_is_not_seen_after_three_read_backs(
+    operator, vendor, send_due, read_back
 ):
     enrol(vendor, "a")
     action_request = make_request(operator, "a", kind="exempt")
     send_due()
     vendor.devices["a"].status = "compliant"  # It does not last.
 
-    look()
-    look()
+    read_back()
+    read_back()
     assert statuses(action_request) == {"a": S.ACCEPTED}
-    look()
+    read_back()
 
     assert statuses(action_request) == {"a": S.NOT_SEEN}
 
 
 @pytest.mark.parametrize(("fault", "after"), [("cut_after", S.ACCEPTED), ("cut_before", S.FAILED)])
-def test_a_look_tells_what_became_of_a_call_without_an_answer(
-    operator, vendor, send_due, look, fault, after
+def test_a_read_back_settles_a_call_without_an_answer(
+    operator, vendor, send_due, read_back, fault, after
 ):
     enrol(vendor, "a")
     vendor.fault(fault)
@@ -62,14 +64,16 @@ def test_a_look_tells_what_became_of_a_call_without_an_answer(
     assert statuses(action_request) == {"a": S.UNCONFIRMED}
 
     for _ in range(3):
-        look()
+        read_back()
 
     assert statuses(action_request) == {"a": after}
     assert "Read back" in action_request.commands.get().detail
     assert len([call for call in vendor.received if call.api == "action"]) == 1
 
 
-def test_a_look_never_guesses_where_the_device_was_so_before(operator, vendor, send_due, look):
+def test_a_read_back_settles_nothing_if_the_device_had_the_state_before(
+    operator, vendor, send_due, read_back
+):
     enrol(vendor, "a", status="exempted")
     action_request = make_request(operator, "a", kind="exempt")
     DeviceCommand.objects.update(device_status="exempted")
@@ -77,38 +81,38 @@ def test_a_look_never_guesses_where_the_device_was_so_before(operator, vendor, s
     send_due()
 
     for _ in range(3):
-        look()
+        read_back()
 
     assert statuses(action_request) == {"a": S.UNCONFIRMED}
 
 
-def test_what_cannot_be_seen_is_not_looked_for(operator, vendor, send_due, look):
+def test_a_kind_without_visible_effect_is_not_read_back(operator, vendor, send_due, read_back):
     enrol(vendor, "a")
     make_request(operator, "a", kind="dhcprenew")
     make_request(operator, "a", kind="fetch_agent_log")
     send_due()
 
-    look()
+    read_back()
 
     assert not [call for call in vendor.received if call.api == "detail"]
 
 
-def test_a_look_that_fails_is_repeated_later(operator, vendor, send_due, look):
+def test_a_failed_read_back_is_repeated_later(operator, vendor, send_due, read_back):
     enrol(vendor, "a")
     action_request = make_request(operator, "a", kind="exempt")
     send_due()
     vendor.fault("status", code=500, api="detail")
 
-    look()
+    read_back()
     assert statuses(action_request) == {"a": S.ACCEPTED}
-    look()
+    read_back()
 
     assert statuses(action_request) == {"a": S.CONFIRMED}
 
 
 @pytest.mark.parametrize("addressing", ["ids", "macs"])
-def test_a_wish_made_before_the_device_was_known_did_not_fail_because_a_later_one_undid_it(
-    operator, vendor, send_due, look, addressing
+def test_a_later_command_under_another_key_makes_the_read_back_ambiguous(
+    operator, vendor, send_due, read_back, addressing
 ):
     mac = "02:00:00:00:00:07"
     vendor.add_device(device_id="a", macs=(mac,))
@@ -123,7 +127,7 @@ def test_a_wish_made_before_the_device_was_known_did_not_fail_because_a_later_on
     send_due()
 
     for _ in range(3):
-        look()
+        read_back()
 
     assert statuses(first) == {target: S.UNCONFIRMED}
     assert statuses(second) == {"a": S.CONFIRMED}

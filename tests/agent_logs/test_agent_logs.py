@@ -103,7 +103,7 @@ def make_due() -> None:
 
 
 @pytest.mark.parametrize("mode", ["200", "404", "400"])
-def test_not_yet_is_shown_with_the_vendors_words_and_asked_again(
+def test_a_log_that_is_not_ready_shows_the_vendors_message_and_is_polled_again(
     fetched, vendor, send_due, slow_log, mode
 ):
     assume(vendor, log_not_ready=mode)
@@ -118,7 +118,7 @@ def test_not_yet_is_shown_with_the_vendors_words_and_asked_again(
     assert only().status == S.READY
 
 
-def test_each_pause_is_longer_up_to_the_longest(fetched, vendor, send_due, slow_log, settings):
+def test_the_interval_grows_up_to_its_maximum(fetched, vendor, send_due, slow_log, settings):
     fetched("kiosk")
     settings.AGENT_LOG_MAX_INTERVAL = 200.0
     pauses = []
@@ -132,7 +132,7 @@ def test_each_pause_is_longer_up_to_the_longest(fetched, vendor, send_due, slow_
     assert pauses == [90, 140, 200, 200, 200]
 
 
-def test_an_open_page_is_asked_for_first_and_sooner(fetched, vendor, send_due, slow_log):
+def test_a_viewed_log_is_polled_first_and_sooner(fetched, vendor, send_due, slow_log):
     fetched("a", "b", "c")
     AgentLog.objects.update(due_at=timezone.now() + timedelta(hours=1))
     middle = AgentLog.objects.get(command__target="b")
@@ -142,15 +142,15 @@ def test_an_open_page_is_asked_for_first_and_sooner(fetched, vendor, send_due, s
     make_due()
     send_due()
 
-    told = [call.query["command_id"] for call in asked(vendor)]
+    polled = [call.query["command_id"] for call in asked(vendor)]
     newest_first = AgentLog.objects.exclude(pk=middle.pk).order_by("-id")
-    assert told == [
+    assert polled == [
         middle.command.command_id,
         *(log.command.command_id for log in newest_first.select_related("command")),
     ]
 
 
-def test_ask_now_goes_in_the_urgent_lane_once(fetched, operator, vendor, send_due, slow_log):
+def test_fetch_now_uses_the_urgent_lane_once(fetched, operator, vendor, send_due, slow_log):
     fetched("kiosk")
     send_due()
     AgentLog.objects.update(due_at=timezone.now() + timedelta(hours=1), last_polled_at=None)
@@ -168,7 +168,7 @@ def test_ask_now_goes_in_the_urgent_lane_once(fetched, operator, vendor, send_du
         controls.poll_now(only(), operator)
 
 
-def test_stopping_ends_the_asking_and_asking_again_begins_anew(
+def test_stopping_ends_polling_until_a_user_fetches_again(
     fetched, operator, helpdesk, viewer, vendor, send_due, slow_log
 ):
     fetched("kiosk")
@@ -201,7 +201,7 @@ def test_stopping_ends_the_asking_and_asking_again_begins_anew(
     ]
 
 
-def test_a_file_that_nobody_can_open_is_told_and_not_kept(
+def test_an_unreadable_file_is_reported_and_not_stored(
     fetched, vendor, send_due, slow_log, settings
 ):
     fetched("kiosk")
@@ -216,9 +216,7 @@ def test_a_file_that_nobody_can_open_is_told_and_not_kept(
     assert log.message.startswith("The vendor's file cannot be opened: it is not a ZIP file")
 
 
-def test_a_log_beyond_the_cap_is_not_downloaded_again_and_again(
-    fetched, vendor, send_due, settings
-):
+def test_a_log_beyond_the_size_limit_is_downloaded_once(fetched, vendor, send_due, settings):
     settings.AGENT_LOG_MAX_MB = 1
     assume(vendor, report_megabytes=2.0)
     fetched("kiosk")
@@ -230,7 +228,7 @@ def test_a_log_beyond_the_cap_is_not_downloaded_again_and_again(
     assert not VendorCall.objects.exclude(state=CallState.ANSWERED).exists()
 
 
-def test_a_disk_that_takes_nothing_stops_nobody_else(
+def test_a_full_disk_does_not_stop_other_calls(
     fetched, operator, vendor, send_due, slow_log, settings, tmp_path
 ):
     fetched("kiosk")
@@ -258,7 +256,7 @@ def test_a_disk_that_takes_nothing_stops_nobody_else(
         ("html", {}, 200),
     ],
 )
-def test_after_trouble_with_a_call_the_log_is_asked_for_again(
+def test_after_a_failed_call_the_log_is_polled_again(
     fetched, vendor, send_due, slow_log, trouble, options, code
 ):
     fetched("kiosk")
@@ -276,7 +274,7 @@ def test_after_trouble_with_a_call_the_log_is_asked_for_again(
     assert incoming() == []
 
 
-def test_a_refusal_of_the_call_ends_the_asking(fetched, vendor, send_due, slow_log):
+def test_a_refused_call_ends_polling(fetched, vendor, send_due, slow_log):
     fetched("kiosk")
     send_due()
     vendor.fault("status", api="reports", code=403)
@@ -317,7 +315,7 @@ def test_a_killed_download_shows_nothing_and_is_fetched_again(
     assert log.stored_as != half
 
 
-def test_the_answer_of_a_worker_that_was_given_up_is_dropped(
+def test_the_result_of_a_call_that_was_given_up_is_dropped(
     fetched, vendor, send_due, slow_log, django_capture_on_commit_callbacks
 ):
     fetched("kiosk")
@@ -337,7 +335,7 @@ def test_the_answer_of_a_worker_that_was_given_up_is_dropped(
     assert not storages["agent_logs"].exists(reports._stored_name(taken.payload, taken.call))
 
 
-def test_what_does_not_come_in_time_expires(fetched, vendor, send_due, slow_log):
+def test_a_log_that_is_not_ready_by_its_deadline_expires(fetched, vendor, send_due, slow_log):
     fetched("kiosk")
     send_due()
     AgentLog.objects.update(deadline=timezone.now())
@@ -351,7 +349,7 @@ def test_what_does_not_come_in_time_expires(fetched, vendor, send_due, slow_log)
     assert len(asked(vendor)) == before
 
 
-def test_a_file_is_removed_after_its_time_and_its_record_stays(
+def test_a_file_is_removed_after_its_retention_time_and_its_row_stays(
     fetched, vendor, send_due, django_capture_on_commit_callbacks
 ):
     fetched("kiosk")
@@ -367,7 +365,7 @@ def test_a_file_is_removed_after_its_time_and_its_record_stays(
     assert not storages["agent_logs"].exists(name)
 
 
-def test_slow_downloads_leave_calls_to_others(fetched, operator, vendor, send_due, slow_log):
+def test_slow_downloads_leave_calls_to_other_work(fetched, operator, vendor, send_due, slow_log):
     fetched("a", "b", "c", "d")
     first, second = claims.claim(), claims.claim()
     assert isinstance(first, claims.Claim)
@@ -381,14 +379,14 @@ def test_slow_downloads_leave_calls_to_others(fetched, operator, vendor, send_du
     assert isinstance(third.payload, ActionCall)
 
 
-def test_logs_stand_in_the_queue_with_their_end(fetched, vendor, send_due, slow_log):
+def test_due_logs_are_in_the_forecast(fetched, vendor, send_due, slow_log):
     fetched("a", "b", "c")
     (ahead,) = lane_backlogs()
     assert (ahead.lane, ahead.devices, ahead.logs) == (Lane.REPORTS, 0, 3)
     assert ahead.ends_at
 
 
-def test_only_a_promise_is_asked_for(operator, vendor, send_due):
+def test_only_a_command_with_an_id_is_polled(operator, vendor, send_due):
     enrol(vendor, "a", "b")
     vendor.devices["b"].forced_status = 0
     make_request(operator, "a", "b", kind="fetch_agent_log")

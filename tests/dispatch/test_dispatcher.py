@@ -1,4 +1,4 @@
-"""From a stored wish to the vendor and back."""
+"""From a stored action_request to the vendor and back."""
 
 from datetime import timedelta
 
@@ -34,7 +34,7 @@ def test_an_accepted_device_ends_accepted_with_its_code(operator, vendor, send_d
     assert vendor.devices["kiosk"].status == "exempted"
 
 
-def test_the_vendor_is_told_exactly_what_was_asked(operator, vendor, send_due):
+def test_the_vendor_receives_exactly_what_was_requested(operator, vendor, send_due):
     enrol(vendor, "a", "b")
     make_request(operator, "a", "b", kind="exempt", hours="60")
 
@@ -74,7 +74,9 @@ def test_a_log_request_keeps_the_command_id_of_each_device(operator, vendor, sen
     assert {device["command_id"] for device in line.data["devices"]} == command_ids
 
 
-def test_more_devices_than_a_call_carries_ride_in_several(operator, vendor, send_due, settings):
+def test_more_devices_than_a_call_holds_are_sent_in_several_calls(
+    operator, vendor, send_due, settings
+):
     settings.OPSWAT_MAX_DEVICES = 20
     names = [f"d{number:02}" for number in range(50)]
     enrol(vendor, *names)
@@ -86,7 +88,7 @@ def test_more_devices_than_a_call_carries_ride_in_several(operator, vendor, send
     assert set(statuses(action_request).values()) == {S.ACCEPTED}
 
 
-def test_a_device_addressed_by_mac_is_told_by_mac(operator, vendor, send_due):
+def test_a_device_addressed_by_mac_is_sent_by_mac(operator, vendor, send_due):
     enrol(vendor, "kiosk", macs=("AA:BB:CC:DD:EE:01",))
     know_devices("kiosk", macs=("AA:BB:CC:DD:EE:01",))
     action_request = make_request(operator, "aabb.ccdd.ee01", addressing="macs")
@@ -118,7 +120,7 @@ def test_a_device_addressed_by_mac_is_told_by_mac(operator, vendor, send_due):
         ("odd_status", {}),
     ],
 )
-def test_a_call_without_a_usable_answer_is_never_made_again(
+def test_a_call_without_a_usable_answer_is_never_sent_again(
     operator, vendor, send_due, settings, fault, options
 ):
     settings.OPSWAT_TIMEOUT = (1.0, 0.3)
@@ -135,9 +137,7 @@ def test_a_call_without_a_usable_answer_is_never_made_again(
     assert len(actions(vendor)) == 1
 
 
-def test_a_kind_that_is_safe_to_repeat_is_sent_again_by_itself(
-    operator, vendor, send_due, settings
-):
+def test_an_idempotent_kind_is_sent_again_automatically(operator, vendor, send_due, settings):
     settings.OPSWAT_RATE_LIMIT = (1000, 1.0)
     enrol(vendor, "kiosk")
     action_request = make_request(operator, "kiosk", kind="unexempt")
@@ -149,7 +149,7 @@ def test_a_kind_that_is_safe_to_repeat_is_sent_again_by_itself(
     assert len(actions(vendor)) == 2
 
 
-def test_repeating_ends_after_three_attempts_and_a_person_decides(
+def test_after_three_attempts_an_idempotent_kind_is_unconfirmed(
     operator, vendor, send_due, settings
 ):
     settings.OPSWAT_RATE_LIMIT = (1000, 1.0)
@@ -164,7 +164,7 @@ def test_repeating_ends_after_three_attempts_and_a_person_decides(
 
 
 @pytest.mark.parametrize("fault", ["throttled", "expired_token"])
-def test_what_the_vendor_refused_before_acting_is_sent_again(
+def test_a_call_that_the_vendor_did_not_process_is_sent_again(
     operator, vendor, send_due, settings, fault
 ):
     settings.OPSWAT_RATE_LIMIT = (1000, 0.5)
@@ -179,7 +179,7 @@ def test_what_the_vendor_refused_before_acting_is_sent_again(
     assert vendor.applied["delete", "kiosk"] == 1
 
 
-def test_a_vendor_that_is_not_there_costs_nothing_but_time(operator, vendor, send_due, settings):
+def test_an_unreachable_vendor_only_delays_commands(operator, vendor, send_due, settings):
     settings.OPSWAT_RATE_LIMIT = (1000, 0.5)
     enrol(vendor, "kiosk")
     action_request = make_request(operator, "kiosk", kind="delete")
@@ -195,12 +195,12 @@ def test_a_vendor_that_is_not_there_costs_nothing_but_time(operator, vendor, sen
     assert statuses(action_request) == {"kiosk": S.ACCEPTED}
 
 
-def test_a_pump_that_died_before_the_clock_was_set_back_does_not_seem_to_nap(
+def test_a_heartbeat_from_before_the_clock_was_set_back_does_not_count_as_idle(
     operator, vendor, settings
 ):
     settings.OPSWAT_RATE_LIMIT, settings.ENGINE_MAX_IDLE_SECONDS = (2, 3.0), 5.0
     enrol(vendor, "a", "b")
-    wishes = [
+    requests = [
         make_request(operator, name, kind="exempt", hours=str(8 + number))
         for number, name in enumerate("ab")
     ]
@@ -210,10 +210,13 @@ def test_a_pump_that_died_before_the_clock_was_set_back_does_not_seem_to_nap(
 
     dispatcher.dispatch(10.0)
 
-    assert [statuses(wish) for wish in wishes] == [{"a": S.ACCEPTED}, {"b": S.ACCEPTED}]
+    assert [statuses(action_request) for action_request in requests] == [
+        {"a": S.ACCEPTED},
+        {"b": S.ACCEPTED},
+    ]
 
 
-def test_wrong_credentials_stop_the_line_and_a_right_one_lets_it_go_on(
+def test_wrong_credentials_stop_sending_until_they_are_accepted(
     operator, vendor, send_due, settings
 ):
     settings.OPSWAT_RATE_LIMIT = (1000, 0.5)
@@ -231,7 +234,7 @@ def test_wrong_credentials_stop_the_line_and_a_right_one_lets_it_go_on(
     assert statuses(action_request) == {"kiosk": S.ACCEPTED}
 
 
-def test_one_bad_id_does_not_fail_the_good_ones(operator, vendor, send_due):
+def test_one_invalid_id_does_not_fail_the_valid_ones(operator, vendor, send_due):
     names = [f"d{number:02}" for number in range(10)]
     enrol(vendor, *names)
     vendor.refused_ids.add("d07")
@@ -269,7 +272,7 @@ def test_two_commands_for_one_device_go_in_the_order_of_their_submission(
     assert vendor.devices["d3"].status == "compliant"
 
 
-def test_an_urgent_request_goes_before_a_larger_older_one(operator, vendor, send_due):
+def test_an_urgent_request_is_sent_before_a_larger_older_one(operator, vendor, send_due):
     enrol(vendor, *(f"d{number}" for number in range(8)), "kiosk")
     make_request(operator, *(f"d{number}" for number in range(8)), kind="exempt")
     make_request(operator, "kiosk", kind="delete")
@@ -302,7 +305,7 @@ def test_nothing_is_sent_while_sending_is_frozen(operator, vendor, send_due):
     assert statuses(action_request) == {"kiosk": S.QUEUED}
 
 
-def test_the_first_call_of_a_new_installation_goes_alone(operator, vendor):
+def test_a_new_installation_makes_one_call_at_a_time_at_first(operator, vendor):
     enrol(vendor, "kiosk", "other")
     make_request(operator, "kiosk")
 
@@ -334,7 +337,7 @@ def test_the_call_of_a_dead_worker_ends_unconfirmed(operator, vendor, send_due):
     assert actions(vendor) == []
 
 
-def test_a_late_answer_after_the_sweep_is_still_the_truth(operator, vendor):
+def test_an_answer_after_the_sweep_still_settles_its_call(operator, vendor):
     enrol(vendor, "kiosk")
     action_request = make_request(operator, "kiosk", kind="delete")
     taken = claim_and_die(vendor)
@@ -345,7 +348,7 @@ def test_a_late_answer_after_the_sweep_is_still_the_truth(operator, vendor):
     assert statuses(action_request) == {"kiosk": S.ACCEPTED}
 
 
-def test_the_sweeper_leaves_living_calls_alone(operator, vendor):
+def test_the_sweeper_does_not_end_calls_within_their_lease(operator, vendor):
     enrol(vendor, "kiosk")
     action_request = make_request(operator, "kiosk", kind="delete")
     dispatcher.step()
@@ -370,11 +373,11 @@ def test_every_change_of_status_has_its_audit_line(operator, vendor, send_due, s
         "call.not_done",
         "call.answered",
     ]
-    told = {row["target"]: row["status"] for row in lines[-1].data["devices"]}
-    assert told == statuses(action_request)
+    recorded = {row["target"]: row["status"] for row in lines[-1].data["devices"]}
+    assert recorded == statuses(action_request)
 
 
-def test_a_doubled_hint_sends_nothing_twice(operator, vendor, send_due):
+def test_a_duplicate_hint_sends_nothing_twice(operator, vendor, send_due):
     enrol(vendor, "kiosk")
     make_request(operator, "kiosk", kind="delete")
 
@@ -384,7 +387,7 @@ def test_a_doubled_hint_sends_nothing_twice(operator, vendor, send_due):
     assert vendor.applied["delete", "kiosk"] == 1
 
 
-def test_answers_that_are_reordered_doubled_or_foreign_still_reach_their_device(
+def test_results_in_another_order_duplicated_or_foreign_reach_their_device(
     operator, vendor, send_due
 ):
     enrol(vendor, "a", "b", "c")
@@ -396,7 +399,7 @@ def test_answers_that_are_reordered_doubled_or_foreign_still_reach_their_device(
         assert statuses(action_request) == {"a": S.ACCEPTED, "b": S.FAILED, "c": S.ACCEPTED}
 
 
-def test_no_row_is_left_in_a_passing_state(operator, vendor, send_due):
+def test_no_command_stays_queued_or_sending(operator, vendor, send_due):
     enrol(vendor, "a")
     make_request(operator, "a")
 

@@ -29,25 +29,25 @@ def minutes(moment: datetime) -> float:
     return (moment - START).total_seconds() / 60
 
 
-def test_a_job_of_a_hundred_calls_runs_at_the_pace_of_the_limit():
+def test_a_job_of_a_hundred_calls_uses_the_whole_limit():
     end = played((Lane.BULK, 1, 5000)).requests[1]
 
     assert 9.0 <= minutes(end) <= 10.05
 
 
-def test_two_bulk_jobs_share_the_minute_and_end_together():
+def test_two_bulk_jobs_share_the_limit_and_end_together():
     ends = played((Lane.BULK, 1, 5000), (Lane.BULK, 2, 5000)).requests
 
     assert abs(minutes(ends[1]) - minutes(ends[2])) < 0.5
 
 
-def test_an_urgent_wish_ends_at_once_whatever_else_waits():
+def test_an_urgent_request_ends_at_once_whatever_else_waits():
     result = played((Lane.BULK, 1, 5000), (Lane.URGENT, 2, 1))
 
     assert result.requests[2] == START
 
 
-def test_a_hundred_thousand_devices_are_reckoned_quickly():
+def test_a_hundred_thousand_devices_are_forecast_quickly():
     end = played((Lane.BULK, 1, 1_000_000)).requests[1]
 
     assert minutes(end) == pytest.approx(2000, rel=0.02)
@@ -73,7 +73,7 @@ def test_the_forecast_and_the_dispatcher_agree(operator, settings, travel):
 
 
 @pytest.mark.django_db
-def test_a_call_of_before_the_clock_was_set_back_delays_no_lane(operator, settings, travel):
+def test_a_call_from_before_the_clock_was_set_back_delays_no_lane(operator, settings, travel):
     """The dispatcher takes such a call for none (engine: turns), so the forecast does too."""
     settings.OPSWAT_MAX_DEVICES = 1
     names = [f"d{number:02}" for number in range(60)]

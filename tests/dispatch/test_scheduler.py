@@ -1,4 +1,4 @@
-"""Who goes first, who rides along, and who never starves."""
+"""Lanes, coalescing and starvation: whose call is next, and what shares it."""
 
 from datetime import timedelta
 
@@ -20,9 +20,7 @@ def actions(vendor):
     return [call for call in vendor.received if call.api == "action"]
 
 
-def test_people_who_ask_the_same_share_a_call_and_each_gets_the_answer(
-    operator, helpdesk, vendor, send_due
-):
+def test_equal_requests_share_a_call_and_each_gets_its_result(operator, helpdesk, vendor, send_due):
     enrol(vendor, "a", "b", "c")
     vendor.devices["b"].forced_status = -1
     first = make_request(operator, "a", "b", kind="exempt", hours="8")
@@ -40,7 +38,7 @@ def test_people_who_ask_the_same_share_a_call_and_each_gets_the_answer(
 @pytest.mark.parametrize(
     "other", [{"hours": "9"}, {"forever": True, "hours": None}, {"kind": "unexempt"}]
 )
-def test_who_asks_something_else_does_not_share_the_call(operator, vendor, send_due, other):
+def test_a_request_with_other_parameters_does_not_share_the_call(operator, vendor, send_due, other):
     enrol(vendor, "a", "b")
     make_request(operator, "a", kind="exempt", hours="8")
     make_request(operator, "b", **({"kind": "exempt"} | other))
@@ -50,7 +48,9 @@ def test_who_asks_something_else_does_not_share_the_call(operator, vendor, send_
     assert [call.body["ids"] for call in actions(vendor)] == [["a"], ["b"]]
 
 
-def test_a_device_that_two_people_name_rides_once_for_both(operator, helpdesk, vendor, send_due):
+def test_a_device_that_two_requests_name_is_sent_once_for_both(
+    operator, helpdesk, vendor, send_due
+):
     enrol(vendor, "a", "b")
     first = make_request(operator, "a", "b", kind="exempt", hours="8")
     second = make_request(helpdesk, "a", kind="exempt", hours="8")
@@ -62,7 +62,7 @@ def test_a_device_that_two_people_name_rides_once_for_both(operator, helpdesk, v
     assert statuses(first)["a"] == statuses(second)["a"] == S.ACCEPTED
 
 
-def test_what_came_between_two_alike_wishes_keeps_its_place(operator, vendor, send_due):
+def test_a_command_between_two_equal_ones_keeps_its_place(operator, vendor, send_due):
     enrol(vendor, "a")
     make_request(operator, "a", kind="exempt", hours="8")
     make_request(operator, "a", kind="unexempt")
@@ -70,11 +70,11 @@ def test_what_came_between_two_alike_wishes_keeps_its_place(operator, vendor, se
 
     send_due()
 
-    told = [call.body["types"] for call in actions(vendor)]
-    assert told == ["exempt", "unexempt", "exempt"]
+    kinds = [call.body["types"] for call in actions(vendor)]
+    assert kinds == ["exempt", "unexempt", "exempt"]
 
 
-def test_two_hundred_people_who_ask_the_same_cost_five_calls(operator, vendor, send_due):
+def test_two_hundred_equal_requests_cost_five_calls(operator, vendor, send_due):
     names = [f"d{number:03}" for number in range(200)]
     enrol(vendor, *names)
     make_request(operator, names[0])
@@ -92,9 +92,7 @@ def test_two_hundred_people_who_ask_the_same_cost_five_calls(operator, vendor, s
     assert sorted(len(call.body["ids"]) for call in actions(vendor)) == [1, 49, 50, 50, 50]
 
 
-def test_a_second_wish_like_the_first_waits_a_moment_for_others(
-    operator, vendor, settings, send_due
-):
+def test_a_second_request_equal_to_the_first_lingers(operator, vendor, settings, send_due):
     settings.ENGINE_URGENT_WAIT = 10.0
     enrol(vendor, "a", "b", "c")
     make_request(operator, "a")
@@ -106,13 +104,11 @@ def test_a_second_wish_like_the_first_waits_a_moment_for_others(
 
     assert isinstance(rest, claims.Wait)
     assert 0 < rest.seconds <= 10.0
-    send_due()  # A wish of another kind does not wait for them.
+    send_due()  # A action_request of another kind does not wait for them.
     assert statuses(other)["c"] != S.QUEUED
 
 
-def test_a_waiting_lane_gets_a_call_in_each_window_however_busy_the_others_are(
-    operator, vendor, send_due
-):
+def test_a_waiting_lane_gets_a_call_in_each_window_under_any_load(operator, vendor, send_due):
     enrol(vendor, *(f"d{number}" for number in range(8)))
     make_request(operator, *(f"d{number}" for number in range(8)))
     sync, _ = start_sync(operator)
@@ -123,7 +119,9 @@ def test_a_waiting_lane_gets_a_call_in_each_window_however_busy_the_others_are(
     assert [call.api for call in vendor.received][:3] == ["token", "groups", "action"]
 
 
-def test_bulk_leaves_the_last_slot_to_people_until_the_next_is_near(operator, vendor, settings):
+def test_bulk_leaves_the_last_slot_to_urgent_calls_until_the_next_is_near(
+    operator, vendor, settings
+):
     settings.OPSWAT_RATE_LIMIT = (4, 60.0)
     settings.OPSWAT_MAX_DEVICES = 1
     settings.ENGINE_URGENT_WAIT = 10.0
@@ -140,7 +138,7 @@ def test_bulk_leaves_the_last_slot_to_people_until_the_next_is_near(operator, ve
     assert len(vendor.received) == 3
 
 
-def test_no_request_waits_for_the_whole_of_another(operator, vendor, send_due, settings):
+def test_requests_of_a_lane_take_turns_call_by_call(operator, vendor, send_due, settings):
     settings.OPSWAT_MAX_DEVICES = 2
     names = [f"a{number}" for number in range(10)]
     enrol(vendor, *names, *(f"b{number}" for number in range(8)))

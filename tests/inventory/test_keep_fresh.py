@@ -1,4 +1,4 @@
-"""The inventory stays fresh for a few calls: changes, new ones, a slow sweep, single looks."""
+"""The inventory stays fresh with few calls: changes, new devices, a background read, refreshes."""
 
 from datetime import timedelta
 
@@ -6,7 +6,7 @@ import pytest
 from django.utils.timezone import now
 
 from actions.dispatch import dispatcher
-from actions.inventory import refresh as looks
+from actions.inventory import refresh
 from actions.inventory.models import Device, DeviceMac, DeviceRefresh, DeviceSnapshot, InventorySync
 from actions.inventory.sync import start_due, start_sync, store_records
 from actions.ratelimit.states import Lane
@@ -59,7 +59,7 @@ def listed():
 # What changed, what is new.
 
 
-def test_a_change_a_deletion_and_a_new_device_are_known_for_three_calls(vendor, read, later):
+def test_a_change_a_deletion_and_a_new_device_cost_three_calls(vendor, read, later):
     changed, deleted = list(vendor.devices)[3], list(vendor.devices)[5]
     vendor.change_device(changed, status="quarantined")
     vendor.remove_device(deleted)
@@ -75,7 +75,7 @@ def test_a_change_a_deletion_and_a_new_device_are_known_for_three_calls(vendor, 
     assert new in listed()
 
 
-def test_what_a_short_answer_does_not_tell_is_kept(vendor, read, later):
+def test_a_value_that_the_list_omits_is_kept(vendor, read, later):
     one = next(iter(vendor.devices))
     before = Device.objects.get(vendor_id=one)
     macs = list(DeviceMac.objects.filter(device=before).values_list("mac", flat=True))
@@ -92,7 +92,7 @@ def test_what_a_short_answer_does_not_tell_is_kept(vendor, read, later):
     assert list(DeviceMac.objects.filter(device=before).values_list("mac", flat=True)) == macs
 
 
-def test_the_kind_of_agent_that_only_details_tell_outlives_a_full_read(operator, send_due, vendor):
+def test_the_agent_type_from_the_details_survives_a_full_read(operator, send_due, vendor):
     enrol(vendor, "a")
     store_records([make_record("a", agent_type="persistent")])
     start_sync(operator)
@@ -102,7 +102,7 @@ def test_the_kind_of_agent_that_only_details_tell_outlives_a_full_read(operator,
     assert Device.objects.get(vendor_id="a").agent_type == "persistent"
 
 
-def test_one_who_was_read_since_and_is_told_deleted_is_looked_at(vendor, read, later):
+def test_a_device_that_was_read_after_its_reported_deletion_is_refreshed(vendor, read, later):
     back, deleted = list(vendor.devices)[:2]
     vendor.remove_device(deleted)
     device = vendor.devices[back]
@@ -151,7 +151,7 @@ def test_a_page_of_changes_that_is_just_full_ends_with_the_vendors_413(vendor, r
     assert InventorySync.objects.get(kind=Kind.CHANGES).stage == "done"
 
 
-def test_no_time_is_left_out_between_two_reads_of_changes(vendor, read, later, settings):
+def test_two_reads_of_changes_overlap(vendor, read, later, settings):
     settings.INVENTORY_NEW_MINUTES = 0
     later()
     later()
@@ -165,7 +165,7 @@ def test_no_time_is_left_out_between_two_reads_of_changes(vendor, read, later, s
     assert all(30 * 60 < age < 33 * 60 for age in ages)
 
 
-def test_a_cursor_that_the_vendor_no_longer_takes_is_not_tried_again(vendor, read, later):
+def test_a_cursor_that_the_vendor_refused_is_not_used_again(vendor, read, later):
     vendor.fault("status", code=400, api="devices", times=None)
     assert Kind.NEW in later()
 
@@ -174,7 +174,7 @@ def test_a_cursor_that_the_vendor_no_longer_takes_is_not_tried_again(vendor, rea
 
 
 @pytest.mark.parametrize("mark", ["empty", "missing", "null", "repeated", "empty_page"])
-def test_new_ones_are_found_behind_each_kind_of_end_mark(operator, settings, later, mark):
+def test_new_devices_are_found_behind_each_kind_of_last_page(operator, settings, later, mark):
     settings.OPSWAT_RATE_LIMIT = (1000, 60.0)
     settings.INVENTORY_CHANGES_MINUTES = 0
     with Simulator(devices=100, limit=None, end_mark=mark, hostile_names=False) as vendor:
@@ -194,7 +194,7 @@ def test_new_ones_are_found_behind_each_kind_of_end_mark(operator, settings, lat
 # When.
 
 
-def test_before_the_first_full_read_nothing_is_read_by_itself(db):
+def test_before_the_first_full_read_nothing_is_read_automatically(db):
     assert start_due() == []
 
 
@@ -209,13 +209,13 @@ def test_each_kind_is_turned_off_by_zero(read, later, settings):
     assert later(days=9) == []
 
 
-def test_a_day_without_news_is_made_good_by_a_sweep(vendor, read, later, settings):
+def test_a_day_without_changes_read_starts_a_background_read(vendor, read, later, settings):
     settings.INVENTORY_FULL_READ_HOURS = 24 * 7
 
     assert Kind.BACKGROUND in later(hours=30)
 
 
-def test_a_sweep_takes_its_time_and_people_go_before_it(operator, vendor, read, later, settings):
+def test_a_background_read_is_slow_and_yields_to_requests(operator, vendor, read, later, settings):
     settings.INVENTORY_CHANGES_MINUTES = settings.INVENTORY_NEW_MINUTES = 0
     assert later(hours=25) == [Kind.BACKGROUND]
 
@@ -226,7 +226,7 @@ def test_a_sweep_takes_its_time_and_people_go_before_it(operator, vendor, read, 
     assert sweep.due_at > now() + timedelta(hours=7)  # Two pages in four fifths of a day.
 
 
-def test_a_full_read_takes_the_place_of_a_sweep(operator, vendor, read, later, send_due):
+def test_a_full_read_replaces_a_background_read(operator, vendor, read, later, send_due):
     later(hours=25)
     start_sync(operator)
     send_due()
@@ -235,7 +235,7 @@ def test_a_full_read_takes_the_place_of_a_sweep(operator, vendor, read, later, s
     assert InventorySync.objects.get(kind=Kind.FULL, running=False, removed_count=0, pk__gt=read.pk)
 
 
-def test_a_clock_set_back_does_not_make_the_fleet_vanish(operator, vendor, send_due):
+def test_a_clock_set_back_does_not_mark_devices_as_gone(operator, vendor, send_due):
     start_sync(operator)
     InventorySync.objects.update(started_at=now() + timedelta(hours=1))
 
@@ -244,7 +244,7 @@ def test_a_clock_set_back_does_not_make_the_fleet_vanish(operator, vendor, send_
     assert listed() == set(vendor.devices)
 
 
-def test_a_list_that_ends_far_too_early_takes_nobody_away_at_once(operator, vendor, send_due):
+def test_a_truncated_list_does_not_mark_devices_as_gone_at_once(operator, vendor, send_due):
     know_devices(*(f"other-{number:03}" for number in range(200)))
     first, _ = start_sync(operator)
     send_due()
@@ -258,7 +258,7 @@ def test_a_list_that_ends_far_too_early_takes_nobody_away_at_once(operator, vend
     assert listed() == set(vendor.devices)
 
 
-def test_a_read_survives_that_its_page_is_lost(operator, vendor, send_due, settings):
+def test_a_read_continues_after_a_lost_page(operator, vendor, send_due, settings):
     settings.OPSWAT_RATE_LIMIT = (1000, 0.5)
     sync, _ = start_sync(operator)
     vendor.fault("cut_after", api="devices")
@@ -271,16 +271,16 @@ def test_a_read_survives_that_its_page_is_lost(operator, vendor, send_due, setti
     assert (sync.stage, sync.devices_read) == ("done", 60)
 
 
-# Looks at single devices.
+# Refreshes of single devices.
 
 
-def test_a_person_who_waits_sees_fresh_data_before_anything_else(operator, vendor, send_due):
+def test_a_requested_refresh_goes_before_other_work(operator, vendor, send_due):
     (device,) = enrol(vendor, "kiosk")
     vendor.change_device("kiosk", status="quarantined")
     start_sync(operator)
 
-    assert looks.refresh(device, operator)
-    assert not looks.refresh(device, operator)
+    assert refresh.refresh(device, operator)
+    assert not refresh.refresh(device, operator)
     send_due()
 
     assert apis(vendor)[:2] == ["token", "detail"]
@@ -291,26 +291,26 @@ def test_a_person_who_waits_sees_fresh_data_before_anything_else(operator, vendo
     assert AuditEvent.objects.get(verb="device.refresh_asked").subject == "kiosk"
 
 
-def test_one_whom_the_vendor_no_longer_has_is_gone_and_comes_back(operator, vendor, send_due):
+def test_a_device_that_the_vendor_lost_is_gone_until_it_returns(operator, vendor, send_due):
     (device,) = enrol(vendor, "kiosk")
     vendor.remove_device("kiosk")
-    looks.refresh(device, operator)
+    refresh.refresh(device, operator)
     send_due()
     device.refresh_from_db()
     assert device.gone_at is not None
 
     vendor.add_device(device_id="kiosk")
-    looks.refresh(device, operator)
+    refresh.refresh(device, operator)
     send_due()
 
     device.refresh_from_db()
     assert device.gone_at is None
 
 
-def test_fifty_who_wait_ride_in_one_call(operator, vendor, send_due):
+def test_fifty_refreshes_share_one_call(operator, vendor, send_due):
     devices = enrol(vendor, *(f"d{number}" for number in range(50)))
-    looks.refresh(devices[0], operator)
-    looks.request_refresh(Device.objects.all())
+    refresh.refresh(devices[0], operator)
+    refresh.request_refresh(Device.objects.all())
 
     send_due()
 
@@ -318,41 +318,41 @@ def test_fifty_who_wait_ride_in_one_call(operator, vendor, send_due):
     assert not DeviceRefresh.objects.exists()
 
 
-def test_a_look_that_fails_is_repeated_and_given_up_with_the_reason(
+def test_a_failed_refresh_is_retried_and_given_up_with_the_reason(
     operator, vendor, send_due, settings
 ):
     settings.OPSWAT_RATE_LIMIT = (1000, 0.5)
     (device,) = enrol(vendor, "kiosk")
     vendor.fault("status", code=500, api="detail", times=None)
-    looks.refresh(device, operator)
+    refresh.refresh(device, operator)
 
-    for _ in range(looks.MAX_ATTEMPTS):
+    for _ in range(refresh.MAX_ATTEMPTS):
         DeviceRefresh.objects.exclude(due_at=None).update(due_at=now())
         send_due()
 
-    look = DeviceRefresh.objects.get()
-    assert look.due_at is None
-    assert look.detail
-    assert len([call for call in vendor.received if call.api == "detail"]) == looks.MAX_ATTEMPTS
+    waiting = DeviceRefresh.objects.get()
+    assert waiting.due_at is None
+    assert waiting.detail
+    assert len([call for call in vendor.received if call.api == "detail"]) == refresh.MAX_ATTEMPTS
     vendor.clear_faults()
-    assert looks.refresh(device, operator)
+    assert refresh.refresh(device, operator)
 
 
-def test_who_acts_on_old_data_has_it_renewed(operator, vendor, send_due):
+def test_acting_on_old_data_refreshes_it(operator, vendor, send_due):
     enrol(vendor, "old", "fresh")
     Device.objects.filter(vendor_id="old").update(read_at=now() - timedelta(days=3))
 
-    wish = make_request(operator, "old", "fresh", kind="dhcprenew")
+    action_request = make_request(operator, "old", "fresh", kind="dhcprenew")
 
     assert list(DeviceRefresh.objects.values_list("device__vendor_id", "lane")) == [
         ("old", Lane.INVENTORY)
     ]
     send_due()
     assert apis(vendor) == ["token", "action", "detail"]
-    assert set(statuses(wish).values()) == {"accepted"}
+    assert set(statuses(action_request).values()) == {"accepted"}
 
 
-def test_what_is_read_back_anyway_or_costs_too_much_is_not_looked_at(operator, vendor, settings):
+def test_no_refresh_where_a_read_back_follows_or_the_request_is_large(operator, vendor, settings):
     settings.INVENTORY_REFRESH_CALLS, settings.OPSWAT_MAX_DEVICES = 1, 2
     enrol(vendor, "a", "b", "c")
     Device.objects.update(read_at=now() - timedelta(days=3))

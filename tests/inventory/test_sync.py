@@ -30,7 +30,7 @@ def test_a_full_read_stores_every_group_and_device(operator, vendor, send_due):
     assert [call.api for call in vendor.received] == ["token", "groups", "devices", "devices"]
 
 
-def test_each_kind_of_end_mark_ends_the_read(operator, settings, request):
+def test_each_kind_of_last_page_ends_the_read(operator, settings, request):
     from actions.dispatch import dispatcher
     from actions.simulator import Simulator
     from tests.conftest import point_at
@@ -48,7 +48,7 @@ def test_each_kind_of_end_mark_ends_the_read(operator, settings, request):
             assert (sync.stage, sync.devices_read) == ("done", 50), mark
 
 
-def test_a_second_person_joins_the_read_that_runs(operator):
+def test_a_second_user_joins_the_running_read(operator):
     first, _ = start_sync(operator)
 
     second, started = start_sync(replace(operator, name="olga"))
@@ -56,7 +56,7 @@ def test_a_second_person_joins_the_read_that_runs(operator):
     assert (second, started) == (first, False)
 
 
-def test_who_does_not_control_the_engine_may_not_read_everything(helpdesk):
+def test_a_role_that_does_not_control_the_engine_cannot_start_a_full_read(helpdesk):
     with pytest.raises(NotAllowed):
         start_sync(helpdesk)
 
@@ -83,7 +83,7 @@ def test_a_device_that_comes_back_is_listed_again():
     assert Device.objects.get().gone_at is None
 
 
-def test_a_read_goes_on_where_it_was_after_trouble(operator, vendor, send_due, settings):
+def test_a_read_resumes_after_errors(operator, vendor, send_due, settings):
     settings.OPSWAT_RATE_LIMIT = (1000, 0.5)
     vendor.fault("status", code=500, api="devices", skip=1)
     sync, _ = start_sync(operator)
@@ -109,7 +109,7 @@ def test_a_read_that_the_vendor_refuses_ends_with_the_reason(operator, vendor, s
     assert AuditEvent.objects.filter(verb="inventory.sync_failed").exists()
 
 
-def test_actions_go_before_the_inventory(operator, vendor, send_due):
+def test_commands_are_sent_before_the_inventory_is_read(operator, vendor, send_due):
     know_devices(*list(vendor.devices)[:3])
     start_sync(operator)
     make_request(operator, *list(vendor.devices)[:3])
@@ -119,7 +119,7 @@ def test_actions_go_before_the_inventory(operator, vendor, send_due):
     assert [call.api for call in vendor.received][:2] == ["token", "action"]
 
 
-def test_the_inventory_leaves_slots_for_people(operator, vendor, send_due, settings):
+def test_the_inventory_leaves_slots_for_urgent_calls(operator, vendor, send_due, settings):
     settings.OPSWAT_RATE_LIMIT = (5, 60.0)
     settings.ENGINE_URGENT_WAIT = 10.0
     settings.ENGINE_MAX_IDLE_SECONDS = 1.0

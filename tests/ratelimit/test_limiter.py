@@ -61,7 +61,7 @@ def test_no_window_ever_holds_more_arrivals_than_the_limit(trips):
 
 
 @given(held=st.lists(st.floats(0.1, 120), max_size=14), lane=lanes)
-def test_after_a_lower_lanes_call_an_urgent_one_waits_at_most_its_time(held, lane):
+def test_after_a_call_of_a_lower_lane_an_urgent_one_waits_at_most_urgent_wait(held, lane):
     before = ledger(START, tuple(at(seconds) for seconds in sorted(held)))
     if lane == Lane.URGENT or before.wait_for(lane) > 0:
         return
@@ -69,7 +69,7 @@ def test_after_a_lower_lanes_call_an_urgent_one_waits_at_most_its_time(held, lan
     assert before.after(0, hold=10_000).wait_for(Lane.URGENT) <= 10.0
 
 
-def test_a_full_ledger_says_when_the_next_slot_frees():
+def test_a_full_ledger_returns_when_the_next_slot_is_free():
     holds = tuple(at(seconds) for seconds in range(5, 15))
 
     full = ledger(START, holds)
@@ -172,7 +172,7 @@ class TestRows:
             limiter.read_ledger(datetime.now(UTC))
 
 
-def test_a_clock_that_jumps_is_noticed_and_a_steady_one_is_not():
+def test_a_clock_step_is_detected_and_a_steady_clock_is_not():
     clock.forget()
     assert not clock.has_jumped(at(0))
     assert not clock.has_jumped(at(0.01))
