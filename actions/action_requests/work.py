@@ -11,9 +11,8 @@ from actions.action_requests import outcomes, queue, readback
 from actions.action_requests.models import DeviceCommand
 from actions.action_requests.states import CommandStatus
 from actions.dispatch.work import Backlog, Due, Work
-from actions.inventory import refresh
 from actions.inventory.refresh import DetailRead
-from actions.inventory.store import store_details
+from actions.inventory.work import DetailWork
 from actions.opswat.client import Answer, Slot, VendorClient
 from actions.opswat.errors import Rejected, RetryLater, Unauthorized, VendorError
 from actions.opswat.payloads import ActionCall
@@ -102,10 +101,9 @@ class CommandWork(Work[DeviceCommand, ActionCall]):
                 yield Backlog(Lane(lane), count, lead.due_at, request, lead.coalesce_key, "devices")
 
 
-class ReadBackWork(Work[DetailRead, DetailRead]):
+class ReadBackWork(DetailWork):
     """Reads devices again to see whether accepted or unconfirmed commands took effect."""
 
-    apis = frozenset({"detail"})
     ranks = {Lane.NORMAL: 0, Lane.INVENTORY: 0}
 
     def next_due(
@@ -119,18 +117,11 @@ class ReadBackWork(Work[DetailRead, DetailRead]):
         """Open the call, and put the read-back of its commands off until the lease ends."""
         return readback.claim(item, at, lane), item
 
-    def send(
-        self, client: VendorClient, slot: Slot, token: str, call: VendorCall, payload: DetailRead
-    ) -> Answer[Any]:
-        """Make the Device Details call."""
-        return client.device_details(slot, token, payload.ids)
-
     def settle(
         self, call: VendorCall, payload: DetailRead, answer: Answer[Any], *, in_time: bool
     ) -> None:
-        """Store the details, which also answers requested refreshes, and settle the commands."""
-        store_details(payload.ids, answer.value)
-        refresh.finish(payload.ids)
+        """Store the details, and settle the commands by them."""
+        super().settle(call, payload, answer, in_time=in_time)
         readback.reconcile(payload, answer.value)
 
     def fail(self, call: VendorCall, payload: DetailRead, error: VendorError) -> None:

@@ -21,10 +21,28 @@ from actions.ratelimit.states import Lane
 Stage = InventorySync.Stage
 
 
-class RefreshWork(Work[DetailRead, DetailRead]):
-    """Reads the details of devices that a person waits for, or that somebody acts on."""
+class DetailWork(Work[DetailRead, DetailRead]):
+    """Reads the details of up to fifty devices in one call, and stores them."""
 
     apis = frozenset({"detail"})
+
+    def send(
+        self, client: VendorClient, slot: Slot, token: str, call: VendorCall, payload: DetailRead
+    ) -> Answer[Any]:
+        """Make the Device Details call."""
+        return client.device_details(slot, token, payload.ids)
+
+    def settle(
+        self, call: VendorCall, payload: DetailRead, answer: Answer[Any], *, in_time: bool
+    ) -> None:
+        """Store the details and end the refreshes of these devices, whoever requested them."""
+        store_details(payload.ids, answer.value)
+        refresh.finish(payload.ids)
+
+
+class RefreshWork(DetailWork):
+    """Refreshes devices that a person waits for, or that somebody acts on."""
+
     ranks = {Lane.URGENT: 0, Lane.INVENTORY: 0}
 
     def next_due(
@@ -39,19 +57,6 @@ class RefreshWork(Work[DetailRead, DetailRead]):
         call = limiter.open_call(at, lane, "detail", device_count=len(item.ids))
         refresh.claim(item, call)
         return call, item
-
-    def send(
-        self, client: VendorClient, slot: Slot, token: str, call: VendorCall, payload: DetailRead
-    ) -> Answer[Any]:
-        """Make the Device Details call."""
-        return client.device_details(slot, token, payload.ids)
-
-    def settle(
-        self, call: VendorCall, payload: DetailRead, answer: Answer[Any], *, in_time: bool
-    ) -> None:
-        """Store the details and end the refreshes."""
-        store_details(payload.ids, answer.value)
-        refresh.finish(payload.ids)
 
     def fail(self, call: VendorCall, payload: DetailRead, error: VendorError) -> None:
         """Refresh later, unless the vendor refused the call as such."""
