@@ -75,8 +75,14 @@ def test_only_a_shared_view_opens_for_others_and_only_its_owner_changes_it(page,
         .values_list("verb", "actor", "subject")
     )
     assert list(verbs) == [
-        (f"view.{verb}", "operator", str(view.uuid))
-        for verb in ("shared", "unshared", "shared", "dropped")
+        (f"view.{verb}", actor, str(view.uuid))
+        for verb, actor in (
+            ("shared", "operator"),
+            ("change_refused", "viewer"),
+            ("unshared", "operator"),
+            ("shared", "operator"),
+            ("dropped", "operator"),
+        )
     ]
 
 

@@ -1,7 +1,19 @@
 """Who may open what. A new URL fails here until it is classified."""
 
+from uuid import uuid4
+
 import pytest
 
+from actions.actor import Actor
+from actions.audit import jobs
+from actions.audit.query import AuditQuery
+from actions.inventory.models import Device
+from actions.selections.choose import choose_devices
+from actions.selections.list_parser import Row
+from actions.selections.uploads import keep_list
+from actions.trail.models import AuditEvent
+from dashboard.device_list import saved_views
+from dashboard.models import User
 from tests.dashboard.conftest import Visitor
 from tests.dashboard.walk import address, row_counts, url_names
 from tests.factories import know_devices, make_request, promise_logs
@@ -123,6 +135,40 @@ POST = {
 }
 
 
+PAGE = "page.refused"
+SUBMITTERS_ONLY = (PAGE, "", "", PAGE)
+CANCEL, SYNC = "request.cancel_refused", "inventory.sync_refused"
+VIEW, FREEZE = "view.change_refused", "sending.freeze_refused"
+REFUSED = {
+    # Without a device, the service refuses to choose.
+    "choose_devices": (PAGE, "selection.refused", "selection.refused", PAGE),
+    # A selection and a list of another person are not found; that they were asked for is recorded.
+    "compose": (PAGE, PAGE, PAGE, PAGE),
+    "uploaded_list": (PAGE, PAGE, PAGE, PAGE),
+    "upload_list": SUBMITTERS_ONLY,
+    "refresh_device": SUBMITTERS_ONLY,
+    "change_device_view": (VIEW, VIEW, VIEW, VIEW),
+    "read_inventory": (SYNC, SYNC, "", SYNC),
+    "control_action_request": (CANCEL, CANCEL, "", CANCEL),
+    "control_agent_log": (PAGE, "log.control_refused", "", PAGE),
+    # An operator gives no reason.
+    "freeze": (FREEZE, FREEZE, FREEZE, FREEZE),
+    "audit_check": (PAGE, PAGE, "", ""),
+    # The format of the export is missing; the other export has no file.
+    "audit_export": (PAGE, PAGE, "audit.export_refused", "audit.export_refused"),
+    "audit_download": (PAGE, PAGE, "audit.download_refused", "audit.download_refused"),
+}
+"""The line that each role's POST of FORMS leaves; a URL that is not named refuses nobody."""
+
+FORMS = {
+    "change_device_view": {"verb": "share"},
+    "control_action_request": {"verb": "cancel"},
+    "control_agent_log": {"verb": "stop"},
+    "freeze": {"frozen": "yes", "reason": ""},
+}
+"""What is posted, where an empty form would ask for nothing."""
+
+
 @pytest.fixture
 def token(operator):
     know_devices("kiosk")
@@ -147,6 +193,56 @@ def test_each_role_posts_where_the_table_says_and_nowhere_else(role, visit: Visi
     place = ROLES.index(role)
     found = {name: visit(role).post(address(name, token)).status_code for name in POST}
     assert found == {name: codes[place] for name, codes in POST.items()}
+
+
+@pytest.fixture
+def anothers(operator: Actor, token):
+    """What belongs to the operator Oscar, by the name of the URL that shows it."""
+    owner = User.objects.get(username=operator.name)
+    view = saved_views.save(owner, operator, name="Kiosks", query="q=kiosk", shared=True)
+    return {
+        "compose": choose_devices(Device.objects.all(), operator).uuid,
+        "change_device_view": view.uuid,
+        "uploaded_list": keep_list([Row(1, ["kiosk"])], operator).uuid,
+        "audit_download": jobs.ask_export(operator, AuditQuery(), "csv").uuid,
+    }
+
+
+def refusals() -> list[str]:
+    """The verbs of all refusals in the trail, in their order."""
+    lines = AuditEvent.objects.filter(verb__endswith="refused").order_by("id")
+    return list(lines.values_list("verb", flat=True))
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_refused_post_leaves_exactly_one_line(role, visit: Visitor, token, anothers):
+    client = visit(role)
+    for name in POST:
+        before = len(refusals())
+        form = {"selection": anothers[name]} if name == "compose" else FORMS.get(name, {})
+
+        answer = client.post(address(name, anothers.get(name, token)), form)
+
+        verb = REFUSED[name][ROLES.index(role) - 1] if role and name in REFUSED else ""
+        assert (name, refusals()[before:]) == (name, [verb] if verb else [])
+        assert verb or answer.status_code != 403, name
+
+
+@pytest.mark.parametrize("role", ROLES[1:])
+def test_a_private_view_of_another_is_not_found_and_the_post_is_recorded(
+    role, visit: Visitor, operator
+):
+    owner = User.objects.get(username=operator.name)
+    view = saved_views.save(owner, operator, name="Kiosks", query="q=kiosk", shared=False)
+    client = visit(role)
+
+    assert client.post(address("change_device_view", uuid4())).status_code == 404
+    assert refusals() == []
+    where = address("change_device_view", view.uuid)
+    assert client.post(where, {"verb": "drop"}).status_code == 404
+
+    line = AuditEvent.objects.get(verb=PAGE)
+    assert (line.actor, line.subject, line.data["codes"]) == (role, where, ["not_your_view"])
 
 
 def test_the_signed_out_are_sent_to_the_sign_in_page_and_back(visit: Visitor, token):
