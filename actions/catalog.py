@@ -37,7 +37,6 @@ class ActionKind:
     summary: str
     applies_to: str
     icon: str
-    past_tense: str
     parameter: Parameter | None = None
     inverse: str = ""
     idempotent: bool = False
@@ -54,7 +53,6 @@ KINDS: dict[str, ActionKind] = {
         ActionKind(
             name="exempt",
             label="Exempt",
-            past_tense="Exempted",
             observable=True,
             summary="Allow the device although it does not comply with its policy.",
             applies_to=_NOT_NEW,
@@ -66,7 +64,6 @@ KINDS: dict[str, ActionKind] = {
         ActionKind(
             name="unexempt",
             label="Unexempt",
-            past_tense="Unexempted",
             observable=True,
             summary="End the exemption: the policy applies to the device again.",
             applies_to=_NOT_NEW,
@@ -78,7 +75,6 @@ KINDS: dict[str, ActionKind] = {
         ActionKind(
             name="ignore",
             label="Ignore",
-            past_tense="Ignored",
             observable=True,
             summary="Stop counting an unknown device.",
             applies_to="Unknown devices only.",
@@ -89,7 +85,6 @@ KINDS: dict[str, ActionKind] = {
         ActionKind(
             name="unignore",
             label="Unignore",
-            past_tense="Unignored",
             observable=True,
             summary="Count an ignored device again.",
             applies_to="Ignored devices only.",
@@ -100,7 +95,6 @@ KINDS: dict[str, ActionKind] = {
         ActionKind(
             name="delete",
             label="Delete",
-            past_tense="Deleted",
             observable=True,
             summary="Remove the device's record. Its agent may be uninstalled (not documented).",
             applies_to="All devices.",
@@ -110,7 +104,6 @@ KINDS: dict[str, ActionKind] = {
         ActionKind(
             name="dhcprenew",
             label="Renew DHCP",
-            past_tense="Renewed DHCP of",
             summary="Have the agent request a new address from its network.",
             applies_to=_PERSISTENT,
             icon="refresh-cw",
@@ -118,7 +111,6 @@ KINDS: dict[str, ActionKind] = {
         ActionKind(
             name="re-identify",
             label="Re-identify",
-            past_tense="Re-identified",
             summary="Have the agent ask its user for the custom information again.",
             applies_to=_NOT_NEW,
             icon="user-check",
@@ -126,7 +118,6 @@ KINDS: dict[str, ActionKind] = {
         ActionKind(
             name="assign_to_group",
             label="Assign to group",
-            past_tense="Assigned to a group",
             observable=True,
             summary="Move the device to another group, and so to that group's policy.",
             applies_to="All devices except those with a domain controller agent.",
@@ -139,7 +130,6 @@ KINDS: dict[str, ActionKind] = {
         ActionKind(
             name="fetch_agent_log",
             label="Fetch agent log",
-            past_tense="Fetched the agent log of",
             summary="Have the agent send its log; the vendor answers with a command ID.",
             applies_to="Persistent agents from 7.6.231.0 (Windows) or 10.4.225.0 (macOS).",
             icon="file-text",

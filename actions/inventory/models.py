@@ -131,9 +131,9 @@ class InventorySync(models.Model):
     class Kind(models.TextChoices):
         """Which devices a sync reads."""
 
-        FULL = "full", "Everything"
-        BACKGROUND = "background", "Everything, slowly"
-        NEW = "new", "Newly enrolled"
+        FULL = "full", "Full read"
+        BACKGROUND = "background", "Background read"
+        NEW = "new", "New devices"
         CHANGES = "changes", "Changes"
 
     class Stage(models.TextChoices):

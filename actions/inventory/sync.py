@@ -18,7 +18,13 @@ from actions import on_commit
 from actions.actor import Actor
 from actions.errors import Code, NotAllowed
 from actions.inventory import refresh
-from actions.inventory.models import PAGE, Device, DeviceGroup, InventorySync
+from actions.inventory.models import (
+    FULL_READ_KINDS,
+    PAGE,
+    Device,
+    DeviceGroup,
+    InventorySync,
+)
 from actions.inventory.store import (
     FIELDS,
     mark_gone,
@@ -51,9 +57,6 @@ KEEP_SMALL_READS_DAYS = 3
 """Days for which the row of a small read is kept: there are hundreds of them a day."""
 
 Kind, Stage = InventorySync.Kind, InventorySync.Stage
-WHOLE = (Kind.FULL, Kind.BACKGROUND)
-"""Kinds that read every device."""
-
 ENDED_VERB = {Stage.DONE: Verb.INVENTORY_SYNC_DONE, Stage.FAILED: Verb.INVENTORY_SYNC_FAILED}
 """Event of a read that ended, by its last stage."""
 
@@ -86,7 +89,7 @@ def start_due() -> list[InventorySync]:
     """Start the reads that are due; none before the first full read."""
     accounts.lock()  # Of two concurrent callers only one starts a read.
     at = now()
-    whole = InventorySync.objects.filter(kind__in=WHOLE, stage=Stage.DONE).first()
+    whole = InventorySync.objects.filter(kind__in=FULL_READ_KINDS, stage=Stage.DONE).first()
     if whole is None:
         return []
     busy = set(InventorySync.objects.filter(running=True).values_list("kind", flat=True))
@@ -104,7 +107,7 @@ def start_due() -> list[InventorySync]:
     if (
         hours
         and (old or missed)
-        and not busy.intersection(WHOLE)
+        and not busy.intersection(FULL_READ_KINDS)
         and _is_due(Kind.BACKGROUND, 60, at)
     ):
         started.append(
@@ -118,13 +121,13 @@ def _start(kind: InventorySync.Kind, actor: Actor, **fields: object) -> Inventor
     sync = InventorySync.objects.create(
         kind=kind, actor=actor.name, started_at=at, due_at=at, **fields
     )
-    if kind in WHOLE:
+    if kind in FULL_READ_KINDS:
         trail.record(
             actor, Verb.INVENTORY_SYNC_STARTED, subject_kind="sync", subject=str(sync.pk), kind=kind
         )
     InventorySync.objects.filter(
         running=False, started_at__lt=at - timedelta(days=KEEP_SMALL_READS_DAYS)
-    ).exclude(kind__in=WHOLE).delete()
+    ).exclude(kind__in=FULL_READ_KINDS).delete()
     on_commit.wake_dispatcher()
     return sync
 
@@ -134,7 +137,7 @@ def _is_due(kind: InventorySync.Kind, minutes: float, at: datetime) -> bool:
 
     0 minutes means never.
     """
-    kinds = [kind] if kind in WHOLE else [kind, *WHOLE]
+    kinds = [kind] if kind in FULL_READ_KINDS else [kind, *FULL_READ_KINDS]
     last = InventorySync.objects.filter(kind__in=kinds).first()
     late = last is None or last.started_at + timedelta(minutes=minutes) <= at
     # After the clock was set back, a start in the future must not stop the reads.
@@ -264,7 +267,7 @@ def _next_page(sync: InventorySync) -> None:
 
 
 def _finish(sync: InventorySync, stage: InventorySync.Stage, detail: str) -> None:
-    if stage == Stage.DONE and sync.kind in WHOLE:
+    if stage == Stage.DONE and sync.kind in FULL_READ_KINDS:
         sync.removed_count, detail = _mark_missing(sync)
     sync.stage, sync.detail = stage, detail[:500]
     sync.running, sync.finished_at = False, now()
@@ -292,7 +295,7 @@ def _is_routine(sync: InventorySync) -> bool:
     Small reads run every few minutes: one is recorded if it removed devices, or is the first of its
     kind to fail.
     """
-    if sync.kind in WHOLE or sync.removed_count:
+    if sync.kind in FULL_READ_KINDS or sync.removed_count:
         return False
     last = InventorySync.objects.filter(kind=sync.kind, pk__lt=sync.pk).first()
     return sync.stage == Stage.DONE or (last is not None and last.stage == Stage.FAILED)
@@ -308,7 +311,7 @@ def _mark_missing(sync: InventorySync) -> tuple[int, str]:
     unseen = listed.filter(last_sync_id__lt=sync.pk)
     missing, detail = unseen.count(), ""
     if missing > MAX_MISSING_SHARE * listed.count() and missing > PAGE:
-        whole = InventorySync.objects.filter(kind__in=WHOLE, stage=Stage.DONE)
+        whole = InventorySync.objects.filter(kind__in=FULL_READ_KINDS, stage=Stage.DONE)
         before = whole.exclude(pk=sync.pk).values_list("pk", flat=True).first() or 0
         unseen = unseen.filter(last_sync_id__lt=before)
         detail = (

@@ -107,12 +107,27 @@ class Migration(migrations.Migration):
             "kind",
             models.CharField(
                 choices=[
-                    ("full", "Everything"),
-                    ("background", "Everything, slowly"),
-                    ("new", "Newly enrolled"),
+                    ("full", "Full read"),
+                    ("background", "Background read"),
+                    ("new", "New devices"),
                     ("changes", "Changes"),
                 ],
                 default="full",
+                max_length=10,
+            ),
+        ),
+        migrations.AlterField(
+            "vendorcall",
+            "state",
+            models.CharField(
+                choices=[
+                    ("sending", "In flight"),
+                    ("answered", "Answered"),
+                    ("failed", "No usable answer"),
+                    ("not_sent", "Not connected"),
+                    ("lost", "Worker died"),
+                    ("foreign", "Made by another client"),
+                ],
                 max_length=10,
             ),
         ),
