@@ -1,11 +1,11 @@
-// Fields that do more than hold a value. Without this script the button beside them does it.
-//   select[data-submit]                  sends its form when another choice is made by pointer; with
-//                                        the arrow keys every step would be a choice
-//   button[data-fill="ID"][data-value]   writes the value into that field; data-uncheck="ID" takes
-//                                        the mark off a box that would contradict it
+// Form fields with extra behaviour. Without this script the button beside the field does the same.
+//   select[data-submit]                  submits its form when the choice changes by pointer; with
+//                                        the arrow keys, every step would be a change
+//   button[data-fill="ID"][data-value]   writes the value into that field; data-uncheck="ID" clears
+//                                        a check box that contradicts it
 "use strict";
 (() => {
-  function changed(field) {
+  function dispatchChange(field) {
     field.dispatchEvent(new Event("change", { bubbles: true }));
   }
 
@@ -14,19 +14,19 @@
     const box = document.getElementById(dataset.uncheck ?? "");
     if (box?.checked) {
       box.checked = false;
-      changed(box);
+      dispatchChange(box);
     }
     if (!field) return;
     field.value = dataset.value;
-    changed(field);
+    dispatchChange(field);
     field.focus();
   }
 
-  let byKeys = false;
-  document.addEventListener("keydown", () => (byKeys = true), true);
-  document.addEventListener("pointerdown", () => (byKeys = false), true);
+  let usedKeyboard = false;
+  document.addEventListener("keydown", () => (usedKeyboard = true), true);
+  document.addEventListener("pointerdown", () => (usedKeyboard = false), true);
   document.addEventListener("change", ({ target }) => {
-    if (target.matches("select[data-submit]") && !byKeys) target.form.requestSubmit();
+    if (target.matches("select[data-submit]") && !usedKeyboard) target.form.requestSubmit();
   });
   document.addEventListener("click", ({ target }) => {
     const button = target.closest("button[data-fill]");

@@ -1,7 +1,7 @@
-// Live parts of a page. An element with data-live holds a stream (sse-connect), what the stream
-// swaps, and a sign of how fresh it is. While the stream is not open, the elements with data-poll
-// inside hear the event "poll" every two seconds. When the server's fragment says data-finished,
-// both end. In a hidden tab both rest.
+// Live parts of a page. An element with data-live holds a stream (sse-connect), the parts that the
+// stream swaps, and a sign that shows the age of the data. While the stream is not open, elements
+// with data-poll inside receive the event "poll" every two seconds. Both end when a fragment with
+// data-finished arrives. Both stop in a hidden tab.
 //
 //   <div data-live hx-ext="sse,morph" sse-connect="/stream" sse-swap="progress"
 //        hx-target="#progress" hx-swap="morph:outerHTML">
@@ -9,19 +9,19 @@
 //     <div id="progress" data-poll hx-get="/part" hx-trigger="poll" hx-target="this"
 //          hx-swap="morph:outerHTML">
 //
-// sse-swap stands on the outer element, never on the one that is replaced: the extension would add
-// one more listener with every message, and each message would then be swapped in as often.
+// Put sse-swap on the outer element, not on the one that is replaced: the extension would add a
+// listener with every message, and then swap each message in several times.
 "use strict";
 (() => {
   const POLL_EVERY = 2000; // ms between polls while there is no stream
-  const PATIENCE = 2000; // ms without a stream before the page says so
-  const RETRY_MOST = 30000; // ms, the longest wait before a refused stream is tried again
+  const GRACE_PERIOD = 2000; // ms without a stream before the page shows it
+  const MAX_RETRY_DELAY = 30000; // ms before a refused stream is retried
   const CLOSED = 2;
   const streams = new Set();
   const states = new WeakMap();
 
-  // What htmx takes for an EventSource, with two differences: it can pause, and it goes on trying
-  // when the server refuses the stream for a while. To htmx it is open until htmx closes it.
+  // Replaces EventSource for htmx, with two differences: it can pause, and it retries when the
+  // server refuses the stream. For htmx it stays open until htmx closes it.
   class Stream {
     constructor(url) {
       this.url = url;
@@ -52,9 +52,9 @@
 
     retryLater() {
       this.real = null;
-      const wait = Math.min(RETRY_MOST, 1000 * 2 ** this.failures++);
-      // Half of the wait is left to chance: many pages must not come back in the same instant.
-      this.timer = setTimeout(() => this.resume(), wait * (0.5 + Math.random() / 2));
+      const delay = Math.min(MAX_RETRY_DELAY, 1000 * 2 ** this.failures++);
+      // Jitter of up to half the delay, so that many pages do not reconnect at the same instant.
+      this.timer = setTimeout(() => this.resume(), delay * (0.5 + Math.random() / 2));
     }
 
     pause() {
@@ -86,28 +86,28 @@
   function stateOf(root) {
     if (!states.has(root)) {
       const now = Date.now();
-      states.set(root, { open: false, changed: now, news: now, polled: 0, answered: false });
+      states.set(root, { open: false, changed: now, updated: now, polled: 0, answered: false });
     }
     return states.get(root);
   }
 
-  function write(element, text) {
-    // Writing the same words again would make a screen reader say them again.
+  function setText(element, text) {
+    // A screen reader announces the text again even if it is set to the same value.
     if (element && element.textContent !== text) element.textContent = text;
   }
 
-  function show(root, way, word, age = "") {
+  function show(root, mode, word, age = "") {
     const sign = root.querySelector("[data-live-state]");
     if (!sign) return;
-    const name = `live live-${way}`;
+    const name = `live live-${mode}`;
     if (sign.className !== name) sign.className = name;
-    write(sign.querySelector("[data-live-word]"), word);
-    write(sign.querySelector("[data-live-age]"), age);
+    setText(sign.querySelector("[data-live-word]"), word);
+    setText(sign.querySelector("[data-live-age]"), age);
     const button = sign.querySelector("[data-live-pause]");
-    if (button) button.hidden = way === "ended";
+    if (button) button.hidden = mode === "ended";
   }
 
-  function finished(root) {
+  function isFinished(root) {
     return root.matches("[data-finished]") || root.querySelector("[data-finished]") !== null;
   }
 
@@ -121,28 +121,28 @@
     }
   }
 
-  function look(root) {
+  function update(root) {
     const state = stateOf(root);
     const now = Date.now();
-    if (finished(root)) {
+    if (isFinished(root)) {
       state.source?.close();
       return show(root, "ended", "finished");
     }
     if (state.paused) return show(root, "paused", "paused");
     if (state.open) return show(root, "live", "live");
-    if (now - state.changed < PATIENCE) return undefined;
+    if (now - state.changed < GRACE_PERIOD) return undefined;
     poll(root, state, now);
-    const age = Math.round((now - state.news) / 1000);
+    const age = Math.round((now - state.updated) / 1000);
     if (state.answered && age < 6) return show(root, "polling", "polling", ", every 2 s");
     return show(root, "reconnecting", "reconnecting", `, ${age} s old`);
   }
 
-  function lookAtAll() {
+  function updateAll() {
     if (document.hidden) return;
-    for (const root of document.querySelectorAll("[data-live]")) look(root);
+    for (const root of document.querySelectorAll("[data-live]")) update(root);
   }
 
-  function turn(event, open) {
+  function setOpen(event, open) {
     const root = event.target.closest?.("[data-live]");
     if (!root) return;
     const state = stateOf(root);
@@ -151,8 +151,8 @@
       state.open = open;
       state.changed = Date.now();
     }
-    if (open) state.news = state.changed;
-    look(root);
+    if (open) state.updated = state.changed;
+    update(root);
   }
 
   function pauseAll() {
@@ -163,9 +163,9 @@
   }
 
   function resumeAll() {
-    // The server sends the whole state when a stream opens, so nothing was missed while away.
+    // The server sends the whole state when a stream opens, so no update is lost.
     for (const stream of streams) if (!stream.held) stream.resume();
-    lookAtAll();
+    updateAll();
   }
 
   function togglePause(button) {
@@ -179,15 +179,15 @@
       else state.source.resume();
     }
     Object.assign(state, { open: false, changed: Date.now(), polled: 0 });
-    look(root);
+    update(root);
   }
 
-  document.addEventListener("htmx:sseOpen", (event) => turn(event, true));
-  document.addEventListener("htmx:sseError", (event) => turn(event, false));
-  document.addEventListener("htmx:sseClose", (event) => turn(event, false));
+  document.addEventListener("htmx:sseOpen", (event) => setOpen(event, true));
+  document.addEventListener("htmx:sseError", (event) => setOpen(event, false));
+  document.addEventListener("htmx:sseClose", (event) => setOpen(event, false));
   document.addEventListener("htmx:sseBeforeMessage", (event) => {
     const root = event.target.closest?.("[data-live]");
-    if (root) stateOf(root).news = Date.now();
+    if (root) stateOf(root).updated = Date.now();
   });
   document.addEventListener("htmx:afterRequest", (event) => {
     const part = event.target.closest?.("[data-poll]");
@@ -195,9 +195,9 @@
     if (!root) return;
     const state = stateOf(root);
     state.answered = event.detail.successful;
-    if (state.answered) state.news = Date.now();
+    if (state.answered) state.updated = Date.now();
   });
-  document.addEventListener("htmx:afterSettle", lookAtAll);
+  document.addEventListener("htmx:afterSettle", updateAll);
   document.addEventListener("visibilitychange", () => (document.hidden ? pauseAll() : resumeAll()));
   window.addEventListener("pagehide", pauseAll);
   window.addEventListener("pageshow", (event) => event.persisted && resumeAll());
@@ -205,6 +205,6 @@
     const button = event.target.closest("[data-live-pause]");
     if (button) togglePause(button);
   });
-  setInterval(lookAtAll, 1000);
-  lookAtAll();
+  setInterval(updateAll, 1000);
+  updateAll();
 })();

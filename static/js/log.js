@@ -1,31 +1,31 @@
-// The page of a log. Without this script the numbers of the lines are links all the same.
-//   [data-log-link]    offers to copy the link to the line that the address names
-//   [data-log-wrap]    remembers whether lines are wrapped
+// The page of an agent log. Line numbers are links without this script, too.
+//   [data-log-link]    offers to copy the link to the line in the address
+//   [data-log-wrap]    remembers whether lines wrap
 "use strict";
 (() => {
-  const box = document.querySelector("[data-log-wrap]");
-  const offer = document.querySelector("[data-log-link]");
+  const wrapBox = document.querySelector("[data-log-wrap]");
+  const copyOffer = document.querySelector("[data-log-link]");
 
   function showLink() {
     const line = /^#L(\d+)$/.exec(location.hash)?.[1];
-    offer.hidden = !line;
+    copyOffer.hidden = !line;
     if (!line) return;
-    offer.querySelector("[data-log-line]").textContent = line;
-    offer.querySelector("[data-copy]").dataset.copy = location.href;
+    copyOffer.querySelector("[data-log-line]").textContent = line;
+    copyOffer.querySelector("[data-copy]").dataset.copy = location.href;
   }
 
-  if (offer) {
+  if (copyOffer) {
     window.addEventListener("hashchange", showLink);
     showLink();
   }
-  if (box) {
+  if (wrapBox) {
     try {
-      box.checked = localStorage.getItem("log-wrap") === "on";
-      box.addEventListener("change", () => {
-        localStorage.setItem("log-wrap", box.checked ? "on" : "off");
+      wrapBox.checked = localStorage.getItem("log-wrap") === "on";
+      wrapBox.addEventListener("change", () => {
+        localStorage.setItem("log-wrap", wrapBox.checked ? "on" : "off");
       });
     } catch {
-      box.checked = false; // Without storage each page begins unwrapped.
+      wrapBox.checked = false; // Without storage lines do not wrap.
     }
   }
 })();

@@ -1,8 +1,8 @@
-// Small helps that every page has; the page works without them.
+// Small enhancements of every page; the pages work without them.
 //   [data-copy]                    copies its value, or the text of the <code> beside it
-//   time[data-relative]            "3 min ago", renewed; the exact time is in its title
-//   time[data-countdown]           "12 s", renewed each second; "now" when it is over
-//   form[data-once]                is sent once, whatever the mouse does
+//   time[data-relative]            "3 min ago", kept up to date; the exact time is in its title
+//   time[data-countdown]           "12 s", updated each second; "now" when it has ended
+//   form[data-once]                is submitted once, even on a double click
 //   [data-dialog="id"] [data-close]    opens and closes a <dialog>
 //   [data-focus]                   takes the focus when the page opens (errors of a form)
 "use strict";
@@ -15,46 +15,46 @@
     [86400 * 730, 86400 * 30.44, "months"],
     [Infinity, 86400 * 365.25, "years"],
   ];
-  const exact = new Intl.DateTimeFormat(document.documentElement.lang, {
+  const exactFormat = new Intl.DateTimeFormat(document.documentElement.lang, {
     dateStyle: "medium",
     timeStyle: "long",
   });
 
   // Times.
   function distance(seconds) {
-    const [, size, unit] = UNITS.find(([most]) => seconds < most);
+    const [, size, unit] = UNITS.find(([max]) => seconds < max);
     return `${Math.max(1, Math.floor(seconds / size))} ${unit}`;
   }
 
-  function relative(moment) {
-    const seconds = (Date.now() - moment) / 1000;
+  function relative(at) {
+    const seconds = (Date.now() - at) / 1000;
     if (Math.abs(seconds) < 5) return "now";
     return seconds > 0 ? `${distance(seconds)} ago` : `in ${distance(-seconds)}`;
   }
 
-  function write(element, text) {
+  function setText(element, text) {
     if (element.textContent !== text) element.textContent = text;
   }
 
-  function renewTimes() {
+  function updateTimes() {
     for (const time of document.querySelectorAll("time[data-relative]")) {
-      const moment = Date.parse(time.dateTime);
-      if (Number.isNaN(moment)) continue;
-      write(time, relative(moment));
-      if (!time.title) time.title = exact.format(moment);
+      const at = Date.parse(time.dateTime);
+      if (Number.isNaN(at)) continue;
+      setText(time, relative(at));
+      if (!time.title) time.title = exactFormat.format(at);
     }
   }
 
-  function renewCountdowns() {
+  function updateCountdowns() {
     for (const time of document.querySelectorAll("time[data-countdown]")) {
       const seconds = Math.ceil((Date.parse(time.dateTime) - Date.now()) / 1000);
-      if (!Number.isNaN(seconds)) write(time, seconds > 0 ? distance(seconds) : "now");
+      if (!Number.isNaN(seconds)) setText(time, seconds > 0 ? distance(seconds) : "now");
     }
   }
 
-  function renewBoth() {
-    renewTimes();
-    renewCountdowns();
+  function updateAllTimes() {
+    updateTimes();
+    updateCountdowns();
   }
 
   // Copying.
@@ -64,7 +64,7 @@
     try {
       await navigator.clipboard.writeText(text);
     } catch {
-      // Without https there is no clipboard: the text is at least marked for Ctrl+C.
+      // Without https there is no clipboard: select the text for Ctrl+C.
       if (code) getSelection().selectAllChildren(code);
       return;
     }
@@ -77,7 +77,7 @@
     }, 1500);
   }
 
-  // Sending once.
+  // Submitting once.
   function lock(form) {
     form.dataset.sent = "";
     for (const button of form.querySelectorAll("[type=submit]")) {
@@ -98,7 +98,7 @@
   function openDialog(opener, event) {
     const dialog = document.getElementById(opener.dataset.dialog);
     if (!dialog?.showModal) return;
-    event.preventDefault(); // The link behind it is the way without a script.
+    event.preventDefault(); // Without a script the link works.
     dialog.showModal();
   }
 
@@ -109,7 +109,7 @@
     if (button) copy(button);
     else if (opener && !event.ctrlKey && !event.metaKey) openDialog(opener, event);
     else if (target.closest("[data-close]")) target.closest("dialog")?.close();
-    else if (target.matches("dialog.dialog")) target.close(); // Beside the box is the backdrop.
+    else if (target.matches("dialog.dialog")) target.close(); // A click on the backdrop.
     else if (target.closest("[aria-disabled=true]")) event.preventDefault();
     for (const menu of document.querySelectorAll("details.menu[open]")) {
       if (!menu.contains(target)) menu.open = false;
@@ -129,16 +129,16 @@
     if (event.detail.verb !== "get" && field) event.detail.headers["X-CSRFToken"] = field.value;
   });
   for (const name of ["htmx:afterSettle", "htmx:sseMessage"]) {
-    document.addEventListener(name, renewBoth);
+    document.addEventListener(name, updateAllTimes);
   }
   window.addEventListener("pageshow", (event) => {
-    // A page that comes back with the Back button must be usable again.
+    // The Back button restores the page as it was left: its forms must work again.
     if (event.persisted) document.querySelectorAll("form[data-sent]").forEach(unlock);
-    renewBoth();
+    updateAllTimes();
   });
 
-  setInterval(renewTimes, 30000);
-  setInterval(renewCountdowns, 1000);
-  renewBoth();
+  setInterval(updateTimes, 30000);
+  setInterval(updateCountdowns, 1000);
+  updateAllTimes();
   document.querySelector("[data-focus]")?.focus();
 })();

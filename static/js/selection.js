@@ -1,43 +1,43 @@
-// Picking rows of table[data-select="NAME"]: the head's box, ranges with Shift, a count, and rows
-// of other pages of the same list, remembered in this tab under NAME and sent along with the form.
-//   [data-select-all]              the head's box: all rows of this page
-//   tbody input[data-select-row]   the boxes; their value is the row's id
-//   [data-select-matching]         a button for all rows that answer data-query of the table, whose
-//                                  number is the data-total of #device-count; rows that are unticked
-//                                  then are remembered. It ends when another query is asked.
-//     [data-select-total]            its number in words
-//   [data-selection]               the bar (hidden while nothing is picked), in the same form, with
+// Selecting rows of table[data-select="NAME"]: the box in the head, ranges with Shift, a count, and
+// rows on other pages of the same list, kept in sessionStorage under NAME and sent with the form.
+//   [data-select-all]              the box in the head: all rows of this page
+//   tbody input[data-select-row]   the boxes; their value is the row's ID
+//   [data-select-matching]         a button that selects all rows matching data-query of the table;
+//                                  their number is data-total of #device-count. Rows that are then
+//                                  unticked are excluded. Another query ends this selection.
+//     [data-select-total]            the number on that button
+//   [data-selection]               the bar (hidden without a selection), in the same form, with
 //     [data-selection-count] [data-selection-elsewhere] [data-selection-clear]
-//   [data-selection-forget=NAME]   on a page that follows the use of a selection: it is dropped
-// The form is sent the ticked boxes and `carried` (ids of other pages), or `all` and `unticked`.
+//   [data-selection-forget=NAME]   on a page after the selection was used: clears it
+// The form sends the ticked boxes and `carried` (IDs on other pages), or `all` and `unticked`.
 "use strict";
 (() => {
-  const MOST = 20000; // ids kept for one list
-  const number = new Intl.NumberFormat(document.documentElement.lang);
+  const MAX_IDS = 20000; // stored for one list
+  const numberFormat = new Intl.NumberFormat(document.documentElement.lang);
 
-  // What is kept: {ids}, or {query, unticked, total} for all that match.
+  // The stored selection: {ids}, or {query, unticked, total} for all matching rows.
   function read(name) {
     try {
-      const kept = JSON.parse(sessionStorage.getItem(`selection:${name}`) ?? "{}");
-      return kept.query === undefined
-        ? { ids: new Set(kept.ids ?? []) }
-        : { ...kept, unticked: new Set(kept.unticked) };
+      const selection = JSON.parse(sessionStorage.getItem(`selection:${name}`) ?? "{}");
+      return selection.query === undefined
+        ? { ids: new Set(selection.ids ?? []) }
+        : { ...selection, unticked: new Set(selection.unticked) };
     } catch {
       return { ids: new Set() };
     }
   }
 
-  function keep(name, kept) {
-    const lists = Object.entries(kept).map(([key, value]) => [
+  function save(name, selection) {
+    const lists = Object.entries(selection).map(([key, value]) => [
       key,
-      value instanceof Set ? [...value].slice(0, MOST) : value,
+      value instanceof Set ? [...value].slice(0, MAX_IDS) : value,
     ]);
-    const empty = kept.query === undefined && kept.ids.size === 0;
+    const empty = selection.query === undefined && selection.ids.size === 0;
     try {
       if (empty) sessionStorage.removeItem(`selection:${name}`);
       else sessionStorage.setItem(`selection:${name}`, JSON.stringify(Object.fromEntries(lists)));
     } catch {
-      // The selection then lasts as long as this page.
+      // Without storage the selection lasts until the page is left.
     }
   }
 
@@ -55,15 +55,15 @@
     };
   }
 
-  function keptOf(table) {
+  function selectionOf(table) {
     const { name, query, total } = partsOf(table);
-    const kept = read(name);
-    if (kept.query === undefined) return kept;
-    if (kept.query !== query) return { ids: new Set() }; // Another list: not these rows.
-    return { ...kept, total: total === undefined ? kept.total : Number(total) };
+    const selection = read(name);
+    if (selection.query === undefined) return selection;
+    if (selection.query !== query) return { ids: new Set() }; // A selection in another list.
+    return { ...selection, total: total === undefined ? selection.total : Number(total) };
   }
 
-  function send(bar, name, value) {
+  function setHiddenField(bar, name, value) {
     bar.querySelector(`[data-sent="${name}"]`)?.remove();
     if (!value) return;
     const field = document.createElement("input");
@@ -72,31 +72,31 @@
     bar.append(field);
   }
 
-  function sendAlong({ bar, boxes }, kept) {
+  function setHiddenFields({ bar, boxes }, selection) {
     const here = new Set(boxes.map((box) => box.value));
-    const all = kept.query !== undefined;
-    const others = all ? [] : [...kept.ids].filter((id) => !here.has(id));
-    send(bar, "all", all ? "1" : "");
-    send(bar, "unticked", all ? [...kept.unticked].join() : "");
-    send(bar, "carried", others.join());
+    const all = selection.query !== undefined;
+    const others = all ? [] : [...selection.ids].filter((id) => !here.has(id));
+    setHiddenField(bar, "all", all ? "1" : "");
+    setHiddenField(bar, "unticked", all ? [...selection.unticked].join() : "");
+    setHiddenField(bar, "carried", others.join());
     return others.length;
   }
 
-  function words(kept, others) {
-    if (kept.query === undefined) {
-      return others ? `${number.format(others)} on other pages` : "";
+  function describe(selection, others) {
+    if (selection.query === undefined) {
+      return others ? `${numberFormat.format(others)} on other pages` : "";
     }
-    const less = kept.unticked.size;
-    return `all that match${less ? `, less ${number.format(less)}` : ""}`;
+    const excluded = selection.unticked.size;
+    return `all matching${excluded ? `, ${numberFormat.format(excluded)} excluded` : ""}`;
   }
 
   function show(table) {
     const parts = partsOf(table);
     const { boxes, head, bar, matching, total } = parts;
-    const kept = keptOf(table);
-    const all = kept.query !== undefined;
+    const selection = selectionOf(table);
+    const all = selection.query !== undefined;
     for (const box of boxes) {
-      box.checked = all ? !kept.unticked.has(box.value) : kept.ids.has(box.value);
+      box.checked = all ? !selection.unticked.has(box.value) : selection.ids.has(box.value);
     }
     const here = boxes.filter((box) => box.checked).length;
     if (head) {
@@ -105,49 +105,48 @@
     }
     if (matching) {
       matching.hidden = total === undefined || all;
-      matching.querySelector("[data-select-total]").textContent = number.format(total ?? 0);
+      matching.querySelector("[data-select-total]").textContent = numberFormat.format(total ?? 0);
     }
     if (!bar) return;
-    const count = all ? Math.max(0, kept.total - kept.unticked.size) : kept.ids.size;
+    const count = all ? Math.max(0, selection.total - selection.unticked.size) : selection.ids.size;
     bar.hidden = count === 0;
-    const others = sendAlong(parts, kept);
-    bar.querySelector("[data-selection-count]").textContent = number.format(count);
-    bar.querySelector("[data-selection-elsewhere]").textContent = words(kept, others);
+    const others = setHiddenFields(parts, selection);
+    bar.querySelector("[data-selection-count]").textContent = numberFormat.format(count);
+    bar.querySelector("[data-selection-elsewhere]").textContent = describe(selection, others);
   }
 
-  // After boxes were changed by hand: what they say is remembered.
+  // Store the boxes after the user changed them.
   function store(table) {
     const { name, boxes } = partsOf(table);
-    const kept = keptOf(table);
+    const selection = selectionOf(table);
     for (const box of boxes) {
-      const add = kept.query === undefined ? box.checked : !box.checked;
-      (kept.ids ?? kept.unticked)[add ? "add" : "delete"](box.value);
+      const add = selection.query === undefined ? box.checked : !box.checked;
+      (selection.ids ?? selection.unticked)[add ? "add" : "delete"](box.value);
     }
-    keep(name, kept);
+    save(name, selection);
     show(table);
   }
 
   function selectMatching(table) {
     const { name, query, total, bar } = partsOf(table);
-    keep(name, { query, unticked: new Set(), total: Number(total) });
+    save(name, { query, unticked: new Set(), total: Number(total) });
     show(table);
     bar?.querySelector("[type=submit]")?.focus();
   }
 
   function clear(table) {
-    keep(table.dataset.select, { ids: new Set() });
+    save(table.dataset.select, { ids: new Set() });
     show(table);
     partsOf(table).head?.focus();
   }
 
-  function range(table, box) {
+  function selectRange(table, box) {
     const { boxes } = partsOf(table);
-    const last = boxes.indexOf(table.lastPicked);
-    const now = boxes.indexOf(box);
-    if (last < 0 || now < 0) return;
-    for (const between of boxes.slice(Math.min(last, now), Math.max(last, now) + 1)) {
-      between.checked = box.checked;
-    }
+    const previous = boxes.indexOf(table.lastClicked);
+    const current = boxes.indexOf(box);
+    if (previous < 0 || current < 0) return;
+    const [start, end] = [Math.min(previous, current), Math.max(previous, current)];
+    for (const between of boxes.slice(start, end + 1)) between.checked = box.checked;
   }
 
   function tables(root = document) {
@@ -159,8 +158,8 @@
     const row = target.closest("[data-select-row]");
     const table = row?.closest("table[data-select]");
     if (table) {
-      if (event.shiftKey) range(table, row);
-      table.lastPicked = row;
+      if (event.shiftKey) selectRange(table, row);
+      table.lastClicked = row;
       store(table);
     }
     const form = target.closest("form") ?? document.body;
@@ -176,8 +175,8 @@
   document.addEventListener("htmx:afterSettle", () => tables().forEach(show));
   window.addEventListener("pageshow", () => tables().forEach(show));
 
-  for (const mark of document.querySelectorAll("[data-selection-forget]")) {
-    keep(mark.dataset.selectionForget, { ids: new Set() });
+  for (const element of document.querySelectorAll("[data-selection-forget]")) {
+    save(element.dataset.selectionForget, { ids: new Set() });
   }
   tables().forEach(show);
 })();

@@ -1,8 +1,8 @@
-// Keys for those who come every day: "/" search, "g" and a letter for a place, "?" the list of
-// keys. They can be switched off in that list, because speech input types single letters.
+// Keyboard shortcuts: "/" focuses the search box, "g" and a letter open a page, "?" lists the
+// shortcuts. The list has a switch to turn them off, because speech input types single letters.
 "use strict";
 (() => {
-  const PLACES = {
+  const PAGES = {
     o: "overview",
     d: "devices",
     r: "action_requests",
@@ -10,10 +10,10 @@
     v: "vendor_calls",
     a: "audit",
   };
-  const TOGETHER = 1200; // ms in which the second key must follow "g"
-  let after = 0;
+  const SEQUENCE_TIMEOUT = 1200; // ms within which the second key must follow "g"
+  let pressedG = 0;
 
-  function enabled() {
+  function isEnabled() {
     try {
       return localStorage.getItem("keys") !== "off";
     } catch {
@@ -21,22 +21,22 @@
     }
   }
 
-  function typing(element) {
+  function isTextEntry(element) {
     return element.isContentEditable || element.matches("input, textarea, select");
   }
 
-  function go(key) {
-    document.querySelector(`[data-go="${PLACES[key]}"]`)?.click();
+  function openPage(key) {
+    document.querySelector(`[data-go="${PAGES[key]}"]`)?.click();
   }
 
-  function search() {
+  function focusSearch() {
     const field = document.querySelector("[data-search], main input[type=search]");
     field?.focus();
     field?.select();
     return field !== null;
   }
 
-  function escape(target) {
+  function closeOrBlur(target) {
     const menu = target.closest("details.menu[open]");
     if (menu) {
       menu.open = false;
@@ -49,21 +49,21 @@
   document.addEventListener("keydown", (event) => {
     const { key, target } = event;
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (key === "Escape") escape(target);
-    if (!enabled() || typing(target) || document.querySelector("dialog[open]")) return;
-    if (Date.now() - after < TOGETHER && key in PLACES) go(key);
-    else if (key === "/" && search()) event.preventDefault();
+    if (key === "Escape") closeOrBlur(target);
+    if (!isEnabled() || isTextEntry(target) || document.querySelector("dialog[open]")) return;
+    if (Date.now() - pressedG < SEQUENCE_TIMEOUT && key in PAGES) openPage(key);
+    else if (key === "/" && focusSearch()) event.preventDefault();
     else if (key === "?") document.getElementById("keys")?.showModal();
-    after = key === "g" ? Date.now() : 0;
+    pressedG = key === "g" ? Date.now() : 0;
   });
 
   for (const box of document.querySelectorAll("[data-keys-switch]")) {
-    box.checked = enabled();
+    box.checked = isEnabled();
     box.addEventListener("change", () => {
       try {
         localStorage.setItem("keys", box.checked ? "on" : "off");
       } catch {
-        box.checked = true; // Without storage the keys stay on.
+        box.checked = true; // Without storage the shortcuts stay on.
       }
     });
   }

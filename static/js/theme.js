@@ -1,23 +1,23 @@
-// The colours: the system's, light or dark, kept in this browser. Loaded before the first paint, so
-// that no page flashes in the wrong colours; everything else in the console's scripts is deferred.
+// The theme: system, light or dark, kept in this browser. Not deferred like the other scripts, so
+// that the theme is set before the first paint.
 "use strict";
 (() => {
   const root = document.documentElement;
 
-  function stored() {
+  function storedTheme() {
     try {
       return localStorage.getItem("theme");
     } catch {
-      return null; // Storage may be forbidden; the system's colours are right then.
+      return null; // Storage may be blocked: use the system theme.
     }
   }
 
-  function apply(choice) {
+  function applyTheme(choice) {
     if (choice === "light" || choice === "dark") root.dataset.theme = choice;
     else delete root.dataset.theme;
   }
 
-  function mark() {
+  function markButtons() {
     const chosen = root.dataset.theme ?? "system";
     for (const button of document.querySelectorAll("[data-theme-set]")) {
       button.setAttribute("aria-pressed", String(button.dataset.themeSet === chosen));
@@ -25,23 +25,23 @@
   }
 
   root.classList.add("js");
-  apply(stored());
+  applyTheme(storedTheme());
 
-  document.addEventListener("DOMContentLoaded", mark);
+  document.addEventListener("DOMContentLoaded", markButtons);
   window.addEventListener("storage", (event) => {
     if (event.key !== "theme") return;
-    apply(event.newValue);
-    mark();
+    applyTheme(event.newValue);
+    markButtons();
   });
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-theme-set]");
     if (!button) return;
-    apply(button.dataset.themeSet);
-    mark();
+    applyTheme(button.dataset.themeSet);
+    markButtons();
     try {
       localStorage.setItem("theme", button.dataset.themeSet);
     } catch {
-      // The choice then lasts as long as this page.
+      // Without storage the choice lasts until the page is left.
     }
   });
 })();
