@@ -104,7 +104,7 @@ def _told(process: "subprocess.Popen[bytes]", log: Path) -> dict[str, str]:
     end = time.monotonic() + 60
     while time.monotonic() < end and process.poll() is None:
         said = log.read_text(errors="replace")
-        if "Ctrl-C stops everything" in said:
+        if "Press Ctrl-C to stop" in said:
             return dict(re.findall(r"^ +(viewer|helpdesk|operator|auditor) +(\S+)$", said, re.M))
         time.sleep(0.05)
     raise AssertionError(f"The console did not start:\n{log.read_text(errors='replace')[-3000:]}")

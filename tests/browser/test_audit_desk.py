@@ -59,13 +59,13 @@ def test_an_auditor_checks_the_trail_and_takes_an_answer_away(
     page = open_page(console, "auditor")
     page.goto("/audit/?verb=person.signed_in")
     page.get_by_role("button", name="XLSX").click()
-    page.get_by_role("button", name="Check the trail").click()
-    expect(page.get_by_text("Untouched:")).to_be_visible()
+    page.get_by_role("button", name="Verify the audit trail").click()
+    expect(page.get_by_text("Verified:")).to_be_visible()
     with page.expect_download() as download:
-        page.get_by_role("button", name="Take").first.click()
+        page.get_by_role("button", name="Download").first.click()
     with zipfile.ZipFile(download.value.path()) as box:
         assert sorted(box.namelist()) == ["audit.xlsx", "manifest.json"]
     page.goto("/audit/?verb=audit.export_taken")
-    page.get_by_role("region", name="The audit trail").get_by_role("link").first.click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text("Record")
+    page.get_by_role("region", name="Audit trail").get_by_role("link").first.click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Event")
     expect(page.get_by_text("Signature")).to_be_visible()

@@ -73,9 +73,9 @@ def about_a_device(page: Page) -> None:
 def checking(page: Page) -> None:
     page.goto("/audit/?verb=person.signed_in")
     page.get_by_role("button", name="CSV").click()
-    page.get_by_role("button", name="Check the trail").click()
-    expect(page.get_by_text("Untouched")).to_be_visible()
-    expect(page.get_by_role("button", name="Take").first).to_be_visible()
+    page.get_by_role("button", name="Verify the audit trail").click()
+    expect(page.get_by_text("Verified:")).to_be_visible()
+    expect(page.get_by_role("button", name="Download").first).to_be_visible()
 
 
 def log_asked_for(page: Page) -> None:
@@ -127,13 +127,13 @@ def picked(page: Page) -> None:
     page.goto("/devices/lists/")
     lost = [f"lost-{number}" for number in range(30)]
     page.get_by_label("Paste a list").fill("\n".join([name, name, "02:00:00", *lost]))
-    page.get_by_role("button", name="Look them up").click()
+    page.get_by_role("button", name="Look up devices").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("1 device in 33 lines")
 
 
 def filtering(page: Page) -> None:
     page.goto("/devices/?status=compliant&seen=24h&version_from=latest")
-    expect(page.get_by_text("cannot be understood")).to_be_visible()
+    expect(page.get_by_text("Some filters are invalid")).to_be_visible()
     page.locator("#more-filters summary").click()
     page.get_by_label("Agent version from").focus()
 
@@ -141,7 +141,7 @@ def filtering(page: Page) -> None:
 def arranging(page: Page) -> None:
     listing(page)
     page.locator("summary", has_text="Views").click()
-    page.get_by_label("Keep this view as").fill("Kiosks")
+    page.get_by_label("Save view as").fill("Kiosks")
 
 
 def menu(page: Page) -> None:

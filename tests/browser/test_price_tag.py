@@ -16,15 +16,15 @@ def test_the_price_follows_the_action_and_the_refused_are_dropped_with_one_click
     page.get_by_role("button", name="1 day").click()
     page.get_by_label("Ticket", exact=True).fill("CHG-7")
     preview = page.locator("#preview")
-    expect(preview).to_contain_text("Will be refused")
+    expect(preview).to_contain_text("Not supported")
     expect(preview).to_contain_text("Not for status ignored or out of license usage or unknown.")
-    button = preview.get_by_role("button", name="Drop").first
+    button = preview.get_by_role("button", name="Exclude").first
     dropped = int(button.inner_text().split()[1])
 
     button.press("Enter")
 
     expect(page.get_by_role("heading", level=1)).to_contain_text(f"{60 - dropped} devices")
-    expect(page.locator("#preview")).not_to_contain_text("Will be refused")
+    expect(page.locator("#preview")).not_to_contain_text("Not supported")
     expect(page.get_by_label("Ticket", exact=True)).to_have_value("CHG-7")
     expect(page.get_by_label("Hours", exact=True)).to_have_value("24")
     page.get_by_label("Reason", exact=True).fill("the rest of them")

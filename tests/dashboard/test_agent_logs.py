@@ -66,7 +66,7 @@ def lines(html: str) -> dict[int, str]:
 def test_a_log_that_has_not_come_says_so_and_offers_to_ask(page, logs):
     parsed = Parsed(page.get(url(logs[0])).content.decode())
     assert "Requested The vendor accepted the fetch." in parsed.text.replace("Log requested ", "")
-    assert "Ask now" in parsed.text
+    assert "Fetch now" in parsed.text
     logs[0].refresh_from_db()
     assert logs[0].viewed_until
 
@@ -180,7 +180,7 @@ def test_the_request_shows_its_logs_and_links_them_for_who_may_read(visit: Visit
         html = visit(role).get(where).content.decode()
         assert "Log ready" in html
         assert (f'href="/logs/{log.uuid}/"' in html) == may
-        assert ("Search all its logs" in html) == may
+        assert ("Search all logs" in html) == may
     assert "every 4s" in html  # The other one is still asked for.
 
 

@@ -72,9 +72,7 @@ def test_what_names_no_device_finds_none(page, fleet, search):
 @pytest.mark.parametrize("search", ["kiosk", "10.1.2", "f00d shop", "00-1b-21", "nobody"])
 def test_words_that_many_devices_have_are_found_as_those_of_few(page, fleet, search, monkeypatch):
     found = names(page, q=search)
-    monkeypatch.setattr(
-        "actions.devices.search.MAX_INDEX_HITS", 0
-    )  # As if each word were in most of them.
+    monkeypatch.setattr("actions.devices.search.MAX_INDEX_HITS", 0)  # As if each word were in most of them.
     assert names(page, q=search) == found
 
 
@@ -225,7 +223,7 @@ def test_nonsense_is_told_beside_its_filter_and_lists_nothing(page, fleet, key, 
     assert answer.status_code == 200
     assert answer.context["page"].devices == []
     assert answer.context["list_state"].device_query.problems[key]
-    assert "cannot be understood" in answer.content.decode()
+    assert "Some filters are invalid" in answer.content.decode()
     with pytest.raises(Refused) as refusal:
         filters.matching(urlencode({key: value}))
     assert list(refusal.value.by_field()) == [key]
@@ -289,7 +287,7 @@ def test_past_the_end_the_page_leads_back(page, fleet):
 
 
 def test_an_empty_inventory_says_how_to_fill_it(page):
-    assert "sync_devices" in page.get("/devices/").content.decode()
+    assert "Start full read" in page.get("/devices/").content.decode()
 
 
 def test_htmx_is_given_the_list_alone_from_the_same_address(page, fleet):
@@ -327,4 +325,4 @@ def test_ten_or_five_hundred_devices_cost_the_same_few_queries(page, operator):
 @pytest.mark.parametrize(("role", "told"), [("helpdesk", True), ("operator", False)])
 def test_a_limited_role_knows_its_limit_while_choosing(role, told, visit: Visitor, fleet):
     html = visit(role).get("/devices/").content.decode()
-    assert ("at most 10 in one request" in html) is told
+    assert ("at most 10 devices per request" in html) is told

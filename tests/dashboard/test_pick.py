@@ -90,13 +90,13 @@ def test_only_what_is_sure_goes_on_under_ids_in_the_order_of_the_list(page, flee
     chosen = Selection.objects.get()
     assert (answer.status_code, chosen.origin, chosen.addressing) == (303, "pick", "ids")
     assert targets_of(chosen) == ["id-2", "id-1"]
-    assert "What to do with 2 devices" in page.get(answer["Location"]).content.decode()
+    assert "New action · 2 devices" in page.get(answer["Location"]).content.decode()
 
 
 def test_a_device_without_an_id_goes_by_its_mac_in_a_request_of_its_own(page, fleet):
     Device.objects.filter(vendor_id="id-2").update(vendor_id="")
     answer = paste(page, "lobby\nid-1")
-    assert "ids or MACs in a request, never both" in answer.content.decode()
+    assert "takes IDs or MACs, not both" in answer.content.decode()
     for addressing, target in (("macs", "02:00:00:00:00:02"), ("ids", "id-1")):
         page.post(answer.redirect_chain[0][0], {"addressing": addressing})
         row = SelectedDevice.objects.get(selection__addressing=addressing)
@@ -108,7 +108,7 @@ def test_a_device_that_the_vendor_no_longer_lists_is_unknown(page, fleet):
     answer = paste(page, "lobby")
     assert told(answer)["unknown"] == [1]
     assert "No longer listed by the vendor." in answer.content.decode()
-    assert "nothing to go on with" in answer.content.decode()
+    assert "No line matches a device" in answer.content.decode()
 
 
 FILES = {

@@ -64,8 +64,8 @@ def test_each_rule_is_counted_and_nothing_is_sent(page, fleet, me):
     assert [(each.verdict.rule, each.count) for each in preview.refused] == [("agent", 1)]
     assert [(each.verdict.rule, each.count) for each in preview.uncertain] == [("no-agent", 1)]
     text = Parsed(answer.content.decode()).text
-    assert "1 Only with the persistent agent. Drop 1" in text
-    assert "The vendor did not tell which kind of agent it has." in text
+    assert "1 Only with the persistent agent. Exclude 1" in text
+    assert "The vendor gave no agent type." in text
     assert "What to do with" not in text
     assert not VendorCall.objects.exists()
 
@@ -105,7 +105,7 @@ def test_several_rules_can_be_dropped_at_once_until_nothing_is_left(page, fleet,
     assert Selection.objects.get(origin="part").device_count == 6
     odd = {"selection": str(choose(me, status="unknown").uuid), "kind": "exempt"}
     answer = page.post(NEW, odd | {"drop": "status"})
-    assert "No devices are chosen" in answer.content.decode()
+    assert "No devices selected" in answer.content.decode()
 
 
 def test_what_the_vendor_no_longer_lists_is_counted_and_can_be_dropped(page, fleet, me):
@@ -135,7 +135,7 @@ def test_what_began_and_ceased_to_match_is_told_with_a_way_to_choose_anew(page, 
     html = page.get(where).content.decode()
 
     text = Parsed(html).text
-    assert "2 devices match now that did not when you chose; 1 no longer matches." in text
+    assert "2 devices newly match; 1 no longer matches." in text
     assert 'href="/devices/?status=compliant"' in html
     assert chosen.chosen.count() == 5
 
@@ -147,7 +147,7 @@ def test_what_a_person_dropped_did_not_begin_to_match(page, fleet, me):
     know_devices("oscar")
     part = Selection.objects.get(origin="part")
     text = Parsed(page.get(NEW, {"selection": part.uuid}).content.decode()).text
-    assert "1 device matches now that did not when you chose." in text
+    assert "1 device newly matches." in text
 
 
 def test_the_price_tells_calls_and_when_the_first_and_the_last_go(fleet, me, operator, settings):
@@ -178,14 +178,14 @@ def test_while_sending_is_frozen_no_time_is_promised(page, fleet, me):
     VendorAccount.objects.update_or_create(pk=1, defaults={"frozen": True})
     answer = fragment(page, choose(me), "exempt")
     assert "Sending is frozen" in answer.content.decode()
-    assert answer.context["price"].first_at is None
+    assert answer.context["cost"].first_at is None
 
 
 @pytest.mark.parametrize("token", ["", "x", "0b9e5a34-3bd6-4d9c-a6b1-8f1f2f4f9d11", "\x00"])
 def test_a_choice_that_is_not_there_gets_a_friendly_page(page, token):
     answer = page.get(NEW, {"selection": token})
     assert answer.status_code == (404 if token else 200)
-    words = "Choose the devices again." if token else "No devices are chosen"
+    words = "Select the devices again." if token else "No devices selected"
     assert words in answer.content.decode()
 
 

@@ -79,7 +79,7 @@ def test_the_devices_come_by_the_hundred(page, operator):
     assert [command.target for context in pages for command in context["commands"]] == many
     assert pages[0]["next_url"] == "?page=2"
     assert pages[2]["next_url"] == ""
-    assert pages[1]["shown"] == "101 to 200"
+    assert pages[1]["range"] == "101 to 200"
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_the_list_shows_everybodys_requests_or_mine(page, sent):
     know_devices("caller")
     hers = make_request(hanna, "caller")
     assert len(page.get("/requests/").context["rows"]) == 2
-    assert "No requests here yet" in words(page.get("/requests/", {"whose": "mine"}))
+    assert "No requests yet" in words(page.get("/requests/", {"whose": "mine"}))
     of_kind = page.get("/requests/", {"kind": hers.kind_name}).context["rows"]
     assert [wish.pk for wish, _ in of_kind] == [hers.pk]
     assert page.get("/requests/", {"kind": "nonsense", "before": "x"}).status_code == 200
@@ -187,7 +187,7 @@ def test_the_overview_tells_what_waits_for_a_person(page, operator, vendor, send
     send_due()
     answer = page.get("/")
     assert f"/requests/{action_request.uuid}/?status=unconfirmed" in answer.content.decode()
-    assert "look at the devices before you send again" in words(answer)
+    assert "Check these devices before you retry" in words(answer)
 
 
 def test_the_overview_and_the_calls_renew_a_part_of_themselves(page, sent):
@@ -203,7 +203,7 @@ def test_each_call_is_listed_with_its_request(page, sent):
     text = words(page.get("/vendor-calls/"))
     assert sent.short_id in text
     assert "token" in text
-    assert "Nothing waits." in text
+    assert "The queue is empty." in text
 
 
 def test_a_frozen_engine_is_told_on_every_page(page, sent):
