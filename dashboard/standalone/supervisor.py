@@ -1,4 +1,4 @@
-"""The processes of one machine, started and ended together."""
+"""Start several processes together and stop them together."""
 
 import os
 import signal
@@ -9,45 +9,48 @@ from honcho.manager import Manager
 
 
 class Processes(Manager):  # type: ignore[misc]  # The package has no types.
-    """honcho's manager, which also ends well when it is stopped early or loses its terminal."""
+    """Honcho's manager, which also stops cleanly during the start or without a terminal."""
 
     def __init__(self, when_started: Callable[[], None]) -> None:
         super().__init__()
         self._when_started: Callable[[], None] | None = when_started
-        self._wanted_end = False
+        self._stop_requested = False
 
     def loop(self) -> None:
-        """Run until a part or all of it ends; a closed terminal ends it as Ctrl-C does."""
-        signal.signal(signal.SIGHUP, _leave_terminal)
+        """Run until a process ends; a closed terminal stops all of them, as Ctrl-C does."""
+        signal.signal(signal.SIGHUP, _on_hangup)
         super().loop()
 
     def terminate(self) -> None:
-        """Ask all to end; before they have all started, only remember that."""
+        """Stop all processes; before all have started, only record the request."""
         if super()._all_started():
             super().terminate()
         else:
-            self._wanted_end = True
+            self._stop_requested = True
 
     def end(self) -> None:
-        """Leave nothing behind, whatever it was that ended the loop."""
+        """Kill the processes that still run, whatever ended the loop."""
         for each in self._processes.values():
             if each.get("pid") and each.get("returncode") is None:
                 self._procmgr.kill(each["pid"])
 
     def _all_started(self) -> bool:
-        """Asked in every turn of the loop, so the place for what has to wait for the start."""
+        """Return whether all processes run; the loop calls this in every pass.
+
+        The callback and a recorded stop request have to wait for the start, so they run here.
+        """
         started = bool(super()._all_started())
         if started and self._when_started is not None:
             when_started, self._when_started = self._when_started, None
             when_started()
-        if started and self._wanted_end and not self._terminating:
+        if started and self._stop_requested and not self._terminating:
             super().terminate()
         return started
 
 
-def _leave_terminal(signum: int, frame: FrameType | None) -> None:
-    """Nobody reads any more, and writing would fail: end as after a polite kill."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
+def _on_hangup(signum: int, frame: FrameType | None) -> None:
+    """Stop as on SIGTERM; writing to the closed terminal would fail, so discard the output."""
+    null = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):
-        os.dup2(nowhere, stream)
+        os.dup2(null, stream)
     os.kill(os.getpid(), signal.SIGTERM)

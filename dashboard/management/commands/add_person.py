@@ -1,4 +1,4 @@
-"""Let a person in."""
+"""Create a user, or change one."""
 
 from getpass import getpass, getuser
 from typing import Any
@@ -16,12 +16,12 @@ from dashboard.models import User
 
 
 class Command(BaseCommand):
-    """Make a person, or give one another role or password."""
+    """Creates a user, or sets the role and password of one."""
 
-    help = "Add a person, or change one's role and password; asks for the password."
+    help = "Add a user, or change the role and password of one. Asks for the password."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Who, and what for."""
+        """Add the arguments of this command."""
         parser.add_argument("username")
         parser.add_argument("--role", choices=Role.values, required=True)
         parser.add_argument(
@@ -29,7 +29,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *_: Any, **options: Any) -> None:
-        """Check the password, store the person and record it."""
+        """Validate name and password, store the user and record it in the audit trail."""
         password = input() if options["password_stdin"] else getpass()
         person = User.objects.filter(username=options["username"]).first()
         person = person or User(username=options["username"])
@@ -51,4 +51,4 @@ class Command(BaseCommand):
                 before=before,
                 after=person.role,
             )
-        self.stdout.write(f"{person.username} signs in as {person.get_role_display()}.")
+        self.stdout.write(f"{person.username} can sign in as {person.get_role_display()}.")

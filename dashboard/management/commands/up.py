@@ -1,4 +1,4 @@
-"""Start everything with one command."""
+"""Start all processes of the console with one command."""
 
 import fcntl
 import json
@@ -32,29 +32,32 @@ from dashboard.standalone.supervisor import Processes
 
 HOST = "127.0.0.1"
 
-ROOT = "ignore:You're running the worker with superuser privileges"
-"""Celery's advice for servers; who starts this as root in a container knows."""
+NO_ROOT_WARNING = "ignore:You're running the worker with superuser privileges"
+"""Value of PYTHONWARNINGS: silences Celery's warning, because a container runs this as root."""
 
-INTERRUPTED = 130
+INTERRUPTED, TERMINATED = 130, 143
+"""Exit codes after SIGINT and SIGTERM."""
 
 
 class Command(BaseCommand):
-    """Redis, simulator, worker, beat and web, from start to a clean stop."""
+    """Runs Redis, simulator, worker, beat and web until one fails or Ctrl-C stops them."""
 
     help = "Start everything: Redis (unless REDIS_URL is set), worker, beat and web."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Where to listen, and how large a demo fleet to make."""
-        parser.add_argument("--port", type=int, default=8000, help="the web's port (8000)")
-        parser.add_argument("--devices", type=int, default=2000, help="size of the demo fleet")
+        """Add the port and the options of the demo fleet."""
+        parser.add_argument("--port", type=int, default=8000, help="port of the web server (8000)")
+        parser.add_argument(
+            "--devices", type=int, default=2000, help="devices of the demo fleet (2000)"
+        )
         parser.add_argument(
             "--changes", type=float, default=6.0, help="changes of the demo fleet a minute (6)"
         )
-        help_text = "seconds until the simulator's agents have sent a log (5-20)"
+        help_text = "seconds that a simulated agent needs to send a log (5-20)"
         parser.add_argument("--log-delay", default="5-20", help=help_text)
 
     def handle(self, *_: Any, **options: Any) -> None:
-        """Prepare, start, tell, and stay until Ctrl-C or until a part fails."""
+        """Prepare the data, start the processes, print the address and wait."""
         port = options["port"]
         try:
             with _only_one():
@@ -73,8 +76,8 @@ class Command(BaseCommand):
         sys.exit(code)
 
     def _run(self, port: int, options: dict[str, Any], people: dict[str, str]) -> int:
-        teller = threading.Thread(target=self._tell, args=(port, people), daemon=True)
-        manager = Processes(when_started=teller.start)
+        printer = threading.Thread(target=self._print_address, args=(port, people), daemon=True)
+        manager = Processes(when_started=printer.start)
         for name, (command, env) in _processes(port, options).items():
             manager.add_process(
                 name,
@@ -82,34 +85,36 @@ class Command(BaseCommand):
                 env={**os.environ, **env},
                 cwd=str(settings.BASE_DIR),
             )
-        # The manager forks: a connection must not be in two processes.
+        # The manager forks, and two processes must not share a database connection.
         connections.close_all()
         try:
             manager.loop()
         finally:
             manager.end()
-        # Ctrl-C and a polite kill are how this is meant to end.
-        return 0 if manager.returncode in (INTERRUPTED, 143) else manager.returncode or 0
+        # Ctrl-C and SIGTERM are the normal ways to stop.
+        return 0 if manager.returncode in (INTERRUPTED, TERMINATED) else manager.returncode or 0
 
-    def _tell(self, port: int, people: dict[str, str]) -> None:
-        """Print the address and the demo people once the web answers."""
+    def _print_address(self, port: int, people: dict[str, str]) -> None:
+        """Print the address and the demo users once the web server answers."""
         if not _answers(f"http://{HOST}:{port}/healthz/live/"):
             return
         lines = [f"The console is at http://localhost:{port}/", ""]
         if people:
-            lines += ["It talks to the built-in simulator. Sign in as one of the demo people:"]
+            lines += ["It uses the built-in simulator. Sign in as one of the demo users:"]
             lines += [f"  {name:<10} {password}" for name, password in people.items()]
         elif not User.objects.filter(is_active=True).exists():
-            lines += ["Nobody can sign in yet: .venv/bin/python manage.py add_person NAME --role …"]
-        lines += ["", "Ctrl-C stops everything."]
+            lines += [
+                "There is no user yet. Run: .venv/bin/python manage.py add_person NAME --role …"
+            ]
+        lines += ["", "Press Ctrl-C to stop."]
         self.stdout.write("\n" + "\n".join(lines) + "\n\n")
         self.stdout.flush()
 
 
 def _prepare() -> dict[str, str]:
-    """Tables, static files and people; returns the demo people's passwords by name."""
+    """Prepare tables, static files and users; return the passwords of the demo users by name."""
     call_command("migrate", verbosity=0)
-    # New files must carry the new key: old static files would stay named in pages.
+    # Otherwise pages would name the static files of an earlier version.
     call_command("collectstatic", interactive=False, verbosity=0)
     if settings.SIMULATED:
         return demo_people()
@@ -126,7 +131,10 @@ def _processes(port: int, options: dict[str, Any]) -> dict[str, tuple[list[str],
     beat_file = str(settings.DATA_DIR / "beat-schedule")
     quiet = ["--without-gossip", "--without-mingle", "--loglevel", "WARNING"]
     processes: dict[str, tuple[list[str], dict[str, str]]] = {
-        "worker": ([*celery, "worker", "--concurrency", "4", *quiet], {"PYTHONWARNINGS": ROOT}),
+        "worker": (
+            [*celery, "worker", "--concurrency", "4", *quiet],
+            {"PYTHONWARNINGS": NO_ROOT_WARNING},
+        ),
         "beat": ([*celery, "beat", "--schedule", beat_file, "--loglevel", "WARNING"], {}),
         "web": (
             [
@@ -156,14 +164,14 @@ def _processes(port: int, options: dict[str, Any]) -> dict[str, tuple[list[str],
 
 
 def _simulator() -> dict[str, str]:
-    """Where the simulator listens and with what credentials; the same again where possible."""
+    """Return the simulator's URL and credentials, the same as last time if its port is free."""
     path: Path = settings.SIMULATOR_FILE
     vendor: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
     if not vendor or not _is_free(int(vendor["base_url"].rsplit(":", 1)[1])):
         vendor["base_url"] = f"http://{HOST}:{_free_port()}"
         vendor.setdefault("client_id", secrets.token_urlsafe(12))
         vendor.setdefault("client_secret", secrets.token_urlsafe(24))
-        # In one step, because commands in other terminals read it when they start.
+        # Replace the file atomically: commands in other terminals may be reading it.
         new = path.with_suffix(".new")
         new.unlink(missing_ok=True)
         with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
@@ -173,12 +181,12 @@ def _simulator() -> dict[str, str]:
 
 
 def _check_port(port: int) -> None:
-    """Raise CommandError, with a port that would do, unless the web can listen there."""
+    """Raise CommandError, naming a free port, unless the web server can use this one."""
     if not 0 < port < 65536:
-        raise CommandError(f"There is no port {port}: choose one from 1 to 65535.")
+        raise CommandError(f"Port {port} is not valid. Choose a port from 1 to 65535.")
     if not _is_free(port):
         raise CommandError(
-            f"Port {port} is taken or not allowed. Choose another: make run PORT={_free_port()}"
+            f"Port {port} is in use or not permitted. Try another: make run PORT={_free_port()}"
         )
 
 
@@ -202,7 +210,7 @@ def _answers(url: str, seconds: float = 60) -> bool:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         try:
-            with urllib.request.urlopen(url, timeout=2):  # noqa: S310  # Our own loopback address.
+            with urllib.request.urlopen(url, timeout=2):  # noqa: S310  # A loopback address of ours.
                 return True
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)
@@ -211,12 +219,12 @@ def _answers(url: str, seconds: float = 60) -> bool:
 
 @contextmanager
 def _only_one() -> Iterator[None]:
-    """Two of these on one data folder would fight over its files."""
+    """Hold the lock of the data folder, because two instances would corrupt its files."""
     with (settings.DATA_DIR / "up.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise CommandError(
-                f"It is running already, with the data in {settings.DATA_DIR}."
+                f"The console is already running with the data in {settings.DATA_DIR}."
             ) from None
         yield
