@@ -1,10 +1,12 @@
-"""One file of a log as a page shows it: lines, hits, and the links between them."""
+"""Template context of one file of an agent log: lines, search hits and links."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
+
+from django.urls import reverse
 
 from actions.agent_logs import controls
 from actions.agent_logs import selectors as agent_logs
@@ -16,14 +18,21 @@ from dashboard.access import actor_of
 from dashboard.http import DashboardRequest, read_int, read_text
 from dashboard.printable import marked, printable_line
 
+if TYPE_CHECKING:
+    from actions.agent_logs.models import AgentLog
+    from actions.agent_logs.selectors import FoundInLog
+    from actions.agent_logs.zip.directory import Entry
+    from actions.agent_logs.zip.lines import Hit
+
 LEVELS = ((0, "All lines"), (2, "Info and worse"), (3, "Warnings and worse"), (4, "Errors"))
 
 
 @dataclass(frozen=True, slots=True)
-class ShownLine:
-    """A line fit for the page; `pieces` are its text, each with whether it is what was looked for.
+class LineView:
+    """A line as the page shows it.
 
-    `url` leads to this line, and to nothing that depends on how it was found.
+    `pieces` are its printable text in parts, each with whether it is the searched phrase. `url` is
+    the permanent address of the line, without the search.
     """
 
     number: int
@@ -34,34 +43,34 @@ class ShownLine:
     is_hit: bool = False
 
 
-def show_line(
+def line_view(
     line: Line, encoding: str, url: str, *, phrase: str = "", is_hit: bool = False
-) -> ShownLine:
-    """Make a line fit to show."""
+) -> LineView:
+    """Make a line printable and mark the phrase in it."""
     text = printable_line(line.text(encoding))
     here = f"{url}&line={line.number}#L{line.number}"
     level = line.level.name.lower() if line.level else ""
-    return ShownLine(line.number, level, marked(text, phrase), line.cut, here, is_hit)
+    return LineView(line.number, level, marked(text, phrase), line.cut, here, is_hit)
 
 
-def file_view(request: DashboardRequest, log: Any, entry: Any) -> dict[str, Any]:
-    """What the page shows of one file, as the URL asks: lines, or hits of a phrase."""
-    phrase = read_text(request.GET.get("q"), most=MAX_PHRASE)
+def file_view(request: DashboardRequest, log: "AgentLog", entry: "Entry") -> dict[str, Any]:
+    """Return the context of one file: the lines, or the hits of a phrase, that the URL asks for."""
+    phrase = read_text(request.GET.get("q"), max_length=MAX_PHRASE)
     level = Level(read_int(request.GET.get("level"), default=0, high=4))
     url = "?" + urlencode({"file": entry.place})
     context = {"phrase": phrase, "level": int(level), "levels": LEVELS, "file_url": url}
     try:
         text = agent_logs.member(log, entry)
         verb = Verb.LOG_SEARCHED if phrase else Verb.LOG_OPENED
-        told = {"file": entry.name, "search": phrase}
-        controls.record_access(log, actor_of(request), verb, **told)
+        data = {"file": entry.name, "search": phrase}
+        controls.record_access(log, actor_of(request), verb, **data)
         context |= {"encoding": _encoding(text), "binary": text.binary}
         first = read_int(request.GET.get("line"), default=1)
         if phrase:
             return context | _hits(text, phrase, first, url)
         return context | _lines(request, text, first, level, url)
-    except BadArchive as flaw:
-        return context | {"flaw": f"This file cannot be read: {flaw}"}
+    except BadArchive as error:
+        return context | {"error": f"This file cannot be read: {error}"}
 
 
 def _encoding(text: Member) -> str:
@@ -71,15 +80,17 @@ def _encoding(text: Member) -> str:
 
 
 def _lines(
-    request: DashboardRequest, text: Member, asked: int, level: Level, url: str
+    request: DashboardRequest, text: Member, line: int, level: Level, url: str
 ) -> dict[str, Any]:
-    """A page of lines: pages of all lines begin at fixed numbers, so that a link stays right."""
-    wanted, problem = read_text(request.GET.get("at"), most=40), ""
-    line = asked
-    if wanted:
-        moment = _moment(wanted)
-        line = line_at(text, moment) if moment else 0
-        if not moment:
+    """Return a page of lines, at a line number or at the time in the URL.
+
+    Unfiltered pages start at fixed line numbers, so that a link to one always shows the same lines.
+    """
+    time_text, problem = read_text(request.GET.get("at"), max_length=40), ""
+    if time_text:
+        at = _parse_time(time_text)
+        line = line_at(text, at) if at else 0
+        if not at:
             problem = "Write the time as 2026-01-31 13:45:00 (UTC)."
         elif not line:
             problem = "No line of this file has that time or a later one."
@@ -90,10 +101,10 @@ def _lines(
     back = {**chosen, "line": max(1, first - PAGE)}
     return {
         "lines": [
-            show_line(each, text.encoding, url, is_hit=bool(wanted) and each.number == line)
+            line_view(each, text.encoding, url, is_hit=bool(time_text) and each.number == line)
             for each in page.lines
         ],
-        "at": wanted,
+        "at": time_text,
         "problem": problem,
         "first": first,
         "stopped": page.stopped,
@@ -105,36 +116,36 @@ def _lines(
     }
 
 
-def _moment(text: str) -> datetime | None:
+def _parse_time(text: str) -> datetime | None:
     try:
-        moment = datetime.fromisoformat(text)
+        time = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time
 
 
 def _hits(text: Member, phrase: str, first: int, url: str) -> dict[str, Any]:
     found = search(text, phrase, first)
     more = urlencode({"q": phrase, "line": found.next_line})
     return {
-        "hits": _shown(found.hits, text.encoding, url, phrase),
+        "hits": _hit_views(found.hits, text.encoding, url, phrase),
         "next_url": f"{url}&{more}" if found.next_line else "",
         "first": first,
     }
 
 
-def hits_of(part: Any, phrase: str) -> list[list[ShownLine]]:
-    """The hits in one of several logs, each with the lines around it."""
-    url = f"/logs/{part.log.uuid}/?file={part.entry.place}"
-    return _shown(part.found.hits, part.encoding, url, phrase)
+def hits_of(part: "FoundInLog", phrase: str) -> list[list[LineView]]:
+    """Return the hits in one file of one log, each with the lines around it."""
+    url = f"{reverse('agent_log', args=[part.log.uuid])}?file={part.entry.place}"
+    return _hit_views(part.found.hits, part.encoding, url, phrase)
 
 
-def _shown(hits: Iterable[Any], encoding: str, url: str, phrase: str) -> list[list[ShownLine]]:
+def _hit_views(hits: Iterable["Hit"], encoding: str, url: str, phrase: str) -> list[list[LineView]]:
     return [
         [
-            *(show_line(line, encoding, url) for line in hit.before),
-            show_line(hit.line, encoding, url, phrase=phrase, is_hit=True),
-            *(show_line(line, encoding, url) for line in hit.after),
+            *(line_view(line, encoding, url) for line in hit.before),
+            line_view(hit.line, encoding, url, phrase=phrase, is_hit=True),
+            *(line_view(line, encoding, url) for line in hit.after),
         ]
         for hit in hits
     ]

@@ -1,4 +1,4 @@
-"""Forms: they check all they can and hand over a frozen Submission."""
+"""Forms. They validate the input and build a frozen Submission or the rows of a list."""
 
 import uuid
 from typing import Any
@@ -20,14 +20,14 @@ PRESETS = ((4, "4 h"), (24, "1 day"), (72, "3 days"), (168, "1 week"), (720, "30
 
 
 class ComposeForm(forms.Form):
-    """What to do with the chosen devices, and why."""
+    """The action for the selected devices, its parameters and its reason."""
 
     selection = forms.CharField(widget=forms.HiddenInput, required=False)
     form_token = forms.UUIDField(widget=forms.HiddenInput)
     kind = forms.ChoiceField(
         label="Action",
         choices=[(kind.name, kind.label) for kind in KINDS.values()],
-        # Django's own words repeat what was sent, whatever it holds.
+        # Django's own message would repeat the submitted value.
         error_messages={"required": "Choose an action.", "invalid_choice": "Choose an action."},
     )
     exempt_hours = forms.CharField(
@@ -38,21 +38,21 @@ class ComposeForm(forms.Form):
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off", "size": 8}),
     )
     forever = forms.BooleanField(
-        label="For ever",
+        label="Permanent",
         required=False,
-        help_text="Without end: somebody must end it by hand. Leave the hours empty.",
+        help_text="The exemption does not expire. Leave the hours empty.",
     )
     group_id = forms.ChoiceField(
         label="Group",
         required=False,
-        error_messages={"invalid_choice": "There is no such group. Choose one of the list."},
+        error_messages={"invalid_choice": "This group does not exist. Choose one from the list."},
     )
     reason = forms.CharField(
         label="Reason",
         max_length=MAX_REASON,
         widget=forms.Textarea(attrs={"rows": 2}),
-        help_text="Why this is done. The audit trail keeps it.",
-        error_messages={"required": "Give a reason: the audit trail keeps it."},
+        help_text="The audit trail records it.",
+        error_messages={"required": "Give a reason. The audit trail records it."},
     )
     ticket = forms.CharField(
         label="Ticket",
@@ -66,14 +66,14 @@ class ComposeForm(forms.Form):
         label="Start at (UTC)",
         required=False,
         max_length=40,
-        help_text="Empty: as soon as the vendor's minute allows.",
+        help_text="Empty: as soon as the rate limit allows.",
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
     )
     give_up_after = forms.CharField(
         label="Give up after (hours)",
         required=False,
         max_length=10,
-        help_text="What has not been sent by then expires. Empty: never.",
+        help_text="Commands not sent by then expire. Empty: never.",
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off", "size": 8}),
     )
 
@@ -91,14 +91,14 @@ class ComposeForm(forms.Form):
         ]
 
     def kinds(self) -> list[tuple[ActionKind, str]]:
-        """The offered kinds, each with the reason why this person may not use it, or ""."""
+        """Return the offered kinds, each with why this user may not use it, or ""."""
         allowed = self.user.rights.kinds
         refusal = f"The role {self.user.get_role_display()} cannot send this."
         offered = offered_kinds(settings.OPSWAT_ACTION_VERSION)
         return [(kind, "" if kind.name in allowed else refusal) for kind in offered]
 
     def clean(self) -> dict[str, Any]:
-        """Freeze what was chosen; every problem stands beside its field."""
+        """Build the submission; each problem becomes an error of its field."""
         data = self.cleaned_data
         if "form_token" in self.errors:
             self._renew_token()
@@ -128,15 +128,15 @@ class ComposeForm(forms.Form):
         return data
 
     def _renew_token(self) -> None:
-        """A hidden field shows no error of its own, and its bad value must not come back."""
+        """Replace an invalid form token; the form shows no errors of a hidden field."""
         del self.errors["form_token"]
-        self.add_error(None, "This form was not complete. Look at it again, then send it.")
+        self.add_error(None, "This form was incomplete. Check it and send it again.")
         data: Any = self.data.copy()  # type: ignore[attr-defined]  # A QueryDict.
         data["form_token"] = str(uuid.uuid4())
         self.data = data
 
     def add_refusal(self, refusal: Refused) -> None:
-        """Put each problem beside its field."""
+        """Add each problem as an error of its field."""
         for name, texts in refusal.by_field().items():
             field = name if name in self.fields and name != "devices" else None
             for text in map(printable, texts):
@@ -145,16 +145,16 @@ class ComposeForm(forms.Form):
 
 
 class DeviceListForm(forms.Form):
-    """A list of devices, pasted or as a file; a good form has its `rows`."""
+    """A pasted or uploaded list of devices; a valid form has its `rows`."""
 
     lines = forms.CharField(
         label="Paste a list",
         required=False,
-        strip=False,  # Blank lines count: the numbers must be those of the person's own list.
+        strip=False,  # Blank lines count, so that line numbers are those of the original list.
         widget=forms.Textarea(
             attrs={"rows": 12, "spellcheck": "false", "autocomplete": "off", "class": "mono"}
         ),
-        help_text="One device a line: its id, MAC address, name, nickname or host name, mixed.",
+        help_text="One device per line: id, MAC address, name, nickname or host name.",
     )
     file = forms.FileField(
         label="Or upload a file",
@@ -165,7 +165,7 @@ class DeviceListForm(forms.Form):
     )
 
     def clean(self) -> dict[str, Any]:
-        """Read the list whole; what stands against it is told beside its field."""
+        """Read the whole list; each problem becomes an error of its field."""
         data = self.cleaned_data
         self.rows: list[list_parser.Row] = []
         self.list_name = ""

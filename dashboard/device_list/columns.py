@@ -1,16 +1,22 @@
-"""The columns that the list of devices can show."""
+"""The columns of the device list."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-Kind = Literal["text", "mono", "state", "word", "moment"]
+if TYPE_CHECKING:
+    from actions.inventory.models import Device
+
+Kind = Literal["text", "mono", "state", "word", "time"]
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: what stands in it, in small beside it, and by which word the list is sorted."""
+    """One column; `key` also names the order in the URL.
+
+    A cell shows the first of `fields` that has a value and, smaller, the values of `beside`.
+    """
 
     key: str
     label: str
@@ -18,17 +24,17 @@ class Column:
     beside: tuple[str, ...] = ()
     kind: Kind = "text"
 
-    def main(self, device: Any) -> Any:
-        """The first of its fields that says anything."""
+    def main(self, device: "Device") -> object:
+        """Return the first of the fields that has a value, or ""."""
         return next((value for value in map(device.__getattribute__, self.fields) if value), "")
 
-    def sub(self, device: Any) -> str:
-        """What stands in small beside it."""
+    def sub(self, device: "Device") -> str:
+        """Return the secondary text of the cell."""
         return ", ".join(filter(None, map(device.__getattribute__, self.beside)))
 
 
 NAME = Column("name", "Device", ("label",))
-"""Always the first column."""
+"""The first column of every list."""
 
 COLUMNS = {
     column.key: column
@@ -45,31 +51,30 @@ COLUMNS = {
         Column("mac", "MAC", ("mac",), kind="mono"),
         Column("host", "Host name", ("host_name",)),
         Column("nickname", "Nickname", ("nickname",)),
-        Column("seen", "Last seen", ("last_seen",), kind="moment"),
-        Column("enrolled", "Enrolled", ("enrolled_at",), kind="moment"),
-        Column("reboot", "Last reboot", ("last_reboot",), kind="moment"),
-        Column("read", "Data read", ("read_at",), kind="moment"),
+        Column("seen", "Last seen", ("last_seen",), kind="time"),
+        Column("enrolled", "Enrolled", ("enrolled_at",), kind="time"),
+        Column("reboot", "Last reboot", ("last_reboot",), kind="time"),
+        Column("read", "Data read", ("read_at",), kind="time"),
     )
 }
-USUAL = ("status", "system", "agent", "user", "address", "seen")
+DEFAULT_COLUMNS = ("status", "system", "agent", "user", "address", "seen")
 
 
 def chosen_columns(keys: Iterable[str]) -> list[Column]:
-    """The columns of a person's choice in our order, or the usual ones."""
-    wanted = {key for key in keys if key in COLUMNS} or set(USUAL)
+    """Return the columns with these keys in our order, or the default columns."""
+    wanted = {key for key in keys if key in COLUMNS} or set(DEFAULT_COLUMNS)
     return [column for key, column in COLUMNS.items() if key in wanted]
 
 
-def plain(device: Any, columns: Sequence[Column]) -> list[str]:
-    """One device as texts for a file: id, name, and each column; moments in UTC."""
+def row_of(device: "Device", columns: Sequence[Column]) -> list[str]:
+    """Return a device as a row of an export: its id, its name and each column, times in UTC."""
     texts = [device.vendor_id, device.label]
     for column in columns:
         value = column.main(device)
-        moment = isinstance(value, datetime)
-        texts.append(value.strftime("%Y-%m-%dT%H:%M:%SZ") if moment else str(value))
+        texts.append(f"{value:%Y-%m-%dT%H:%M:%SZ}" if isinstance(value, datetime) else str(value))
     return texts
 
 
-def heads(columns: Sequence[Column]) -> list[str]:
-    """The head of such a file."""
+def head_of(columns: Sequence[Column]) -> list[str]:
+    """Return the header row of an export."""
     return ["Device id", "Device", *(column.label for column in columns)]

@@ -1,4 +1,7 @@
-"""Name a view of the list of devices, share it, drop it; what is shared stands in the trail."""
+"""Save, share and delete named views of the device list.
+
+The audit trail records what concerns other users: sharing, and the end of a shared view.
+"""
 
 from typing import Any
 from uuid import UUID
@@ -14,20 +17,20 @@ from actions.trail.verbs import Verb
 from dashboard.models import SavedView, User
 
 MAX_VIEWS = 100
-"""Views that one person may keep."""
+"""Maximum number of views of one user."""
 
 MAX_NAME = 80
-"""Characters of the name of a view."""
+"""Maximum length of the name of a view."""
 
 
 def visible_to(user: User) -> list[SavedView]:
-    """A person's own views and those that others share, by name."""
-    seen = SavedView.objects.filter(Q(owner=user) | Q(shared=True)).select_related("owner")
-    return list(seen[: 2 * MAX_VIEWS])
+    """Return the views of a user and those that others share, by name."""
+    views = SavedView.objects.filter(Q(owner=user) | Q(shared=True)).select_related("owner")
+    return list(views[: 2 * MAX_VIEWS])
 
 
 def find(token: UUID, user: User) -> SavedView | None:
-    """A view that this person may open."""
+    """Return a view that this user may open."""
     return SavedView.objects.filter(Q(owner=user) | Q(shared=True), uuid=token).first()
 
 
@@ -38,9 +41,9 @@ def exists(token: UUID) -> bool:
 
 @transaction.atomic
 def save(user: User, actor: Actor, *, name: str, query: str, shared: bool) -> SavedView:
-    """Keep a view under a name; one's own view of that name then shows this instead.
+    """Save a view; it replaces the user's view of the same name.
 
-    Raises Refused, beside `name`, when it has none or there are too many.
+    Raises Refused for a missing or long name, and when the user has too many views.
     """
     if not name:
         raise Refused.because("name", Code.VIEW_NAME_MISSING, "Give the view a name.")
@@ -75,7 +78,7 @@ def _refusal_line(view: SavedView, **_: Any) -> dict[str, Any]:
 @records_refusals(Verb.VIEW_CHANGE_REFUSED, _refusal_line)
 @transaction.atomic
 def share(view: SavedView, user: User, actor: Actor, *, shared: bool) -> None:
-    """Show it to everybody, or to its owner alone."""
+    """Share a view with all users, or stop sharing it."""
     _check_owner(view, user)
     if view.shared != shared:
         view.shared = shared
@@ -86,7 +89,7 @@ def share(view: SavedView, user: User, actor: Actor, *, shared: bool) -> None:
 @records_refusals(Verb.VIEW_CHANGE_REFUSED, _refusal_line)
 @transaction.atomic
 def delete(view: SavedView, user: User, actor: Actor) -> None:
-    """Drop it; its address then leads nowhere."""
+    """Delete a view; its URL then answers 404."""
     _check_owner(view, user)
     if view.shared:
         _record(actor, Verb.VIEW_DROPPED, view)

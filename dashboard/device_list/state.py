@@ -1,4 +1,4 @@
-"""The list of devices as its address describes it: device_query, order, size and place."""
+"""The state of the device list in its URL: query, order, page size and cursor."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,8 +16,8 @@ from dashboard.http import read_int
 from dashboard.printable import printable
 
 SIZES = (25, 50, 100, 250)
-USUAL_SIZE = 50
-USUAL_SORT = "name"
+DEFAULT_SIZE = 50
+DEFAULT_SORT = "name"
 
 LABELS = {
     "status": "Status",
@@ -41,7 +41,7 @@ MENUS = (*VENDOR_VALUE_FILTERS, "seen")
 TYPED = ("version_from", "version_to", "enrolled_from", "enrolled_to", "request")
 MORE = ("acted", "exemption", "gone", "outcome")
 
-WORDS: dict[str, dict[str, str]] = {
+VALUE_LABELS: dict[str, dict[str, str]] = {
     "seen": {
         "1h": "In the last hour",
         "24h": "In the last 24 hours",
@@ -65,7 +65,7 @@ WORDS: dict[str, dict[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One value that a filter offers."""
+    """One value of a filter."""
 
     value: str
     label: str
@@ -74,7 +74,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """One filter with what it offers."""
+    """One filter with its options."""
 
     key: str
     label: str
@@ -84,18 +84,18 @@ class Filter:
 
     @property
     def kind(self) -> str:
-        """The type of its field, where it is typed in."""
+        """Type of the input element."""
         return "date" if self.key.startswith("enrolled") else "text"
 
     @property
     def one_only(self) -> bool:
-        """Whether only one of its values can be chosen."""
+        """Whether the options exclude one another."""
         return self.key == "gone"
 
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """A filter that is on, with the address of the list without it."""
+    """An active filter; `url` is the list without it."""
 
     text: str
     url: str
@@ -103,7 +103,7 @@ class Chip:
 
 @dataclass(frozen=True, slots=True)
 class DeviceListState:
-    """What an address asks to see."""
+    """The query, order and page size that a URL asks for."""
 
     device_query: DeviceQuery
     sort: str
@@ -111,18 +111,18 @@ class DeviceListState:
 
     @classmethod
     def read(cls, query: QueryDict) -> "DeviceListState":
-        """Read the address; an order or a size that does not exist is the usual one."""
-        sort = query.get("sort", USUAL_SORT)
-        size = read_int(query.get("size"), default=USUAL_SIZE)
+        """Read the query string; an unknown order or size gives the default."""
+        sort = query.get("sort", DEFAULT_SORT)
+        size = read_int(query.get("size"), default=DEFAULT_SIZE)
         return cls(
             parse_device_query(query.urlencode()),
-            sort if pagination.parse_order(sort) else USUAL_SORT,
-            size if size in SIZES else USUAL_SIZE,
+            sort if pagination.parse_order(sort) else DEFAULT_SORT,
+            size if size in SIZES else DEFAULT_SIZE,
         )
 
     @classmethod
     def read_text(cls, query: str) -> "DeviceListState":
-        """Read the query of an address that stood in a form."""
+        """Read a query string that a form carries."""
         try:
             return cls.read(QueryDict(query.replace("\x00", "")))
         except SuspiciousOperation:  # More fields than Django reads.
@@ -130,40 +130,40 @@ class DeviceListState:
 
     @property
     def order(self) -> Order:
-        """By what the list is sorted."""
+        """Column and direction of the order."""
         return pagination.parse_order(self.sort) or Order()
 
     @property
     def search(self) -> str:
-        """What stands in the search box."""
+        """Text of the search field."""
         return self.device_query.one("q")
 
     @property
     def query(self) -> str:
-        """The query of this view's own address, from its first page."""
+        """Query string of the first page of this list."""
         return self.url()[1:]
 
     def url(self, **changes: Any) -> str:
-        """The address of this view with other device_query, sort, size or place."""
+        """Return the URL of this list with another device_query, sort, size or cursor."""
         device_query = changes.pop("device_query", self.device_query)
         view = {"sort": self.sort, "size": self.size} | changes
-        usual = {"sort": USUAL_SORT, "size": USUAL_SIZE}
-        shown = ((k, v) for k, v in view.items() if v and v != usual.get(k))
-        pairs = [*device_query.pairs(), *shown]
+        defaults = {"sort": DEFAULT_SORT, "size": DEFAULT_SIZE}
+        changed = ((k, v) for k, v in view.items() if v and v != defaults.get(k))
+        pairs = [*device_query.pairs(), *changed]
         return "?" + urlencode(pairs)
 
     def sort_url(self, key: str) -> str:
-        """The address of this view sorted by a column, and the other way when it is already."""
+        """Return the URL of this list sorted by a column; a second click reverses the order."""
         return self.url(sort=f"-{key}" if self.sort == key else key)
 
     def direction(self, key: str) -> str:
-        """How a column is sorted, as aria-sort says it; "" when it is not."""
+        """Return the value of aria-sort for a column, "" if the list is not sorted by it."""
         if self.sort.removeprefix("-") != key:
             return ""
         return "descending" if self.order.descending else "ascending"
 
     def pager(self, page: DevicePage) -> dict[str, Any]:
-        """The addresses of the pages around this one, and of other sizes."""
+        """Return the URLs of the neighbouring pages and of the other page sizes."""
         before = page.has_previous and page.devices
         after = page.has_next and page.devices
         return {
@@ -178,15 +178,15 @@ class DeviceListState:
         }
 
     def chips(self) -> list[Chip]:
-        """Everything that narrows the list, each with the way without it."""
-        asked = self.device_query
+        """Return the active filters, each with the URL of the list without it."""
+        query = self.device_query
         return [
-            Chip(_chip_text(key, value), self.url(device_query=asked.without(key, value)))
-            for key, value in asked.pairs()
+            Chip(_chip_text(key, value), self.url(device_query=query.without(key, value)))
+            for key, value in query.pairs()
         ]
 
     def filters(self, choices: dict[str, list[str]], keys: tuple[str, ...]) -> list[Filter]:
-        """The filters of these names, with the values that the fleet has and those asked for."""
+        """Return the filters with the values that occur in the fleet and those in the query."""
         return [
             Filter(
                 key,
@@ -200,26 +200,26 @@ class DeviceListState:
 
 
 def device_list_url(query: str = "") -> str:
-    """The address of the list that asks this."""
+    """Return the URL of the device list with this query string."""
     return f"{reverse('devices')}?{query}" if query else reverse("devices")
 
 
-def word(key: str, value: str) -> str:
-    """A value of a filter in words."""
-    if key in WORDS:
-        return WORDS[key].get(value, printable(value))
+def value_label(key: str, value: str) -> str:
+    """Return the label of a value of a filter."""
+    if key in VALUE_LABELS:
+        return VALUE_LABELS[key].get(value, printable(value))
     if key in {"status", "severity", "type", "agent"}:
         return printable(value).replace("_", " ").strip().capitalize()
     return printable(value)
 
 
 def _options(key: str, offered: list[str], chosen: tuple[str, ...]) -> list[Option]:
-    values = dict.fromkeys([*WORDS.get(key, {}), *offered, *chosen])
-    return [Option(value, word(key, value), value in chosen) for value in values]
+    values = dict.fromkeys([*VALUE_LABELS.get(key, {}), *offered, *chosen])
+    return [Option(value, value_label(key, value), value in chosen) for value in values]
 
 
 def _chip_text(key: str, value: str) -> str:
     if key == "q":
         return f"“{printable(value)[:40]}”"
-    text = value[:8] if key == "request" else word(key, value)
+    text = value[:8] if key == "request" else value_label(key, value)
     return f"{LABELS[key]}: {text[:60]}"

@@ -1,11 +1,14 @@
-"""How values are written on a page."""
+"""Template filters that format values."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from django import template
 
 from actions.trail.verbs import label_of
 from dashboard.printable import printable
+
+if TYPE_CHECKING:
+    from actions.trail.models import AuditEvent
 
 register = template.Library()
 
@@ -14,8 +17,8 @@ register.filter(printable)
 
 @register.filter
 def spaced(word: str) -> str:
-    """A vendor's word as we write it: out_of_license_usage becomes Out of license usage."""
-    return printable(word).replace("_", " ").strip().capitalize() or "Not told"
+    """Format a vendor's identifier: out_of_license_usage becomes Out of license usage."""
+    return printable(word).replace("_", " ").strip().capitalize() or "Unknown"
 
 
 @register.filter
@@ -26,7 +29,7 @@ def verb_label(verb: str) -> str:
 
 @register.filter
 def duration(hours: int) -> str:
-    """Hours of an exemption in words; 0 is the vendor's value for no end."""
+    """Format the hours of an exemption; the vendor uses 0 for no end."""
     if hours == 0:
         return "for ever"
     whole_days = f" ({hours // 24} days)" if hours >= 48 and hours % 24 == 0 else ""
@@ -35,13 +38,13 @@ def duration(hours: int) -> str:
 
 @register.filter
 def signed(number: int | None) -> str:
-    """A status number of the vendor, with a true minus sign; a dash when there is none."""
+    """Format a status number with a minus sign (U+2212), None as a dash."""
     return "\u2013" if number is None else str(number).replace("-", "\u2212")
 
 
 @register.filter
-def event_extent(event: Any) -> str:
-    """Of which kind an audit line is, for how long, and how many devices it is about."""
+def event_extent(event: "AuditEvent") -> str:
+    """Return the kind of an audit line, its hours, its API and its number of devices."""
     count = event.count
     devices = f"{count:,} device{'' if count == 1 else 's'}" if count is not None else ""
     hours = (getattr(event, "params", None) or {}).get("exempt_time")
@@ -51,5 +54,5 @@ def event_extent(event: Any) -> str:
 
 @register.filter
 def printable_lines(text: str) -> str:
-    """Several lines, each with every character made visible that would hide itself."""
+    """Make each line of a text printable."""
     return "\n".join(printable(line) for line in text.split("\n"))

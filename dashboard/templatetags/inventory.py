@@ -1,4 +1,4 @@
-"""The line that says how fresh the inventory is, for any page."""
+"""The line about the freshness of the inventory, for any page."""
 
 from typing import Any
 
@@ -11,5 +11,5 @@ register = template.Library()
 
 @register.inclusion_tag("inventory/_sync.html")
 def inventory_sync() -> dict[str, Any]:
-    """Draw it with what one query tells; the page then fetches the ends by itself."""
+    """Render the line from one query; the page then fetches the estimated end with htmx."""
     return {"state": inventory.inventory_status(), "is_first": True}

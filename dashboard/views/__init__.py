@@ -1,1 +1,1 @@
-"""The pages: each view is a guard, a form, one call and one render."""
+"""The pages. A view is a guard, a form, one call and one render."""

@@ -1,7 +1,7 @@
-"""Requests: the list, and one of them live."""
+"""Requests: the list, and the live page of one request."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -21,35 +21,36 @@ from actions.inventory import selectors as inventory
 from dashboard.access import actor_of
 from dashboard.http import DashboardRequest, read_int, wants_part
 
+if TYPE_CHECKING:
+    from actions.action_requests.models import ActionRequest
+
 LIST_SIZE = 50
-ROWS = 100
+COMMANDS_PER_PAGE = 100
 
 PARTS = {
     "request-devices": "action_requests/_devices.html",
     "request-controls": "action_requests/_controls.html",
     "request-record": "action_requests/_record.html",
 }
-"""The parts that are fetched again, per person, when the request has changed."""
-
-S = CommandStatus
+"""Parts that each page fetches again when the request has changed, as they depend on the user."""
 
 
 @require_GET
 def action_request_list(request: DashboardRequest) -> HttpResponse:
-    """List requests, newest first, everybody's or mine."""
+    """List requests, newest first, of all users or of this one."""
     mine = request.GET.get("whose") == "mine"
     kind = request.GET.get("kind", "") if request.GET.get("kind") in KINDS else ""
     before = read_int(request.GET.get("before"), default=0) or None
     found = action_requests.listed(
         before=before, size=LIST_SIZE + 1, mine=request.user.pk if mine else None, kind=kind
     )
-    shown = found[:LIST_SIZE]
-    progress = action_requests.progress_of(shown)
+    page = found[:LIST_SIZE]
+    progress = action_requests.progress_of(page)
     view = {"whose": "mine" if mine else "", "kind": kind}
-    after = {**view, "before": shown[-1].pk} if len(found) > LIST_SIZE else {}
+    after = {**view, "before": page[-1].pk} if len(found) > LIST_SIZE else {}
     context = {
         "nav": "action_requests",
-        "rows": [(wish, progress[wish.pk]) for wish in shown],
+        "rows": [(action_request, progress[action_request.pk]) for action_request in page],
         "mine": mine,
         "kind": kind,
         "kinds": KINDS.values(),
@@ -62,7 +63,7 @@ def action_request_list(request: DashboardRequest) -> HttpResponse:
 @require_GET
 @vary_on_headers("HX-Request", "HX-Target")
 def action_request_detail(request: DashboardRequest, token: UUID) -> HttpResponse:
-    """Show one request; htmx asks this same URL for a part, with the version it has as `v`."""
+    """Show one request; htmx requests a part under the same URL, with the version it has as `v`."""
     action_request = action_requests.find(token)
     if action_request is None:
         raise Http404("There is no such request.")
@@ -81,9 +82,9 @@ def action_request_detail(request: DashboardRequest, token: UUID) -> HttpRespons
 
 
 def detail_page(
-    request: DashboardRequest, action_request: Any, *, problems: Iterable[str] = ()
+    request: DashboardRequest, action_request: "ActionRequest", *, problems: Iterable[str] = ()
 ) -> HttpResponse:
-    """The whole page; with problems, the form of the control that was refused stands open."""
+    """Render the whole page; with problems, the form of the refused control is open."""
     context = progress_of(action_request)
     for part in PARTS:
         context |= _parts_of(request, action_request, context["progress"], part)
@@ -96,16 +97,16 @@ def detail_page(
 
 
 def _parts_of(
-    request: DashboardRequest, action_request: Any, progress: Progress, part: str
+    request: DashboardRequest, action_request: "ActionRequest", progress: Progress, part: str
 ) -> dict[str, Any]:
-    """What one part of the page needs, besides what the live part shows."""
+    """Return the context of one part, besides that of the live part."""
     context = {
         "nav": "action_requests",
         "action_request": action_request,
         "may_control": may_control(action_request, actor_of(request)),
     }
     if part == "request-devices":
-        return context | _rows_of(request, action_request, progress)
+        return context | _commands_of(request, action_request, progress)
     if part == "request-controls":
         return context | _controls_of(action_request, progress)
     return context | {
@@ -114,12 +115,14 @@ def _parts_of(
     }
 
 
-def _controls_of(action_request: Any, progress: Progress) -> dict[str, Any]:
+def _controls_of(action_request: "ActionRequest", progress: Progress) -> dict[str, Any]:
     counts = progress.counts
     kind = action_request.kind
     outlook = forecast() if progress.waiting else None
     return {
-        "can_cancel": sum(counts.get(status, 0) for status in (S.QUEUED, S.HELD)),
+        "can_cancel": sum(
+            counts.get(status, 0) for status in (CommandStatus.QUEUED, CommandStatus.HELD)
+        ),
         "retryable": [share for share in progress.shares if share.status in RETRYABLE],
         "undoable": sum(counts.get(status, 0) for status in UNDOABLE) if kind.inverse else 0,
         "inverse": KINDS.get(kind.inverse),
@@ -129,8 +132,8 @@ def _controls_of(action_request: Any, progress: Progress) -> dict[str, Any]:
     }
 
 
-def progress_of(action_request: Any) -> dict[str, Any]:
-    """What the live part shows; the same for everybody who may see the request."""
+def progress_of(action_request: "ActionRequest") -> dict[str, Any]:
+    """Return the context of the live part, which is the same for every user."""
     group = action_request.params.get("group_id")
     return {
         "action_request": action_request,
@@ -139,14 +142,17 @@ def progress_of(action_request: Any) -> dict[str, Any]:
     }
 
 
-def _rows_of(request: DashboardRequest, action_request: Any, progress: Progress) -> dict[str, Any]:
+def _commands_of(
+    request: DashboardRequest, action_request: "ActionRequest", progress: Progress
+) -> dict[str, Any]:
     status = request.GET.get("status", "")
     status = status if status in CommandStatus.values else ""
     number = read_int(request.GET.get("page"), default=1, high=100_000)
     commands, more = action_requests.commands(
-        action_request, progress.counts, status=status, page=number, size=ROWS
+        action_request, progress.counts, status=status, page=number, size=COMMANDS_PER_PAGE
     )
     view = {"status": status} if status else {}
+    start = (number - 1) * COMMANDS_PER_PAGE
     logs = [command.agent_log for command in commands if hasattr(command, "agent_log")]
     return {
         "commands": commands,
@@ -155,7 +161,7 @@ def _rows_of(request: DashboardRequest, action_request: Any, progress: Progress)
         "reads_logs": request.user.rights.reads_logs,
         "status": status,
         "statuses": CommandStatus.choices,
-        "shown": f"{(number - 1) * ROWS + 1:,} to {(number - 1) * ROWS + len(commands):,}",
+        "range": f"{start + 1:,} to {start + len(commands):,}",
         "here": "?" + urlencode({**view, "page": number}),
         "previous_url": "?" + urlencode({**view, "page": number - 1}) if number > 1 else "",
         "next_url": "?" + urlencode({**view, "page": number + 1}) if more else "",

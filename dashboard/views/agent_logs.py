@@ -1,7 +1,7 @@
-"""Agent logs: the list, one of them, what stands in its files, and a phrase in all of a request."""
+"""Agent logs: the list, one log with its files, its download, and search in a request's logs."""
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -25,13 +25,17 @@ from dashboard.agent_log_reader import file_view, hits_of
 from dashboard.http import DashboardRequest, read_int, read_text, wants_part
 from dashboard.streaming import attachment
 
+if TYPE_CHECKING:
+    from actions.agent_logs.models import AgentLog
+    from actions.agent_logs.zip.directory import Entry
+
 LIST_SIZE = 50
 
 
 @require_GET
 @log_reader_required
 def agent_log_list(request: DashboardRequest) -> HttpResponse:
-    """List the logs, newest first; the URL holds the whole view."""
+    """List the logs, newest first; the URL holds all filters."""
     status = request.GET.get("status", "")
     view = {
         "status": status if status in dict(agent_logs.CHOICES) else "",
@@ -40,11 +44,11 @@ def agent_log_list(request: DashboardRequest) -> HttpResponse:
     }
     before = read_int(request.GET.get("before"), default=0) or None
     found = agent_logs.listed(**view, before=before, size=LIST_SIZE + 1)
-    shown = found[:LIST_SIZE]
-    after = {**view, "before": shown[-1].pk} if len(found) > LIST_SIZE else {}
+    logs = found[:LIST_SIZE]
+    after = {**view, "before": logs[-1].pk} if len(found) > LIST_SIZE else {}
     context = {
         "nav": "agent_logs",
-        "logs": shown,
+        "logs": logs,
         **view,
         "statuses": agent_logs.CHOICES,
         "filtered": any(view.values()),
@@ -58,7 +62,7 @@ def agent_log_list(request: DashboardRequest) -> HttpResponse:
 @log_reader_required
 @vary_on_headers("HX-Request", "HX-Target")
 def agent_log(request: DashboardRequest, token: UUID) -> HttpResponse:
-    """Show one log: how far it has come, or what stands in it."""
+    """Show one log: the state of its fetch, or its files."""
     log = _find(token)
     if log.open:
         controls.note_viewer(log)
@@ -69,18 +73,18 @@ def agent_log(request: DashboardRequest, token: UUID) -> HttpResponse:
         return response
     context = _state_of(request, log)
     if log.status == "ready":
-        context |= _reading(request, log)
+        context |= _files_of(request, log)
     return render(request, "agent_logs/page.html", context)
 
 
-def _find(token: UUID) -> Any:
+def _find(token: UUID) -> "AgentLog":
     log = agent_logs.find(token)
     if log is None:
         raise Http404("There is no such log.")
     return log
 
 
-def _state_of(request: DashboardRequest, log: Any) -> dict[str, Any]:
+def _state_of(request: DashboardRequest, log: "AgentLog") -> dict[str, Any]:
     return {
         "nav": "agent_logs",
         "log": log,
@@ -89,12 +93,12 @@ def _state_of(request: DashboardRequest, log: Any) -> dict[str, Any]:
     }
 
 
-def _reading(request: DashboardRequest, log: Any) -> dict[str, Any]:
-    """The tree and the file that is open; what is opened is written into the trail."""
+def _files_of(request: DashboardRequest, log: "AgentLog") -> dict[str, Any]:
+    """Return the file tree and the open file; opening a file is recorded in the audit trail."""
     try:
         entries = agent_logs.files(log)
-    except BadArchive as flaw:
-        return {"flaw": f"This archive cannot be opened: {flaw}"}
+    except BadArchive as error:
+        return {"error": f"This archive cannot be opened: {error}"}
     entry = _entry(request, entries)
     context = {"rows": agent_logs.tree(entries), "entry": entry}
     if entry is None:
@@ -102,10 +106,10 @@ def _reading(request: DashboardRequest, log: Any) -> dict[str, Any]:
     return context | file_view(request, log, entry)
 
 
-def _entry(request: DashboardRequest, entries: Any) -> Any:
-    """The file that the URL names, or else the first that looks like a log."""
-    place = read_int(request.GET.get("file"), default=-1, low=0)
-    named = next((entry for entry in entries if entry.place == place), None)
+def _entry(request: DashboardRequest, entries: "tuple[Entry, ...]") -> "Entry | None":
+    """Return the file that the URL names, otherwise the first *.log file."""
+    index = read_int(request.GET.get("file"), default=-1, low=0)
+    named = next((entry for entry in entries if entry.place == index), None)
     good = [entry for entry in entries if not entry.refusal]
     first = next((entry for entry in good if entry.name.casefold().endswith(".log")), None)
     return named or first or next(iter(good or entries), None)
@@ -114,17 +118,17 @@ def _entry(request: DashboardRequest, entries: Any) -> Any:
 @require_POST
 @log_reader_required
 def control_agent_log(request: DashboardRequest, token: UUID) -> HttpResponse:
-    """Ask for the log now, or stop asking."""
+    """Fetch the log now, or stop fetching it."""
     log = _find(token)
     try:
         if request.POST.get("verb") == "ask":
             controls.poll_now(log, actor_of(request))
-            messages.success(request, "It is asked for as soon as a place is free.")
+            messages.success(request, "The log is fetched when the next slot is free.")
         elif request.POST.get("verb") == "stop":
             controls.stop(log, actor_of(request))
-            messages.success(request, "The vendor is asked no more for this log.")
+            messages.success(request, "Fetching stopped.")
         else:
-            messages.error(request, "There is no such button.")
+            messages.error(request, "Unknown action. Reload the page and try again.")
     except NotAllowed as refusal:
         raise PermissionDenied(str(refusal)) from None
     except Refused as refusal:
@@ -135,39 +139,39 @@ def control_agent_log(request: DashboardRequest, token: UUID) -> HttpResponse:
 @require_GET
 @log_reader_required
 def agent_log_download(request: DashboardRequest, token: UUID) -> HttpResponseBase:
-    """Hand out the archive as it came, or one file of it."""
+    """Download the archive as received, or one file of it."""
     log = _find(token)
     try:
         entries = agent_logs.files(log)
-    except BadArchive as flaw:
-        raise Http404(str(flaw)) from None
-    name = f"agent-log-{_plain(log.command.label)}-{log.uuid.hex[:8]}"
+    except BadArchive as error:
+        raise Http404(str(error)) from None
+    name = f"agent-log-{_safe_name(log.command.label)}-{log.uuid.hex[:8]}"
     if "file" not in request.GET:
         controls.record_access(log, actor_of(request), Verb.LOG_DOWNLOADED)
         return attachment(request, agent_logs.whole(log), f"{name}.zip", log.size)
-    place = read_int(request.GET["file"], default=-1, low=0)
-    entry = next((each for each in entries if each.place == place and not each.refusal), None)
+    index = read_int(request.GET["file"], default=-1, low=0)
+    entry = next((each for each in entries if each.place == index and not each.refusal), None)
     if entry is None:
         raise Http404("There is no such file.")
     controls.record_access(log, actor_of(request), Verb.LOG_DOWNLOADED, file=entry.name)
-    # Two letters of ours at the end: no name of the vendor's makes it run.
-    own = f"{name}-{_plain(entry.parts[-1])}.txt"
-    return attachment(request, agent_logs.bytes_of(log, entry), own, entry.size)
+    # Our own extension, so that no name from the archive makes the file executable.
+    file_name = f"{name}-{_safe_name(entry.parts[-1])}.txt"
+    return attachment(request, agent_logs.bytes_of(log, entry), file_name, entry.size)
 
 
-def _plain(text: str) -> str:
-    """Letters that no system gives a meaning."""
+def _safe_name(text: str) -> str:
+    """Replace every character that has a meaning in some file system."""
     return re.sub(r"[^A-Za-z0-9._-]+", "_", text).strip("._-")[:60] or "file"
 
 
 @require_GET
 @log_reader_required
 def action_request_logs(request: DashboardRequest, token: UUID) -> HttpResponse:
-    """Look for a phrase in all logs of a request that are here."""
+    """Search a phrase in all logs of a request that have been received."""
     action_request = action_requests.find(token)
     if action_request is None:
         raise Http404("There is no such request.")
-    phrase = read_text(request.GET.get("q"), most=MAX_PHRASE)
+    phrase = read_text(request.GET.get("q"), max_length=MAX_PHRASE)
     first = read_int(request.GET.get("from"), default=0)
     context = {
         "nav": "action_requests",

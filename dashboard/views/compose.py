@@ -1,4 +1,4 @@
-"""Compose an action for the chosen devices: choose, review, send."""
+"""Compose a request for the selected devices: form, review, submission."""
 
 from typing import Any
 from uuid import UUID
@@ -24,36 +24,36 @@ from dashboard.access import actor_of, hide, submitter_required
 from dashboard.forms import PRESETS, ComposeForm
 from dashboard.http import DashboardRequest, wants_part
 
-SAMPLE = 8
-"""Devices that are named; of the others the number is told."""
+MAX_NAMED = 8
+"""Devices whose names are shown; the others are counted."""
 
 
 @require_http_methods(["GET", "POST"])
 @submitter_required
 @vary_on_headers("HX-Request", "HX-Target")
 def compose(request: DashboardRequest) -> HttpResponse:
-    """Draw the form for a selection, then the review with the count repeated, then send."""
+    """Show the form, then the review, then submit."""
     chosen = _chosen(request)
     if request.method == "GET":
         kind = request.GET.get("kind", "")
         if wants_part(request, "preview"):
-            return render(request, "compose/_preview.html", _price(chosen, kind))
+            return render(request, "compose/_preview.html", _cost_of(chosen, kind))
         fields = {"kind": kind if kind in KINDS else ""}
         form = ComposeForm(initial=fields, user=request.user, chosen=chosen)
-        return _draw(request, form, "compose/form.html")
+        return _render(request, form, "compose/form.html")
     if "drop" in request.POST:
-        return _drop(request, chosen)
+        return _exclude(request, chosen)
     form = ComposeForm(request.POST, user=request.user, chosen=chosen)
     step = request.POST.get("step", "")
     if not form.is_valid() or form.submission is None:
-        return _draw(request, form, "compose/form.html", status=422)
+        return _render(request, form, "compose/form.html", status=422)
     if step == "change":
-        return _draw(request, form, "compose/form.html")
+        return _render(request, form, "compose/form.html")
     return _send(request, form) if step == "send" else _review(request, form)
 
 
 def _chosen(request: DashboardRequest) -> selections.Chosen | None:
-    """The selection that the address or the form names; without a name there is none."""
+    """Return the selection that the URL or the form names, or None if it names none."""
     given = request.GET if request.method == "GET" else request.POST
     name = given.get("selection", "")
     if not name:
@@ -64,8 +64,8 @@ def _chosen(request: DashboardRequest) -> selections.Chosen | None:
         hide(
             request,
             Code.NOT_YOUR_SELECTION,
-            "This choice of devices is not here: choices are kept for a week, each for the person "
-            "who made it. Choose the devices again.",
+            "This selection was not found. Selections are kept for a week, each for the person who "
+            "made it. Select the devices again.",
             exists=token is not None and selections.exists(token),
         )
     return found
@@ -78,8 +78,8 @@ def _read_token(text: str) -> UUID | None:
         return None
 
 
-def _drop(request: DashboardRequest, chosen: selections.Chosen | None) -> HttpResponse:
-    """Leave out the devices that a rule decides: a new selection, in the same half-filled form."""
+def _exclude(request: DashboardRequest, chosen: selections.Chosen | None) -> HttpResponse:
+    """Exclude the devices that some rules reject: a new selection, with the form as filled in."""
     kind = KINDS.get(request.POST.get("kind", ""))
     version = settings.OPSWAT_ACTION_VERSION
     data = request.POST.copy()
@@ -89,39 +89,39 @@ def _drop(request: DashboardRequest, chosen: selections.Chosen | None) -> HttpRe
         data["selection"] = str(chosen.uuid)
     fields = {name: data.get(name, "") for name in ComposeForm.base_fields}
     form = ComposeForm(initial=fields, user=request.user, chosen=chosen)
-    return _draw(request, form, "compose/form.html")
+    return _render(request, form, "compose/form.html")
 
 
 def _review(request: DashboardRequest, form: ComposeForm) -> HttpResponse:
     try:
-        check_submission(_frozen(form), actor_of(request))
+        check_submission(_submission_of(form), actor_of(request))
     except Refused as refusal:
         form.add_refusal(refusal)
-        return _draw(request, form, "compose/form.html", status=422)
-    return _draw(request, form, "compose/review.html")
+        return _render(request, form, "compose/form.html", status=422)
+    return _render(request, form, "compose/review.html")
 
 
 def _send(request: DashboardRequest, form: ComposeForm) -> HttpResponse:
     try:
-        action_request = submit_action(_frozen(form), actor_of(request))
-    except AlreadySubmitted as twin:
-        messages.info(request, f"{twin} This is its request.")
-        return redirect("action_request", token=twin.action_request.uuid)
+        action_request = submit_action(_submission_of(form), actor_of(request))
+    except AlreadySubmitted as earlier:
+        messages.info(request, f"{earlier} This is its request.")
+        return redirect("action_request", token=earlier.action_request.uuid)
     except Refused as refusal:
         form.add_refusal(refusal)
-        return _draw(request, form, "compose/form.html", status=422)
+        return _render(request, form, "compose/form.html", status=422)
     request.session["just_sent"] = str(action_request.uuid)
     return redirect("action_request", token=action_request.uuid)
 
 
-def _frozen(form: ComposeForm) -> Submission:
+def _submission_of(form: ComposeForm) -> Submission:
     if form.submission is None:
         raise ValueError("Only a valid form has a submission.")
     return form.submission
 
 
-def _price(chosen: selections.Chosen | None, name: str) -> dict[str, Any]:
-    """What the vendor will make of the chosen devices, and what that costs; no call is spent."""
+def _cost_of(chosen: selections.Chosen | None, name: str) -> dict[str, Any]:
+    """Return the preview of the action and its cost in calls; makes no vendor call."""
     kind, version = KINDS.get(name), settings.OPSWAT_ACTION_VERSION
     context: dict[str, Any] = {
         "call_limit": window.limit(),
@@ -130,13 +130,13 @@ def _price(chosen: selections.Chosen | None, name: str) -> dict[str, Any]:
     if chosen is None or not chosen.device_count:
         return context
     count = chosen.device_count
-    context |= {"chosen": chosen, "price": forecast.estimate(count, lane_for(count))}
+    context |= {"chosen": chosen, "cost": forecast.estimate(count, lane_for(count))}
     if kind and kind.name in VERSIONS[version].kinds:
         context |= {"kind": kind, "preview": preview.preview(chosen, kind, version)}
     return context
 
 
-def _draw(
+def _render(
     request: DashboardRequest, form: ComposeForm, template: str, status: int = 200
 ) -> HttpResponse:
     chosen = form.chosen
@@ -147,11 +147,11 @@ def _draw(
         "submission": form.submission,
         "chosen": chosen,
         "count": chosen.device_count if chosen else 0,
-        "sample": selections.sample(chosen, SAMPLE) if chosen else [],
-        "more": max(0, chosen.device_count - SAMPLE) if chosen else 0,
+        "sample": selections.sample(chosen, MAX_NAMED) if chosen else [],
+        "more": max(0, chosen.device_count - MAX_NAMED) if chosen else 0,
         "drift": selections.drift(chosen) if chosen else None,
         "presets": PRESETS,
         "group_name": inventory.group_name(group) if group else "",
-        **_price(chosen, str(form["kind"].value() or "")),
+        **_cost_of(chosen, str(form["kind"].value() or "")),
     }
     return render(request, template, context, status=status)

@@ -1,4 +1,4 @@
-"""Find devices, count them, choose them."""
+"""The device list, the number of its devices, and the selection of devices."""
 
 from typing import Any
 
@@ -26,13 +26,13 @@ from dashboard.http import DashboardRequest, read_keys, wants_part
 from dashboard.printable import printable
 
 EVERYTHING = "all=1"
-"""What a selection of all devices keeps as its device_query: a text, as none means ticked rows."""
+"""Query that a selection of all devices stores; an empty query means ticked rows."""
 
 
 @require_GET
 @vary_on_headers("HX-Request", "HX-Target")
 def device_list(request: DashboardRequest) -> HttpResponse:
-    """List devices; the address holds the whole view."""
+    """List devices; the URL holds query, order and page."""
     state = DeviceListState.read(request.GET)
     page = _page(request, state)
     columns = chosen_columns(request.user.device_columns)
@@ -47,55 +47,53 @@ def device_list(request: DashboardRequest) -> HttpResponse:
         ],
         "sync": None if page.devices or state.device_query.as_url() else inventory.latest_sync(),
         "may_act": bool(request.user.rights.kinds),
-        "role_limit": _told_limit(request.user.rights.max_devices),
+        "role_limit": _limit_to_show(request.user.rights.max_devices),
         "typed": state.filters({}, TYPED),
         "formats": [(form, label) for form, (label, _, _) in FORMATS.items()],
         **state.pager(page),
     }
     if wants_part(request, "device-list"):
-        answer = render(request, "devices/_list_response.html", context)
+        response = render(request, "devices/_list_response.html", context)
         if request.htmx.current_url_abs_path != device_list_url(state.query):
-            answer["HX-Push-Url"] = device_list_url(state.query)
-        return answer
-    return render(request, "devices/page.html", context | _around(request, state))
+            response["HX-Push-Url"] = device_list_url(state.query)
+        return response
+    return render(request, "devices/page.html", context | _page_context(request, state))
 
 
 @require_GET
 def device_count(request: DashboardRequest) -> HttpResponse:
-    """Say exactly how many devices match; asked for once the page is there."""
+    """Show the exact number of matching devices; the page requests it after it has loaded."""
     state = DeviceListState.read(request.GET)
-    count = (
-        None if state.device_query.problems else device_filters.count_devices(state.device_query)
-    )
+    query = state.device_query
+    count = None if query.problems else device_filters.count_devices(query)
     return render(request, "devices/_count.html", {"list_state": state, "count": count})
 
 
 @require_POST
 @submitter_required
 def choose_devices(request: DashboardRequest) -> HttpResponse:
-    """Freeze what is ticked, or all that match less what was unticked, and go on to Compose."""
+    """Store a selection, of the ticked rows or of all matches except the unticked, and compose."""
     device_query = request.POST.get("device_query", "")
     try:
         if request.POST.get("all"):
-            asked = with_excluded(
-                parse_device_query(device_query).as_url(), _keys(request, "unticked")
-            )
-            found, asked = device_filters.matching(asked), asked or EVERYTHING
+            query = parse_device_query(device_query).as_url()
+            query = with_excluded(query, _keys(request, "unticked"))
+            found, query = device_filters.matching(query), query or EVERYTHING
         else:
-            asked, keys = "", [*_keys(request, "device"), *_keys(request, "carried")]
+            query, keys = "", [*_keys(request, "device"), *_keys(request, "carried")]
             found = inventory.with_keys(keys)
-        selection = choose.choose_devices(found, actor_of(request), query=asked)
+        selection = choose.choose_devices(found, actor_of(request), query=query)
     except Refused as refusal:
         messages.error(request, printable(refusal))
         url = device_list_url(DeviceListState.read_text(device_query).query)
         return HttpResponseRedirect(url, status=303)
     kind = request.POST.get("kind", "")
-    query = f"selection={selection.uuid}" + (f"&kind={kind}" if kind in KINDS else "")
-    return HttpResponseRedirect(f"{reverse('compose')}?{query}", status=303)
+    url = f"{reverse('compose')}?selection={selection.uuid}"
+    return HttpResponseRedirect(url + (f"&kind={kind}" if kind in KINDS else ""), status=303)
 
 
 def _page(request: DashboardRequest, state: DeviceListState) -> DevicePage:
-    """The page that the address asks for; a misread device_query has none."""
+    """Return the page that the URL asks for; empty if the query has problems."""
     if state.device_query.problems:
         return DevicePage([], state.order)
     found, get = device_filters.filter_devices(state.device_query), request.GET.get
@@ -107,15 +105,15 @@ def _page(request: DashboardRequest, state: DeviceListState) -> DevicePage:
     return pagination.page_after(found, state.order, state.size, after)
 
 
-def _around(request: DashboardRequest, state: DeviceListState) -> dict[str, Any]:
-    """What stands around the list, and stays when only the list is asked for."""
+def _page_context(request: DashboardRequest, state: DeviceListState) -> dict[str, Any]:
+    """Return the context of what surrounds the list, which htmx does not replace."""
     choices = device_filters.offered_values()
-    shown = {column.key for column in chosen_columns(request.user.device_columns)}
+    chosen = {column.key for column in chosen_columns(request.user.device_columns)}
     return {
         "menus": state.filters(choices, MENUS),
         "more": state.filters({}, MORE),
         "views": saved_views.visible_to(request.user),
-        "all_columns": [(column, column.key in shown) for column in COLUMNS.values()],
+        "all_columns": [(column, column.key in chosen) for column in COLUMNS.values()],
     }
 
 
@@ -123,6 +121,6 @@ def _keys(request: DashboardRequest, name: str) -> list[int]:
     return read_keys(part for text in request.POST.getlist(name) for part in text.split(","))
 
 
-def _told_limit(most: int) -> int:
-    """The limit of a role where somebody could meet it by choosing; 0 where nobody will."""
-    return most if most < 1000 else 0
+def _limit_to_show(max_devices: int) -> int:
+    """Return the limit of the role, or 0 if it is too high to be reached by ticking rows."""
+    return max_devices if max_devices < 1000 else 0

@@ -16,9 +16,9 @@ def live(_: HttpRequest) -> HttpResponse:
 @login_not_required
 @require_safe
 def ready(_: HttpRequest) -> HttpResponse:
-    """Answer 200 while pages can be served, which needs the database; else 503.
+    """Answer 200 while the database is available, otherwise 503.
 
-    Without Redis pages are served all the same: they poll.
+    Redis is not checked: without it pages are still served, and they poll.
     """
     try:
         with connection.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""How the inventory is read: what runs, what it costs, what came of it."""
+"""The reads of the inventory, running and past, and the start of a full read."""
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -9,7 +9,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from actions.dispatch.forecast import forecast
 from actions.errors import NotAllowed
-from actions.inventory import selectors as reads
+from actions.inventory import selectors
 from actions.inventory.sync import start_sync
 from actions.ratelimit.states import Lane
 from dashboard.access import actor_of
@@ -19,14 +19,14 @@ from dashboard.http import DashboardRequest, wants_part
 @require_GET
 @vary_on_headers("HX-Request", "HX-Target")
 def inventory(request: DashboardRequest) -> HttpResponse:
-    """Show the reads; htmx asks this same URL for the line that other pages show."""
-    state = reads.inventory_status(forecast().lanes.get(Lane.INVENTORY))
+    """Show the reads; htmx requests the line that other pages show under the same URL."""
+    state = selectors.inventory_status(forecast().lanes.get(Lane.INVENTORY))
     if wants_part(request, "inventory-sync"):
         return render(request, "inventory/_sync.html", {"state": state})
     context = {
         "nav": "devices",
         "state": state,
-        "reads": reads.latest(),
+        "reads": selectors.latest(),
         "may_read": request.user.rights.controls_engine,
     }
     part = wants_part(request, "inventory-live")
@@ -35,10 +35,12 @@ def inventory(request: DashboardRequest) -> HttpResponse:
 
 @require_POST
 def read_inventory(request: DashboardRequest) -> HttpResponse:
-    """Ask for a full read."""
+    """Start a full read."""
     try:
         _, started = start_sync(actor_of(request))
     except NotAllowed as refusal:
         raise PermissionDenied(str(refusal)) from None
-    messages.success(request, "Reading begins." if started else "A full read is running already.")
+    messages.success(
+        request, "Full read started." if started else "A full read is already running."
+    )
     return redirect("inventory")

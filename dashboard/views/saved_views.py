@@ -1,4 +1,4 @@
-"""Arrange the list of devices: saved views, columns, density; and take it along as a file."""
+"""Saved views, columns and density of the device list, and its export."""
 
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from actions.trail import trail
 from actions.trail.verbs import Verb
 from dashboard.access import actor_of, hide
 from dashboard.device_list import saved_views
-from dashboard.device_list.columns import COLUMNS, chosen_columns, heads, plain
+from dashboard.device_list.columns import COLUMNS, chosen_columns, head_of, row_of
 from dashboard.device_list.state import DeviceListState, device_list_url
 from dashboard.exports import FORMATS, download
 from dashboard.http import DashboardRequest, read_text
@@ -25,32 +25,32 @@ from dashboard.printable import printable
 
 @require_GET
 def device_view(request: DashboardRequest, token: UUID) -> HttpResponse:
-    """Lead a saved view's address to the list as it shows it."""
+    """Redirect to the list that a saved view names."""
     return redirect(device_list_url(_view(request, token).query))
 
 
 @require_POST
 def save_device_view(request: DashboardRequest) -> HttpResponse:
-    """Keep the list as it is shown under a name."""
+    """Save the query and order of the list under a name."""
     state = DeviceListState.read_text(request.POST.get("query", ""))
     try:
         view = saved_views.save(
             request.user,
             actor_of(request),
-            name=read_text(request.POST.get("name"), most=1000),
+            name=read_text(request.POST.get("name"), max_length=1000),
             query=state.query,
             shared=bool(request.POST.get("shared")),
         )
     except Refused as refusal:
         messages.error(request, printable(refusal))
     else:
-        messages.success(request, f"The view “{printable(view)}” is kept.")
+        messages.success(request, f"The view “{printable(view)}” is saved.")
     return redirect(device_list_url(state.query))
 
 
 @require_POST
 def change_device_view(request: DashboardRequest, token: UUID) -> HttpResponse:
-    """Share a view, take it back, or drop it."""
+    """Share, unshare or delete a view."""
     view = _view(request, token)
     verb = request.POST.get("verb", "")
     try:
@@ -66,7 +66,7 @@ def change_device_view(request: DashboardRequest, token: UUID) -> HttpResponse:
 
 @require_POST
 def device_columns(request: DashboardRequest) -> HttpResponse:
-    """Keep which columns this person wants to see, and how close the rows stand."""
+    """Store the columns and the density of this user."""
     chosen = request.POST.getlist("column")
     density = request.POST.get("density", "")
     request.user.device_columns = [key for key in COLUMNS if key in chosen]
@@ -78,11 +78,11 @@ def device_columns(request: DashboardRequest) -> HttpResponse:
 
 @require_POST
 def export_devices(request: DashboardRequest) -> HttpResponseBase:
-    """Send the list with its filters, order and columns as a file."""
+    """Export the list with its filters, order and columns as a file."""
     state = DeviceListState.read_text(request.POST.get("query", ""))
-    form = request.POST.get("format", "")
-    if form not in FORMATS or state.device_query.problems:
-        messages.error(request, "Choose a format, and mend the filters that are not understood.")
+    file_format = request.POST.get("format", "")
+    if file_format not in FORMATS or state.device_query.problems:
+        messages.error(request, "Choose a format and fix the invalid filters.")
         return redirect(device_list_url(state.query))
     columns = chosen_columns(request.user.device_columns)
     found = filters.filter_devices(state.device_query)
@@ -90,13 +90,14 @@ def export_devices(request: DashboardRequest) -> HttpResponseBase:
         actor_of(request),
         Verb.DEVICES_EXPORTED,
         subject_kind="devices",
-        subject=form,
+        subject=file_format,
         query=state.query,
         columns=[column.key for column in columns],
         count=found.count(),
     )
-    rows = (plain(device, columns) for device in pagination.all_of(found, state.order))
-    return download(request, form, f"devices-{now():%Y%m%d-%H%M}", heads(columns), rows)
+    rows = (row_of(device, columns) for device in pagination.all_of(found, state.order))
+    name = f"devices-{now():%Y%m%d-%H%M}"
+    return download(request, file_format, name, head_of(columns), rows)
 
 
 def _view(request: DashboardRequest, token: UUID) -> SavedView:

@@ -1,4 +1,4 @@
-"""The vendor's minute, and each call made."""
+"""The rate limit, the queue and the calls to the vendor."""
 
 from collections import Counter
 from typing import Any
@@ -8,26 +8,26 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 from django.views.decorators.vary import vary_on_headers
 
-from actions.dispatch import selectors as budget
+from actions.dispatch import selectors as dispatch
 from actions.dispatch.forecast import lane_backlogs
 from dashboard.http import DashboardRequest, read_int, wants_part
 
-SIZE = 50
+PAGE_SIZE = 50
 
 
 @require_GET
 @vary_on_headers("HX-Request", "HX-Target")
 def vendor_calls(request: DashboardRequest) -> HttpResponse:
-    """Show the slots of the minute, the queue and the latest calls."""
+    """Show the slots in use, the queue and the latest calls."""
     before = read_int(request.GET.get("before"), default=0) or None
-    found = budget.latest_calls(SIZE + 1, before)
-    minute = budget.window_stats()
+    found = dispatch.latest_calls(PAGE_SIZE + 1, before)
+    minute = dispatch.window_stats()
     context = {
         "nav": "vendor_calls",
         "minute": minute,
         "queue": lane_backlogs(),
-        "calls": found[:SIZE],
-        "next_url": f"?before={found[SIZE - 1].pk}" if len(found) > SIZE else "",
+        "calls": found[:PAGE_SIZE],
+        "next_url": f"?before={found[PAGE_SIZE - 1].pk}" if len(found) > PAGE_SIZE else "",
         "first_url": "?" if before else "",
     }
     if wants_part(request, "calls-live"):
@@ -38,18 +38,18 @@ def vendor_calls(request: DashboardRequest) -> HttpResponse:
 
 
 def _chart(limit: int) -> dict[str, Any]:
-    """The last day as columns of a picture, and as a table by hour."""
-    minutes = budget.per_minute()
-    most = max([limit, *(minute.total for minute in minutes)])
+    """Return the calls of the last 24 hours: per minute for the chart, per hour for the table."""
+    minutes = dispatch.per_minute()
+    highest = max([limit, *(minute.total for minute in minutes)])
     good: Counter[int] = Counter()
     bad: Counter[int] = Counter()
     for minute in minutes:
         good[23 - minute.place // 60] += minute.good
         bad[23 - minute.place // 60] += minute.bad
     return {
-        "chart": [(minute, most + 1 - minute.total) for minute in minutes],
-        "chart_height": most + 1,
-        "chart_line": most + 1 - limit,
+        "chart": [(minute, highest + 1 - minute.total) for minute in minutes],
+        "chart_height": highest + 1,
+        "chart_line": highest + 1 - limit,
         "chart_most": max((minute.total for minute in minutes), default=0),
         "hours": [(ago, good[ago] + bad[ago], bad[ago]) for ago in range(24)],
     }
