@@ -1,13 +1,13 @@
-"""The web as a Django application."""
+"""The dashboard as a Django application."""
 
 from django.apps import AppConfig
 
 
 class DashboardConfig(AppConfig):
-    """Listens to who comes and goes."""
+    """Connects the receivers of the sign-in signals."""
 
     name = "dashboard"
 
     def ready(self) -> None:
-        """Import the listeners, which register themselves."""
-        from dashboard import signals  # noqa: F401, PLC0415  # Models must be loaded first.
+        """Import the receivers, which connect themselves."""
+        from dashboard import signals  # noqa: F401, PLC0415  # The models must be loaded first.

@@ -7,7 +7,7 @@ from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
 
-# Static files come as ordinary iterators; they are small, so reading them whole costs nothing.
+# WhiteNoise streams static files from synchronous iterators; they are small enough to read whole.
 warnings.filterwarnings("ignore", "StreamingHttpResponse must consume synchronous iterators")
 
 application = get_asgi_application()

@@ -1,7 +1,8 @@
-"""The Celery application: a clock that says "look at the table", and nothing more.
+"""The Celery application, which only triggers work.
 
-What must not be lost is a committed row; every message here may be lost or doubled. So there is
-no result backend, no retry, no countdown and no rate limit (DECISIONS: "Rows, not messages").
+The work itself is in database rows, so any message may be lost or delivered twice. That is why
+there is no result backend, retry, countdown or rate limit here (DECISIONS: "State lives in rows,
+not messages").
 """
 
 import os

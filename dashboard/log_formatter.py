@@ -1,4 +1,4 @@
-"""How a log line looks."""
+"""Format of log lines."""
 
 import json
 import logging
@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 
 class OneLine(logging.Formatter):
-    """One JSON object on one line, so that no device's name can forge a second line."""
+    """Writes one JSON object a line, so that external text cannot forge a second line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Render time (UTC), level, logger, message and, where there is one, the traceback."""
+        """Return time (UTC), level, logger, message and any traceback as JSON."""
         line = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),

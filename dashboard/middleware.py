@@ -1,4 +1,4 @@
-"""What happens around every request."""
+"""Middleware: the id of a request, and sign-in under htmx."""
 
 import re
 import uuid
@@ -12,13 +12,13 @@ Handler = Callable[[HttpRequest], HttpResponseBase]
 
 
 class RequestIdMiddleware:
-    """Give each request an id, which the response, the error page and the trail quote."""
+    """Gives each request an id that the response, error pages and the audit trail quote."""
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """Name the request on the way in and on the way out."""
+        """Set `request.id` and the header X-Request-ID."""
         request.id = uuid.uuid4().hex  # type: ignore[attr-defined]  # See DashboardRequest.
         response = self.get_response(request)
         response["X-Request-ID"] = request.id  # type: ignore[attr-defined]
@@ -26,13 +26,16 @@ class RequestIdMiddleware:
 
 
 class HtmxLoginMiddleware:
-    """A session that has run out must not put the sign-in form into a table: leave the page."""
+    """Makes htmx leave the page when the session has expired.
+
+    Otherwise htmx would follow the redirect and put the sign-in form into the fragment.
+    """
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """Turn a redirect to the sign-in page, asked for by htmx, into one that htmx follows."""
+        """Replace an htmx request's redirect to the sign-in page with HX-Redirect."""
         response = self.get_response(request)
         login = resolve_url(settings.LOGIN_URL)
         target = response.get("Location", "")

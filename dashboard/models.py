@@ -1,4 +1,4 @@
-"""The people who use the console, and what they have arranged for themselves."""
+"""Users of the console and their saved views."""
 
 import uuid
 
@@ -10,13 +10,15 @@ from actions.roles import RIGHTS, Rights, Role
 
 
 class User(AbstractUser):
-    """A person; the role says what they may do here. Demo people only act on the simulator.
+    """A user; the role decides what they may do.
 
-    `device_columns` are the keys of the columns they want in the list of devices; none: the usual.
+    `is_demo` marks the users that `up` creates for the simulator; they cannot sign in to a real
+    vendor account. `device_columns` are the keys of the columns in their device list; empty means
+    the default columns.
     """
 
     class Density(models.TextChoices):
-        """How much room a row takes."""
+        """Height of a row of the device list."""
 
         COMFORTABLE = "comfortable", "Comfortable"
         COMPACT = "compact", "Compact"
@@ -33,9 +35,9 @@ class User(AbstractUser):
 
 
 class SavedView(models.Model):
-    """A view of the list of devices that somebody has named; its address stays the same.
+    """A named view of the device list; `query` is the query string of the list.
 
-    `query` is the query of the list's address. Others see it, and may open it, once it is shared.
+    Other users see it and may open it while it is `shared`.
     """
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -51,7 +53,7 @@ class SavedView(models.Model):
             models.UniqueConstraint(fields=["owner", "name"], name="one_view_of_a_name"),
         ]
         indexes = [
-            # The menu of views: those that are shared with everybody.
+            # Which views are shared with everybody? (the menu of views)
             models.Index(fields=["name", "id"], condition=Q(shared=True), name="shared_views"),
         ]
 

@@ -1,4 +1,4 @@
-"""Texts that come from elsewhere, made fit for a reader's eye."""
+"""Escape invisible and bidirectional characters in external text."""
 
 import re
 
@@ -9,16 +9,16 @@ _INVISIBLE = re.compile(
 
 
 def printable(text: object) -> str:
-    """The text with every character made visible that would hide itself or turn the line round."""
+    """Replace each invisible or bidirectional character with its code point, as ⟨U+202E⟩."""
     return _INVISIBLE.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", str(text))
 
 
 def printable_line(text: str) -> str:
-    """A line of a log with its tabs, and every other character that would hide itself visible."""
+    """Make a line of a log printable; tabs stay."""
     return "\t".join(map(printable, text.split("\t")))
 
 
 def marked(text: str, phrase: str) -> list[tuple[str, bool]]:
-    """The text in pieces, each with whether it is the phrase."""
+    """Split a text into pieces, each with whether it is the phrase, case ignored."""
     pieces = re.split(f"({re.escape(phrase)})", text, flags=re.IGNORECASE) if phrase else [text]
-    return [(piece, place % 2 == 1) for place, piece in enumerate(pieces) if piece]
+    return [(piece, index % 2 == 1) for index, piece in enumerate(pieces) if piece]

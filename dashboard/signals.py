@@ -1,4 +1,4 @@
-"""Who came, who was turned away and who left: told to the trail."""
+"""Record sign-in, failed sign-in and sign-out in the audit trail."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from actions.trail.verbs import Verb
 from dashboard.models import User
 
 
-def _visitor(request: HttpRequest | None, name: str, person: User | None) -> Actor:
+def _actor(request: HttpRequest | None, name: str, person: User | None) -> Actor:
     return Actor(
         name=name,
         role=Role(person.role) if person else Role.VIEWER,
@@ -26,13 +26,13 @@ def _visitor(request: HttpRequest | None, name: str, person: User | None) -> Act
 
 @receiver(user_logged_in)
 def _signed_in(request: HttpRequest | None, user: User, **_: Any) -> None:
-    _record(_visitor(request, user.username, user), Verb.PERSON_SIGNED_IN)
+    _record(_actor(request, user.username, user), Verb.PERSON_SIGNED_IN)
 
 
 @receiver(user_logged_out)
 def _signed_out(request: HttpRequest | None, user: User | None, **_: Any) -> None:
     if user is not None:
-        _record(_visitor(request, user.username, user), Verb.PERSON_SIGNED_OUT)
+        _record(_actor(request, user.username, user), Verb.PERSON_SIGNED_OUT)
 
 
 @receiver(user_login_failed)
@@ -41,9 +41,9 @@ def _sign_in_failed(
 ) -> None:
     name = str(credentials.get("username", "")).replace("\x00", "")[:150]
     person = User.objects.filter(username=name).first()
-    known = "wrong password" if person else "unknown name"
-    _record(_visitor(request, name, person), Verb.PERSON_SIGN_IN_FAILED, problems={"": [known]})
+    reason = "wrong password" if person else "unknown name"
+    _record(_actor(request, name, person), Verb.PERSON_SIGN_IN_FAILED, problems={"": [reason]})
 
 
-def _record(visitor: Actor, verb: Verb, **told: Any) -> None:
-    trail.record(visitor, verb, subject_kind="person", subject=visitor.name, **told)
+def _record(actor: Actor, verb: Verb, **data: Any) -> None:
+    trail.record(actor, verb, subject_kind="person", subject=actor.name, **data)
