@@ -1,4 +1,4 @@
-"""Read the trail: answers to a query, and one line with all that belongs to it."""
+"""The audit trail: the list with its query, and one line with its details."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -16,8 +16,8 @@ from actions.trail.verbs import Verb
 from dashboard.access import audit_reader_required
 from dashboard.http import DashboardRequest, read_int, wants_part
 
-SIZE = 50
-HIGHEST = 10**10 - 1
+PAGE_SIZE = 50
+MAX_NUMBER = 10**10 - 1
 
 CHIPS = {
     "q": "“{}”",
@@ -25,36 +25,36 @@ CHIPS = {
     "person": "by {}",
     "verb": "{}",
     "kind": "{}",
-    "outcome": "told {}",
+    "outcome": "outcome {}",
     "source": "from {}",
     "request": "request {:.8}",
     "call": "call #{}",
-    "click": "click {:.8}",
+    "click": "page request {:.8}",
     "since": "from {}",
     "until": "until {}",
 }
-"""How a part of the query stands above its answer."""
+"""The text of the chip of each filter."""
 
 
 @require_GET
 @audit_reader_required
 @vary_on_headers("HX-Request", "HX-Target")
 def audit_list(request: DashboardRequest) -> HttpResponse:
-    """List what happened, newest first; the address holds the whole query."""
+    """List audit lines, newest first; the URL holds the whole query."""
     query = parse_audit_query(request.GET)
-    before = read_int(request.GET.get("before"), default=0, high=HIGHEST) or None
+    before = read_int(request.GET.get("before"), default=0, high=MAX_NUMBER) or None
     problems = query.problems()
-    found = [] if problems else audit.listed(query, before=before, size=SIZE + 1)
-    more = len(found) > SIZE
+    found = [] if problems else audit.listed(query, before=before, size=PAGE_SIZE + 1)
+    more = len(found) > PAGE_SIZE
     context = {
         "nav": "audit",
-        "events": found[:SIZE],
+        "events": found[:PAGE_SIZE],
         "query": query,
         "problems": problems,
         "chips": _chips(query),
         "devices": audit.device_keys(query.device) if query.device else [],
         "most_devices": audit.MAX_DEVICES,
-        "next_url": _url({**query.view(), "before": found[SIZE - 1].pk}) if more else "",
+        "next_url": _url({**query.view(), "before": found[PAGE_SIZE - 1].pk}) if more else "",
         "first_url": _url(query.view()) if before else "",
     }
     if wants_part(request, "audit-list"):
@@ -84,8 +84,8 @@ def _url(view: dict[str, Any]) -> str:
 @require_GET
 @audit_reader_required
 def audit_event(request: DashboardRequest, number: int) -> HttpResponse:
-    """Show one line with what it is about, its neighbours and where all about it is found."""
-    event = audit.event(number) if number <= HIGHEST else None
+    """Show one line with its details and links to related lines."""
+    event = audit.event(number) if number <= MAX_NUMBER else None
     if event is None:
         raise Http404("There is no such record.")
     context = {

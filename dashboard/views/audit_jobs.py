@@ -1,4 +1,4 @@
-"""Check the trail and take answers away: asked for here, done by a worker."""
+"""Checks and exports of the audit trail; a worker makes them."""
 
 from urllib.parse import urlencode
 from uuid import UUID
@@ -23,7 +23,7 @@ from dashboard.streaming import file_chunks, stream
 @audit_reader_required
 @vary_on_headers("HX-Request", "HX-Target")
 def audit_jobs(request: DashboardRequest) -> HttpResponse:
-    """Show the last check, the exports, and how far the trail has been shipped."""
+    """Show the last check, the exports and the streams."""
     found = audit.jobs()
     context = {
         "nav": "audit",
@@ -39,7 +39,7 @@ def audit_jobs(request: DashboardRequest) -> HttpResponse:
 @require_POST
 @audit_reader_required
 def check(request: DashboardRequest) -> HttpResponse:
-    """Ask for a check of the whole trail."""
+    """Start a check of the whole trail."""
     jobs.ask_check(actor_of(request))
     return redirect("audit_jobs")
 
@@ -47,21 +47,21 @@ def check(request: DashboardRequest) -> HttpResponse:
 @require_POST
 @audit_reader_required
 def export(request: DashboardRequest) -> HttpResponse:
-    """Ask for the answer to a query as a file."""
+    """Start an export of the lines that match a query."""
     query = parse_audit_query(request.POST)
     try:
         jobs.ask_export(actor_of(request), query, request.POST.get("form", ""))
     except Refused as refusal:
         messages.error(request, str(refusal))
         return redirect(f"{reverse('audit')}?{urlencode(query.view())}")
-    messages.success(request, "The export is being made. It can be taken here once it is done.")
+    messages.success(request, "The export has started. Download it here when it is ready.")
     return redirect("audit_jobs")
 
 
 @require_POST
 @audit_reader_required
 def download(request: DashboardRequest, token: UUID) -> HttpResponseBase:
-    """Hand an export over, in pieces; the trail tells of it first."""
+    """Stream an export; the download is recorded in the audit trail first."""
     job = audit.job(token)
     if job is None or job.kind != "export":
         raise Http404("There is no such export.")
