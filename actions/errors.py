@@ -9,8 +9,9 @@ Each error holds its problems, and each problem a code. Forms show the text, pro
 code, translations replace the message.
 """
 
+import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -101,7 +102,7 @@ class Problem:
     field: str
     code: Code
     message: str
-    params: Mapping[str, object] = field(default_factory=dict)
+    params: Mapping[str, object] = dataclasses.field(default_factory=dict)
 
     @property
     def text(self) -> str:

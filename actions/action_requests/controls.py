@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils.timezone import now
 
 from actions import on_commit
-from actions.action_requests import linked, outcomes
+from actions.action_requests import linked, outcomes, recording
 from actions.action_requests.models import ActionRequest, DeviceCommand
 from actions.action_requests.states import CommandStatus
 from actions.action_requests.submissions import Submission, read_reason
@@ -90,7 +90,7 @@ def cancel(action_request: ActionRequest, actor: Actor, targets: Collection[str]
     taken, in_doubt = outcomes.withdraw(rows, S.CANCELLED, detail)
     in_flight = rows.filter(status=S.SENDING, cancel_asked=False).update(cancel_asked=True)
     if taken or in_flight or in_doubt:
-        data = outcomes.record_withdrawn(taken, S.CANCELLED)
+        data = recording.withdrawn_data(taken, S.CANCELLED)
         data |= {"count": len(taken), "asked_for": sorted(targets), "in_a_call": in_flight}
         _record(action_request, actor, Verb.REQUEST_CANCELLED, **data)
     return len(taken)
@@ -218,4 +218,4 @@ def _submit_once(submission: Submission, actor: Actor) -> ActionRequest:
 def _record(action_request: ActionRequest, actor: Actor, verb: Verb, **data: Any) -> None:
     subject = str(action_request.uuid)
     trail.record(actor, verb, subject_kind="request", subject=subject, **data)
-    outcomes.bump_version([action_request.pk])
+    recording.bump_version([action_request.pk])

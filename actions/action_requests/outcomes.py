@@ -5,22 +5,18 @@ by the same compare-and-swap (`DeviceCommandQuerySet.move`).
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import F
 from django.utils.timezone import now
 
-from actions import on_commit
-from actions.action_requests import events
-from actions.action_requests.models import ActionRequest, DeviceCommand, DeviceCommandQuerySet
+from actions.action_requests import events, recording
+from actions.action_requests.models import DeviceCommand, DeviceCommandQuerySet
 from actions.action_requests.states import VENDOR_STATUS, CommandStatus
 from actions.catalog import KINDS
 from actions.opswat.payloads import ActionResult, DeviceResult
 from actions.ratelimit.models import VendorCall
-from actions.trail import trail
 from actions.trail.verbs import Verb
 
 MAX_ATTEMPTS = 3
@@ -31,8 +27,6 @@ FAR_FUTURE = datetime(9999, 1, 1, tzinfo=UTC)
 
 S = CommandStatus
 Commands = list[DeviceCommand]
-Withdrawn = list[tuple[str, str]]
-"""Commands that were cancelled or expired: the target and the device's key of each."""
 Changes = tuple[tuple[str, Any], ...]
 
 READBACK_VERB = {
@@ -58,13 +52,13 @@ def settle(call: VendorCall, result: ActionResult) -> None:
         check_at = _first_check(status, call.kind_name)
         moved += _move(commands, status, **dict(changes), check_at=check_at)
     events.publish_accepted(moved)
-    _record(Verb.CALL_ANSWERED, moved, call)
+    recording.record_moved(Verb.CALL_ANSWERED, moved, call)
 
 
 def requeue(call: VendorCall, reason: str) -> None:
     """The call was not sent: requeue its commands."""
     moved = _requeue_commands(_carried(call), detail=reason)
-    _record(Verb.CALL_NOT_DONE, moved, call, detail=reason)
+    recording.record_moved(Verb.CALL_NOT_DONE, moved, call, detail=reason)
 
 
 def reject(call: VendorCall, reason: str, http_status: int) -> None:
@@ -82,14 +76,14 @@ def reject(call: VendorCall, reason: str, http_status: int) -> None:
         rest = [command for command in carried if command.target not in first]
         moved = _requeue_commands(half, detail=detail, split_group=2 * call.pk)
         moved += _requeue_commands(rest, detail=detail, split_group=2 * call.pk + 1)
-        _record(Verb.CALL_SPLIT, moved, call, detail=reason)
+        recording.record_moved(Verb.CALL_SPLIT, moved, call, detail=reason)
         return
     # A repeated command may have taken effect in its earlier call, which had no answer.
     in_doubt = [command for command in carried if command.in_doubt]
     sure = [command for command in carried if not command.in_doubt]
     moved = _mark_in_doubt(in_doubt, reason)
     moved += _move(sure, S.FAILED, detail=reason, http_status=http_status or None)
-    _record(Verb.CALL_REFUSED, moved, call, detail=reason)
+    recording.record_moved(Verb.CALL_REFUSED, moved, call, detail=reason)
 
 
 def mark_unconfirmed(call: VendorCall, reason: str, http_status: int | None = None) -> None:
@@ -107,7 +101,7 @@ def mark_unconfirmed(call: VendorCall, reason: str, http_status: int | None = No
     )
     check_at = _first_check(S.UNCONFIRMED, call.kind_name)
     moved += _move(rest, S.UNCONFIRMED, detail=reason, http_status=http_status, check_at=check_at)
-    _record(Verb.CALL_UNCONFIRMED, moved, call, detail=reason)
+    recording.record_moved(Verb.CALL_UNCONFIRMED, moved, call, detail=reason)
 
 
 def confirm(commands: Commands, old: CommandStatus, new: CommandStatus) -> None:
@@ -121,7 +115,7 @@ def confirm(commands: Commands, old: CommandStatus, new: CommandStatus) -> None:
     keys = [command.pk for command in commands]
     DeviceCommand.objects.filter(pk__in=keys).move(old, new, detail=detail, check_at=None)
     moved = DeviceCommand.objects.filter(pk__in=keys, status=new).select_related("request")
-    _record(READBACK_VERB[new], list(moved), None, detail=detail)
+    recording.record_moved(READBACK_VERB[new], list(moved), None, detail=detail)
 
 
 def queue_held(held: DeviceCommandQuerySet) -> None:
@@ -129,8 +123,8 @@ def queue_held(held: DeviceCommandQuerySet) -> None:
     request_ids = list(held.order_by().values_list("request_id", flat=True).distinct())
     for request_id in request_ids:
         count = held.filter(request=request_id).move(S.HELD, S.QUEUED)
-        _record_count(request_id, Verb.COMMANDS_RELEASED, count)
-    bump_version(request_ids)
+        recording.record_count(request_id, Verb.COMMANDS_RELEASED, count)
+    recording.bump_version(request_ids)
 
 
 def expire(at: datetime) -> int:
@@ -143,13 +137,15 @@ def expire(at: datetime) -> int:
     for request_id in request_ids:
         detail = "It was not sent before its time to give up."
         withdrawn, _ = withdraw(late.filter(request=request_id), S.EXPIRED, detail)
-        _record_withdrawn_rows(request_id, Verb.COMMANDS_EXPIRED, withdrawn)
+        recording.record_withdrawn(request_id, Verb.COMMANDS_EXPIRED, withdrawn)
         count += len(withdrawn)
-    bump_version(request_ids)
+    recording.bump_version(request_ids)
     return count
 
 
-def withdraw(rows: DeviceCommandQuerySet, new: CommandStatus, detail: str) -> tuple[Withdrawn, int]:
+def withdraw(
+    rows: DeviceCommandQuerySet, new: CommandStatus, detail: str
+) -> tuple[recording.Withdrawn, int]:
     """Cancel or expire the waiting commands of one request; return them, and the count in doubt.
 
     Call it under the account's lock, so that no dispatcher moves them meanwhile. A command that
@@ -157,7 +153,7 @@ def withdraw(rows: DeviceCommandQuerySet, new: CommandStatus, detail: str) -> tu
     """
     waiting = rows.filter(status__in=[S.HELD, S.QUEUED], in_doubt=True).select_related("request")
     in_doubt = _mark_in_doubt(list(waiting), detail)
-    _record(Verb.COMMANDS_UNCONFIRMED, in_doubt, None, detail=detail)
+    recording.record_moved(Verb.COMMANDS_UNCONFIRMED, in_doubt, None, detail=detail)
     sure = rows.filter(in_doubt=False, status__in=[S.HELD, S.QUEUED])
     withdrawn = list(sure.order_by("id").values_list("target", "device_key"))
     for old in (S.QUEUED, S.HELD):
@@ -239,67 +235,3 @@ def _move(commands: Commands, new: CommandStatus, **changes: Any) -> Commands:
         if keys and DeviceCommand.objects.filter(pk__in=keys).move(old, new, **changes):
             won += DeviceCommand.objects.filter(pk__in=keys, status=new).select_related("request")
     return won
-
-
-def _record(verb: Verb, moved: Commands, call: VendorCall | None, *, detail: str = "") -> None:
-    """Write one audit line for each request concerned, and update its open pages."""
-    by_request: dict[ActionRequest, Commands] = defaultdict(list)
-    for command in moved:
-        by_request[command.request].append(command)
-    data: dict[str, Any] = {"call": call.pk, "http_status": call.http_status} if call else {}
-    for action_request, commands in by_request.items():
-        trail.record(
-            trail.ENGINE,
-            verb,
-            subject_kind="request",
-            subject=str(action_request.uuid),
-            detail=detail,
-            kind=action_request.kind_name,
-            devices=[_line(command) for command in commands],
-            about=[(command.device_key, str(command.status)) for command in commands],
-            **data,
-        )
-    bump_version(action_request.pk for action_request in by_request)
-
-
-def _record_count(request_id: int, verb: Verb, count: int) -> None:
-    uuid = ActionRequest.objects.values_list("uuid", flat=True).get(pk=request_id)
-    trail.record(trail.ENGINE, verb, subject_kind="request", subject=str(uuid), count=count)
-
-
-def _record_withdrawn_rows(request_id: int, verb: Verb, withdrawn: Withdrawn) -> None:
-    uuid = ActionRequest.objects.values_list("uuid", flat=True).get(pk=request_id)
-    trail.record(
-        trail.ENGINE,
-        verb,
-        subject_kind="request",
-        subject=str(uuid),
-        count=len(withdrawn),
-        **record_withdrawn(withdrawn, S.EXPIRED),
-    )
-
-
-def record_withdrawn(withdrawn: Withdrawn, status: CommandStatus) -> dict[str, Any]:
-    """Return what the audit line of withdrawn commands holds: each of them by its target."""
-    return {
-        "status": status,
-        "targets": [target for target, _ in withdrawn],
-        "about": [(key, str(status)) for _, key in withdrawn],
-    }
-
-
-def _line(command: DeviceCommand) -> dict[str, Any]:
-    line: dict[str, Any] = {"target": command.target, "status": command.status}
-    if command.vendor_status is not None:
-        line["code"] = command.vendor_status
-    if command.command_id:
-        line["command_id"] = command.command_id
-    return line
-
-
-def bump_version(request_ids: Iterable[int]) -> None:
-    """Give the requests with these keys a new version, and update their open pages after commit."""
-    rows = ActionRequest.objects.filter(pk__in=set(request_ids))
-    rows.update(version=F("version") + 1)
-    for uuid, version in rows.values_list("uuid", "version"):
-        on_commit.publish_change(f"request:{uuid}", version)

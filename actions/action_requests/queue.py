@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import Exists, F, OuterRef, Q
 
-from actions.action_requests import outcomes
+from actions.action_requests import recording
 from actions.action_requests.models import DeviceCommand, DeviceCommandQuerySet
 from actions.action_requests.states import CommandStatus
 from actions.opswat.payloads import ActionCall
@@ -104,7 +104,7 @@ def claim_commands(lead: DeviceCommand, lane: Lane, at: datetime) -> tuple[Vendo
     _mark_sent(call, duplicates, coalesced=True)
     requests = {row.request_id for row in carried + duplicates}
     call.action_requests.add(*requests)
-    outcomes.bump_version(requests)
+    recording.bump_version(requests)
     return call, _action_call(lead, tuple(row.target for row in carried))
 
 

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils.timezone import now
 
 from actions import on_commit
-from actions.action_requests import controls, outcomes
+from actions.action_requests import controls, recording
 from actions.action_requests.models import ActionRequest
 from actions.actor import Actor
 from actions.agent_logs.files import move, record
@@ -112,7 +112,7 @@ def stop(agent_log: AgentLog, actor: Actor) -> None:
         old, S.STOPPED, clock.now(), message=message, lane=Lane.REPORTS
     )
     record(actor, Verb.LOG_STOPPED, row)
-    outcomes.bump_version([row.request_id])
+    recording.bump_version([row.request_id])
 
 
 @transaction.atomic

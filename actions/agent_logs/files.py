@@ -7,7 +7,7 @@ from typing import Any
 from django.core.files.storage import Storage, storages
 from django.db import transaction
 
-from actions.action_requests import outcomes
+from actions.action_requests import recording
 from actions.actor import Actor
 from actions.agent_logs.models import AgentLog
 from actions.agent_logs.states import LogStatus
@@ -38,7 +38,7 @@ def move(row: AgentLog, new: LogStatus, at: datetime, **changes: Any) -> bool:
     if new != LogStatus.WAITING:
         data = {"size": changes.get("size"), "sha256": changes.get("sha256")}
         record(trail.ENGINE, MOVE_VERB[new], row, detail=changes.get("message", ""), **data)
-    outcomes.bump_version([row.request_id])
+    recording.bump_version([row.request_id])
     return True
 
 

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db.models import Count, Min
 
 from actions.dispatch.work import Backlog, Due, Work
-from actions.inventory import refresh, sync
+from actions.inventory import pages, refresh
 from actions.inventory.models import PAGE, DeviceRefresh, InventorySync
 from actions.inventory.refresh import DetailRead
 from actions.inventory.store import store_details
@@ -84,7 +84,7 @@ class PageWork(Work[InventorySync, InventorySync]):
         self, lane: Lane, at: datetime, lingering: Collection[str]
     ) -> Due[InventorySync] | None:
         """Return the running read whose next page has waited longest."""
-        found = sync.due_sync(at)
+        found = pages.due_sync(at)
         return Due(found, found.due_at) if found else None
 
     def claim(
@@ -104,7 +104,7 @@ class PageWork(Work[InventorySync, InventorySync]):
         if call.api == Stage.GROUPS:
             return client.list_groups(slot, token, payload.page, PAGE)
         if call.api == Stage.CHANGES:
-            age = sync.age_asked(payload, call.claimed_at)
+            age = pages.age_asked(payload, call.claimed_at)
             return client.status_changes(slot, token, age, payload.page, PAGE)
         return client.list_devices(slot, token, payload.cursor or None, PAGE)
 
@@ -112,25 +112,25 @@ class PageWork(Work[InventorySync, InventorySync]):
         self, call: VendorCall, payload: InventorySync, answer: Answer[Any], *, in_time: bool
     ) -> None:
         """Store the page, unless a later call has asked for the same page since."""
-        running = sync.still_reading(payload)
+        running = pages.still_reading(payload)
         if running is None:
             return
         if call.api == Stage.GROUPS:
-            sync.store_groups(running, answer.value)
+            pages.store_groups(running, answer.value)
         elif call.api == Stage.CHANGES:
-            sync.store_changes(running, answer.value)
+            pages.store_changes(running, answer.value)
         else:
-            sync.store_devices(running, answer.value)
+            pages.store_devices(running, answer.value)
 
     def fail(self, call: VendorCall, payload: InventorySync, error: VendorError) -> None:
         """Ask for the page later; end the read where the vendor refuses it."""
-        running = sync.still_reading(payload)
+        running = pages.still_reading(payload)
         if running is None:
             return
         if isinstance(error, Rejected):
-            sync.fail(running, str(error))
+            pages.fail(running, str(error))
         else:
-            sync.requeue(running, str(error))
+            pages.requeue(running, str(error))
 
     def clock_was_set(self, at: datetime) -> None:
         """Bring running reads within a lease."""

@@ -19,7 +19,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test import Client
 
 from actions import on_commit
-from actions.action_requests import outcomes
+from actions.action_requests import recording
 from actions.on_commit import CHANGES
 from actions.roles import Role
 from dashboard.asgi import application
@@ -146,7 +146,7 @@ def stream(port: int, wish: Any, cookie: str) -> Iterator[Any]:
 def change(wish: Any) -> int:
     """Give the request a new version, as every outcome does."""
     with transaction.atomic():
-        outcomes.bump_version([wish.pk])
+        recording.bump_version([wish.pk])
     wish.refresh_from_db()
     return int(wish.version)
 

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from actions.action_requests import outcomes
+from actions.action_requests import recording
 from actions.action_requests.models import DeviceCommand
 from actions.action_requests.states import CommandStatus as S
 from actions.inventory.models import Device
@@ -111,7 +111,7 @@ def test_a_poll_with_the_newest_version_brings_nothing(page, sent):
     where, headers = f"/requests/{sent.uuid}/", part("progress-live")
     unchanged = page.get(where, {"v": sent.version}, headers=headers)
     assert (unchanged.status_code, unchanged.content) == (204, b"")
-    outcomes.bump_version([sent.pk])
+    recording.bump_version([sent.pk])
     assert page.get(where, {"v": sent.version}, headers=headers).status_code == 200
 
 

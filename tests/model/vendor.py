@@ -15,7 +15,7 @@ from typing import Any
 from actions.agent_logs.fetch import FetchResult
 from actions.agent_logs.models import AgentLog
 from actions.dispatch.claims import Claim
-from actions.inventory import sync
+from actions.inventory import pages
 from actions.inventory.models import InventorySync
 from actions.inventory.refresh import DetailRead
 from actions.opswat.client import Answer, Token
@@ -278,7 +278,7 @@ def asked_of(taken: Claim) -> Any:
         case InventorySync() if taken.call.api == "devices":
             return payload.cursor
         case InventorySync() if taken.call.api == "changes":
-            return ChangesAsked(sync.age_asked(payload, taken.call.claimed_at), payload.page)
+            return ChangesAsked(pages.age_asked(payload, taken.call.claimed_at), payload.page)
     return taken.call.api
 
 
