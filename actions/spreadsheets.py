@@ -8,9 +8,10 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import IO, Any
+from typing import IO
 
 import xlsxwriter
+from xlsxwriter.worksheet import Worksheet
 
 FORMULA_PREFIXES = (*"=+-@\t\r\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """First characters that may start a formula in a spreadsheet, full-width forms included."""
@@ -61,7 +62,7 @@ def xlsx_file(file: IO[bytes], head: Sequence[str], rows: Iterable[Sequence[obje
     book.close()
 
 
-def _add_sheet(book: Any, head: Sequence[object]) -> Any:
+def _add_sheet(book: xlsxwriter.Workbook, head: Sequence[object]) -> Worksheet:
     """Add a sheet whose first row holds the column names and does not scroll."""
     sheet = book.add_worksheet()
     sheet.freeze_panes(1, 0)
@@ -69,7 +70,7 @@ def _add_sheet(book: Any, head: Sequence[object]) -> Any:
     return sheet
 
 
-def _write_row(sheet: Any, row_number: int, row: Sequence[object]) -> None:
+def _write_row(sheet: Worksheet, row_number: int, row: Sequence[object]) -> None:
     for column, value in enumerate(row):
         text = "" if value is None else str(value)
         sheet.write_string(row_number, column, text[:SHEET_CHARACTERS])

@@ -23,7 +23,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 class _Env(environ.FileAwareEnv):  # type: ignore[misc]  # The package has no types.
     """The environment; a value of the wrong form is told by its name."""
 
-    def get_value(self, var: str, *args: Any, **kwargs: Any) -> Any:
+    def get_value(self, var: str, *args: Any, **kwargs: Any) -> object:
         """Read one value; raises ImproperlyConfigured without it, for it may be secret."""
         try:
             return super().get_value(var, *args, **kwargs)

@@ -1,6 +1,7 @@
 """Check what a form, the API or the command line was given, and freeze it as a Submission."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -242,7 +243,7 @@ def new_submission(given: Given, now: datetime | None = None) -> Submission:
     """Check every field and freeze the input; raise Refused with all problems at once."""
     problems: list[Problem] = []
 
-    def attempt(check: Any, *args: Any, **kwargs: Any) -> Any:
+    def attempt(check: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # Any check.
         try:
             return check(*args, **kwargs)
         except Refused as refusal:

@@ -3,8 +3,8 @@
 import hashlib
 import json
 import zipfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,6 +17,9 @@ from actions.trail import chain
 NAME = "manifest.json"
 CHUNK = 1 << 20
 
+Opener = Callable[[str], AbstractContextManager[IO[bytes]]]
+"""Opens a file of a manifest by its name."""
+
 
 def make_manifest(files: Iterable[tuple[str, str, int]], count: int, **told: Any) -> dict[str, Any]:
     """A signed manifest of files (name, SHA-256, bytes), with an anchor of this moment."""
@@ -25,7 +28,7 @@ def make_manifest(files: Iterable[tuple[str, str, int]], count: int, **told: Any
     return chain.sign_document(settings.AUDIT_KEYS, json.loads(json.dumps(paper, default=str)))
 
 
-def compact(value: Any) -> str:
+def compact(value: object) -> str:
     """A value as JSON on one line."""
     return json.dumps(value, default=str, ensure_ascii=False)
 
@@ -82,7 +85,7 @@ def _check_paper(report: VerificationReport, manifest: dict[str, Any]) -> None:
         report.findings.append(Finding("manifest", NAME, text))
 
 
-def _check_file(report: VerificationReport, file: dict[str, Any], read: Any) -> None:
+def _check_file(report: VerificationReport, file: dict[str, Any], read: Opener) -> None:
     digest = hashlib.sha256()
     try:
         with read(Path(file["name"]).name) as content:
@@ -96,7 +99,7 @@ def _check_file(report: VerificationReport, file: dict[str, Any], read: Any) -> 
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[dict[str, Any], Any]]:
+def _opened(path: Path) -> Iterator[tuple[dict[str, Any], Opener]]:
     """The manifest, and how to open a file that it names."""
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as box:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db import connection
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import BooleanField, F, Func, Q, Value
 from django.db.models.sql.compiler import SQLCompiler
 
@@ -50,7 +51,9 @@ class _InTrigramIndex(Func):
 
     output_field = BooleanField()
 
-    def as_sql(self, compiler: SQLCompiler, connection: Any, **_: Any) -> tuple[str, Any]:  # type: ignore[override]
+    def as_sql(  # type: ignore[override]
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **_: Any
+    ) -> tuple[str, Any]:
         """Return the condition, with the expression as its parameter."""
         key, expression = map(compiler.compile, self.get_source_expressions())
         table = "actions_device_search"

@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections
@@ -24,6 +24,8 @@ from actions.dispatch.scheduler import Candidate, next_candidate
 from actions.opswat.client import Answer, Slot, VendorClient, VendorConfig
 from actions.opswat.errors import Rejected, VendorError
 from actions.ratelimit import clock, limiter
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +73,7 @@ def send(taken: Claim) -> None:
         _record(record_answer, taken, answer)
 
 
-def _record(record: Callable[[Claim, Any], None], taken: Claim, outcome: Any) -> None:
+def _record(record: Callable[[Claim, T], None], taken: Claim, outcome: T) -> None:
     """Apply the result, on a new connection if the database was restarted meanwhile.
 
     Otherwise the answer would be lost and its commands unconfirmed. An attempt leaves alone what

@@ -13,10 +13,13 @@ import socket
 import time
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 
 class Stage(Enum):
@@ -64,7 +67,7 @@ class _TimedReader(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any, /) -> int | None:
+    def readinto(self, buffer: "WriteableBuffer", /) -> int | None:
         self._sock.settimeout(self._progress.remaining())
         return self._raw.readinto(buffer)
 

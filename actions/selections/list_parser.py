@@ -5,10 +5,13 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from actions.errors import Code, Refused
 from actions.selections import xlsx_reader
+
+if TYPE_CHECKING:
+    from _csv import Reader
 
 MAX_LINES = 100_000
 MAX_BYTES = 8 * 1024 * 1024
@@ -148,7 +151,7 @@ def _read_csv(text: str, where: str) -> list[Row]:
         ) from None
 
 
-def _numbered(reader: Any) -> Iterator[tuple[int, list[str]]]:
+def _numbered(reader: "Reader") -> Iterator[tuple[int, list[str]]]:
     """Yield each row with the number of its first line; a quoted cell may span several lines."""
     first_line = 1
     for cells in reader:

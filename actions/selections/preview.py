@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Max, Q
+from django.db.models import Count, Max, Q, QuerySet
 from django.utils.timezone import now
 
 from actions.action_requests.applicability import DeviceFacts, Verdict, evaluate
@@ -81,7 +81,7 @@ def remaining(
     return keys
 
 
-def _with_facts(selection: Selection, at: datetime) -> Any:
+def _with_facts(selection: Selection, at: datetime) -> QuerySet[Any]:
     return selection.chosen.annotate(
         stale=Q(device__read_at__lt=at - fresh_for()),
         listed=Q(device__isnull=False, device__gone_at__isnull=True),

@@ -7,7 +7,6 @@ is limited by the sizes in the file's directory; zipfile does not read beyond th
 import io
 import zipfile
 from collections.abc import Iterator
-from typing import Any
 
 from openpyxl import load_workbook
 
@@ -62,7 +61,7 @@ def _check_size(data: bytes) -> None:
         )
 
 
-def _text(value: Any, max_length: int) -> str:
+def _text(value: object, max_length: int) -> str:
     """Return about what a person sees in the cell: a whole number has no decimal point."""
     if value is None:
         return ""

@@ -73,7 +73,7 @@ class Assumptions:
                 raise ValueError(f"{name} must be one of: {', '.join(get_args(hint))}")
 
 
-def _check_type(name: str, hint: Any, value: object) -> None:
+def _check_type(name: str, hint: object, value: object) -> None:
     """Raise ValueError for a wrong type; an int is valid as a float, a bool as neither."""
     allowed = set(get_args(hint) or (hint,))
     if float in allowed:

@@ -19,6 +19,9 @@ HOST = "127.0.0.1"
 MAX_BODY = 4 * 2**20
 CHUNK_SIZE = 64 * 1024
 
+Connection = socket.socket | tuple[bytes, socket.socket]
+"""The type that socketserver declares; a server of TCP gets sockets only."""
+
 
 class SimulatorServer(ThreadingHTTPServer):
     """Serves each connection in a thread; `stopping` interrupts held connections."""
@@ -45,28 +48,28 @@ class SimulatorServer(ThreadingHTTPServer):
         while not self.stopping.is_set():
             self.handle_request()
 
-    def verify_request(self, request: Any, client_address: Any) -> bool:
+    def verify_request(self, request: Connection, client_address: object) -> bool:
         """Reject connections after stop was called, such as the one by which stop wakes `run`."""
         return not self.stopping.is_set()
 
-    def process_request(self, request: Any, client_address: Any) -> None:
+    def process_request(self, request: Connection, client_address: object) -> None:
         """Register connection and thread before the thread starts, so that stop finds them."""
         args = (request, client_address)
         thread = threading.Thread(
             target=self._serve_connection, args=args, name="simulator-connection", daemon=True
         )
         with self._connections_lock:
-            self._connections[thread] = request
+            self._connections[thread] = cast("socket.socket", request)
         thread.start()
 
-    def _serve_connection(self, request: Any, client_address: Any) -> None:
+    def _serve_connection(self, request: Connection, client_address: object) -> None:
         try:
             self.process_request_thread(request, client_address)
         finally:
             with self._connections_lock:
                 self._connections.pop(threading.current_thread(), None)
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
+    def handle_error(self, request: Connection, client_address: object) -> None:
         """Ignore a client that disconnected; any other error is a bug and gets a traceback."""
         if not isinstance(sys.exc_info()[1], ConnectionError | TimeoutError):
             super().handle_error(request, client_address)

@@ -68,7 +68,7 @@ def normalize(data: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _clean(value: Any) -> Any:
+def _clean(value: object) -> object:
     if isinstance(value, dict):
         return {storable(key): _clean(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -29,6 +29,9 @@ MAX_MEMBERS = 8
 
 _SNIFF = 4096
 
+StreamState = tuple[int, int, int, int, Any]
+"""Positions and checksum of a MemberStream and its zlib decompressor, which has no public type."""
+
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
@@ -50,12 +53,12 @@ class MemberStream:
         self._crc = 0
         self._inflate = zlib.decompressobj(-15) if entry.method == 8 else None
 
-    def save(self) -> Any:
+    def save(self) -> StreamState:
         """A state to which `load` returns."""
         copy = self._inflate.copy() if self._inflate else None
         return self._at, self._left, self._out, self._crc, copy
 
-    def load(self, state: Any) -> None:
+    def load(self, state: StreamState) -> None:
         """Go on from a saved state, which stays as it is."""
         self._at, self._left, self._out, self._crc, copy = state
         self._inflate = copy.copy() if copy else None
@@ -173,12 +176,14 @@ class Member:
                 line += text.count(b"\n")
                 self._remember(offset, line, flow, decoder)
 
-    def _decoder(self) -> Any:
+    def _decoder(self) -> codecs.IncrementalDecoder | None:
         if not self.is_wide:
             return None
         return codecs.getincrementaldecoder(self.encoding)(errors="replace")
 
-    def _remember(self, offset: int, line: int, flow: MemberStream, decoder: Any) -> None:
+    def _remember(
+        self, offset: int, line: int, flow: MemberStream, decoder: codecs.IncrementalDecoder | None
+    ) -> None:
         with self._lock:
             if offset - self._places[-1].offset >= STRIDE:
                 rest = decoder.getstate() if decoder else b""
