@@ -1,4 +1,4 @@
-"""Every setting of the console, read from the environment or from `.env`, in this one file.
+"""All settings of the console, read from the environment or from `.env`.
 
 `.env.example` documents each of them. A secret may also come from a file: `NAME_FILE=/path`.
 """
@@ -21,14 +21,14 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 
 class _Env(environ.FileAwareEnv):  # type: ignore[misc]  # The package has no types.
-    """The environment; a value of the wrong form is told by its name."""
+    """Reads the environment; an error names the variable, never its value."""
 
     def get_value(self, var: str, *args: Any, **kwargs: Any) -> object:
-        """Read one value; raises ImproperlyConfigured without it, for it may be secret."""
+        """Read a value; raise ImproperlyConfigured without quoting it, as it may be secret."""
         try:
             return super().get_value(var, *args, **kwargs)
         except ValueError:
-            raise ImproperlyConfigured(f"{var} has a wrong form: see .env.example.") from None
+            raise ImproperlyConfigured(f"{var} is not valid. See .env.example.") from None
         except OSError as error:
             raise ImproperlyConfigured(f"The file of {var}: {error.strerror}.") from None
 
@@ -46,21 +46,21 @@ RENAMED = {
     "AGENT_LOG_FIRST_LOOK": "AGENT_LOG_FIRST_POLL",
     "AGENT_LOG_LONGEST_PAUSE": "AGENT_LOG_MAX_INTERVAL",
 }
-"""Settings by the names that earlier versions gave them, each with its present name."""
+"""Settings by their former names, each with its present name."""
 
 for _old, _new in RENAMED.items():
-    # Ignoring the old name would start the console with a default in place of the chosen value.
+    # Ignoring the old name would silently replace the chosen value with the default.
     if _old in os.environ or f"{_old}_FILE" in os.environ:
         raise ImproperlyConfigured(f"{_old} was renamed: set {_new} instead. See .env.example.")
 
-# ── Where a running installation keeps its files ────────────────────────────────────────────────
+# ── Data folder, secret key and hosts ───────────────────────────────────────────────────────────
 
 DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / ".data"))).resolve()
 DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def _own_secret(name: str) -> str:
-    """A random secret of this installation, made once and kept in the data folder."""
+    """Return a random secret of this installation, created once in the data folder."""
     path = DATA_DIR / name
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -77,13 +77,13 @@ ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.
 
 LOOPBACK = {"localhost", "127.0.0.1", "[::1]", "testserver"}
 HTTPS = env.bool("HTTPS", default=not LOOPBACK.issuperset(ALLOWED_HOSTS))
-"""Cookies demand https unless the console only listens to this machine."""
+"""Whether pages and cookies require HTTPS: unless only this machine is an allowed host."""
 
-# ── The vendor ──────────────────────────────────────────────────────────────────────────────────
+# ── Vendor ──────────────────────────────────────────────────────────────────────────────────────
 
 
 def _pair(name: str, default: str) -> tuple[float, float]:
-    """Two positive numbers written as `a/b`."""
+    """Read two positive numbers, written as `a/b`."""
     text = env.str(name, default=default)
     try:
         first, second = (float(part) for part in text.split("/"))
@@ -100,13 +100,13 @@ OPSWAT_CLIENT_SECRET = env.str("OPSWAT_CLIENT_SECRET", default="")
 OPSWAT_BASE_URL = env.str("OPSWAT_BASE_URL", default="")
 SIMULATED = not (OPSWAT_CLIENT_ID or OPSWAT_CLIENT_SECRET or OPSWAT_BASE_URL)
 if SIMULATED and SIMULATOR_FILE.exists():
-    # The simulator that `manage.py up` started, so that commands in another terminal find it.
+    # `manage.py up` writes this file, so that commands in other terminals find its simulator.
     _simulator: dict[str, str] = json.loads(SIMULATOR_FILE.read_text(encoding="ascii"))
     OPSWAT_CLIENT_ID = _simulator["client_id"]
     OPSWAT_CLIENT_SECRET = _simulator["client_secret"]
     OPSWAT_BASE_URL = _simulator["base_url"]
 if not OPSWAT_BASE_URL:
-    # Without credentials nothing may ever go to the real vendor: this port answers nobody.
+    # Without credentials nothing may reach the real vendor: nothing listens on this port.
     OPSWAT_BASE_URL = "http://127.0.0.1:9" if SIMULATED else "https://gears.opswat.com"
 OPSWAT_ALLOWED_HOSTS: list[str] = env.list("OPSWAT_ALLOWED_HOSTS", default=[])
 OPSWAT_ACTION_VERSION = env.str("OPSWAT_ACTION_VERSION", default="v3.1")
@@ -114,7 +114,7 @@ OPSWAT_RATE_LIMIT = _pair("OPSWAT_RATE_LIMIT", "10/60")
 OPSWAT_MAX_DEVICES = env.int("OPSWAT_MAX_DEVICES", default=50)
 OPSWAT_TIMEOUT = _pair("OPSWAT_TIMEOUT", "5/60")
 
-# ── The engine ──────────────────────────────────────────────────────────────────────────────────
+# ── Engine ──────────────────────────────────────────────────────────────────────────────────────
 
 ENGINE_IN_FLIGHT = env.int("ENGINE_IN_FLIGHT", default=4)
 ENGINE_RESERVE = env.int("ENGINE_RESERVE", default=0)
@@ -124,7 +124,7 @@ ENGINE_RUN_SECONDS = env.float("ENGINE_RUN_SECONDS", default=30.0)
 ENGINE_MAX_IDLE_SECONDS = env.float("ENGINE_MAX_IDLE_SECONDS", default=5.0)
 ENGINE_GRACE_SECONDS = env.float("ENGINE_GRACE_SECONDS", default=10.0)
 
-# ── The inventory ───────────────────────────────────────────────────────────────────────────────
+# ── Inventory ───────────────────────────────────────────────────────────────────────────────────
 
 INVENTORY_CHANGES_MINUTES = env.float("INVENTORY_CHANGES_MINUTES", default=5.0)
 INVENTORY_NEW_MINUTES = env.float("INVENTORY_NEW_MINUTES", default=10.0)
@@ -132,7 +132,7 @@ INVENTORY_FULL_READ_HOURS = env.float("INVENTORY_FULL_READ_HOURS", default=20.0)
 INVENTORY_REFRESH_CALLS = env.int("INVENTORY_REFRESH_CALLS", default=4)
 INVENTORY_FRESH_HOURS = env.float("INVENTORY_FRESH_HOURS", default=24.0)
 
-# ── The audit trail ─────────────────────────────────────────────────────────────────────────────
+# ── Audit trail ─────────────────────────────────────────────────────────────────────────────────
 
 try:
     AUDIT_KEYS = read_keys(env.list("AUDIT_KEYS", default=[]), SECRET_KEY)
@@ -158,7 +158,7 @@ AGENT_LOG_INCOMING = DATA_DIR / "agent-logs-incoming"
 
 
 def _agent_log_storage() -> dict[str, Any]:
-    """Where the files lie: a private folder, or the storage of Django that is named as JSON."""
+    """Return the storage that AGENT_LOG_STORAGE describes as JSON, or a private folder."""
     given: dict[str, Any] = env.json("AGENT_LOG_STORAGE", default={})
     if given:
         return given
@@ -229,8 +229,8 @@ TEMPLATES = [
 
 
 def _database() -> dict[str, Any]:
-    """The database by URL, with what each of the two needs to be safe with many processes."""
-    # The simulator's fleet and a real one never meet in one file.
+    """Read DATABASE_URL; add the options with which SQLite is safe for many processes."""
+    # Two files, so that the fleet of the simulator never mixes with a real one.
     name = "simulator.sqlite3" if SIMULATED else "console.sqlite3"
     default = f"sqlite:///{DATA_DIR / name}"
     if not env.str("DATABASE_URL", default=default).startswith(
@@ -242,7 +242,7 @@ def _database() -> dict[str, Any]:
         config["OPTIONS"] = {
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,
-            # FULL: the ledger's row must be on the disk before a byte leaves for the vendor.
+            # FULL: the row of a call must be on disk before the call is sent.
             "init_command": (
                 "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;PRAGMA cache_size=-65536;"
             ),
@@ -262,7 +262,7 @@ USE_I18N = False
 
 REDIS_SOCKET = DATA_DIR / "redis" / "redis.sock"
 if len(os.fsencode(REDIS_SOCKET)) > 100:
-    # The kernel takes at most 107 bytes for a socket's path.
+    # The kernel accepts at most 107 bytes for the path of a socket.
     _short = f"console-{hashlib.sha256(os.fsencode(DATA_DIR)).hexdigest()[:16]}"
     REDIS_SOCKET = Path(tempfile.gettempdir()) / _short / "redis.sock"
 REDIS_URL = env.str("REDIS_URL", default="")
@@ -273,13 +273,13 @@ if OWN_REDIS:
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {
-    # Without these a half-open connection hangs for ever.
+    # Without timeouts a half-open connection blocks indefinitely.
     "socket_timeout": 2,
     "socket_connect_timeout": 2,
     "socket_keepalive": not OWN_REDIS,
     "health_check_interval": 25,
     "visibility_timeout": 600,
-    # A hint that cannot be given must not make a person wait: beat repeats it.
+    # A failed hint must not delay a response: beat repeats it.
     "max_retries": 1,
     "interval_start": 0,
     "interval_step": 0.1,
@@ -289,11 +289,11 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = False
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
-# Longer than a dispatcher that makes its last call at the end of its time; shorter than a lease.
+# Longer than a dispatcher whose last call starts at the end of its run; shorter than a lease.
 CELERY_TASK_TIME_LIMIT = ENGINE_RUN_SECONDS + sum(OPSWAT_TIMEOUT) + ENGINE_GRACE_SECONDS
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-# Nobody commands workers through Redis; and closing that mailbox while Redis is away ends a worker.
+# Unused, and closing its mailbox while Redis is unavailable would end a worker.
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
@@ -308,7 +308,7 @@ CELERY_BEAT_SCHEDULE = {
     },
 }
 
-# ── Files that the browser loads ────────────────────────────────────────────────────────────────
+# ── Static and stored files ─────────────────────────────────────────────────────────────────────
 
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
@@ -319,7 +319,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": "dashboard.storage.StaticFiles"},
 }
 
-# ── People ──────────────────────────────────────────────────────────────────────────────────────
+# ── Users, sign-in and sessions ─────────────────────────────────────────────────────────────────
 
 AUTH_USER_MODEL = "dashboard.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
@@ -341,7 +341,7 @@ ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_LOGOUT_REDIRECT_URL = LOGIN_URL
 ACCOUNT_SESSION_REMEMBER = False
 
-# Sign-in limits must count over all processes and outlive Redis, so they live in the database.
+# In the database, so that sign-in limits count across processes and survive a restart of Redis.
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",
@@ -359,9 +359,9 @@ CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_NAME = "__Host-csrf" if HTTPS else "csrf"
 CSRF_FAILURE_VIEW = "dashboard.views.errors.csrf_failure"
 
-# A selection over many pages comes as one field for each device.
+# A selection across many pages is posted as one field for each device.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 25_000
-# A hundred thousand pasted lines (actions.selections.list_parser.MAX_LINES).
+# Enough for 100,000 pasted lines (actions.selections.list_parser.MAX_LINES).
 DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024
 FILE_UPLOAD_HANDLERS = [
     "dashboard.http.MaxUploadSize",
@@ -369,7 +369,7 @@ FILE_UPLOAD_HANDLERS = [
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]
 
-# ── What a browser is told ──────────────────────────────────────────────────────────────────────
+# ── HTTP security headers ───────────────────────────────────────────────────────────────────────
 
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
@@ -403,6 +403,6 @@ LOGGING = {
     "formatters": {"line": {"()": "dashboard.log_formatter.OneLine"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
-    # Fixed in code: at DEBUG this library would write the token that the vendor wants in the URL.
+    # Fixed: at DEBUG urllib3 would log the access token, which the vendor expects in the URL.
     "loggers": {"urllib3": {"level": "WARNING"}},
 }
