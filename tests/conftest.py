@@ -1,4 +1,4 @@
-"""What most tests need: people, a vendor over real HTTP, and the engine pointed at it."""
+"""Fixtures of most tests: users, a simulated vendor over real HTTP, and a controlled clock."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ _flush = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]  # 
 
 
 def _flush_the_trail_too(case: TransactionTestCase) -> None:
-    """What empties the tables after a test that commits: the trail itself refuses to be emptied."""
+    """Empty the tables after a test that commits; the triggers of the trail forbid it otherwise."""
     guards.drop_triggers(connection)
     try:
         _flush(case)
@@ -55,7 +55,7 @@ def auditor(db: None) -> Actor:
 
 @pytest.fixture
 def vendor(settings: Any) -> Iterator[Simulator]:
-    """A vendor with 60 devices and room for a thousand calls a minute; the engine calls it."""
+    """A simulated vendor with 60 devices and 1,000 calls a minute, which the engine uses."""
     with Simulator(devices=60, limit=(1000, 60.0), log_delay=(0.0, 0.0)) as simulator:
         point_at(simulator, settings)
         settings.OPSWAT_RATE_LIMIT = (1000, 60.0)
@@ -63,7 +63,7 @@ def vendor(settings: Any) -> Iterator[Simulator]:
 
 
 def point_at(simulator: Simulator, settings: Any) -> None:
-    """Let the engine of this process call that simulator."""
+    """Configure the engine of this process to call that simulator."""
     settings.OPSWAT_BASE_URL = simulator.url
     settings.OPSWAT_CLIENT_ID = simulator.client_id
     settings.OPSWAT_CLIENT_SECRET = simulator.client_secret
@@ -75,29 +75,29 @@ def point_at(simulator: Simulator, settings: Any) -> None:
 
 @pytest.fixture
 def send_due(vendor: Simulator) -> Callable[[], int]:
-    """Send what is due now, as a worker's pump does; returns the calls made."""
+    """A function that runs the dispatcher for what is due and returns the number of calls."""
     return lambda: dispatcher.dispatch(20.0, alone=True)
 
 
 class Travel:
-    """Moves this process's clock, and PostgreSQL's own one with it."""
+    """Sets the clock of this process and of PostgreSQL."""
 
     def __init__(self, traveller: time_machine.Traveller) -> None:
         self.traveller = traveller
 
-    def move_to(self, moment: datetime) -> None:
-        self.traveller.move_to(moment)
+    def move_to(self, at: datetime) -> None:
+        self.traveller.move_to(at)
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
-                cursor.execute("UPDATE time_travel.moment SET at = %s", [moment])
+                cursor.execute("UPDATE time_travel.moment SET at = %s", [at])
 
 
 @pytest.fixture
 def travel(db: None) -> Iterator[Travel]:
-    """A time of the test's own, which stands still unless moved.
+    """A clock that stands still until the test moves it.
 
-    PostgreSQL finds our clock_timestamp() before its own by the search path; the end of the
-    test rolls all of that back.
+    On PostgreSQL the search path puts our clock_timestamp() before the built-in one; the rollback
+    at the end of the test removes it.
     """
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
@@ -116,6 +116,6 @@ def travel(db: None) -> Iterator[Travel]:
 
 @pytest.fixture
 def signed_in(client: Any, operator: Actor) -> Any:
-    """A browser session of the operator, without a browser."""
+    """A test client signed in as the operator."""
     client.force_login(User.objects.get(username=operator.name))
     return client

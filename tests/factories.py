@@ -1,4 +1,4 @@
-"""Make what tests start from, through the services that make it in life."""
+"""Create users, devices and requests for tests, through the services of the console."""
 
 from dataclasses import replace
 from typing import Any
@@ -12,7 +12,7 @@ from actions.agent_logs.expect import expect_logs
 from actions.agent_logs.models import AgentLog
 from actions.catalog import KINDS
 from actions.inventory.models import Device
-from actions.inventory.sync import store_records
+from actions.inventory.store import store_records
 from actions.opswat.payloads import DeviceRecord
 from actions.roles import Role
 from actions.simulator import Simulator
@@ -42,37 +42,37 @@ def make_record(vendor_id: str, **fields: Any) -> DeviceRecord:
 
 
 def know_devices(*vendor_ids: str, **fields: Any) -> list[Device]:
-    """Devices in the inventory; the vendor need not have them."""
+    """Store devices in the inventory, whether the vendor has them or not."""
     store_records([make_record(vendor_id, **fields) for vendor_id in vendor_ids])
     return list(Device.objects.filter(vendor_id__in=vendor_ids).order_by("vendor_id"))
 
 
 def enrol(vendor: Simulator, *vendor_ids: str, **fields: Any) -> list[Device]:
-    """Devices that both the vendor and the inventory have."""
+    """Add devices to the vendor and to the inventory."""
     for vendor_id in vendor_ids:
         vendor.add_device(device_id=vendor_id, **fields)
     return know_devices(*vendor_ids)
 
 
-def make_submission(*targets: str, kind: str = "unexempt", **wishes: Any) -> Submission:
-    wishes.setdefault("reason", "because a test says so")
+def make_submission(*targets: str, kind: str = "unexempt", **fields: Any) -> Submission:
+    fields.setdefault("reason", "because a test says so")
     if kind == "exempt":
-        wishes.setdefault("hours", "24")
-    wishes.setdefault("addressing", "ids")
-    times = {name: wishes.pop(name, None) for name in ("start_at", "give_up_at")}
-    checked = new_submission(Given(kind=kind, version="v3.1", targets=list(targets), **wishes))
+        fields.setdefault("hours", "24")
+    fields.setdefault("addressing", "ids")
+    times = {name: fields.pop(name, None) for name in ("start_at", "give_up_at")}
+    checked = new_submission(Given(kind=kind, version="v3.1", targets=list(targets), **fields))
     return replace(checked, **times)
 
 
 def make_request(
-    actor: Actor, *targets: str, kind: str = "unexempt", **wishes: Any
+    actor: Actor, *targets: str, kind: str = "unexempt", **fields: Any
 ) -> ActionRequest:
     assert kind in KINDS
-    return submit_action(make_submission(*targets, kind=kind, **wishes), actor)
+    return submit_action(make_submission(*targets, kind=kind, **fields), actor)
 
 
-def promise_logs(action_request: ActionRequest) -> list[AgentLog]:
-    """The logs of a request as if the vendor had accepted all of it, each with a command ID."""
+def accept_fetches(action_request: ActionRequest) -> list[AgentLog]:
+    """Mark all commands of a request accepted, with command IDs, and return its agent logs."""
     rows = DeviceCommand.objects.filter(request=action_request)
     rows.move(CommandStatus.QUEUED, CommandStatus.SENDING)
     rows.move(CommandStatus.SENDING, CommandStatus.ACCEPTED)
@@ -83,7 +83,7 @@ def promise_logs(action_request: ActionRequest) -> list[AgentLog]:
 
 
 def statuses(action_request: ActionRequest) -> dict[str, CommandStatus]:
-    """Each target with its status."""
+    """Return the status of each target."""
     rows = DeviceCommand.objects.filter(request=action_request)
     return {
         target: CommandStatus(status) for target, status in rows.values_list("target", "status")

@@ -1,6 +1,6 @@
-"""The settings under test: those of the console, with a data folder of their own.
+"""The settings of the console with a temporary data folder and fast password hashes.
 
-Tests choose their database by DATABASE_URL, as an installation does (see tests/run.py).
+DATABASE_URL chooses the database, as in an installation (see tests/run.py).
 """
 
 import atexit
@@ -21,7 +21,7 @@ from dashboard.settings import DATA_DIR, DATABASES, env  # noqa: E402
 
 DATABASES["default"]["TEST"] = {"NAME": env.str("TEST_DATABASE", default="") or None}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    # A file, because live servers and workers open it from other threads and processes.
+    # A file, because servers and workers of tests open it in other threads and processes.
     DATABASES["default"]["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}
 
 STORAGES = {

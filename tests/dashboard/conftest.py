@@ -1,4 +1,4 @@
-"""A browser session for each role, without a browser."""
+"""Test clients signed in with each role."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +11,7 @@ from actions.roles import Role
 from dashboard.models import User
 from tests.factories import make_person
 
-# Whitenoise warns of a missing folder with every client; in life `up` fills it.
+# WhiteNoise warns of a missing folder for each client; `up` fills it.
 settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 
 Visitor = Callable[..., Client]
@@ -19,7 +19,7 @@ Visitor = Callable[..., Client]
 
 @pytest.fixture
 def visit(db: None) -> Visitor:
-    """Make a client signed in as somebody with that role; "" is nobody."""
+    """Return a function that makes a client signed in with a role; "" is signed out."""
 
     def signed_in_as(role: str, **options: Any) -> Client:
         client = Client(**options)
@@ -33,5 +33,5 @@ def visit(db: None) -> Visitor:
 
 @pytest.fixture
 def page(visit: Visitor) -> Client:
-    """The operator's session."""
+    """A client signed in as operator."""
     return visit("operator")

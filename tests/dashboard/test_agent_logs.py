@@ -1,4 +1,4 @@
-"""The pages of agent logs: the list, a file by lines, hits, links, downloads, and who reads."""
+"""The pages of agent logs: list, files, search, links, downloads, and rights."""
 
 import io
 import re
@@ -13,7 +13,7 @@ from actions.agent_logs.models import AgentLog
 from actions.trail.models import AuditEvent
 from tests.dashboard.conftest import Visitor
 from tests.dashboard.walk import Parsed
-from tests.factories import know_devices, make_request, promise_logs
+from tests.factories import accept_fetches, know_devices, make_request
 
 pytestmark = pytest.mark.django_db
 
@@ -30,7 +30,7 @@ FILES = {
 
 
 def store(log: AgentLog, files: dict[str, bytes]) -> AgentLog:
-    """Put a log there as if it had come."""
+    """Store a log as if it had been fetched."""
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
@@ -45,7 +45,7 @@ def store(log: AgentLog, files: dict[str, bytes]) -> AgentLog:
 @pytest.fixture
 def logs(operator) -> list[AgentLog]:
     know_devices("kiosk", "till")
-    return promise_logs(make_request(operator, "kiosk", "till", kind="fetch_agent_log"))
+    return accept_fetches(make_request(operator, "kiosk", "till", kind="fetch_agent_log"))
 
 
 @pytest.fixture
@@ -58,12 +58,12 @@ def url(log: AgentLog, view: str = "") -> str:
 
 
 def lines(html: str) -> dict[int, str]:
-    """The lines shown, by their number."""
+    """The lines on the page, by number."""
     found = re.findall(r'class="log-number" href="[^"]*">(\d+)</a><code>(.*?)</code>', html, re.S)
     return {int(number): text for number, text in found}
 
 
-def test_a_log_that_has_not_come_says_so_and_offers_to_ask(page, logs):
+def test_a_log_not_yet_fetched_shows_its_state_and_a_fetch_button(page, logs):
     parsed = Parsed(page.get(url(logs[0])).content.decode())
     assert "Requested The vendor accepted the fetch." in parsed.text.replace("Log requested ", "")
     assert "Fetch now" in parsed.text
@@ -71,7 +71,7 @@ def test_a_log_that_has_not_come_says_so_and_offers_to_ask(page, logs):
     assert logs[0].viewed_until
 
 
-def test_the_part_that_renews_itself_reloads_the_page_once_the_log_is_here(page, logs):
+def test_the_live_part_reloads_the_page_when_the_log_arrives(page, logs):
     headers = {"HX-Request": "true", "HX-Target": "log-state"}
     waits = page.get(url(logs[0]), headers=headers)
     assert 'hx-trigger="every 3s"' in waits.content.decode()
@@ -80,13 +80,13 @@ def test_the_part_that_renews_itself_reloads_the_page_once_the_log_is_here(page,
     assert page.get(url(logs[0]), headers=headers)["HX-Refresh"] == "true"
 
 
-def test_the_tree_names_all_files_and_says_why_one_is_not_opened(page, log):
+def test_the_tree_lists_all_files_and_why_one_cannot_be_opened(page, log):
     parsed = Parsed(page.get(url(log)).content.decode())
     assert "logs/ odd.log" in parsed.text
     assert "evil.log Its name leads out of the archive." in parsed.text
 
 
-def test_pages_of_lines_and_a_link_to_one(page, log):
+def test_lines_are_paged_and_each_has_a_link(page, log):
     first = page.get(url(log, "?file=0")).content.decode()
     assert list(lines(first)) == list(range(1, 301))
     linked = page.get(url(log, "?file=0&line=1234")).content.decode()
@@ -96,7 +96,7 @@ def test_pages_of_lines_and_a_link_to_one(page, log):
     assert list(lines(page.get(url(log, "?file=0&line=999999")).content.decode())) == []
 
 
-def test_errors_alone_and_a_jump_to_a_time(page, log):
+def test_lines_are_filtered_by_level_and_found_by_time(page, log):
     errors = page.get(url(log, "?file=0&level=4")).content.decode()
     assert list(lines(errors)) == [500, 1000, 1500, 2000]
     jumped = page.get(url(log, "?file=0&at=2026-01-01 00:20:00")).content.decode()
@@ -105,28 +105,28 @@ def test_errors_alone_and_a_jump_to_a_time(page, log):
     assert "Write the time as" in wrong
 
 
-def test_hits_are_marked_with_their_context_and_linked(page, log):
+def test_search_hits_are_marked_in_context_with_a_link(page, log):
     html = page.get(url(log, "?file=0&q=EVENT 1499")).content.decode()
     found = lines(html)
     assert list(found) == [1498, 1499, 1500, 1501, 1502]
     assert "<mark>event 1499</mark>" in found[1500]
 
 
-def test_what_a_log_holds_is_never_executed_or_hidden(page, log):
+def test_the_content_of_a_log_is_escaped_and_printable(page, log):
     html = page.get(url(log, "?file=1")).content.decode()
     (text,) = lines(html).values()
     assert text == "&lt;script&gt;alert(1)&lt;/script&gt;⟨U+001B⟩[31m⟨U+0000⟩ red\tcell"
     assert "not a text file, shown as text" in html
 
 
-def test_a_file_that_is_refused_is_not_shown_by_its_address(page, log):
+def test_a_refused_file_is_not_shown_by_its_url(page, log):
     html = page.get(url(log, "?file=2")).content.decode()
     assert "leads out of the archive" in html
     assert "never" not in lines(html).values()
     assert page.get(url(log, "download/?file=2")).status_code == 404
 
 
-def test_downloads_are_attachments_that_no_browser_opens(page, log):
+def test_downloads_are_attachments_with_a_sandbox_policy(page, log):
     whole = page.get(url(log, "download/"))
     assert zipfile.ZipFile(io.BytesIO(b"".join(whole.streaming_content))).namelist() == list(FILES)
     one = page.get(url(log, "download/?file=0"))
@@ -138,12 +138,12 @@ def test_downloads_are_attachments_that_no_browser_opens(page, log):
         assert answer["Content-Disposition"].startswith('attachment; filename="agent-log-kiosk-')
 
 
-def test_reading_is_written_into_the_trail_and_turning_pages_once(page, log):
+def test_opening_a_file_is_recorded_once_however_many_pages_are_read(page, log):
     for view in ("?file=0", "?file=0&line=900", "?file=0&q=event", "download/?file=0", "download/"):
         page.get(url(log, view))
     events = AuditEvent.objects.filter(subject=str(log.uuid)).order_by("id")
-    told = [(event.verb, event.data.get("file", ""), event.actor) for event in events]
-    assert told == [
+    recorded = [(event.verb, event.data.get("file", ""), event.actor) for event in events]
+    assert recorded == [
         ("log.opened", "logs/service.log", "operator"),
         ("log.searched", "logs/service.log", "operator"),
         ("log.downloaded", "logs/service.log", "operator"),
@@ -151,7 +151,7 @@ def test_reading_is_written_into_the_trail_and_turning_pages_once(page, log):
     ]
 
 
-def test_one_phrase_in_all_logs_of_a_request(page, logs):
+def test_a_phrase_is_searched_in_all_logs_of_a_request(page, logs):
     store(logs[0], FILES)
     store(logs[1], {"other.log": b"event 77 of another\nlast\n"})
     html = page.get(f"/requests/{logs[0].request.uuid}/logs/?q=event 77").content.decode()
@@ -161,7 +161,7 @@ def test_one_phrase_in_all_logs_of_a_request(page, logs):
     assert AuditEvent.objects.get(verb="logs.searched").data["logs"] == 2
 
 
-def test_the_list_by_status_device_and_person(page, log, logs):
+def test_logs_are_filtered_by_status_device_and_person(page, log, logs):
     def found(view: str) -> list[str]:
         html = page.get(f"/logs/{view}").content.decode()
         return re.findall(r'<th scope="row" class="cell-main"><a [^>]*><bdi>(\w+)', html)
@@ -174,7 +174,7 @@ def test_the_list_by_status_device_and_person(page, log, logs):
     assert found(f"?before={logs[1].pk}") == ["kiosk"]
 
 
-def test_the_request_shows_its_logs_and_links_them_for_who_may_read(visit: Visitor, log):
+def test_a_request_links_its_logs_for_roles_that_read_logs(visit: Visitor, log):
     where = f"/requests/{log.request.uuid}/"
     for role, may in (("helpdesk", True), ("viewer", False)):
         html = visit(role).get(where).content.decode()
@@ -184,7 +184,7 @@ def test_the_request_shows_its_logs_and_links_them_for_who_may_read(visit: Visit
     assert "every 4s" in html  # The other one is still asked for.
 
 
-def test_asking_and_stopping_by_button(page, logs):
+def test_the_buttons_fetch_a_log_and_stop_fetching(page, logs):
     page.post(url(logs[0], "control/"), {"verb": "ask"})
     logs[0].refresh_from_db()
     assert logs[0].lane == 0
@@ -193,7 +193,7 @@ def test_asking_and_stopping_by_button(page, logs):
     assert logs[0].status == "stopped"
 
 
-def test_a_file_that_is_gone_from_the_storage_is_told(page, log):
+def test_a_file_missing_from_the_storage_shows_an_error(page, log):
     storages["agent_logs"].delete(log.stored_as)
     assert "not in the storage any more" in page.get(url(log)).content.decode()
     assert page.get(url(log, "download/")).status_code == 404

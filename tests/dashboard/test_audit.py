@@ -1,4 +1,4 @@
-"""Who did what to which device, when and why."""
+"""The pages of the audit trail."""
 
 import pytest
 
@@ -35,7 +35,7 @@ def actors(client, **view):
     return [event.actor for event in client.get(AUDIT, view).context["events"]]
 
 
-def test_the_trail_says_who_what_when_why_and_from_where(reader, operator, vendor, send_due):
+def test_a_line_shows_actor_verb_time_reason_and_source(reader, operator, vendor, send_due):
     enrol(vendor, "kiosk")
     action_request = make_request(operator, "kiosk", reason="Windows update", ticket="CHG-1")
     send_due()
@@ -46,7 +46,7 @@ def test_the_trail_says_who_what_when_why_and_from_where(reader, operator, vendo
         assert word in text
 
 
-def test_an_explanation_by_the_engine_is_shown_and_searched(reader, operator):
+def test_a_detail_of_the_engine_is_shown_and_searched(reader, operator):
     event = trail.record(
         operator,
         Verb.LOG_FAILED,
@@ -73,23 +73,23 @@ def test_an_explanation_by_the_engine_is_shown_and_searched(reader, operator):
         ("\x00", ["hanna", "oscar", "auditor"]),
     ],
 )
-def test_the_trail_is_searched_by_reason_ticket_and_deed(reader, history, search, found):
+def test_lines_are_searched_by_reason_ticket_and_verb(reader, history, search, found):
     assert actors(reader, q=search) == found
 
 
-def test_the_trail_of_one_request_is_found_by_its_id(reader, history):
+def test_lines_of_a_request_are_found_by_its_id(reader, history):
     subject = AuditEvent.objects.get(actor="hanna").subject
     assert actors(reader, q=subject) == ["hanna"]
 
 
-def test_the_trail_of_one_person_is_a_click_away(reader, history):
+def test_a_person_links_to_the_lines_of_that_person(reader, history):
     assert 'href="?person=hanna"' in reader.get(AUDIT).content.decode()
     assert actors(reader, person="hanna") == ["hanna"]
     assert actors(reader, person="hanna", q="weekend") == []
     assert "by hanna" in Parsed(reader.get(AUDIT, {"person": "hanna"}).content.decode()).text
 
 
-def test_the_trail_goes_on_to_older_lines_and_keeps_the_filter(reader, operator):
+def test_the_next_page_has_older_lines_with_the_same_filter(reader, operator):
     made = [
         trail.record(operator, Verb.DEVICES_EXPORTED, subject_kind="test", subject=str(number)).pk
         for number in range(120)
@@ -117,21 +117,21 @@ def test_the_trail_goes_on_to_older_lines_and_keeps_the_filter(reader, operator)
         {"request": "x"},
     ],
 )
-def test_nonsense_in_the_address_is_no_error(reader, history, view):
+def test_invalid_parameters_are_no_error(reader, history, view):
     assert reader.get(AUDIT, view).status_code == 200
 
 
-def test_too_short_a_search_is_told_beside_the_question(reader, history):
+def test_a_search_that_is_too_short_shows_a_problem(reader, history):
     answer = reader.get(AUDIT, {"q": "ca"})
     assert answer.context["events"] == []
     assert "at least 3 characters" in answer.content.decode()
 
 
-def test_nothing_found_says_so(reader):
+def test_an_empty_result_shows_a_message(reader):
     assert "Nothing found" in reader.get(AUDIT, {"q": "nothing"}).content.decode()
 
 
-def test_the_place_is_shown_locked_to_who_may_not_read_it(visit: Visitor):
+def test_the_navigation_shows_audit_as_locked_without_the_right(visit: Visitor):
     html = visit("helpdesk").get("/").content.decode()
     assert 'href="/audit/"' not in html
     assert "The role Helpdesk cannot read the audit trail." in html

@@ -1,4 +1,4 @@
-"""From the chosen devices through the form to a stored request, or to words beside the field."""
+"""Compose: from a selection through form and review to a stored request, or to an error."""
 
 import threading
 from uuid import uuid4
@@ -36,14 +36,14 @@ def devices(db):
 
 
 def select(devices, owner="operator"):
-    """What that person has chosen."""
+    """A selection of these devices by that user."""
     actor = actor_for(User.objects.get(username=owner))
     keys = [device.pk for device in devices]
     return choose.choose_devices(Device.objects.filter(pk__in=keys), actor)
 
 
-def wish(devices, kind="exempt", owner="operator", **fields):
-    """What the form sends; hours for an exemption unless a test says otherwise."""
+def form_data(devices, kind="exempt", owner="operator", **fields):
+    """The fields of a valid form; an exemption has 24 hours by default."""
     form = {
         "selection": str(select(devices, owner).uuid),
         "form_token": str(uuid4()),
@@ -61,10 +61,10 @@ def stored():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_kind_goes_through_the_form_into_a_stored_request(page, devices, group, kind):
+def test_each_kind_is_submitted_by_the_form_and_stored(page, devices, group, kind):
     more = {"group_id": "g-1"} if kind == "assign_to_group" else {}
 
-    answer = page.post(NEW, wish(devices, kind, ticket=" CHG-7 ", **more))
+    answer = page.post(NEW, form_data(devices, kind, ticket=" CHG-7 ", **more))
 
     action_request = ActionRequest.objects.get()
     assert answer["Location"] == f"/requests/{action_request.uuid}/"
@@ -89,8 +89,8 @@ WRONG = {
     "no number": ({"exempt_hours": "x"}, "exempt_hours"),
     "other digits": ({"exempt_hours": "２４"}, "exempt_hours"),
     "very many digits": ({"exempt_hours": "9" * 5000}, "exempt_hours"),
-    "neither hours nor for ever": ({"exempt_hours": ""}, "exempt_hours"),
-    "both hours and for ever": ({"forever": "on"}, "exempt_hours"),
+    "neither hours nor permanent": ({"exempt_hours": ""}, "exempt_hours"),
+    "both hours and permanent": ({"forever": "on"}, "exempt_hours"),
     "no group": ({"kind": "assign_to_group"}, "group_id"),
     "an unknown group": ({"kind": "assign_to_group", "group_id": "g-9"}, "group_id"),
     "no reason": ({"reason": ""}, "reason"),
@@ -105,12 +105,12 @@ WRONG = {
 
 @pytest.mark.parametrize("step", ["review", "send"])
 @pytest.mark.parametrize("name", WRONG)
-def test_what_is_wrong_stands_beside_its_field_and_nothing_is_stored(
+def test_a_problem_is_shown_beside_its_field_and_nothing_is_stored(
     page, devices, group, name, step
 ):
     fields, where = WRONG[name]
 
-    answer = page.post(NEW, wish(devices) | fields | {"step": step})
+    answer = page.post(NEW, form_data(devices) | fields | {"step": step})
 
     assert answer.status_code == 422
     assert stored() == 0
@@ -122,8 +122,8 @@ def test_what_is_wrong_stands_beside_its_field_and_nothing_is_stored(
             assert error in text
 
 
-def test_what_was_typed_is_still_there_after_an_error(page, devices):
-    answer = page.post(NEW, wish(devices, exempt_hours="x", ticket="CHG-7"))
+def test_the_input_is_kept_after_an_error(page, devices):
+    answer = page.post(NEW, form_data(devices, exempt_hours="x", ticket="CHG-7"))
     html = answer.content.decode()
     assert "because a test says so" in html
     assert 'value="CHG-7"' in html
@@ -132,26 +132,26 @@ def test_what_was_typed_is_still_there_after_an_error(page, devices):
 
 
 @pytest.mark.parametrize("vanish", ["gone", "deleted"])
-def test_a_device_that_has_vanished_stops_the_request(page, devices, vanish):
-    form = wish(devices)
+def test_a_removed_device_refuses_the_request(page, devices, vanish):
+    form = form_data(devices)
     if vanish == "gone":
         Device.objects.filter(vendor_id="kiosk").update(gone_at="2026-01-01T00:00Z")
     else:
         Device.objects.filter(vendor_id="kiosk").delete()
     answer = page.post(NEW, form)
     assert answer.status_code == 422
-    told = "1 no longer listed" if vanish == "gone" else "1 not in the inventory: kiosk"
-    assert told in answer.content.decode()
+    text = "1 no longer listed" if vanish == "gone" else "1 not in the inventory: kiosk"
+    assert text in answer.content.decode()
     assert stored() == 0
 
 
-def test_for_ever_is_only_taken_from_its_own_box(page, devices):
-    page.post(NEW, wish(devices, exempt_hours="", forever="on"))
+def test_only_its_checkbox_makes_an_exemption_permanent(page, devices):
+    page.post(NEW, form_data(devices, exempt_hours="", forever="on"))
     assert ActionRequest.objects.get().params == {"exempt_time": 0}
 
 
-def test_hours_left_over_from_another_kind_are_no_obstacle(page, devices):
-    page.post(NEW, wish(devices, "unexempt", exempt_hours="24", forever="on", group_id=""))
+def test_hours_entered_for_another_kind_are_ignored(page, devices):
+    page.post(NEW, form_data(devices, "unexempt", exempt_hours="24", forever="on", group_id=""))
     assert ActionRequest.objects.get().params == {}
 
 
@@ -160,41 +160,41 @@ def test_helpdesk_acts_on_ten_devices_but_not_on_eleven(visit: Visitor, step):
     eleven = know_devices(*(f"device-{number}" for number in range(11)))
     helpdesk = visit("helpdesk")
 
-    answer = helpdesk.post(NEW, wish(eleven, owner="helpdesk", step=step))
+    answer = helpdesk.post(NEW, form_data(eleven, owner="helpdesk", step=step))
 
     assert answer.status_code == 422
     assert "at most 10 devices" in answer.content.decode()
     assert stored() == 0
-    assert helpdesk.post(NEW, wish(eleven[:10], owner="helpdesk")).status_code == 302
+    assert helpdesk.post(NEW, form_data(eleven[:10], owner="helpdesk")).status_code == 302
 
 
 @pytest.mark.parametrize("step", ["review", "send"])
-def test_helpdesk_deletes_nothing_even_past_the_disabled_box(visit: Visitor, devices, step):
+def test_helpdesk_cannot_submit_delete_although_the_form_is_forged(visit: Visitor, devices, step):
     helpdesk = visit("helpdesk")
-    answer = helpdesk.post(NEW, wish(devices, "delete", owner="helpdesk", step=step))
+    answer = helpdesk.post(NEW, form_data(devices, "delete", owner="helpdesk", step=step))
     assert answer.status_code == 422
     assert "The role Helpdesk cannot send Delete." in answer.content.decode()
     assert stored() == 0
 
 
 @pytest.mark.parametrize("role", ["viewer", "auditor"])
-def test_who_only_looks_on_is_refused_at_every_step(visit: Visitor, devices, role):
+def test_roles_without_kinds_are_refused_at_every_step(visit: Visitor, devices, role):
     client = visit(role)
     assert client.get(NEW).status_code == 403
     for step in ("choose", "change", "review", "send"):
-        form = wish(devices, owner=role, step=step)
+        form = form_data(devices, owner=role, step=step)
         assert client.post(NEW, form).status_code == 403
     assert stored() == 0
 
 
-def test_a_refusal_at_sending_is_written_into_the_trail(visit: Visitor, devices):
+def test_a_refused_submission_is_recorded(visit: Visitor, devices):
     helpdesk = visit("helpdesk")
-    helpdesk.post(NEW, wish(devices, "delete", owner="helpdesk"))
+    helpdesk.post(NEW, form_data(devices, "delete", owner="helpdesk"))
     line = AuditEvent.objects.exclude(verb="person.signed_in").get()
     assert (line.verb, line.actor, line.subject) == ("request.refused", "helpdesk", "delete")
 
 
-def test_the_boxes_of_the_list_lead_to_the_form(page, devices):
+def test_ticked_rows_lead_to_the_form(page, devices):
     keys = [device.pk for device in devices]
     answer = page.post("/selections/", {"device": [*keys, keys[0], "x", "²"]}, follow=True)
     text = Parsed(answer.content.decode()).text
@@ -203,15 +203,15 @@ def test_the_boxes_of_the_list_lead_to_the_form(page, devices):
     assert all(kind.label in text for kind in KINDS.values())
 
 
-def test_without_a_choice_the_form_says_so(page):
+def test_the_form_without_a_selection_shows_a_message(page):
     assert "No devices selected" in page.get(NEW).content.decode()
     assert page.get(NEW, {"selection": "not-an-id"}).status_code == 404
 
 
-def test_the_review_repeats_verb_count_and_sample_and_stores_nothing(page):
+def test_the_review_shows_action_count_and_sample_and_stores_nothing(page):
     twelve = know_devices(*(f"device-{number:02}" for number in range(12)))
 
-    answer = page.post(NEW, wish(twelve, "delete", step="review", ticket="CHG-7"))
+    answer = page.post(NEW, form_data(twelve, "delete", step="review", ticket="CHG-7"))
 
     parsed = Parsed(answer.content.decode())
     assert (answer.status_code, stored()) == (200, 0)
@@ -230,13 +230,13 @@ def test_the_review_repeats_verb_count_and_sample_and_stores_nothing(page):
     assert "autofocus" in buttons["change"]
 
 
-def test_an_exemption_for_ever_is_said_aloud_at_the_review(page, devices):
-    answer = page.post(NEW, wish(devices, exempt_hours="", forever="on", step="review"))
+def test_the_review_warns_of_a_permanent_exemption(page, devices):
+    answer = page.post(NEW, form_data(devices, exempt_hours="", forever="on", step="review"))
     assert "these exemptions do not expire" in answer.content.decode()
 
 
-def test_the_review_sends_on_exactly_what_was_filled_in(page, devices):
-    form = wish(devices, step="review", ticket="CHG-7", reason="two\nlines & “quotes”")
+def test_the_review_submits_exactly_the_input(page, devices):
+    form = form_data(devices, step="review", ticket="CHG-7", reason="two\nlines & “quotes”")
     parsed = Parsed(page.post(NEW, form).content.decode())
     hidden = {
         attributes["name"]: attributes.get("value", "")
@@ -250,41 +250,41 @@ def test_the_review_sends_on_exactly_what_was_filled_in(page, devices):
     assert str(action_request.form_token) == form["form_token"]
 
 
-def test_back_from_the_review_keeps_everything(page, devices):
-    answer = page.post(NEW, wish(devices, step="change", ticket="CHG-7"))
+def test_going_back_from_the_review_keeps_the_input(page, devices):
+    answer = page.post(NEW, form_data(devices, step="change", ticket="CHG-7"))
     assert (answer.status_code, stored()) == (200, 0)
     assert 'value="CHG-7"' in answer.content.decode()
 
 
-def test_a_choice_of_six_thousand_is_counted_and_sent_whole(page):
+def test_a_selection_of_six_thousand_devices_is_submitted_whole(page):
     many = know_devices(*(f"device-{number:04}" for number in range(6000)))
-    answer = page.post(NEW, wish(many, step="review"))
+    answer = page.post(NEW, form_data(many, step="review"))
     assert "Exempt 6,000 devices?" in answer.content.decode()
-    page.post(NEW, wish(many))
+    page.post(NEW, form_data(many))
     assert ActionRequest.objects.get().commands.count() == 6000
 
 
-def test_a_form_sent_twice_leads_to_its_first_request(page, devices):
-    form = wish(devices)
+def test_submitting_a_form_twice_leads_to_the_first_request(page, devices):
+    form = form_data(devices)
     first, second = page.post(NEW, form), page.post(NEW, form)
     assert first["Location"] == second["Location"]
     assert (ActionRequest.objects.count(), DeviceCommand.objects.count()) == (1, 3)
-    told = page.get(second["Location"]).content.decode()
-    assert "This form was sent already; nothing was sent again." in told
+    html = page.get(second["Location"]).content.decode()
+    assert "This form was sent already; nothing was sent again." in html
 
 
 @pytest.mark.parametrize("field", ["user", "actor", "role", "lane", "device_count", "source"])
-def test_fields_that_are_not_in_the_form_change_nothing(page, devices, field):
-    page.post(NEW, wish(devices, **{field: "4711"}))
+def test_unknown_fields_are_ignored(page, devices, field):
+    page.post(NEW, form_data(devices, **{field: "4711"}))
     action_request = ActionRequest.objects.get()
     assert str(getattr(action_request, field)) != "4711"
     assert (action_request.actor, action_request.device_count) == ("operator", 3)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_six_posts_at_once_with_one_token_make_one_request(devices):
+def test_six_concurrent_posts_of_one_form_store_one_request(devices):
     person = make_person("oscar", Role.OPERATOR)
-    form = wish(devices, owner="oscar")
+    form = form_data(devices, owner="oscar")
     clients = [Client() for _ in range(6)]
     for client in clients:
         client.force_login(person)

@@ -1,4 +1,4 @@
-"""One device: found by any of its names, with its age, what may be done, and what was done."""
+"""The page of one device: search, data, actions, history, refresh, and the inventory page."""
 
 import re
 from datetime import timedelta
@@ -11,7 +11,8 @@ from django.utils.timezone import now
 from actions.action_requests.models import DeviceCommand
 from actions.dispatch.models import DispatcherHeartbeat
 from actions.inventory.models import Device, DeviceRefresh
-from actions.inventory.sync import start_sync, store_records
+from actions.inventory.store import store_records
+from actions.inventory.sync import start_sync
 from actions.trail.models import AuditEvent
 from tests.dashboard.conftest import Visitor
 from tests.dashboard.walk import Parsed
@@ -50,7 +51,7 @@ def text_of(answer):
 
 
 def disabled(answer):
-    """The actions that cannot be chosen."""
+    """The disabled actions."""
     found = Parsed(answer.content.decode()).elements
     return {each["value"] for tag, each in found if tag == "button" and "disabled" in each}
 
@@ -59,28 +60,28 @@ def disabled(answer):
 
 
 @pytest.mark.parametrize(
-    "words",
+    "search",
     [
         *("KIOSK-7", "f00d", "10.1.2.3", "maria", "maria kiosk", "shop.example", "  KIOSK-7 "),
         *(MAC, "00-1b-21-cd-ab-44", "001b.21cd.ab44", "001B21CDAB44"),
     ],
 )
-def test_words_that_name_one_device_lead_straight_to_it(page, kiosk, words):
-    assert page.get("/devices/search/", {"q": words})["Location"] == f"/devices/{kiosk.pk}/"
+def test_a_search_with_one_match_redirects_to_the_device(page, kiosk, search):
+    assert page.get("/devices/search/", {"q": search})["Location"] == f"/devices/{kiosk.pk}/"
 
 
-@pytest.mark.parametrize("words", ["kiosk", "10.1.2", "nobody", "00:1B:21:CD:AB:46"])
-def test_other_words_lead_to_the_list_of_what_matches(page, kiosk, words):
-    where = page.get("/devices/search/", {"q": words})["Location"]
+@pytest.mark.parametrize("search", ["kiosk", "10.1.2", "nobody", "00:1B:21:CD:AB:46"])
+def test_any_other_search_redirects_to_the_list(page, kiosk, search):
+    where = page.get("/devices/search/", {"q": search})["Location"]
     assert where.startswith("/devices/?q=")
 
 
-@pytest.mark.parametrize("words", ["", " ", "\x00", "%", "x" * 5000])
-def test_nonsense_is_no_error(page, kiosk, words):
-    assert page.get("/devices/search/", {"q": words}, follow=True).status_code == 200
+@pytest.mark.parametrize("search", ["", " ", "\x00", "%", "x" * 5000])
+def test_an_odd_search_is_no_error(page, kiosk, search):
+    assert page.get("/devices/search/", {"q": search}, follow=True).status_code == 200
 
 
-def test_one_that_is_gone_is_found_and_its_history_with_it(page, kiosk, operator):
+def test_a_gone_device_is_found_with_its_history(page, kiosk, operator):
     make_request(operator, "f00d", kind="dhcprenew", reason="no address")
     Device.objects.filter(pk=kiosk.pk).update(gone_at=now())
 
@@ -94,7 +95,7 @@ def test_one_that_is_gone_is_found_and_its_history_with_it(page, kiosk, operator
 # What it shows.
 
 
-def test_the_card_tells_the_facts_and_how_old_they_are(page, kiosk):
+def test_the_page_shows_the_data_and_its_age(page, kiosk):
     answer = card(page, kiosk)
     words = text_of(answer)
     for fact in ("f00d", "KIOSK-7", "kiosk-7.shop.example", MAC, "10.1.2.3", "maria.costa"):
@@ -105,31 +106,31 @@ def test_the_card_tells_the_facts_and_how_old_they_are(page, kiosk):
     assert {"f00d", MAC, "10.1.2.3"} <= set(copied)
 
 
-def test_what_may_not_be_done_is_disabled_and_says_why(page, kiosk):
+def test_an_impossible_action_is_disabled_with_its_reason(page, kiosk):
     answer = card(page, kiosk)
     assert disabled(answer) == {"ignore", "unignore"}
     assert "Only for status unknown." in text_of(answer)
 
 
-def test_what_is_uncertain_can_be_chosen_and_says_so(page, kiosk):
+def test_an_uncertain_action_is_enabled_with_a_warning(page, kiosk):
     Device.objects.update(agent_type="")
     answer = card(page, kiosk)
     assert disabled(answer) == {"ignore", "unignore"}
     assert "Uncertain. The vendor gave no agent type." in text_of(answer)
 
 
-def test_helpdesk_is_told_what_its_role_may_not(visit: Visitor, kiosk):
+def test_an_action_that_the_role_forbids_is_disabled_with_its_reason(visit: Visitor, kiosk):
     assert "delete" in disabled(card(visit("helpdesk"), kiosk))
 
 
 @pytest.mark.parametrize("role", ["viewer", "auditor"])
-def test_who_only_looks_on_is_offered_nothing(role, visit: Visitor, kiosk):
+def test_roles_without_kinds_see_no_actions(role, visit: Visitor, kiosk):
     answer = card(visit(role), kiosk)
     assert len(disabled(answer)) == 9
     assert "Refresh now" not in text_of(answer)
 
 
-def test_an_action_takes_the_device_along(page, kiosk):
+def test_an_action_selects_the_device(page, kiosk):
     html = card(page, kiosk).content.decode()
     action = re.search(
         r'<form method="post" action="([^"]+)">(?:(?!</form>).)*name="kind"', html, re.S
@@ -144,14 +145,14 @@ def test_an_action_takes_the_device_along(page, kiosk):
 # Exemptions.
 
 
-def exempted(kiosk, operator, send_due, vendor, **wish):
+def exempted(kiosk, operator, send_due, vendor, **fields):
     vendor.add_device(device_id="f00d")
-    make_request(operator, "f00d", kind="exempt", **wish)
+    make_request(operator, "f00d", kind="exempt", **fields)
     send_due()
     Device.objects.update(status="exempted")
 
 
-def test_an_exemption_of_ours_counts_down(page, kiosk, operator, send_due, vendor):
+def test_an_exemption_of_ours_shows_its_end(page, kiosk, operator, send_due, vendor):
     exempted(kiosk, operator, send_due, vendor, hours="24")
 
     words = text_of(card(page, kiosk))
@@ -163,27 +164,23 @@ def test_an_exemption_of_ours_counts_down(page, kiosk, operator, send_due, vendo
     assert "data-countdown" in card(page, kiosk).content.decode()
 
 
-def test_an_exemption_for_ever_says_so(page, kiosk, operator, send_due, vendor):
+def test_a_permanent_exemption_is_shown_as_such(page, kiosk, operator, send_due, vendor):
     exempted(kiosk, operator, send_due, vendor, hours="", forever=True)
     assert "Permanent, by oscar" in text_of(card(page, kiosk))
 
 
-def test_an_exemption_of_somebody_else_has_no_known_end(page, kiosk):
+def test_an_exemption_by_another_client_has_an_unknown_end(page, kiosk):
     Device.objects.update(status="exempted")
     assert "End date unknown" in text_of(card(page, kiosk))
 
 
-def test_one_who_was_exempted_before_may_keep_the_earlier_end(
-    page, kiosk, operator, send_due, vendor
-):
+def test_a_second_exemption_may_keep_the_earlier_end(page, kiosk, operator, send_due, vendor):
     Device.objects.update(status="exempted")
     exempted(kiosk, operator, send_due, vendor, hours="24")
     assert "does not document whether the time restarts" in text_of(card(page, kiosk))
 
 
-def test_after_an_end_that_nobody_knows_nothing_is_promised(
-    page, kiosk, operator, send_due, vendor
-):
+def test_after_unexempt_the_end_of_an_exemption_is_unknown(page, kiosk, operator, send_due, vendor):
     exempted(kiosk, operator, send_due, vendor, hours="24")
     make_request(operator, "f00d", kind="unexempt")
     send_due()
@@ -193,7 +190,7 @@ def test_after_an_end_that_nobody_knows_nothing_is_promised(
 # Its history.
 
 
-def test_commands_are_found_however_the_device_was_addressed(page, kiosk, operator):
+def test_commands_are_found_by_id_and_by_mac(page, kiosk, operator):
     make_request(operator, "f00d", kind="dhcprenew", reason="by its id")
     make_request(operator, MAC, addressing="macs", kind="dhcprenew", reason="by its address")
     DeviceCommand.objects.filter(target=MAC).update(device=None, device_key=MAC)
@@ -205,21 +202,19 @@ def test_commands_are_found_however_the_device_was_addressed(page, kiosk, operat
     assert "Last: Renew DHCP by oscar" in words
 
 
-def test_the_trail_stands_on_a_tab_of_its_own_for_those_who_read_it(
-    page, visit: Visitor, kiosk, operator
-):
-    make_request(operator, "f00d", kind="dhcprenew", reason="the trail tells this")
+def test_the_audit_tab_needs_the_right_to_read_the_trail(page, visit: Visitor, kiosk, operator):
+    make_request(operator, "f00d", kind="dhcprenew", reason="shown in the trail")
     make_request(operator, "beef", kind="dhcprenew", reason="another device")
 
     words = text_of(card(page, kiosk, tab="audit"))
 
     assert "Request submitted by oscar" in words
-    assert "the trail tells this" in words
+    assert "shown in the trail" in words
     assert "another device" not in words
     assert card(visit("helpdesk"), kiosk, tab="audit").status_code == 403
 
 
-def test_the_vendors_own_words_are_kept_from_the_last_look(page, operator, vendor, send_due):
+def test_the_raw_record_of_the_last_refresh_is_shown(page, operator, vendor, send_due):
     (device,) = enrol(vendor, "f00d")
     assert "No record yet" in text_of(card(page, device, tab="raw"))
     page.post(f"/devices/{device.pk}/refresh/")
@@ -231,9 +226,7 @@ def test_the_vendors_own_words_are_kept_from_the_last_look(page, operator, vendo
 # Refreshing.
 
 
-def test_refresh_now_asks_before_all_others_and_the_answer_comes_to_the_page(
-    visit: Visitor, vendor, send_due
-):
+def test_refresh_now_is_urgent_and_its_result_reaches_the_page(visit: Visitor, vendor, send_due):
     (device,) = enrol(vendor, "kiosk")
     vendor.change_device("kiosk", status="quarantined")
     page = visit("helpdesk")
@@ -250,7 +243,7 @@ def test_refresh_now_asks_before_all_others_and_the_answer_comes_to_the_page(
     assert AuditEvent.objects.get(verb="device.refresh_asked").actor == "helpdesk"
 
 
-def test_a_look_that_failed_says_why(page, vendor, send_due, settings):
+def test_a_failed_refresh_shows_its_error(page, vendor, send_due, settings):
     (device,) = enrol(vendor, "kiosk")
     vendor.fault("status", code=404, api="detail")
     page.post(f"/devices/{device.pk}/refresh/")
@@ -260,14 +253,14 @@ def test_a_look_that_failed_says_why(page, vendor, send_due, settings):
     assert "The last refresh failed" in text_of(card(page, device))
 
 
-def test_a_second_click_asks_nothing_more(page, vendor):
+def test_a_second_refresh_while_one_is_queued_adds_none(page, vendor):
     (device,) = enrol(vendor, "kiosk")
     for _ in range(2):
         assert page.post(f"/devices/{device.pk}/refresh/").status_code == 302
     assert AuditEvent.objects.filter(verb="device.refresh_asked").count() == 1
 
 
-def test_who_asks_again_at_once_spends_no_further_call(page, vendor, send_due):
+def test_a_refresh_right_after_another_makes_no_call(page, vendor, send_due):
     (device,) = enrol(vendor, "kiosk")
     for _ in range(2):
         page.post(f"/devices/{device.pk}/refresh/")
@@ -275,13 +268,13 @@ def test_who_asks_again_at_once_spends_no_further_call(page, vendor, send_due):
     assert [call.api for call in vendor.received] == ["token", "detail"]
 
 
-def test_one_that_is_not_there_is_not_found(page):
+def test_an_unknown_device_is_not_found(page):
     assert page.get("/devices/999/").status_code == 404
     assert page.post("/devices/999/refresh/").status_code == 404
 
 
 @pytest.mark.parametrize("tab", ["commands", "audit", "raw", "nonsense"])
-def test_a_card_costs_few_queries_whatever_was_done(page, kiosk, operator, tab):
+def test_the_page_makes_few_queries_whatever_the_history(page, kiosk, operator, tab):
     def queries():
         with CaptureQueriesContext(connection) as found:
             assert page.get(f"/devices/{kiosk.pk}/", {"tab": tab}, headers=PART).status_code == 200
@@ -302,7 +295,7 @@ def test_a_card_costs_few_queries_whatever_was_done(page, kiosk, operator, tab):
 # The inventory.
 
 
-def test_the_line_tells_how_far_a_read_has_come_and_when_it_ends(page, operator):
+def test_the_inventory_line_shows_progress_and_estimated_end(page, operator):
     know_devices(*(f"d{number:03}" for number in range(120)))
     sync, _ = start_sync(operator)
     sync.devices_read, sync.stage = 50, "devices"
@@ -315,24 +308,24 @@ def test_the_line_tells_how_far_a_read_has_come_and_when_it_ends(page, operator)
     assert "Estimated finish" in words
 
 
-def test_a_full_read_can_be_asked_for_and_is_told(page, vendor, send_due):
+def test_a_full_read_can_be_started(page, vendor, send_due):
     page.post("/inventory/syncs/")
     send_due()
 
     words = text_of(page.get("/inventory/"))
 
-    assert "Everything Done 60" in words
+    assert "Full read Done 60" in words
     assert "No read is running." in words
 
 
-def test_the_page_of_reads_costs_the_same_however_many_there_were(page, operator):
+def test_the_inventory_page_makes_few_queries(page, operator):
     start_sync(operator)
     with CaptureQueriesContext(connection) as found:
         page.get("/inventory/", headers={"HX-Request": "true", "HX-Target": "inventory-live"})
     assert len(found) <= 12
 
 
-def test_the_list_says_that_devices_are_known_but_gone_are_not_offered(page):
+def test_the_device_list_says_that_the_inventory_was_never_read(page):
     know_devices("a")
     assert Device.objects.get().last_sync_id == 0
     assert "The inventory has never been read." in text_of(page.get("/devices/"))

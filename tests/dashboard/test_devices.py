@@ -1,4 +1,4 @@
-"""Find and choose devices."""
+"""The device list: search, filters, order, pages and queries."""
 
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
@@ -16,7 +16,7 @@ from actions.devices.query import KEYS, parse_device_query
 from actions.dispatch.models import DispatcherHeartbeat
 from actions.errors import Refused
 from actions.inventory.models import Device
-from actions.inventory.sync import store_records
+from actions.inventory.store import store_records
 from actions.ratelimit.models import VendorAccount
 from tests.dashboard.conftest import Visitor
 from tests.dashboard.walk import Parsed
@@ -60,43 +60,45 @@ def names(client, **view):
         *("00-1b-21", "001b.21cd", "cd-ab-44", "k kiosk", "7 10"),
     ],
 )
-def test_one_box_finds_a_device_by_all_that_names_it(page, fleet, search):
+def test_the_search_finds_a_device_by_each_of_its_names(page, fleet, search):
     assert names(page, q=search) == ["KIOSK-7"]
 
 
 @pytest.mark.parametrize("search", ["kiosk laptop", "%", "_", "00:1B:21:CD:AB:45", "nobody", "\\"])
-def test_what_names_no_device_finds_none(page, fleet, search):
+def test_a_search_that_names_no_device_finds_none(page, fleet, search):
     assert names(page, q=search) == []
 
 
 @pytest.mark.parametrize("search", ["kiosk", "10.1.2", "f00d shop", "00-1b-21", "nobody"])
-def test_words_that_many_devices_have_are_found_as_those_of_few(page, fleet, search, monkeypatch):
+def test_frequent_and_rare_words_find_the_same_devices(page, fleet, search, monkeypatch):
     found = names(page, q=search)
-    monkeypatch.setattr("actions.devices.search.MAX_INDEX_HITS", 0)  # As if each word were in most of them.
+    monkeypatch.setattr(
+        "actions.devices.search.MAX_INDEX_HITS", 0
+    )  # As if each word were in most of them.
     assert names(page, q=search) == found
 
 
-def test_a_search_that_reads_all_texts_reads_nothing_besides(fleet):
+def test_a_search_without_the_index_reads_only_the_search_columns(fleet):
     found = filters.filter_devices(parse_device_query("q=07"))
     if connection.vendor == "sqlite":
         plan = found.order_by().values("search_text", "gone_at").explain()
         assert "COVERING INDEX device_search_texts" in plan
-    else:  # Which index PostgreSQL takes for three rows tells nothing.
+    else:  # Which index PostgreSQL uses for three rows proves nothing.
         with connection.cursor() as cursor:
             has = connection.introspection.get_constraints(cursor, "actions_device")
         assert has["device_search"]["type"] == "gin"
 
 
-def test_names_of_any_length_are_found_and_counted(page, fleet):
+def test_a_device_with_many_macs_is_found_and_counted(page, fleet):
     macs = [f"02:00:00:00:{number // 256:02X}:{number % 256:02X}" for number in range(300)]
     store_records([make_record("long", name="GATEWAY", user_name="kim@shop.example", macs=macs)])
     for search in ("02:00:00:00:01:2b", "kim", "shop.example"):
-        shown = page.get("/devices/count/", {"q": search}).content.decode()
-        assert f'data-total="{len(names(page, q=search))}"' in shown
+        count = page.get("/devices/count/", {"q": search}).content.decode()
+        assert f'data-total="{len(names(page, q=search))}"' in count
         assert "GATEWAY" in names(page, q=search)
 
 
-def test_the_search_follows_what_changes(page, fleet):
+def test_the_search_index_follows_changes(page, fleet):
     store_records([make_record("f00d", name="TILL-7"), make_record("dead", name="KIOSK-8")])
     assert names(page, q="kiosk") == ["KIOSK-8"]
     assert names(page, q="till") == ["TILL-7"]
@@ -104,7 +106,7 @@ def test_the_search_follows_what_changes(page, fleet):
     assert names(page, q="kiosk") == []
 
 
-def test_the_words_of_the_fleet_filter(page, fleet):
+def test_the_list_is_filtered_by_values_of_the_fleet(page, fleet):
     assert names(page, status="non_compliant") == ["LAPTOP-9"]
     assert names(page, status="exempted", q="laptop") == ["LAPTOP-10"]
     assert names(page, status=["exempted", "compliant"]) == ["KIOSK-7", "LAPTOP-10"]
@@ -112,7 +114,7 @@ def test_the_words_of_the_fleet_filter(page, fleet):
     assert "Non compliant" in text
 
 
-def test_a_device_that_the_vendor_no_longer_lists_is_only_shown_when_asked_for(page, fleet):
+def test_gone_devices_are_listed_only_with_their_filter(page, fleet):
     Device.objects.filter(vendor_id="beef").update(gone_at="2026-01-01T00:00Z")
     assert names(page) == ["KIOSK-7", "LAPTOP-10"]
     assert names(page, gone="only") == ["LAPTOP-9"]
@@ -120,7 +122,7 @@ def test_a_device_that_the_vendor_no_longer_lists_is_only_shown_when_asked_for(p
 
 
 def pages(client, **view):
-    """The names of each page from the first to the last, following the links."""
+    """Follow the links from the first page to the last; return the names on each."""
     found, url = [], "/devices/?" + urlencode(view, doseq=True)
     while url:
         context = client.get(url).context
@@ -131,7 +133,7 @@ def pages(client, **view):
 
 @pytest.mark.parametrize("sort", ["name", "host", "status", "agent", "seen", "enrolled"])
 @pytest.mark.parametrize("down", ["", "-"])
-def test_in_any_order_the_pages_hold_each_device_once_there_and_back(page, mixed, sort, down):
+def test_the_pages_of_any_order_have_each_device_once_in_both_directions(page, mixed, sort, down):
     there = pages(page, sort=down + sort, size=25)
     url, back = "/devices/?" + urlencode({"sort": down + sort, "size": 25, "page": "last"}), []
     while url:
@@ -147,7 +149,7 @@ def test_in_any_order_the_pages_hold_each_device_once_there_and_back(page, mixed
 
 @pytest.fixture
 def mixed(db):
-    """Devices with values that are the same, that are missing, and that sort in their own way."""
+    """Devices with equal values, missing values, and versions."""
     start = datetime(2026, 1, 1, tzinfo=UTC)
     store_records(
         [
@@ -165,7 +167,7 @@ def mixed(db):
     )
 
 
-def test_versions_sort_as_people_mean_them_and_a_missing_time_comes_last(page, mixed):
+def test_versions_sort_numerically_and_missing_times_come_last(page, mixed):
     versions = [d.agent_version for d in page.get("/devices/?sort=-agent").context["page"].devices]
     assert versions[0] == "7.12.1"
     assert versions.index("7.10.1") < versions.index("7.9.1")
@@ -192,18 +194,18 @@ def test_versions_sort_as_people_mean_them_and_a_missing_time_comes_last(page, m
     ],
     ids=str,
 )
-def test_values_of_a_filter_are_alternatives_and_filters_hold_together(page, mixed, view, found):
+def test_values_of_one_filter_are_alternatives_and_filters_combine(page, mixed, view, found):
     assert len(names(page, size=100, **view)) == found
     assert filters.matching(urlencode(view, doseq=True)).count() == found
 
 
-def test_devices_are_found_by_what_was_asked_of_them(page, fleet, operator):
-    wish = make_request(operator, "f00d", "beef", kind="exempt")
-    wish.commands.filter(target="f00d").update(status="failed")
-    wish.commands.filter(target="beef").update(status="confirmed")
+def test_devices_are_filtered_by_their_commands(page, fleet, operator):
+    action_request = make_request(operator, "f00d", "beef", kind="exempt")
+    action_request.commands.filter(target="f00d").update(status="failed")
+    action_request.commands.filter(target="beef").update(status="confirmed")
 
-    assert names(page, request=wish.uuid) == ["KIOSK-7", "LAPTOP-9"]
-    assert names(page, request=wish.uuid, outcome="failed") == ["KIOSK-7"]
+    assert names(page, request=action_request.uuid) == ["KIOSK-7", "LAPTOP-9"]
+    assert names(page, request=action_request.uuid, outcome="failed") == ["KIOSK-7"]
     assert names(page, acted="24h") == ["KIOSK-7", "LAPTOP-9"]
     ActionRequest.objects.update(device_count=1_000_000)  # Then each device is looked at.
     assert names(page, acted=["1h", "24h"]) == ["KIOSK-7", "LAPTOP-9"]
@@ -218,7 +220,7 @@ def test_devices_are_found_by_what_was_asked_of_them(page, fleet, operator):
         *(("outcome", "failed"), ("gone", "yes"), ("status", "x" * 300)),
     ],
 )
-def test_nonsense_is_told_beside_its_filter_and_lists_nothing(page, fleet, key, value):
+def test_an_invalid_filter_shows_its_problem_and_lists_nothing(page, fleet, key, value):
     answer = page.get("/devices/", {key: value})
     assert answer.status_code == 200
     assert answer.context["page"].devices == []
@@ -230,7 +232,7 @@ def test_nonsense_is_told_beside_its_filter_and_lists_nothing(page, fleet, key, 
 
 
 @given(query=st.text(max_size=60))
-def test_no_query_whatsoever_breaks_the_reading(query):
+def test_any_query_string_can_be_parsed(query):
     device_query = parse_device_query(query)
     assert parse_device_query(device_query.as_url()) == device_query
 
@@ -238,12 +240,12 @@ def test_no_query_whatsoever_breaks_the_reading(query):
 @given(
     pairs=st.lists(st.tuples(st.sampled_from(KEYS), st.text(min_size=1, max_size=8)), max_size=6)
 )
-def test_the_same_question_has_the_same_text_in_any_order(pairs):
+def test_the_text_of_a_query_does_not_depend_on_the_order(pairs):
     several = [pair for pair in pairs if pair[0] != "q"]
     assert parse_device_query(urlencode(several)) == parse_device_query(urlencode(several[::-1]))
 
 
-def test_links_to_other_pages_keep_the_view(page):
+def test_links_to_other_pages_keep_filters_and_order(page):
     know_devices(*(f"device-{number:03}" for number in range(60)), status="non_compliant")
     view = {"size": 25, "q": "device", "status": "non_compliant"}
     context = page.get("/devices/", view).context
@@ -276,21 +278,21 @@ def test_links_to_other_pages_keep_the_view(page):
     ],
     ids=repr,
 )
-def test_nonsense_in_the_address_is_no_error(page, fleet, view):
+def test_invalid_parameters_are_no_error(page, fleet, view):
     assert page.get("/devices/", view).status_code == 200
     assert page.get("/devices/count/", view).status_code == 200
 
 
-def test_past_the_end_the_page_leads_back(page, fleet):
+def test_a_page_past_the_end_links_to_the_first(page, fleet):
     html = page.get("/devices/", {"after": "9:ZZZ"}).content.decode()
     assert "The list ends before this page" in html
 
 
-def test_an_empty_inventory_says_how_to_fill_it(page):
+def test_an_empty_inventory_names_the_command_that_fills_it(page):
     assert "Start full read" in page.get("/devices/").content.decode()
 
 
-def test_htmx_is_given_the_list_alone_from_the_same_address(page, fleet):
+def test_htmx_gets_only_the_list_under_the_same_url(page, fleet):
     part = page.get("/devices/", {"q": "kiosk", "status": ""}, headers=PART)
     html = part.content.decode()
     assert "<html" not in html
@@ -299,12 +301,12 @@ def test_htmx_is_given_the_list_alone_from_the_same_address(page, fleet):
     assert part["HX-Push-Url"] == "/devices/?q=kiosk"
 
 
-def test_the_count_is_exact_and_asked_for_by_itself(page, mixed):
+def test_the_count_is_exact_and_has_its_own_url(page, mixed):
     assert 'data-total="30"' in page.get("/devices/count/", {"status": "exempted"}).content.decode()
     assert "<b>60</b> devices" in page.get("/devices/count/").content.decode()
 
 
-def test_ten_or_five_hundred_devices_cost_the_same_few_queries(page, operator):
+def test_the_list_makes_the_same_queries_for_ten_and_five_hundred_devices(page, operator):
     def queries(**view):
         with CaptureQueriesContext(connection) as found:
             assert page.get("/devices/", {"size": 250} | view).status_code == 200
@@ -322,7 +324,7 @@ def test_ten_or_five_hundred_devices_cost_the_same_few_queries(page, operator):
     assert queries(sort="seen", page="last") <= 10
 
 
-@pytest.mark.parametrize(("role", "told"), [("helpdesk", True), ("operator", False)])
-def test_a_limited_role_knows_its_limit_while_choosing(role, told, visit: Visitor, fleet):
+@pytest.mark.parametrize(("role", "is_shown"), [("helpdesk", True), ("operator", False)])
+def test_the_limit_of_a_role_is_shown_while_selecting(role, is_shown, visit: Visitor, fleet):
     html = visit(role).get("/devices/").content.decode()
-    assert ("at most 10 devices per request" in html) is told
+    assert ("at most 10 devices per request" in html) is is_shown

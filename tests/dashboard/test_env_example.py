@@ -1,4 +1,4 @@
-""".env.example names every setting, and nothing else."""
+""".env.example documents every setting, with its default."""
 
 import re
 import subprocess
@@ -17,11 +17,11 @@ READ = re.compile(r"""(?:env\.\w+|environ\.get|_pair)\(\s*"([A-Z_]+)\"""")
 LINE = re.compile(r"^# ([A-Z_]+)=(.*)$", re.MULTILINE)
 
 
-def test_every_setting_is_documented_and_nothing_else() -> None:
+def test_every_setting_and_nothing_else_is_documented() -> None:
     assert sorted(name for name, _ in LINE.findall(EXAMPLE)) == sorted(set(READ.findall(SETTINGS)))
 
 
-def test_every_setting_has_its_explanation_above_it() -> None:
+def test_every_setting_has_an_explanation() -> None:
     for block in EXAMPLE.strip().split("\n\n"):
         lines = block.splitlines()
         assert all(line.startswith("#") for line in lines)
@@ -32,8 +32,8 @@ def test_every_setting_has_its_explanation_above_it() -> None:
             assert len(lines) > 1
 
 
-def test_the_defaults_of_the_example_are_those_of_the_settings(tmp_path: Path) -> None:
-    """With every line put in force, the settings are what they are without the file."""
+def test_the_example_shows_the_defaults(tmp_path: Path) -> None:
+    """With every line uncommented the settings are the same as without the file."""
     lines = [(name, value) for name, value in LINE.findall(EXAMPLE) if value]
     ask = (
         "import json, dashboard.settings as s;"
@@ -58,9 +58,7 @@ def test_the_defaults_of_the_example_are_those_of_the_settings(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("suffix", ["", "_FILE"])
-def test_the_old_name_of_a_setting_is_refused_with_the_new_name(
-    tmp_path: Path, suffix: str
-) -> None:
+def test_a_renamed_setting_is_refused_with_its_new_name(tmp_path: Path, suffix: str) -> None:
     for old, new in RENAMED.items():
         env = {"DATA_DIR": str(tmp_path), "READ_DOT_ENV": "0", old + suffix: "7"}
         done = subprocess.run(

@@ -1,4 +1,4 @@
-"""Who may open what. A new URL fails here until it is classified."""
+"""Which role may open which URL. A new URL fails here until it is listed."""
 
 from uuid import uuid4
 
@@ -16,7 +16,7 @@ from dashboard.device_list import saved_views
 from dashboard.models import User
 from tests.dashboard.conftest import Visitor
 from tests.dashboard.walk import address, row_counts, url_names
-from tests.factories import know_devices, make_request, promise_logs
+from tests.factories import accept_fetches, know_devices, make_request
 
 pytestmark = pytest.mark.django_db
 
@@ -25,39 +25,39 @@ EVERYBODY = (302, 200, 200, 200, 200)
 LOG_READERS = (302, 403, 200, 200, 403)
 NO_POST = (302, 405, 405, 405, 405)
 MOVED = (302, 301, 301, 301, 301)
-"""Permanent redirects of addresses that earlier versions had."""
+"""Permanent redirects of former URLs."""
 
 GET = {
     "overview": EVERYBODY,
     "devices": EVERYBODY,
     "device": EVERYBODY,
     "refresh_device": NO_POST,
-    # Without words it leads to the list.
+    # Without a search it redirects to the list.
     "find_device": (302, 302, 302, 302, 302),
     "inventory": EVERYBODY,
     "read_inventory": NO_POST,
     "choose_devices": NO_POST,
     "upload_list": (302, 403, 200, 200, 403),
-    # A list is its owner's alone: 404 says that the guards were passed.
+    # A list is visible to its owner only: 404 means that the guards were passed.
     "uploaded_list": (302, 403, 404, 404, 403),
     "uploaded_list_lines": (302, 403, 404, 404, 403),
     "device_count": EVERYBODY,
     "export_devices": NO_POST,
     "device_columns": NO_POST,
     "save_device_view": NO_POST,
-    # There is no such view: 404 says that the guards were passed.
+    # There is no such view: 404 means that the guards were passed.
     "device_view": (302, 404, 404, 404, 404),
     "change_device_view": NO_POST,
     "action_requests": EVERYBODY,
     "action_request": EVERYBODY,
-    # This test asks by WSGI, which cannot stream: 501 says that the guards were passed.
+    # This test asks by WSGI, which cannot stream: 501 means that the guards were passed.
     "action_request_stream": (302, 501, 501, 501, 501),
     "compose": (302, 403, 200, 200, 403),
     "agent_logs": LOG_READERS,
     "agent_log": LOG_READERS,
     "action_request_logs": LOG_READERS,
     "control_agent_log": NO_POST,
-    # The log has not come: 404 says that the guards were passed.
+    # The log has not come: 404 means that the guards were passed.
     "agent_log_download": (302, 403, 404, 404, 403),
     "vendor_calls": EVERYBODY,
     "control_action_request": NO_POST,
@@ -109,7 +109,7 @@ POST = {
     "action_request_logs": NO_POST,
     "control_agent_log": (302, 403, 302, 302, 403),
     "agent_log_download": NO_POST,
-    # Without a verb nothing is done: 422 says that the guards were passed.
+    # Without a verb nothing is done: 422 means that the guards were passed.
     "control_action_request": (302, 422, 422, 422, 422),
     "freeze": (302, 403, 403, 302, 403),
     "vendor_calls": NO_POST,
@@ -173,7 +173,7 @@ FORMS = {
 def token(operator):
     know_devices("kiosk")
     request = make_request(operator, "kiosk", kind="fetch_agent_log")
-    promise_logs(request)
+    accept_fetches(request)
     return request.uuid
 
 
@@ -182,14 +182,14 @@ def test_every_url_is_classified():
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_each_role_opens_what_the_table_says_and_nothing_else(role, visit: Visitor, token):
+def test_each_role_gets_exactly_the_listed_pages(role, visit: Visitor, token):
     place = ROLES.index(role)
     found = {name: visit(role).get(address(name, token)).status_code for name in GET}
     assert found == {name: codes[place] for name, codes in GET.items()}
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_each_role_posts_where_the_table_says_and_nowhere_else(role, visit: Visitor, token):
+def test_each_role_posts_exactly_to_the_listed_urls(role, visit: Visitor, token):
     place = ROLES.index(role)
     found = {name: visit(role).post(address(name, token)).status_code for name in POST}
     assert found == {name: codes[place] for name, codes in POST.items()}
@@ -229,7 +229,7 @@ def test_a_refused_post_leaves_exactly_one_line(role, visit: Visitor, token, ano
 
 
 @pytest.mark.parametrize("role", ROLES[1:])
-def test_a_private_view_of_another_is_not_found_and_the_post_is_recorded(
+def test_a_post_to_a_private_view_of_another_is_not_found_and_recorded(
     role, visit: Visitor, operator
 ):
     owner = User.objects.get(username=operator.name)
@@ -245,7 +245,7 @@ def test_a_private_view_of_another_is_not_found_and_the_post_is_recorded(
     assert (line.actor, line.subject, line.data["codes"]) == (role, where, ["not_your_view"])
 
 
-def test_the_signed_out_are_sent_to_the_sign_in_page_and_back(visit: Visitor, token):
+def test_signed_out_users_are_redirected_to_sign_in_and_back(visit: Visitor, token):
     for name, codes in GET.items():
         if codes[0] == 302 and not name.startswith("account_"):
             where = address(name, token)
@@ -253,7 +253,7 @@ def test_the_signed_out_are_sent_to_the_sign_in_page_and_back(visit: Visitor, to
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_looking_at_a_page_changes_no_row(role, visit: Visitor, token):
+def test_a_get_changes_no_row(role, visit: Visitor, token):
     client = visit(role)
     before = row_counts()
     for name in GET:
@@ -263,7 +263,7 @@ def test_looking_at_a_page_changes_no_row(role, visit: Visitor, token):
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_no_form_without_its_token_is_taken(role, visit: Visitor, token):
+def test_a_form_without_a_csrf_token_is_refused(role, visit: Visitor, token):
     client = visit(role, enforce_csrf_checks=True)
     before = row_counts()
     for name in POST:
@@ -273,13 +273,13 @@ def test_no_form_without_its_token_is_taken(role, visit: Visitor, token):
     assert row_counts() == before
 
 
-def test_a_session_that_ran_out_does_not_put_the_sign_in_form_into_a_table(visit: Visitor):
+def test_an_expired_session_makes_htmx_leave_the_page(visit: Visitor):
     answer = visit("").get("/devices/", headers={"HX-Request": "true", "HX-Target": "device-list"})
     assert (answer.status_code, answer["HX-Redirect"]) == (204, "/accounts/login/")
 
 
 @pytest.mark.parametrize("role", ["viewer", "auditor"])
-def test_who_may_not_send_is_offered_no_boxes_and_no_button(role, visit: Visitor):
+def test_roles_without_kinds_see_no_checkboxes_and_no_button(role, visit: Visitor):
     know_devices("kiosk")
     html = visit(role).get("/devices/").content.decode()
     assert "kiosk" in html

@@ -1,4 +1,4 @@
-"""Whatever the vendor or a person calls a thing, it is shown as text, and nothing in it hides."""
+"""External text is escaped and printable on every page."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from actions.inventory.models import (
     DeviceSnapshot,
     InventorySync,
 )
-from actions.inventory.sync import FIELDS, store_records
+from actions.inventory.store import FIELDS, store_records
 from actions.ratelimit.models import VendorAccount
 from tests.dashboard.walk import Parsed
 from tests.factories import enrol, make_record, make_request
@@ -33,10 +33,10 @@ NAMES = {
 TEXTS = sorted({*FIELDS} - {"status", "severity", "enrolled_at", "last_seen", "last_reboot"})
 HIDES = "\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff"
 HIDDEN = re.compile(f"(?![\n\t])[{HIDES}]")
-"""What must never reach a reader's eye; a page's own line ends and tabs are no harm."""
+"""Characters that no page may contain, apart from its own newlines and tabs."""
 
-TOLD_WHOLE = {"overview", "devices", "device", "compose", "review", "request"}
-"""Pages that show the whole name, without cutting it."""
+SHOWN_IN_FULL = {"overview", "devices", "device", "compose", "review", "request"}
+"""Pages that do not truncate the name."""
 
 LONG_AGO = "2026-01-01T00:00Z"
 
@@ -48,15 +48,15 @@ def name(request):
 
 @pytest.fixture
 def named(name, operator, vendor, send_due):
-    """A request of which every text that comes from elsewhere carries the name."""
+    """A request with the name in every external text."""
     enrol(vendor, "kiosk")
     store_records([make_record("kiosk", **dict.fromkeys(TEXTS, name))])
     DeviceGroup.objects.create(vendor_id="g-1", name=name, read_at=LONG_AGO)
     InventorySync.objects.create(
         stage="failed", running=False, detail=name, due_at=LONG_AGO, started_at=LONG_AGO
     )
-    wish = {"kind": "assign_to_group", "group_id": "g-1", "reason": f"because {name}"}
-    action_request = make_request(operator, "kiosk", ticket=name[:100], **wish)
+    fields = {"kind": "assign_to_group", "group_id": "g-1", "reason": f"because {name}"}
+    action_request = make_request(operator, "kiosk", ticket=name[:100], **fields)
     send_due()
     action_request.commands.update(
         detail=name, command_id=name, vendor_raw=name[:100], vendor_status=None
@@ -64,15 +64,15 @@ def named(name, operator, vendor, send_due):
     action_request.calls.update(detail=name)
     device = Device.objects.get(vendor_id="kiosk")
     DeviceRefresh.objects.create(device=device, lane=0, requested_at=LONG_AGO, detail=name)
-    words = json.dumps({"device_name": name})
-    DeviceSnapshot.objects.create(device=device, record=words, read_at=LONG_AGO)
+    record = json.dumps({"device_name": name})
+    DeviceSnapshot.objects.create(device=device, record=record, read_at=LONG_AGO)
     VendorAccount.objects.update(frozen=True, frozen_reason=name)
     return action_request
 
 
 @pytest.fixture
 def everywhere(named, name, page):
-    """Each page that shows something of it."""
+    """Every page that shows the request or its device."""
     device = str(Device.objects.get(vendor_id="kiosk").pk)
     chosen = page.post("/selections/", {"device": device})["Location"]
     form = {"selection": chosen.partition("selection=")[2], "form_token": str(uuid4())}
@@ -98,21 +98,21 @@ def everywhere(named, name, page):
     }
 
 
-def test_a_hostile_name_is_shown_as_text_on_every_page(everywhere, name):
+def test_a_hostile_name_is_escaped_and_printable_on_every_page(everywhere, name):
     for where, answer in everywhere.items():
         html = answer.content.decode()
         parsed = Parsed(html)
         assert answer.status_code in {200, 422}, where
         assert "<script>alert" not in html, where
         assert not [tag for tag, found in parsed.elements if tag == "img" or "onerror" in found]
-        for words in [*parsed.words, *seen_attributes(parsed)]:
-            assert not HIDDEN.search(words), f"{where}: {words!r}"
-        if where in TOLD_WHOLE:
+        for text in [*parsed.words, *seen_attributes(parsed)]:
+            assert not HIDDEN.search(text), f"{where}: {text!r}"
+        if where in SHOWN_IN_FULL:
             assert squeezed(visible(name)) in squeezed(parsed.text), where
 
 
 def visible(name):
-    """The name with a number in place of each character that would hide."""
+    """The name with the code point in place of each invisible character."""
     return re.sub(f"[{HIDES}]", lambda found: f"⟨U+{ord(found[0]):04X}⟩", name)
 
 

@@ -32,7 +32,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class RealRedis:
-    """A Redis of this test, which can crash and come back."""
+    """A Redis server of this test that can be stopped and restarted."""
 
     def __init__(self, folder: Path) -> None:
         self.socket = folder / "redis.sock"
@@ -45,7 +45,7 @@ class RealRedis:
         self._running.close()
 
     def listeners(self) -> int:
-        """How many connections are subscribed to the changes."""
+        """Number of connections subscribed to the changes."""
         client = redis.Redis(unix_socket_path=str(self.socket))
         found: Any = client.pubsub_numsub(CHANGES)
         client.close()
@@ -53,11 +53,13 @@ class RealRedis:
 
 
 @pytest.fixture
-def real_redis(wish: Any, other: Any, settings: Any, monkeypatch: Any) -> Iterator[RealRedis]:
+def real_redis(
+    action_request: Any, other: Any, settings: Any, monkeypatch: Any
+) -> Iterator[RealRedis]:
     with tempfile.TemporaryDirectory(prefix="live-") as folder:
         found = RealRedis(Path(folder))
         settings.REDIS_URL = f"unix://{found.socket}"
-        # As in a process that has just started: the requests were made while there was no Redis.
+        # As in a new process; the requests were made while there was no Redis.
         on_commit._redis.cache_clear()
         monkeypatch.setattr(on_commit, "_redis_state", on_commit._RedisState())
         found.start()
@@ -68,7 +70,7 @@ def real_redis(wish: Any, other: Any, settings: Any, monkeypatch: Any) -> Iterat
 
 @contextmanager
 def running_server() -> Iterator[int]:
-    """The console behind the server that it has in life, in a thread of this process; its port."""
+    """Run the console under uvicorn in a thread of this process; yield its port."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         config = uvicorn.Config(
@@ -98,27 +100,27 @@ def cookie() -> str:
 
 
 @pytest.fixture
-def wish(db: None) -> Any:
+def action_request(db: None) -> Any:
     know_devices("kiosk")
     return make_request(actor_for(make_person("oscar", Role.OPERATOR)), "kiosk")
 
 
 @pytest.fixture
-def other(wish: Any) -> Any:
+def other(action_request: Any) -> Any:
     return make_request(actor_for(make_person("otto", Role.OPERATOR)), "kiosk")
 
 
 class Stream:
-    """One open page's stream, read event by event."""
+    """The stream of one open page."""
 
-    def __init__(self, port: int, wish: Any, cookie: str = "") -> None:
+    def __init__(self, port: int, action_request: Any, cookie: str = "") -> None:
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
         headers = {"Cookie": cookie} if cookie else {}
-        self.connection.request("GET", f"/requests/{wish.uuid}/stream/", headers=headers)
+        self.connection.request("GET", f"/requests/{action_request.uuid}/stream/", headers=headers)
         self.answer = self.connection.getresponse()
 
     def event(self) -> bytes:
-        """The next event; nothing when the stream has ended."""
+        """Read the next event; b"" at the end of the stream."""
         lines = []
         while (line := self.answer.readline()) not in {b"\n", b""}:
             lines.append(line)
@@ -130,12 +132,12 @@ class Stream:
 
 
 @pytest.fixture
-def stream(port: int, wish: Any, cookie: str) -> Iterator[Any]:
-    """Open a stream as a signed-in person; all are closed in the end."""
+def stream(port: int, action_request: Any, cookie: str) -> Iterator[Any]:
+    """Yield a function that opens a stream as a signed-in user; all are closed at the end."""
     opened: list[Stream] = []
 
     def open_stream() -> Stream:
-        opened.append(Stream(port, wish, cookie))
+        opened.append(Stream(port, action_request, cookie))
         return opened[-1]
 
     yield open_stream
@@ -143,18 +145,18 @@ def stream(port: int, wish: Any, cookie: str) -> Iterator[Any]:
         each.close()
 
 
-def change(wish: Any) -> int:
-    """Give the request a new version, as every outcome does."""
+def change(action_request: Any) -> int:
+    """Bump the version of the request, as every outcome does."""
     with transaction.atomic():
-        recording.bump_version([wish.pk])
-    wish.refresh_from_db()
-    return int(wish.version)
+        recording.bump_version([action_request.pk])
+    action_request.refresh_from_db()
+    return int(action_request.version)
 
 
-def wait_until(true: Any, seconds: float = 10.0) -> None:
+def wait_until(condition: Any, seconds: float = 10.0) -> None:
     end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "It did not come true in time."
+    while not condition():
+        assert time.monotonic() < end, "The condition was not met in time."
         time.sleep(0.02)
 
 
@@ -164,7 +166,9 @@ def version_of(event: bytes) -> int:
     return int(first.removeprefix(b"id: "))
 
 
-def test_the_state_is_sent_at_once_and_a_change_within_a_second(real_redis, stream, wish):
+def test_the_state_is_sent_on_connect_and_a_change_within_a_second(
+    real_redis, stream, action_request
+):
     opened = stream()
     assert opened.answer.status == 200
     assert opened.answer.headers["Content-Type"] == "text/event-stream"
@@ -172,79 +176,85 @@ def test_the_state_is_sent_at_once_and_a_change_within_a_second(real_redis, stre
     assert opened.answer.headers["X-Accel-Buffering"] == "no"
     assert opened.answer.headers["Content-Encoding"] is None
     first = opened.event()
-    assert version_of(first) == wish.version
+    assert version_of(first) == action_request.version
     assert b"event: progress\n" in first
     assert b'data: <div class="stack" id="progress"' in first
 
     taken = []
-    for _ in range(3):  # The best of three: the machine may be busy with other tests.
-        version = change(wish)
+    for _ in range(3):  # The best of three, because the machine may be busy with other tests.
+        version = change(action_request)
         began = time.monotonic()
         assert version_of(opened.event()) == version
         taken.append(time.monotonic() - began)
     assert min(taken) < 1.0
 
 
-def test_a_change_made_before_the_page_was_heard_is_in_the_first_event(real_redis, stream, wish):
-    version = change(wish)
+def test_a_change_made_before_the_subscription_is_in_the_first_event(
+    real_redis, stream, action_request
+):
+    version = change(action_request)
     assert version_of(stream().event()) == version
 
 
-def test_many_changes_at_once_are_few_events_and_the_last_one_wins(real_redis, stream, wish):
+def test_many_changes_are_coalesced_into_few_events_with_the_latest_state(
+    real_redis, stream, action_request
+):
     opened = stream()
     opened.event()
     began = time.monotonic()
     for _ in range(30):
-        version = change(wish)
+        version = change(action_request)
     events = [opened.event()]
     while version_of(events[-1]) != version:
         events.append(opened.event())
     assert len(events) <= (time.monotonic() - began) / hub.RENDER_INTERVAL + 2
 
 
-def test_all_pages_of_a_request_get_the_same_bytes(real_redis, stream, wish):
+def test_all_pages_of_a_request_get_the_same_bytes(real_redis, stream, action_request):
     pages = [stream(), stream(), stream()]
     assert len({page.event() for page in pages}) == 1
-    change(wish)
+    change(action_request)
     assert len({page.event() for page in pages}) == 1
 
 
-def test_a_change_of_one_request_is_not_told_to_the_pages_of_another(
-    real_redis, stream, wish, other
+def test_a_change_of_one_request_is_not_sent_to_pages_of_another(
+    real_redis, stream, action_request, other
 ):
     opened = stream()
     opened.event()
     change(other)
-    version = change(wish)
+    version = change(action_request)
     assert version_of(opened.event()) == version
 
 
-def test_nobody_unknown_is_given_a_stream(real_redis, port, wish):
-    opened = Stream(port, wish)
+def test_a_stream_requires_sign_in(real_redis, port, action_request):
+    opened = Stream(port, action_request)
     assert opened.answer.status == 302
     assert opened.answer.headers["Location"].startswith("/accounts/login/")
     opened.close()
 
 
-def test_a_request_that_does_not_exist_has_no_stream(real_redis, port, cookie, wish):
-    wish.uuid = "00000000-0000-4000-8000-000000000000"
-    opened = Stream(port, wish, cookie)
+def test_a_request_that_does_not_exist_has_no_stream(real_redis, port, cookie, action_request):
+    action_request.uuid = "00000000-0000-4000-8000-000000000000"
+    opened = Stream(port, action_request, cookie)
     assert opened.answer.status == 404
     opened.close()
 
 
-def test_without_redis_a_page_is_told_at_once_to_poll(real_redis, stream):
+def test_without_redis_a_stream_answers_503_at_once(real_redis, stream):
     real_redis.stop()
     began = time.monotonic()
     assert stream().answer.status == 503
     assert time.monotonic() - began < 2.0
 
 
-def test_streams_end_when_redis_goes_and_work_again_when_it_is_back(real_redis, stream, wish):
+def test_streams_end_when_redis_stops_and_work_after_its_restart(
+    real_redis, stream, action_request
+):
     before = stream()
     before.event()
     real_redis.stop()
-    assert before.event() == b""  # The end, so that the page does not believe itself live.
+    assert before.event() == b""  # The end, so that the page does not show itself as live.
     assert stream().answer.status == 503
 
     real_redis.start()
@@ -252,25 +262,23 @@ def test_streams_end_when_redis_goes_and_work_again_when_it_is_back(real_redis, 
     after = stream()
     assert after.answer.status == 200
     after.event()
-    version = change(wish)
+    version = change(action_request)
     assert version_of(after.event()) == version
 
 
-def test_a_page_that_is_opened_again_and_again_stays_live(real_redis, stream, wish):
+def test_a_page_that_is_reopened_many_times_stays_live(real_redis, stream, action_request):
     for _ in range(15):
         opened = stream()
         opened.event()
         opened.close()
         following = stream()
         following.event()
-        version = change(wish)
+        version = change(action_request)
         assert version_of(following.event()) == version
         following.close()
 
 
-def test_a_stream_ends_after_its_time_so_that_rights_are_checked_again(
-    real_redis, stream, monkeypatch
-):
+def test_a_stream_ends_after_its_maximum_time(real_redis, stream, monkeypatch):
     monkeypatch.setattr(streams, "MAX_STREAM_SECONDS", 0.2)
     monkeypatch.setattr(streams, "KEEPALIVE_INTERVAL", 0.1)
     opened = stream()
@@ -280,8 +288,8 @@ def test_a_stream_ends_after_its_time_so_that_rights_are_checked_again(
     assert rest[-1] == b""
 
 
-def test_fifty_open_pages_hold_one_subscription_and_no_database_connection(
-    real_redis, stream, wish
+def test_fifty_pages_share_one_subscription_and_hold_no_database_connection(
+    real_redis, stream, action_request
 ):
     before = open_connections()
     pages = [stream() for _ in range(50)]
@@ -290,7 +298,7 @@ def test_fifty_open_pages_hold_one_subscription_and_no_database_connection(
     assert real_redis.listeners() == 1
     assert open_connections() <= before
 
-    version = change(wish)
+    version = change(action_request)
     assert {version_of(page.event()) for page in pages} == {version}
     assert open_connections() <= before
     for page in pages:
@@ -299,9 +307,9 @@ def test_fifty_open_pages_hold_one_subscription_and_no_database_connection(
     assert hub.HUB.rendered_at == {}
 
 
-def test_a_stopped_server_leaves_no_subscription_behind(real_redis, wish, cookie):
+def test_a_stopped_server_leaves_no_subscription(real_redis, action_request, cookie):
     with running_server() as port:
-        opened = Stream(port, wish, cookie)
+        opened = Stream(port, action_request, cookie)
         opened.event()
         opened.close()
         assert real_redis.listeners() == 1
@@ -310,8 +318,8 @@ def test_a_stopped_server_leaves_no_subscription_behind(real_redis, wish, cookie
 
 
 def open_connections() -> int:
-    """Connections to the database that this process has open, in whatever thread."""
+    """Number of open database connections of this process, in all threads."""
     gc.collect()
-    # Not isinstance: that would ask lazy objects for what they stand for.
+    # Not isinstance, which would evaluate lazy objects.
     found = [each for each in gc.get_objects() if issubclass(type(each), BaseDatabaseWrapper)]
     return sum(each.connection is not None for each in found)

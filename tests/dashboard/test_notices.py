@@ -1,4 +1,4 @@
-"""What everybody must know now stands on top of every page."""
+"""Notices at the top of every page."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tests.factories import enrol, make_request
 
 
 @pytest.mark.django_db
-def test_refused_credentials_are_told_on_every_page_with_what_to_do(
+def test_refused_credentials_show_a_notice_on_every_page(
     signed_in, operator, vendor, send_due, settings
 ):
     settings.OPSWAT_RATE_LIMIT = (1000, 0.5)
@@ -27,7 +27,7 @@ def test_refused_credentials_are_told_on_every_page_with_what_to_do(
 
 
 @pytest.mark.django_db
-def test_a_token_that_has_run_out_alarms_nobody(signed_in, operator, vendor, send_due):
+def test_an_expired_token_shows_no_notice(signed_in, operator, vendor, send_due):
     enrol(vendor, "kiosk")
     vendor.fault("expired_token", api="action")
     make_request(operator, "kiosk")

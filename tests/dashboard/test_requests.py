@@ -1,4 +1,4 @@
-"""The page of one request, the list of all, the overview and the calls."""
+"""The page of a request, the list of requests, the overview and the vendor calls."""
 
 from uuid import uuid4
 
@@ -22,13 +22,13 @@ def part(name):
     return {"HX-Request": "true", "HX-Target": name}
 
 
-def words(answer):
+def text_of(answer):
     return Parsed(answer.content.decode()).text
 
 
 @pytest.fixture
 def sent(operator, vendor, send_due):
-    """A request whose devices ended in three ways: see `counts`."""
+    """A request whose six devices have three outcomes."""
     enrol(vendor, *(f"good-{number}" for number in range(4)))
     enrol(vendor, "odd", agent_type="ondemand")
     know_devices("elsewhere")
@@ -47,7 +47,7 @@ def test_the_counts_are_those_of_the_rows(page, sent):
     assert shares == {status: rows.count(status) for status in set(rows)}
     assert sum(shares.values()) == 6
     assert shares[S.ACCEPTED] == 4
-    text = words(answer)
+    text = text_of(answer)
     for status, count in shares.items():
         assert f"{count} {S(status).label.lower()}" in text
     for target in ("good-0", "good-3", "odd", "elsewhere"):
@@ -56,21 +56,21 @@ def test_the_counts_are_those_of_the_rows(page, sent):
     assert "CHG-7" in text
 
 
-def test_what_needs_a_person_stands_on_top(page, sent):
+def test_outcomes_that_need_attention_come_first(page, sent):
     commands = page.get(f"/requests/{sent.uuid}/").context["commands"]
     assert commands[0].status == S.FAILED
     assert commands[-1].status == S.ACCEPTED
 
 
-def test_one_outcome_can_be_looked_at_alone(page, sent):
+def test_devices_are_filtered_by_outcome(page, sent):
     answer = page.get(f"/requests/{sent.uuid}/", {"status": "accepted"})
     assert {command.status for command in answer.context["commands"]} == {S.ACCEPTED}
     assert len(answer.context["commands"]) == 4
     none = page.get(f"/requests/{sent.uuid}/", {"status": "cancelled"})
-    assert "No device with this outcome" in words(none)
+    assert "No device with this outcome" in text_of(none)
 
 
-def test_the_devices_come_by_the_hundred(page, operator):
+def test_devices_are_listed_in_pages_of_a_hundred(page, operator):
     many = [f"device-{number:03}" for number in range(230)]
     know_devices(*many)
     where = f"/requests/{make_request(operator, *many).uuid}/"
@@ -85,11 +85,11 @@ def test_the_devices_come_by_the_hundred(page, operator):
 @pytest.mark.parametrize(
     "view", [{"page": "-1"}, {"page": "x"}, {"page": "99999"}, {"status": "x\x00"}, {"v": "x"}]
 )
-def test_nonsense_in_the_address_is_no_error(page, sent, view):
+def test_invalid_parameters_are_no_error(page, sent, view):
     assert page.get(f"/requests/{sent.uuid}/", view).status_code == 200
 
 
-def test_each_part_comes_alone_from_the_address_of_the_page(page, sent):
+def test_each_part_is_served_under_the_url_of_the_page(page, sent):
     for name in ("request-devices", "request-record"):
         answer = page.get(f"/requests/{sent.uuid}/", headers=part(name))
         html = answer.content.decode()
@@ -100,13 +100,13 @@ def test_each_part_comes_alone_from_the_address_of_the_page(page, sent):
     assert answer["HX-Trigger"] == "progressed"
 
 
-def test_caches_tell_page_and_parts_from_one_another(page, sent):
+def test_responses_vary_on_the_htmx_headers(page, sent):
     for name in ("", "progress-live", "request-devices"):
         answer = page.get(f"/requests/{sent.uuid}/", headers=part(name) if name else None)
         assert {"HX-Request", "HX-Target"} <= {each.strip() for each in answer["Vary"].split(",")}
 
 
-def test_a_poll_with_the_newest_version_brings_nothing(page, sent):
+def test_a_poll_with_the_latest_version_gets_204(page, sent):
     sent.refresh_from_db()
     where, headers = f"/requests/{sent.uuid}/", part("progress-live")
     unchanged = page.get(where, {"v": sent.version}, headers=headers)
@@ -115,7 +115,7 @@ def test_a_poll_with_the_newest_version_brings_nothing(page, sent):
     assert page.get(where, {"v": sent.version}, headers=headers).status_code == 200
 
 
-def test_a_finished_request_asks_for_no_stream_and_says_that_it_is_done(page, sent, operator):
+def test_a_finished_request_opens_no_stream(page, sent, operator):
     html = page.get(f"/requests/{sent.uuid}/").content.decode()
     assert "data-finished" in html
     assert "sse-connect" not in html
@@ -125,15 +125,15 @@ def test_a_finished_request_asks_for_no_stream_and_says_that_it_is_done(page, se
     assert "sse-connect" in waiting
 
 
-def test_an_unknown_request_is_a_page_with_an_id_to_quote(page):
+def test_an_unknown_request_answers_404_with_the_request_id(page):
     answer = page.get(f"/requests/{uuid4()}/")
     assert answer.status_code == 404
-    assert "There is no such request." in words(answer)
-    assert answer["X-Request-ID"] in words(answer)
+    assert "There is no such request." in text_of(answer)
+    assert answer["X-Request-ID"] in text_of(answer)
     assert page.get("/requests/no-uuid/").status_code == 404
 
 
-def test_the_page_of_a_large_request_needs_few_queries(page, operator):
+def test_the_page_of_a_large_request_makes_few_queries(page, operator):
     def queries(*targets):
         know_devices(*targets)
         where = f"/requests/{make_request(operator, *targets).uuid}/"
@@ -145,27 +145,27 @@ def test_the_page_of_a_large_request_needs_few_queries(page, operator):
     assert queries("one") == queries(*(f"device-{number}" for number in range(500))) <= 24
 
 
-def test_the_list_shows_everybodys_requests_or_mine(page, sent):
+def test_the_list_shows_the_requests_of_all_or_of_one_user(page, sent):
     hanna = actor_for(make_person("hanna", "helpdesk"))
     know_devices("caller")
     hers = make_request(hanna, "caller")
     assert len(page.get("/requests/").context["rows"]) == 2
-    assert "No requests yet" in words(page.get("/requests/", {"whose": "mine"}))
+    assert "No requests yet" in text_of(page.get("/requests/", {"whose": "mine"}))
     of_kind = page.get("/requests/", {"kind": hers.kind_name}).context["rows"]
-    assert [wish.pk for wish, _ in of_kind] == [hers.pk]
+    assert [action_request.pk for action_request, _ in of_kind] == [hers.pk]
     assert page.get("/requests/", {"kind": "nonsense", "before": "x"}).status_code == 200
 
 
-def test_the_list_of_requests_goes_on_to_older_ones(page, operator):
+def test_the_next_page_of_requests_has_older_ones(page, operator):
     know_devices("kiosk")
     made = [make_request(operator, "kiosk").pk for _ in range(53)]
     first = page.get("/requests/").context
     second = page.get("/requests/" + first["next_url"]).context
-    assert [wish.pk for wish, _ in first["rows"] + second["rows"]] == made[::-1]
+    assert [action_request.pk for action_request, _ in first["rows"] + second["rows"]] == made[::-1]
     assert second["next_url"] == ""
 
 
-def test_lists_cost_the_same_however_many_requests_there_are(page, operator):
+def test_lists_make_the_same_queries_for_many_requests(page, operator):
     def queries(where):
         with CaptureQueriesContext(connection) as found:
             assert page.get(where).status_code == 200
@@ -180,17 +180,17 @@ def test_lists_cost_the_same_however_many_requests_there_are(page, operator):
     assert max(few.values()) <= 23
 
 
-def test_the_overview_tells_what_waits_for_a_person(page, operator, vendor, send_due):
+def test_the_overview_shows_requests_that_need_attention(page, operator, vendor, send_due):
     enrol(vendor, "kiosk")
     action_request = make_request(operator, "kiosk", kind="exempt")
     vendor.fault("cut_after")
     send_due()
     answer = page.get("/")
     assert f"/requests/{action_request.uuid}/?status=unconfirmed" in answer.content.decode()
-    assert "Check these devices before you retry" in words(answer)
+    assert "Check these devices before you retry" in text_of(answer)
 
 
-def test_the_overview_and_the_calls_renew_a_part_of_themselves(page, sent):
+def test_overview_and_vendor_calls_poll_their_live_part(page, sent):
     for where, name in (("/", "overview-live"), ("/vendor-calls/", "calls-live")):
         answer = page.get(where, headers=part(name))
         html = answer.content.decode()
@@ -200,23 +200,23 @@ def test_the_overview_and_the_calls_renew_a_part_of_themselves(page, sent):
 
 
 def test_each_call_is_listed_with_its_request(page, sent):
-    text = words(page.get("/vendor-calls/"))
+    text = text_of(page.get("/vendor-calls/"))
     assert sent.short_id in text
     assert "token" in text
     assert "The queue is empty." in text
 
 
-def test_a_frozen_engine_is_told_on_every_page(page, sent):
+def test_a_freeze_shows_a_notice_on_every_page(page, sent):
     VendorAccount.objects.update(frozen=True, frozen_reason="The credentials were refused.")
     for where in ("/", "/devices/", "/requests/", f"/requests/{sent.uuid}/", "/audit/"):
-        assert "Sending is frozen. The credentials were refused." in words(page.get(where))
+        assert "Sending is frozen. The credentials were refused." in text_of(page.get(where))
 
 
-def test_a_request_outlives_its_devices(page, sent):
+def test_a_request_is_kept_when_its_devices_are_deleted(page, sent):
     Device.objects.all().delete()
-    assert "good-0" in words(page.get(f"/requests/{sent.uuid}/"))
+    assert "good-0" in text_of(page.get(f"/requests/{sent.uuid}/"))
 
 
-def test_every_role_sees_requests_and_their_outcome(visit: Visitor, sent):
+def test_every_role_sees_requests_and_their_outcomes(visit: Visitor, sent):
     for role in ("viewer", "helpdesk", "auditor"):
-        assert "4 accepted" in words(visit(role).get(f"/requests/{sent.uuid}/"))
+        assert "4 accepted" in text_of(visit(role).get(f"/requests/{sent.uuid}/"))

@@ -1,4 +1,4 @@
-"""Every URL of the console, found in the resolver itself; and every table."""
+"""All URLs of the console, from the resolver, all tables, and parsed pages."""
 
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -15,12 +15,12 @@ NOT_COUNTED = {"django_session"}
 
 
 def url_names() -> list[str]:
-    """The name of each URL; one without a name would escape the tests, so it is an error."""
+    """Return the name of each URL; fail for one without a name, as no test would cover it."""
     return [_name(pattern) for pattern in _patterns(get_resolver().url_patterns)]
 
 
 def address(name: str, token: UUID) -> str:
-    """The address of a URL; those about a request get this one, those about a device its device."""
+    """Return the path of a URL about this request, its device or its log."""
     if name in ("device", "refresh_device"):
         command = DeviceCommand.objects.filter(request__uuid=token).first()
         return reverse(name, args=[command.device_id if command else 0])
@@ -55,7 +55,7 @@ def _name(pattern: URLPattern) -> str:
 
 
 def row_counts() -> dict[str, int]:
-    """How many rows each table of the database has."""
+    """Return the number of rows of each table."""
     counts = {}
     with connection.cursor() as cursor:
         for table in connection.introspection.table_names(cursor):
@@ -66,7 +66,7 @@ def row_counts() -> dict[str, int]:
 
 
 class Parsed(HTMLParser):
-    """What a rendered page holds: its elements with attributes, and the words people see."""
+    """The elements of a rendered page with their attributes, and its visible text."""
 
     UNSEEN = {"script", "style", "textarea", "title"}
 
@@ -92,5 +92,5 @@ class Parsed(HTMLParser):
 
     @property
     def text(self) -> str:
-        """All words, with single spaces."""
+        """The visible text, with single spaces."""
         return " ".join(" ".join(self.words).split())

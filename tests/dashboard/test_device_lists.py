@@ -1,4 +1,4 @@
-"""From a pasted or uploaded list to a frozen selection: each line in one bucket, nothing lost."""
+"""Lists of devices: pasted or uploaded, matched line by line, and selected."""
 
 import csv
 import io
@@ -10,7 +10,7 @@ import xlsxwriter
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from actions.inventory.models import Device
-from actions.inventory.sync import store_records
+from actions.inventory.store import store_records
 from actions.selections import list_parser
 from actions.selections.choose import targets_of
 from actions.selections.models import SelectedDevice, Selection, UploadedList
@@ -20,7 +20,7 @@ from tests.factories import know_devices, make_record
 
 pytestmark = pytest.mark.django_db
 
-PICK = "/devices/lists/"
+LISTS = "/devices/lists/"
 
 
 @pytest.fixture
@@ -36,11 +36,11 @@ def fleet(db):
 
 
 def paste(page, text):
-    return page.post(PICK, {"lines": text}, follow=True)
+    return page.post(LISTS, {"lines": text}, follow=True)
 
 
 def upload(page, name, data):
-    return page.post(PICK, {"file": SimpleUploadedFile(name, data)}, follow=True)
+    return page.post(LISTS, {"file": SimpleUploadedFile(name, data)}, follow=True)
 
 
 def sheet(*rows):
@@ -52,15 +52,15 @@ def sheet(*rows):
     return data.getvalue()
 
 
-def told(answer):
-    """The lines of each bucket that the page shows."""
+def numbers(answer):
+    """The line numbers in each bucket of the page."""
     return {
         bucket["name"]: [line.number for line, _ in bucket["lines"]]
         for bucket in answer.context["buckets"]
     }
 
 
-def test_each_line_lands_in_one_bucket_with_its_number(page, fleet):
+def test_each_line_is_in_one_bucket_with_its_number(page, fleet):
     answer = paste(
         page,
         "id-1\n\n"
@@ -72,7 +72,7 @@ def test_each_line_lands_in_one_bucket_with_its_number(page, fleet):
         "02:00:00:00:00\n"
         "no such\n",
     )
-    assert told(answer) == {
+    assert numbers(answer) == {
         "matched": [1, 3],
         "duplicate": [4, 9],
         "ambiguous": [5, 6],
@@ -84,7 +84,7 @@ def test_each_line_lands_in_one_bucket_with_its_number(page, fleet):
     assert "The same as line 3." in text
 
 
-def test_only_what_is_sure_goes_on_under_ids_in_the_order_of_the_list(page, fleet):
+def test_only_matched_lines_are_selected_by_id_in_the_order_of_the_list(page, fleet):
     where = paste(page, "lobby\ntwin\n020000000001\nnobody").redirect_chain[0][0]
     answer = page.post(where, {"addressing": "ids"})
     chosen = Selection.objects.get()
@@ -93,7 +93,7 @@ def test_only_what_is_sure_goes_on_under_ids_in_the_order_of_the_list(page, flee
     assert "New action · 2 devices" in page.get(answer["Location"]).content.decode()
 
 
-def test_a_device_without_an_id_goes_by_its_mac_in_a_request_of_its_own(page, fleet):
+def test_devices_without_an_id_are_selected_by_mac_separately(page, fleet):
     Device.objects.filter(vendor_id="id-2").update(vendor_id="")
     answer = paste(page, "lobby\nid-1")
     assert "takes IDs or MACs, not both" in answer.content.decode()
@@ -103,10 +103,10 @@ def test_a_device_without_an_id_goes_by_its_mac_in_a_request_of_its_own(page, fl
         assert row.target == target
 
 
-def test_a_device_that_the_vendor_no_longer_lists_is_unknown(page, fleet):
+def test_a_gone_device_counts_as_unknown(page, fleet):
     Device.objects.filter(vendor_id="id-2").update(gone_at="2026-01-01T00:00Z")
     answer = paste(page, "lobby")
-    assert told(answer)["unknown"] == [1]
+    assert numbers(answer)["unknown"] == [1]
     assert "No longer listed by the vendor." in answer.content.decode()
     assert "No line matches a device" in answer.content.decode()
 
@@ -121,24 +121,24 @@ FILES = {
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_the_column_of_the_devices_is_found_and_its_heading_left_out(page, fleet, name):
+def test_the_device_column_is_detected_and_its_heading_skipped(page, fleet, name):
     answer = upload(page, name, FILES[name])
     assert (answer.context["column"], answer.context["heading"]) == (1, True)
-    assert told(answer)["matched"] == [2, 3]
+    assert numbers(answer)["matched"] == [2, 3]
     assert name in answer.content.decode()
 
 
 def test_another_column_can_be_chosen(page, fleet):
     where = upload(page, "x.csv", b"id-1,lobby\nid-3,no such\n").redirect_chain[0][0]
-    assert told(page.get(where))["matched"] == [1, 2]
-    other = told(page.get(where, {"column": 1}))
+    assert numbers(page.get(where))["matched"] == [1, 2]
+    other = numbers(page.get(where, {"column": 1}))
     assert (other["matched"], other["unknown"]) == ([1], [2])
-    assert told(page.get(where, {"column": 1, "heading": "yes"}))["matched"] == []
+    assert numbers(page.get(where, {"column": 1, "heading": "yes"}))["matched"] == []
     page.post(where, {"column": 1, "addressing": "ids"})
     assert SelectedDevice.objects.get().target == "id-2"
 
 
-def test_each_bucket_can_be_downloaded_and_no_spreadsheet_computes_it(page, fleet):
+def test_each_bucket_is_downloaded_as_csv_without_formulas(page, fleet):
     where = paste(page, '=1+1\n @SUM(A1)\nlobby\nplain, "quoted"').redirect_chain[0][0]
     answer = page.get(f"{where}unknown.csv")
     assert answer["Content-Disposition"] == 'attachment; filename="unknown-lines.csv"'
@@ -171,40 +171,44 @@ WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
     "a program": ({"file": b"\x7fELF\x00\x01"}, "file", "This is neither a text nor a workbook"),
     "an old workbook": ({"file": b"\xd0\xcf\x11\xe0\xa1"}, "file", "This is an old workbook."),
     "a broken workbook": ({"file": b"PK\x03\x04zzz"}, "file", "This workbook cannot be read."),
-    "both": ({"lines": "id-1", "file": b"id-2"}, "file", "Paste a list or upload a file, not both."),
+    "both": (
+        {"lines": "id-1", "file": b"id-2"},
+        "file",
+        "Paste a list or upload a file, not both.",
+    ),
 }
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_what_cannot_be_read_is_told_beside_its_field_and_nothing_is_kept(page, fleet, name):
-    fields, where, words = WRONG[name]
+def test_an_unreadable_list_shows_a_problem_and_is_not_stored(page, fleet, name):
+    fields, where, problem = WRONG[name]
     if "file" in fields:
         fields = fields | {"file": SimpleUploadedFile("list.csv", fields["file"])}
-    answer = page.post(PICK, fields)
+    answer = page.post(LISTS, fields)
     assert answer.status_code == 422
-    assert words in answer.context["form"].errors[where][0]
-    assert words in Parsed(answer.content.decode()).text
+    assert problem in answer.context["form"].errors[where][0]
+    assert problem in Parsed(answer.content.decode()).text
     assert not UploadedList.objects.exists()
 
 
-def test_nobody_sees_the_list_of_another(page, fleet, visit: Visitor):
+def test_a_list_is_visible_to_its_owner_only(page, fleet, visit: Visitor):
     where = paste(page, "id-1").redirect_chain[0][0]
     other = visit("helpdesk")
-    for address in (where, f"{where}matched.csv", f"{PICK}{uuid4()}/"):
+    for address in (where, f"{where}matched.csv", f"{LISTS}{uuid4()}/"):
         assert other.get(address).status_code == 404
     assert other.post(where, {"addressing": "ids"}).status_code == 404
     assert not Selection.objects.exists()
 
 
-def test_the_device_list_leads_to_pick(page, visit: Visitor):
+def test_the_device_list_links_to_uploading_a_list(page, visit: Visitor):
     know_devices("kiosk")
     assert 'href="/devices/lists/"' in page.get("/devices/").content.decode()
     assert "/devices/lists/" not in visit("viewer").get("/devices/").content.decode()
 
 
-def test_a_form_that_is_far_too_large_is_refused_before_it_is_read(page):
+def test_a_form_that_is_too_large_is_refused_unread(page):
     body = b'--x\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\n'
     huge = {"CONTENT_LENGTH": str(33 * 2**20)}
-    answer = page.generic("POST", PICK, body, "multipart/form-data; boundary=x", **huge)
+    answer = page.generic("POST", LISTS, body, "multipart/form-data; boundary=x", **huge)
     assert answer.status_code == 400
     assert not UploadedList.objects.exists()

@@ -1,4 +1,4 @@
-"""From ticked boxes to a frozen selection."""
+"""Selections made in the device list."""
 
 from urllib.parse import parse_qs, urlsplit
 
@@ -6,7 +6,7 @@ import pytest
 
 from actions.devices import filters
 from actions.inventory.models import Device
-from actions.inventory.sync import store_records
+from actions.inventory.store import store_records
 from actions.selections import choose
 from actions.selections.models import Selection
 from tests.factories import know_devices, make_record
@@ -27,13 +27,13 @@ def key(name):
 
 
 def chosen(answer):
-    """The ids of the selection to which an answer leads."""
+    """The device ids of the selection that a response redirects to."""
     assert answer.status_code == 303, answer.content
     query = parse_qs(urlsplit(answer["Location"]).query)
     return choose.targets_of(Selection.objects.get(uuid=query["selection"][0]))
 
 
-def test_ticked_rows_of_this_and_other_pages_are_frozen_once_each(page, fleet):
+def test_ticked_rows_of_all_pages_are_selected_without_duplicates(page, fleet):
     carried = f"{key('laptop-1')},{key('kiosk-2')}"
     answer = page.post(
         CHOOSE,
@@ -44,7 +44,7 @@ def test_ticked_rows_of_this_and_other_pages_are_frozen_once_each(page, fleet):
     assert "3 devices" in page.get(answer["Location"]).content.decode()
 
 
-def test_all_that_match_less_the_unticked_are_frozen_with_their_question(page, fleet):
+def test_all_matches_except_the_unticked_are_selected_with_their_query(page, fleet):
     unticked = f"{key('kiosk-3')},{key('kiosk-5')}"
     answer = page.post(
         CHOOSE, {"all": "1", "device_query": "q=kiosk&status=exempted", "unticked": unticked}
@@ -62,7 +62,7 @@ def test_all_that_match_less_the_unticked_are_frozen_with_their_question(page, f
     assert sorted(now_matching.values_list("vendor_id", flat=True)) == [*names[1:], "kiosk-9"]
 
 
-def test_a_question_for_everything_is_kept_as_one_and_ticked_rows_keep_none(page, fleet):
+def test_a_selection_of_all_stores_a_query_and_ticked_rows_store_none(page, fleet):
     assert len(chosen(page.post(CHOOSE, {"all": "1"}))) == 11
     page.post(CHOOSE, {"device": key("laptop-1"), "device_query": "q=kiosk"})
     everything, ticked = Selection.objects.order_by("id")
@@ -82,13 +82,13 @@ def test_a_question_for_everything_is_kept_as_one_and_ticked_rows_keep_none(page
     ],
     ids=repr,
 )
-def test_what_names_no_device_is_told_on_the_list_and_stores_nothing(page, fleet, form):
+def test_a_selection_without_a_device_shows_a_message_and_stores_nothing(page, fleet, form):
     answer = page.post(CHOOSE, form)
     assert (answer.status_code, urlsplit(answer["Location"]).path) == (303, "/devices/")
     assert 'class="toast' in page.get(answer["Location"]).content.decode()
     assert not Selection.objects.exists()
 
 
-def test_the_kind_in_the_address_is_a_word_and_nothing_else(page, fleet):
+def test_only_a_known_kind_is_passed_on_in_the_url(page, fleet):
     answer = page.post(CHOOSE, {"device": key("laptop-1"), "kind": "x&selection=1"})
     assert "kind" not in answer["Location"]

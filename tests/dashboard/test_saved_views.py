@@ -1,4 +1,4 @@
-"""Saved views, columns and density of the list of devices, and the list as a file."""
+"""Saved views, columns, density and exports of the device list."""
 
 import csv
 import io
@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from actions.inventory.sync import store_records
+from actions.inventory.store import store_records
 from actions.trail.models import AuditEvent
 from dashboard import exports
 from dashboard.models import SavedView, User
@@ -35,7 +35,7 @@ HOSTILE = (
 )
 
 
-def test_a_view_keeps_search_filters_and_order_under_one_address(page):
+def test_a_view_stores_search_filters_and_order_under_one_url(page):
     page.post(VIEWS, {"name": " Kiosks ", "query": f"{QUERY}&page=last&nobody=asked"})
     view = SavedView.objects.get()
     assert (view.name, view.shared) == ("Kiosks", False)
@@ -47,13 +47,13 @@ def test_a_view_keeps_search_filters_and_order_under_one_address(page):
     assert not AuditEvent.objects.exclude(verb="person.signed_in").exists()
 
 
-def test_the_same_name_again_shows_the_new_view(page):
+def test_saving_under_the_same_name_replaces_the_view(page):
     for query in ("q=old", "q=new"):
         page.post(VIEWS, {"name": "Mine", "query": query})
     assert SavedView.objects.get().query == "q=new"
 
 
-def test_only_a_shared_view_opens_for_others_and_only_its_owner_changes_it(page, visit: Visitor):
+def test_others_open_only_shared_views_and_only_the_owner_changes_them(page, visit: Visitor):
     page.post(VIEWS, {"name": "Kiosks", "query": QUERY})
     view = SavedView.objects.get()
     address, change, other = f"{VIEWS}{view.uuid}/", f"{VIEWS}{view.uuid}/change/", visit("viewer")
@@ -87,18 +87,18 @@ def test_only_a_shared_view_opens_for_others_and_only_its_owner_changes_it(page,
 
 
 @pytest.mark.parametrize("name", ["", "  ", "\x00", "x" * 81], ids=len)
-def test_a_view_without_a_fit_name_is_not_kept(page, name):
+def test_a_view_with_an_invalid_name_is_not_saved(page, name):
     answer = page.post(VIEWS, {"name": name, "query": QUERY}, follow=True)
     assert "ame" in answer.content.decode()
     assert answer.redirect_chain == [(f"/devices/?{QUERY}", 302)]
     assert not SavedView.objects.exists()
 
 
-def test_there_is_no_view_of_another_id(page):
+def test_an_unknown_view_is_not_found(page):
     assert page.get(f"{VIEWS}{uuid4()}/").status_code == 404
 
 
-def test_columns_and_density_are_kept_per_person(page, visit: Visitor):
+def test_columns_and_density_are_stored_per_user(page, visit: Visitor):
     know_devices("kiosk", nickname="Till at the door", severity="critical")
     form = {"column": ["nickname", "severity", "nonsense"], "density": "compact", "query": QUERY}
     assert page.post("/devices/columns/", form)["Location"] == f"/devices/?{QUERY}"
@@ -128,7 +128,7 @@ def export(page, form, query="status=compliant&sort=-name"):
     return b"".join(answer)
 
 
-def test_the_list_as_csv_holds_no_formula(page, fleet):
+def test_the_csv_export_has_no_formula(page, fleet):
     page.post("/devices/columns/", {"column": ["status"]})
     text = export(page, "csv").decode("utf-8-sig")
     rows = list(csv.reader(io.StringIO(text, newline="")))
@@ -136,7 +136,7 @@ def test_the_list_as_csv_holds_no_formula(page, fleet):
     assert sorted(row[1] for row in rows[1:]) == sorted(f"'{name}" for name in HOSTILE)
 
 
-def test_the_list_as_json_is_what_the_list_says(page, fleet):
+def test_the_json_export_equals_the_list(page, fleet):
     rows = json.loads(export(page, "json"))
     assert sorted((row["Device"] for row in rows), reverse=True) == [row["Device"] for row in rows]
     assert {row["Device"] for row in rows} == set(HOSTILE)
@@ -144,7 +144,7 @@ def test_the_list_as_json_is_what_the_list_says(page, fleet):
     assert json.loads(export(page, "json", "q=nobody")) == []
 
 
-def test_the_list_as_a_sheet_holds_texts_alone(page, fleet):
+def test_the_xlsx_export_has_text_cells_only(page, fleet):
     with zipfile.ZipFile(io.BytesIO(export(page, "xlsx"))) as book:
         sheet = book.read("xl/worksheets/sheet1.xml").decode()
     assert sheet.count("<row ") == 1 + len(HOSTILE)
@@ -152,7 +152,7 @@ def test_the_list_as_a_sheet_holds_texts_alone(page, fleet):
     assert {part.split('"')[0] for part in sheet.split(' t="')[1:]} == {"inlineStr"}
 
 
-def test_an_export_stands_in_the_trail_with_its_question(page, fleet):
+def test_an_export_is_recorded_with_its_query(page, fleet):
     export(page, "csv")
     line = AuditEvent.objects.exclude(verb="person.signed_in").get()
     assert (line.verb, line.actor, line.subject) == ("devices.exported", "operator", "csv")
@@ -160,12 +160,12 @@ def test_an_export_stands_in_the_trail_with_its_question(page, fleet):
 
 
 @pytest.mark.parametrize("form", [{}, {"format": "pdf"}, {"format": "csv", "query": "seen=soon"}])
-def test_what_cannot_be_exported_is_told_and_leaves_no_trace(page, fleet, form):
+def test_an_invalid_export_shows_a_message_and_is_not_recorded(page, fleet, form):
     assert page.post("/devices/export/", form).status_code == 302
     assert not AuditEvent.objects.exclude(verb="person.signed_in").exists()
 
 
-def test_a_large_export_is_read_in_parts(page):
+def test_a_large_export_is_read_in_chunks(page):
     know_devices(*(f"d{number:04}" for number in range(1, 1203)))
     with CaptureQueriesContext(connection) as found:
         rows = json.loads(export(page, "json", ""))
@@ -174,6 +174,6 @@ def test_a_large_export_is_read_in_parts(page):
     assert len(parts) == 2
 
 
-def test_an_empty_table_is_a_file_with_its_head():
+def test_an_empty_export_has_a_header_row():
     assert b"".join(exports.csv_rows(["a", "b"], [])) == b'\xef\xbb\xbf"a","b"\r\n'
     assert json.loads(b"".join(exports.json_rows(["a"], []))) == []

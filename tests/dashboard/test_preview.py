@@ -1,4 +1,4 @@
-"""What Compose says before anything is sent: refusals, doubts, calls, times, and a changed list."""
+"""The preview of an action: rules, cost in calls, times, and changed matches."""
 
 from datetime import timedelta
 from uuid import uuid4
@@ -13,7 +13,7 @@ from actions.action_requests.submissions import lane_for
 from actions.devices.query import with_excluded
 from actions.dispatch import forecast
 from actions.inventory.models import Device
-from actions.inventory.sync import store_records
+from actions.inventory.store import store_records
 from actions.ratelimit.models import VendorAccount, VendorCall
 from actions.selections import choose as selections
 from actions.selections.models import SelectedDevice, Selection
@@ -70,7 +70,7 @@ def test_each_rule_is_counted_and_nothing_is_sent(page, fleet, me):
     assert not VendorCall.objects.exists()
 
 
-def test_old_data_is_uncertain_and_the_setting_says_what_is_old(page, fleet, me, settings):
+def test_data_older_than_the_setting_is_uncertain(page, fleet, me, settings):
     Device.objects.filter(vendor_id="odd-0").update(read_at=now() - timedelta(hours=25))
     preview = fragment(page, choose(me), "exempt").context["preview"]
     assert (preview.refused_count, preview.uncertain_count) == (1, 1)
@@ -78,7 +78,7 @@ def test_old_data_is_uncertain_and_the_setting_says_what_is_old(page, fleet, me,
     assert fragment(page, choose(me), "exempt").context["preview"].refused_count == 2
 
 
-def test_one_click_drops_the_refused_and_loses_nothing_that_was_filled_in(page, fleet, me):
+def test_excluding_rejected_devices_keeps_the_input(page, fleet, me):
     whole = choose(me)
     form = {"selection": str(whole.uuid), "kind": "exempt", "reason": "so far", "ticket": "CHG-7"}
     form |= {"form_token": str(uuid4()), "exempt_hours": "24"}
@@ -99,7 +99,7 @@ def test_one_click_drops_the_refused_and_loses_nothing_that_was_filled_in(page, 
     assert set(sent) == set(selections.targets_of(part))
 
 
-def test_several_rules_can_be_dropped_at_once_until_nothing_is_left(page, fleet, me):
+def test_several_rules_are_excluded_at_once_until_no_device_remains(page, fleet, me):
     form = {"selection": str(choose(me).uuid), "kind": "fetch_agent_log"}
     page.post(NEW, form | {"drop": "agent no-agent "})
     assert Selection.objects.get(origin="part").device_count == 6
@@ -108,7 +108,7 @@ def test_several_rules_can_be_dropped_at_once_until_nothing_is_left(page, fleet,
     assert "No devices selected" in answer.content.decode()
 
 
-def test_what_the_vendor_no_longer_lists_is_counted_and_can_be_dropped(page, fleet, me):
+def test_gone_devices_are_counted_and_can_be_excluded(page, fleet, me):
     chosen = choose(me)
     Device.objects.filter(vendor_id="good-0").update(gone_at=now())
     Device.objects.filter(vendor_id="good-1").delete()
@@ -118,13 +118,13 @@ def test_what_the_vendor_no_longer_lists_is_counted_and_can_be_dropped(page, fle
     assert Selection.objects.get(origin="part").device_count == 6
 
 
-def test_nothing_is_dropped_by_itself(page, fleet, me):
+def test_no_device_is_excluded_automatically(page, fleet, me):
     form = {"selection": str(choose(me).uuid), "kind": "exempt", "exempt_hours": "1"}
     page.post(NEW, form | {"reason": "all", "form_token": str(uuid4()), "step": "send"})
     assert ActionRequest.objects.get().commands.count() == 8
 
 
-def test_what_began_and_ceased_to_match_is_told_with_a_way_to_choose_anew(page, fleet, me):
+def test_changed_matches_are_shown_with_a_link_to_select_again(page, fleet, me):
     unticked = [Device.objects.get(vendor_id="good-3").pk]
     chosen = choose(me, "status=compliant", unticked, status="compliant")
     where = f"{NEW}?selection={chosen.uuid}"
@@ -140,7 +140,7 @@ def test_what_began_and_ceased_to_match_is_told_with_a_way_to_choose_anew(page, 
     assert chosen.chosen.count() == 5
 
 
-def test_what_a_person_dropped_did_not_begin_to_match(page, fleet, me):
+def test_excluded_devices_do_not_count_as_new_matches(page, fleet, me):
     chosen = choose(me, "q=o", search_text__contains="o")
     form = {"selection": str(chosen.uuid), "kind": "exempt", "drop": "status"}
     assert "The list has changed" not in page.post(NEW, form).content.decode()
@@ -150,7 +150,7 @@ def test_what_a_person_dropped_did_not_begin_to_match(page, fleet, me):
     assert "1 device newly matches." in text
 
 
-def test_the_price_tells_calls_and_when_the_first_and_the_last_go(fleet, me, operator, settings):
+def test_the_cost_shows_calls_and_the_first_and_last_start(fleet, me, operator, settings):
     settings.OPSWAT_RATE_LIMIT = (10, 60.0)
     free = forecast.estimate(120, lane_for(120))
     assert free.calls == 3
@@ -174,7 +174,7 @@ def test_the_price_tells_calls_and_when_the_first_and_the_last_go(fleet, me, ope
     assert forecast.estimate(1, lane_for(1)).first_at == until
 
 
-def test_while_sending_is_frozen_no_time_is_promised(page, fleet, me):
+def test_the_cost_shows_no_time_while_sending_is_frozen(page, fleet, me):
     VendorAccount.objects.update_or_create(pk=1, defaults={"frozen": True})
     answer = fragment(page, choose(me), "exempt")
     assert "Sending is frozen" in answer.content.decode()
@@ -182,14 +182,14 @@ def test_while_sending_is_frozen_no_time_is_promised(page, fleet, me):
 
 
 @pytest.mark.parametrize("token", ["", "x", "0b9e5a34-3bd6-4d9c-a6b1-8f1f2f4f9d11", "\x00"])
-def test_a_choice_that_is_not_there_gets_a_friendly_page(page, token):
+def test_an_unknown_selection_shows_what_to_do(page, token):
     answer = page.get(NEW, {"selection": token})
     assert answer.status_code == (404 if token else 200)
-    words = "Select the devices again." if token else "No devices selected"
-    assert words in answer.content.decode()
+    text = "Select the devices again." if token else "No devices selected"
+    assert text in answer.content.decode()
 
 
-def test_nobody_composes_with_the_choice_of_another(fleet, me, visit: Visitor):
+def test_a_selection_is_usable_by_its_owner_only(fleet, me, visit: Visitor):
     chosen = choose(me)
     helpdesk = visit("helpdesk")
     form = {"selection": str(chosen.uuid), "kind": "exempt", "drop": "status"}
@@ -199,13 +199,13 @@ def test_nobody_composes_with_the_choice_of_another(fleet, me, visit: Visitor):
 
 
 @pytest.mark.parametrize("drop", ["", "no-such-rule", "status " * 50])
-def test_an_odd_rule_or_kind_harms_nothing(page, fleet, me, drop):
+def test_an_unknown_rule_or_kind_is_ignored(page, fleet, me, drop):
     form = {"selection": str(choose(me).uuid), "drop": drop}
     for kind in ("exempt", "reboot", ""):
         assert page.post(NEW, form | {"kind": kind}).status_code == 200
 
 
-def test_the_preview_asks_no_more_for_many_devices_than_for_few(page, me):
+def test_the_preview_makes_the_same_queries_for_few_and_many_devices(page, me):
     def queries():
         chosen = choose(me)
         with CaptureQueriesContext(
@@ -219,11 +219,11 @@ def test_the_preview_asks_no_more_for_many_devices_than_for_few(page, me):
     know_devices(*(f"device-{number}" for number in range(300)), agent_type="persistent")
     many, count = queries()
     assert (many, count) == (few, 301)
-    assert many <= 12  # Eight of them are the queue, which is played forward.
+    assert many <= 12  # Eight of them read the queue for the forecast.
     assert SelectedDevice.objects.count() == 302
 
 
-def test_a_name_with_signs_is_shown_as_it_is(page, me):
+def test_a_name_with_special_characters_is_shown_unchanged(page, me):
     know_devices("plain", name="O'Brien & <b>Söhne</b>")
     text = Parsed(page.get(NEW, {"selection": choose(me).uuid}).content.decode()).text
     assert "O'Brien & <b>Söhne</b>" in text

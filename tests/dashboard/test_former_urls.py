@@ -1,4 +1,4 @@
-"""Addresses that a person may have as a bookmark from an earlier version."""
+"""Redirects of former URLs, which users may have bookmarked."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Headers, and what a page may hold so that the strict policy is never in the way."""
+"""Security headers, and the markup that the Content-Security-Policy permits."""
 
 import base64
 import hashlib
@@ -52,7 +52,7 @@ def check_page(html: str):
 
 
 @pytest.mark.parametrize("role", ["", "viewer", "helpdesk", "operator", "auditor"])
-def test_every_answer_carries_the_headers_and_nothing_inline(role, visit: Visitor, operator):
+def test_every_response_has_the_headers_and_nothing_inline(role, visit: Visitor, operator):
     know_devices("kiosk")
     token = make_request(operator, "kiosk").uuid
     client = visit(role)
@@ -63,7 +63,7 @@ def test_every_answer_carries_the_headers_and_nothing_inline(role, visit: Visito
         client = visit(role)  # The last one has signed out.
 
 
-def test_the_errors_carry_them_too_and_quote_the_id(visit: Visitor, settings):
+def test_error_pages_have_the_headers_and_quote_the_request_id(visit: Visitor, settings):
     answers = {
         400: Client(headers={"Host": "elsewhere.example"}).get("/"),
         403: visit("viewer").get("/audit/"),
@@ -78,12 +78,12 @@ def test_the_errors_carry_them_too_and_quote_the_id(visit: Visitor, settings):
         assert answer["X-Request-ID"] in answer.content.decode()
 
 
-def test_a_refusal_says_why(visit: Visitor):
+def test_a_refusal_shows_its_reason(visit: Visitor):
     assert "Your role cannot read the audit trail." in visit("viewer").get("/audit/").text
     assert "Your role cannot submit actions." in visit("auditor").get("/requests/new/").text
 
 
-def test_files_carry_them_too(settings):
+def test_static_files_have_the_headers(settings):
     settings.WHITENOISE_AUTOREFRESH = settings.WHITENOISE_USE_FINDERS = True
     answer = Client().get("/static/js/page.js")
     assert answer.status_code == 200
@@ -91,7 +91,7 @@ def test_files_carry_them_too(settings):
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
-def test_a_template_holds_nothing_inline_and_names_no_other_host(path):
+def test_templates_have_nothing_inline_and_name_no_other_host(path):
     source = path.read_text()
     assert not re.search(r"<style|\sstyle=|\son[a-z]+=|javascript:", source)
     assert not re.search(r"<script(?![^>]*\ssrc=)", source)
@@ -99,7 +99,7 @@ def test_a_template_holds_nothing_inline_and_names_no_other_host(path):
     assert not re.search(r"\|safe\b|autoescape off|mark_safe", source)
 
 
-def test_what_was_vendored_is_what_was_checked():
+def test_vendored_files_equal_their_checksums():
     sums = dict(
         line.split()[::-1] for line in (VENDOR / "CHECKSUMS.sha384").read_text().splitlines()
     )
@@ -113,7 +113,7 @@ def test_what_was_vendored_is_what_was_checked():
     assert found == sums
 
 
-def test_our_scripts_build_no_markup_and_run_no_text():
+def test_our_scripts_build_no_markup_and_evaluate_no_text():
     for path in Path(settings.BASE_DIR, "static", "js").glob("*.js"):
         forbidden = (
             r"\.innerHTML|\.outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function"
