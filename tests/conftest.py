@@ -89,7 +89,7 @@ class Travel:
         self.traveller.move_to(at)
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
-                cursor.execute("UPDATE time_travel.moment SET at = %s", [at])
+                cursor.execute("UPDATE time_travel.clock SET at = %s", [at])
 
 
 @pytest.fixture
@@ -102,10 +102,10 @@ def travel(db: None) -> Iterator[Travel]:
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("CREATE SCHEMA time_travel")
-            cursor.execute("CREATE TABLE time_travel.moment AS SELECT now() AS at")
+            cursor.execute("CREATE TABLE time_travel.clock AS SELECT now() AS at")
             cursor.execute(
                 "CREATE FUNCTION time_travel.clock_timestamp() RETURNS timestamptz "
-                "LANGUAGE sql AS 'SELECT at FROM time_travel.moment'"
+                "LANGUAGE sql AS 'SELECT at FROM time_travel.clock'"
             )
             cursor.execute("SET LOCAL search_path TO time_travel, public, pg_catalog")
     with time_machine.travel(datetime.now(UTC), tick=False) as traveller:

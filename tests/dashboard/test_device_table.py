@@ -1,13 +1,13 @@
 """The cells that Python renders for the device list equal the templates of the same cells."""
 
 from datetime import UTC, datetime
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.template.loader import render_to_string
 from django.test.html import Element, parse_html
 
+from actions.inventory.models import Device
 from dashboard.device_list.columns import COLUMNS
 from dashboard.templatetags.console import spaced
 from dashboard.templatetags.device_table import device_rows
@@ -22,7 +22,7 @@ TIMES = (
 
 def cell(key: str, **values: Any) -> Element:
     """Return the content of the column's cell in a row that Python renders."""
-    device = SimpleNamespace(pk=7, label="kiosk", vendor_id="kiosk", gone_at=None, **values)
+    device = Device(pk=7, vendor_id="kiosk", **values)
     row = parse_html(f"<table>{device_rows([device], [COLUMNS[key]], boxes=False)}</table>")
     (tr,) = (child for child in elements(row) if child.name == "tr")
     td = [child for child in elements(tr) if child.name == "td"][-1]

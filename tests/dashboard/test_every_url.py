@@ -158,7 +158,7 @@ REFUSED = {
     "audit_export": (PAGE, PAGE, "audit.export_refused", "audit.export_refused"),
     "audit_download": (PAGE, PAGE, "audit.download_refused", "audit.download_refused"),
 }
-"""The line that each role's POST of FORMS leaves; a URL that is not named refuses nobody."""
+"""The line that each role's POST of FORMS leaves; URLs without an entry refuse no role."""
 
 FORMS = {
     "change_device_view": {"verb": "share"},

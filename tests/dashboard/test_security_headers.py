@@ -105,7 +105,7 @@ def test_vendored_files_equal_their_checksums():
     )
     files = {path.name: path.read_bytes() for path in VENDOR.glob("*.js")}
     shipped = {name: find(name) for name in sums if name.startswith("django_htmx/")}
-    files |= {name: Path(path).read_bytes() for name, path in shipped.items()}
+    files |= {name: Path(str(path)).read_bytes() for name, path in shipped.items()}
     found = {
         name: base64.b64encode(hashlib.sha384(content).digest()).decode()
         for name, content in files.items()
