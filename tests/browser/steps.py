@@ -24,7 +24,7 @@ def choose_first(page: Page, count: int, view: str = "size=100") -> None:
 
 def fill_exemption(page: Page, reason: str) -> None:
     """Exempt for a day, by the button that fills in the hours."""
-    page.get_by_role("radio", name="Exempt Let").check()
+    page.get_by_role("radio", name="Exempt Allow").check()
     page.get_by_role("button", name="1 day").click()
     expect(page.get_by_label("Hours", exact=True)).to_have_value("24")
     page.get_by_label("Reason", exact=True).fill(reason)

@@ -68,4 +68,4 @@ def test_an_auditor_checks_the_trail_and_takes_an_answer_away(
     page.goto("/audit/?verb=audit.export_taken")
     page.get_by_role("region", name="Audit trail").get_by_role("link").first.click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Event")
-    expect(page.get_by_text("Signature")).to_be_visible()
+    expect(page.get_by_text("Signature", exact=True)).to_be_visible()

@@ -31,7 +31,7 @@ Visit = Callable[[Page], object]
 
 def composing(page: Page) -> None:
     choose_first(page, 12)
-    page.get_by_role("radio", name="Exempt Let").check()
+    page.get_by_role("radio", name="Exempt Allow").check()
 
 
 def with_errors(page: Page) -> None:

@@ -12,7 +12,7 @@ def test_the_price_follows_the_action_and_the_refused_are_dropped_with_one_click
     page = open_page(console, "operator")
     choose_first(page, 60)
     expect(page.locator("#preview")).to_contain_text("Choose an action")
-    page.get_by_role("radio", name="Exempt Let").check()
+    page.get_by_role("radio", name="Exempt Allow").check()
     page.get_by_role("button", name="1 day").click()
     page.get_by_label("Ticket", exact=True).fill("CHG-7")
     preview = page.locator("#preview")

@@ -301,6 +301,15 @@ def test_htmx_gets_only_the_list_under_the_same_url(page, fleet):
     assert part["HX-Push-Url"] == "/devices/?q=kiosk"
 
 
+def test_the_page_carries_its_query_for_counting_selecting_and_exporting(page, fleet):
+    html = page.get("/devices/", {"q": "kiosk", "status": "compliant"}).content.decode()
+    query = "q=kiosk&amp;status=compliant"
+    assert f'hx-get="/devices/count/?{query}"' in html
+    assert f'data-query="{query}"' in html
+    assert f'name="device_query" value="{query}"' in html
+    assert f'name="query" value="{query}"' in html
+
+
 def test_the_count_is_exact_and_has_its_own_url(page, mixed):
     assert 'data-total="30"' in page.get("/devices/count/", {"status": "exempted"}).content.decode()
     assert "<b>60</b> devices" in page.get("/devices/count/").content.decode()
