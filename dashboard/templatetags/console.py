@@ -31,7 +31,7 @@ def verb_label(verb: str) -> str:
 def duration(hours: int) -> str:
     """Format the hours of an exemption; the vendor uses 0 for no end."""
     if hours == 0:
-        return "for ever"
+        return "permanently"
     whole_days = f" ({hours // 24} days)" if hours >= 48 and hours % 24 == 0 else ""
     return f"for {hours:,} h{whole_days}"
 
