@@ -91,14 +91,14 @@ def read_hours(text: str | None, *, forever: bool) -> int:
             raise Refused.because(
                 "exempt_hours",
                 Code.HOURS_AMBIGUOUS,
-                "Enter a number of hours or choose “For ever”, not both.",
+                "Enter a number of hours or choose “Permanent”, not both.",
             )
         return EXEMPT_FOREVER
     if not given:
         raise Refused.because(
             "exempt_hours",
             Code.HOURS_MISSING,
-            "Enter a number of hours, or choose “For ever”.",
+            "Enter a number of hours, or choose “Permanent”.",
         )
     if not re.fullmatch(r"[0-9]{1,9}", given) or not 1 <= int(given) <= MAX_EXEMPT_HOURS:
         raise Refused.because(

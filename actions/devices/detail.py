@@ -129,4 +129,4 @@ def _action_choice(device: Device, role: Role, kind: ActionKind) -> ActionChoice
         read_at=device.read_at,
     )
     verdict = evaluate(kind, settings.OPSWAT_ACTION_VERSION, facts, now())
-    return ActionChoice(kind, verdict.allowed, "" if verdict.allowed else verdict.words)
+    return ActionChoice(kind, verdict.allowed, "" if verdict.allowed else verdict.explanation)

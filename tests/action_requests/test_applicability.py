@@ -1,4 +1,4 @@
-"""The vendor's rules: they agree with a second reading of the same pages, and never guess."""
+"""The vendor's rules agree with the simulator's, and refuse only what is certain."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import product
@@ -8,7 +8,7 @@ import pytest
 
 from actions.action_requests.applicability import DeviceFacts, evaluate
 from actions.catalog import KINDS, VERSIONS
-from actions.simulator import rules as second_reading
+from actions.simulator import rules as simulated
 from actions.simulator.fleet import SimDevice
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -19,39 +19,39 @@ VERSION_NUMBERS = {"v3": (3, 0), "v3.1": (3, 1), "v3.2": (3, 2), "v3.3": (3, 3)}
 AGENT_VERSIONS = ("7.6.60.0", "7.6.71.0", "7.6.230.9", "7.6.231.0", "10.4.123.0", "10.4.225.0")
 
 
-def facts(**known: Any) -> DeviceFacts:
-    whole: dict[str, Any] = {
+def facts(**given: Any) -> DeviceFacts:
+    values: dict[str, Any] = {
         "status": "compliant",
         "agent_type": "persistent",
         "os_family": "windows",
         "agent_version": "7.6.711.0",
         "read_at": NOW,
     }
-    return DeviceFacts(**(whole | known))
+    return DeviceFacts(**(values | given))
 
 
-def verdict(kind: str, version: str = "v3.1", **known):
-    return evaluate(KINDS[kind], version, facts(**known), NOW)
+def verdict(kind: str, version: str = "v3.1", **given):
+    return evaluate(KINDS[kind], version, facts(**given), NOW)
 
 
 @pytest.mark.parametrize("version", VERSION_NUMBERS)
-def test_what_is_certain_agrees_with_the_second_reading_of_the_same_pages(version):
-    """The simulator has rules of its own: each difference is a misreading on one side."""
+def test_certain_verdicts_agree_with_the_rules_of_the_simulator(version):
+    """The simulator has rules of its own, from the same pages: a difference is an error in one."""
     certain = 0
     for name, status, agent, system, number in product(
         sorted(VERSIONS[version].kinds), STATUSES, AGENTS, SYSTEMS, AGENT_VERSIONS
     ):
-        told: dict[str, Any] = {"status": status, "agent_type": agent, "os_family": system}
-        found = verdict(name, version, **told, agent_version=number).allowed
-        device = SimDevice(device_id="d", agent_version=number, **told)
+        data: dict[str, Any] = {"status": status, "agent_type": agent, "os_family": system}
+        found = verdict(name, version, **data, agent_version=number).allowed
+        device = SimDevice(device_id="d", agent_version=number, **data)
         if found is not None:
             certain += 1
-            assert found == second_reading.is_supported(name, device, VERSION_NUMBERS[version])
+            assert found == simulated.is_supported(name, device, VERSION_NUMBERS[version])
     assert certain > 4000
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_empty_record_is_never_refused(kind):
+def test_a_device_without_data_is_never_refused(kind):
     for version in VERSIONS:
         if kind in VERSIONS[version].kinds:
             blank = dict.fromkeys(("status", "agent_type", "os_family", "agent_version"), "")
@@ -59,7 +59,7 @@ def test_an_empty_record_is_never_refused(kind):
 
 
 @pytest.mark.parametrize(
-    ("known", "rule"),
+    ("given", "rule"),
     [
         ({"agent_type": ""}, "no-agent"),
         ({"agent_type": "managed"}, "odd-agent"),
@@ -72,28 +72,28 @@ def test_an_empty_record_is_never_refused(kind):
         ({"read_at": None}, "old"),
     ],
 )
-def test_what_is_not_known_is_uncertain_and_says_why(known, rule):
-    found = verdict("fetch_agent_log", **known)
+def test_missing_data_makes_a_verdict_uncertain_with_an_explanation(given, rule):
+    found = verdict("fetch_agent_log", **given)
     assert (found.allowed, found.rule) == (None, rule)
-    assert found.words
+    assert found.explanation
 
 
-def test_a_certain_refusal_wins_over_what_is_not_known():
+def test_a_certain_refusal_wins_over_missing_data():
     assert verdict("exempt", "v3.2", status="ignored", agent_type="").rule == "status"
     assert verdict("fetch_agent_log", agent_type="", agent_version="7.6.60.0").allowed is False
 
 
-def test_limits_that_are_only_stated_for_another_version_refuse_nothing():
+def test_a_rule_of_another_version_makes_a_verdict_uncertain():
     old_agent = {"agent_version": "7.6.60.0"}
     assert verdict("fetch_agent_log", "v3.1", **old_agent).allowed is False
     assert verdict("fetch_agent_log", "v3.3", **old_agent).allowed is None
 
 
-def test_what_needs_no_data_needs_no_fresh_data():
+def test_an_action_without_rules_needs_no_fresh_data():
     assert verdict("delete", read_at=None).allowed is True
 
 
-def test_a_version_that_does_not_know_the_kind_refuses_it():
+def test_a_kind_that_the_version_does_not_offer_is_refused():
     assert verdict("fetch_agent_log", "v3").rule == "version"
 
 
@@ -104,11 +104,11 @@ def test_versions_are_compared_as_numbers():
 
 
 def test_each_rule_has_one_text_for_a_kind_and_version():
-    words: dict[tuple[str, str, str], set[str]] = {}
+    texts: dict[tuple[str, str, str], set[str]] = {}
     for version, kind, status, agent, system, number in product(
         VERSIONS, KINDS, (*STATUSES, ""), (*AGENTS, ""), (*SYSTEMS, ""), ("7.6.60.0", "15.1.1.1")
     ):
-        told = {"status": status, "agent_type": agent, "os_family": system}
-        found = verdict(kind, version, **told, agent_version=number)
-        words.setdefault((version, kind, found.rule), set()).add(found.words)
-    assert all(len(texts) == 1 for texts in words.values())
+        data = {"status": status, "agent_type": agent, "os_family": system}
+        found = verdict(kind, version, **data, agent_version=number)
+        texts.setdefault((version, kind, found.rule), set()).add(found.explanation)
+    assert all(len(each) == 1 for each in texts.values())

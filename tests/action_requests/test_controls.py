@@ -1,4 +1,4 @@
-"""What a person may still do with a request."""
+"""The controls of a submitted request: cancel, pause, resume, retry, undo."""
 
 from datetime import timedelta
 
@@ -32,7 +32,7 @@ def in_a_call(vendor) -> claims.Claim:
     return taken
 
 
-def test_cancelling_takes_back_what_was_not_sent(operator, vendor, send_due):
+def test_cancelling_withdraws_unsent_commands(operator, vendor, send_due):
     enrol(vendor, "a", "b")
     action_request = make_request(operator, "a", "b", kind="delete")
 
@@ -67,7 +67,7 @@ def test_cancelling_during_a_call_that_succeeds_changes_nothing(operator, vendor
 
 
 @pytest.mark.parametrize("fault", ["throttled", "expired_token"])
-def test_cancelling_during_a_call_that_does_nothing_takes_it_back(operator, vendor, fault):
+def test_cancelling_during_a_call_that_does_nothing_cancels_the_command(operator, vendor, fault):
     enrol(vendor, "a")
     action_request = make_request(operator, "a", kind="delete")
     vendor.fault(fault)
@@ -79,7 +79,9 @@ def test_cancelling_during_a_call_that_does_nothing_takes_it_back(operator, vend
     assert statuses(action_request) == {"a": S.CANCELLED}
 
 
-def test_cancelling_during_a_call_without_an_answer_says_that_nobody_knows(operator, vendor):
+def test_cancelling_during_a_call_without_an_answer_leaves_the_command_unconfirmed(
+    operator, vendor
+):
     enrol(vendor, "a")
     action_request = make_request(operator, "a", kind="delete")
     vendor.fault("cut_after")
@@ -91,7 +93,9 @@ def test_cancelling_during_a_call_without_an_answer_says_that_nobody_knows(opera
     assert statuses(action_request) == {"a": S.UNCONFIRMED}
 
 
-def test_pausing_stops_within_one_call_and_resuming_goes_on(operator, vendor, send_due, settings):
+def test_pausing_takes_effect_after_the_call_in_flight_and_resuming_continues(
+    operator, vendor, send_due, settings
+):
     settings.OPSWAT_MAX_DEVICES = 1
     enrol(vendor, "a", "b", "c")
     action_request = make_request(operator, "a", "b", "c", kind="delete")
@@ -110,7 +114,7 @@ def test_pausing_stops_within_one_call_and_resuming_goes_on(operator, vendor, se
     assert verbs(action_request).count("request.paused") == 1
 
 
-def test_a_call_that_does_nothing_meanwhile_leaves_a_paused_request_held(operator, vendor):
+def test_a_call_that_does_nothing_leaves_a_paused_request_held(operator, vendor):
     enrol(vendor, "a")
     action_request = make_request(operator, "a", kind="delete")
     vendor.fault("throttled")
@@ -122,7 +126,7 @@ def test_a_call_that_does_nothing_meanwhile_leaves_a_paused_request_held(operato
     assert statuses(action_request) == {"a": S.HELD}
 
 
-def test_a_paused_request_does_not_hold_others_back(operator, vendor, send_due):
+def test_a_paused_request_does_not_delay_others(operator, vendor, send_due):
     enrol(vendor, "a")
     controls.pause(make_request(operator, "a", kind="exempt"), operator)
     later = make_request(operator, "a", kind="unexempt")
@@ -150,9 +154,7 @@ def test_a_retry_is_a_linked_request_for_exactly_the_failed_devices(operator, ve
     assert statuses(second) == {"b": S.ACCEPTED}
 
 
-def test_unsupported_and_unconfirmed_devices_are_retried_only_when_asked_for(
-    operator, vendor, send_due
-):
+def test_unsupported_and_unconfirmed_devices_are_retried_only_if_named(operator, vendor, send_due):
     enrol(vendor, "a")
     vendor.devices["a"].forced_status = 0
     first = make_request(operator, "a")
@@ -170,7 +172,7 @@ def test_unsupported_and_unconfirmed_devices_are_retried_only_when_asked_for(
     ("kind", "start", "after"),
     [("exempt", "compliant", "compliant"), ("ignore", "unknown", "unknown")],
 )
-def test_an_undo_is_the_opposite_on_exactly_the_accepted_devices(
+def test_an_undo_is_the_inverse_on_exactly_the_accepted_devices(
     operator, vendor, send_due, kind, start, after
 ):
     enrol(vendor, "a", "b", status=start)
@@ -187,7 +189,7 @@ def test_an_undo_is_the_opposite_on_exactly_the_accepted_devices(
     assert vendor.devices["a"].status == after
 
 
-def test_undoing_an_assignment_sends_each_device_back_to_its_own_group(operator, vendor, send_due):
+def test_undoing_an_assignment_returns_each_device_to_its_former_group(operator, vendor, send_due):
     groups = list(vendor.groups.values())[:3]
     for group in groups:
         DeviceGroup.objects.create(vendor_id=group.group_id, name=group.name, read_at=now())
@@ -207,7 +209,7 @@ def test_undoing_an_assignment_sends_each_device_back_to_its_own_group(operator,
     assert vendor.devices["b"].group_id == groups[1].group_id
 
 
-def test_what_has_no_way_back_is_refused(operator, vendor, send_due):
+def test_an_undo_without_an_inverse_or_its_hours_is_refused(operator, vendor, send_due):
     enrol(vendor, "a")
     deleted = make_request(operator, "a", kind="delete")
     send_due()
@@ -221,7 +223,7 @@ def test_what_has_no_way_back_is_refused(operator, vendor, send_due):
         controls.undo(unexempted, operator)
 
 
-def test_a_start_time_holds_the_request_back_and_nobody_else(operator, vendor, send_due):
+def test_a_start_time_holds_only_its_own_request(operator, vendor, send_due):
     enrol(vendor, "a")
     tomorrow = now() + timedelta(days=1)
     first = submit_action(make_submission("a", kind="exempt", start_at=tomorrow), operator)
@@ -236,7 +238,7 @@ def test_a_start_time_holds_the_request_back_and_nobody_else(operator, vendor, s
     assert "commands.released" in verbs(first)
 
 
-def test_what_was_not_sent_in_its_time_expires(operator, vendor, send_due):
+def test_a_command_that_was_not_sent_in_time_expires(operator, vendor, send_due):
     enrol(vendor, "a")
     soon = now() + timedelta(milliseconds=1)
     action_request = submit_action(make_submission("a", give_up_at=soon), operator)

@@ -1,7 +1,7 @@
-"""What is checked before anything is stored."""
+"""The checks of a submission before anything is stored."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given as for_all
 from hypothesis import strategies as st
 
 from actions.action_requests.states import STATUSES, WAITING, CommandStatus, check_move
@@ -13,36 +13,36 @@ from actions.roles import RIGHTS, Role, why_not
 from tests.factories import make_submission
 
 
-def problems(**wishes) -> set[str]:
-    """The fields that a submission with these wishes is refused for."""
-    given_ = {"kind": "exempt", "version": "v3.1", "addressing": "ids", "targets": ["a"]}
-    given_ |= {"reason": "a test", "hours": "24"}
+def problems(**given) -> set[str]:
+    """The fields for which a submission with this input is refused."""
+    values = {"kind": "exempt", "version": "v3.1", "addressing": "ids", "targets": ["a"]}
+    values |= {"reason": "a test", "hours": "24"}
     with pytest.raises(Refused) as refusal:
-        new_submission(Given(**(given_ | wishes)))
+        new_submission(Given(**(values | given)))
     return set(refusal.value.by_field())
 
 
 @pytest.mark.parametrize("hours", ["", " ", None, "-1", "0", "65000", "1.5", "x", "1e3", "٣", "+5"])
-def test_unclear_hours_are_refused_beside_their_field(hours):
+def test_invalid_hours_are_refused_beside_their_field(hours):
     assert problems(hours=hours) == {"exempt_hours"}
 
 
 @pytest.mark.parametrize(("text", "hours"), [("1", 1), (" 24 ", 24), ("64999", 64_999)])
-def test_whole_hours_in_range_are_taken(text, hours):
+def test_whole_hours_in_range_are_accepted(text, hours):
     assert read_hours(text, forever=False) == hours
 
 
-def test_for_ever_is_only_ever_chosen_as_such():
+def test_an_exemption_is_permanent_only_if_chosen_so():
     assert read_hours(None, forever=True) == 0
-    assert problems(forever=True) == {"exempt_hours"}  # Beside 24 hours: which of the two?
+    assert problems(forever=True) == {"exempt_hours"}  # Together with 24 hours it is ambiguous.
 
 
-def test_all_problems_are_told_at_once():
+def test_all_problems_are_reported_at_once():
     assert problems(hours="x", reason=" ", targets=[]) == {"exempt_hours", "reason", "devices"}
 
 
 @pytest.mark.parametrize(
-    ("wishes", "field"),
+    ("given", "field"),
     [
         ({"kind": "reboot"}, "kind"),
         ({"kind": "assign_to_group", "hours": None}, "group_id"),
@@ -57,12 +57,12 @@ def test_all_problems_are_told_at_once():
         ({"reason": "\x00\n"}, "reason"),
     ],
 )
-def test_bad_input_is_refused_beside_its_field(wishes, field):
-    assert problems(**wishes) == {field}
+def test_bad_input_is_refused_beside_its_field(given, field):
+    assert problems(**given) == {field}
 
 
-@given(st.text())
-def test_no_text_breaks_the_reading_of_hours_or_macs(text):
+@for_all(st.text())
+def test_no_text_breaks_the_parser_of_hours_or_macs(text):
     assert normalise_mac(text) is None or len(normalise_mac(text) or "") == 17
     try:
         assert 1 <= read_hours(text, forever=False) <= 64_999
@@ -70,8 +70,8 @@ def test_no_text_breaks_the_reading_of_hours_or_macs(text):
         assert "exempt_hours" in refusal.by_field()
 
 
-@given(st.binary(min_size=6, max_size=6), st.sampled_from([":", "-", ".", ""]), st.booleans())
-def test_a_mac_is_one_mac_in_any_notation(raw, separator, upper):
+@for_all(st.binary(min_size=6, max_size=6), st.sampled_from([":", "-", ".", ""]), st.booleans())
+def test_a_mac_has_one_form_whatever_its_notation(raw, separator, upper):
     digits = raw.hex()
     size = 4 if separator == "." else 2
     text = separator.join(digits[start : start + size] for start in range(0, 12, size))
@@ -81,7 +81,7 @@ def test_a_mac_is_one_mac_in_any_notation(raw, separator, upper):
     assert tidy == ":".join(digits[start : start + 2] for start in range(0, 12, 2)).upper()
 
 
-def test_blank_lines_between_devices_do_not_count():
+def test_blank_lines_between_devices_are_ignored():
     assert read_targets("ids", ["a", "", "  ", " b "]) == ("a", "b")
 
 
@@ -100,7 +100,7 @@ def test_each_version_offers_what_the_vendor_documents():
         find_kind("fetch_agent_log", "v3")
 
 
-def test_only_kinds_that_leave_the_same_result_are_repeated():
+def test_only_kinds_with_the_same_result_are_idempotent():
     safe = {name for name, kind in KINDS.items() if kind.idempotent}
 
     assert safe == {"unexempt", "ignore", "unignore", "assign_to_group"}
@@ -115,7 +115,7 @@ def test_only_kinds_that_leave_the_same_result_are_repeated():
         (Role.HELPDESK, "exempt", 11, "devices"),
     ],
 )
-def test_a_role_refuses_with_the_field_and_the_reason(role, kind, devices, field):
+def test_a_role_that_forbids_a_request_names_the_field_and_itself(role, kind, devices, field):
     problem = why_not(role, kind, devices)
 
     assert problem
@@ -123,20 +123,20 @@ def test_a_role_refuses_with_the_field_and_the_reason(role, kind, devices, field
     assert role.label in problem.text
 
 
-def test_helpdesk_acts_on_ten_devices_and_operators_on_many():
+def test_helpdesk_may_act_on_ten_devices_and_operators_on_many():
     assert why_not(Role.HELPDESK, "exempt", 10) is None
     assert why_not(Role.OPERATOR, "delete", 100_000) is None
     assert set(RIGHTS) == set(Role)
 
 
-def test_only_waiting_states_have_moves_that_the_engine_makes_by_itself():
+def test_a_failed_command_is_final_and_no_waiting_status_is():
     assert set(STATUSES) == set(CommandStatus)
-    settled_for_good = {status for status, info in STATUSES.items() if not info.moves}
-    assert settled_for_good.isdisjoint(WAITING)
-    assert CommandStatus.FAILED in settled_for_good
+    final = {status for status, info in STATUSES.items() if not info.moves}
+    assert final.isdisjoint(WAITING)
+    assert CommandStatus.FAILED in final
 
 
-def test_a_move_that_the_table_does_not_know_is_an_error():
+def test_a_move_that_is_not_in_the_table_is_an_error():
     check_move(CommandStatus.QUEUED, CommandStatus.SENDING)
     for old, new in (("failed", "queued"), ("accepted", "failed"), ("queued", "accepted")):
         with pytest.raises(IllegalMove):

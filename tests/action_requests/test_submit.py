@@ -1,4 +1,4 @@
-"""A wish is stored whole or not at all."""
+"""A request is stored completely or not at all."""
 
 import pytest
 from django.db import DatabaseError, connection, transaction
@@ -21,7 +21,7 @@ def nothing_stored() -> bool:
     return not ActionRequest.objects.exists() and not DeviceCommand.objects.exists()
 
 
-def test_a_request_keeps_who_what_why_and_a_row_for_each_device(operator):
+def test_a_request_stores_its_person_action_reason_and_a_row_for_each_device(operator):
     know_devices("a", "b")
 
     action_request = make_request(operator, "a", "b", kind="exempt", hours="8", ticket="INC-1")
@@ -36,7 +36,7 @@ def test_a_request_keeps_who_what_why_and_a_row_for_each_device(operator):
     assert line.data["count"] == 2
 
 
-def test_the_record_outlives_the_device_and_the_person(operator):
+def test_deleting_the_device_and_the_person_keeps_the_record(operator):
     know_devices("a")
     action_request = make_request(operator, "a")
 
@@ -52,7 +52,7 @@ def test_the_record_outlives_the_device_and_the_person(operator):
 @pytest.mark.parametrize(
     ("count", "lane"), [(1, Lane.URGENT), (5, Lane.URGENT), (6, Lane.NORMAL), (501, Lane.BULK)]
 )
-def test_the_size_of_a_request_chooses_its_lane(operator, count, lane):
+def test_the_size_of_a_request_determines_its_lane(operator, count, lane):
     names = [f"d{number}" for number in range(count)]
     know_devices(*names)
 
@@ -72,7 +72,7 @@ def test_a_token_used_twice_makes_one_request(operator):
 
 
 @pytest.mark.parametrize("role", ["viewer", "auditor"])
-def test_who_only_looks_on_stores_nothing_and_the_refusal_is_recorded(role, request):
+def test_a_role_without_actions_stores_nothing_and_the_refusal_is_recorded(role, request):
     actor = request.getfixturevalue(role)
     know_devices("a")
 
@@ -84,7 +84,7 @@ def test_who_only_looks_on_stores_nothing_and_the_refusal_is_recorded(role, requ
     assert (line.verb, line.actor) == ("request.refused", actor.name)
 
 
-def test_unlisted_devices_are_refused_unless_asked_for_and_then_recorded_as_such(operator):
+def test_unlisted_devices_are_refused_unless_allowed_and_then_counted(operator):
     with pytest.raises(Refused, match="not in the inventory"):
         make_request(operator, "ghost")
     assert nothing_stored()
@@ -95,7 +95,7 @@ def test_unlisted_devices_are_refused_unless_asked_for_and_then_recorded_as_such
     assert action_request.commands.get().device is None
 
 
-def test_a_device_that_vanished_is_refused(operator):
+def test_a_device_that_the_vendor_no_longer_lists_is_refused(operator):
     know_devices("a")
     Device.objects.update(gone_at="2026-01-01T00:00:00Z")
 
@@ -105,7 +105,7 @@ def test_a_device_that_vanished_is_refused(operator):
     assert nothing_stored()
 
 
-def test_a_group_that_was_not_read_from_the_vendor_is_refused(operator):
+def test_a_group_that_is_not_in_the_inventory_is_refused(operator):
     know_devices("a")
     DeviceGroup.objects.create(vendor_id="g1", name="Lab", read_at="2026-01-01T00:00:00Z")
 
@@ -117,7 +117,7 @@ def test_a_group_that_was_not_read_from_the_vendor_is_refused(operator):
     assert make_request(operator, "a", kind="assign_to_group", group_id="default").params
 
 
-def test_a_mac_that_two_devices_share_names_neither(operator):
+def test_a_mac_of_two_devices_names_neither(operator):
     know_devices("a", "b", macs=("AA:BB:CC:DD:EE:01",))
 
     with pytest.raises(Refused, match="not in the inventory"):
@@ -142,14 +142,14 @@ def test_checking_stores_nothing(operator):
     assert nothing_stored()
 
 
-def test_a_submit_asks_the_same_few_questions_for_one_and_for_a_thousand_devices(operator):
+def test_submitting_takes_the_same_number_of_queries_for_one_and_for_a_thousand_devices(operator):
     names = [f"d{number}" for number in range(1001)]
     know_devices(*names)
 
-    questions = []
+    selects = []
     for targets in (names[:1], names[1:]):
         with CaptureQueriesContext(connection) as queries:
             make_request(operator, *targets)
-        questions.append([query for query in queries if query["sql"].startswith("SELECT")])
+        selects.append([query for query in queries if query["sql"].startswith("SELECT")])
 
-    assert len(questions[0]) == len(questions[1]) <= 4
+    assert len(selects[0]) == len(selects[1]) <= 4

@@ -1,4 +1,4 @@
-"""Submit an action without a browser."""
+"""Submit an action from the command line."""
 
 import json
 import sys
@@ -26,7 +26,7 @@ NOT_ALL, WAIT_OVER = 3, 4
 
 
 class Command(OneLineCommand):
-    """The same service that the page uses; what it prints is stable, because scripts read it."""
+    """Submit through the same service as the page; scripts depend on the form of the output."""
 
     help = (
         "Submit an action for many devices. Exit codes: 0 all accepted (or stored, without "
@@ -34,7 +34,7 @@ class Command(OneLineCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """What, for which devices, why, and how to answer."""
+        """Add the action, its devices and parameters, the reason and the form of the output."""
         parser.add_argument("kind", help="one of: " + ", ".join(KINDS))
         devices = parser.add_mutually_exclusive_group(required=True)
         devices.add_argument("--ids", help="device ids, separated by commas")
@@ -46,13 +46,19 @@ class Command(OneLineCommand):
         )
         time = parser.add_mutually_exclusive_group()
         time.add_argument("--exempt-hours", metavar="N", help="1 to 64999 hours")
-        time.add_argument("--forever", action="store_true", help="exempt without end")
+        time.add_argument("--forever", action="store_true", help="exempt permanently")
         parser.add_argument("--group-id", help="the group to assign to")
         parser.add_argument("--reason", required=True, help="why; the audit trail keeps it")
         parser.add_argument("--ticket", default="", help="the ticket it belongs to")
-        parser.add_argument("--as", dest="username", help="the person in whose name")
+        parser.add_argument(
+            "--as",
+            dest="username",
+            help="the user in whose name and with whose role it is submitted",
+        )
         parser.add_argument("--start-at", metavar="ISO", help="not before this time (UTC)")
-        parser.add_argument("--give-up-after", metavar="HOURS", help="then what waits expires")
+        parser.add_argument(
+            "--give-up-after", metavar="HOURS", help="hours after which unsent commands expire"
+        )
         parser.add_argument(
             "--unlisted", action="store_true", help="accept devices not in the inventory"
         )
@@ -61,18 +67,18 @@ class Command(OneLineCommand):
             "--wait",
             type=seconds,
             default=0,
-            help="send in this process too, and wait so many seconds for the end",
+            help="send in this process too, and wait so many seconds for the outcome",
         )
         parser.add_argument("--json", action="store_true", help="answer with one JSON object")
 
     def handle(self, *_: Any, **options: Any) -> None:
-        """Check, submit, perhaps wait, and answer."""
+        """Check, submit, wait if asked to, and print the result."""
         try:
             actor = _actor(options["username"])
             submission = _submission(options)
             if options["dry_run"]:
                 check_submission(submission, actor)
-                self._say_dry(submission, as_json=options["json"])
+                self._print_dry_run(submission, as_json=options["json"])
                 return
             action_request = submit_action(submission, actor)
         except Refused as refusal:
@@ -80,21 +86,21 @@ class Command(OneLineCommand):
         finished = not options["wait"] or dispatch_until(
             lambda: action_requests.is_finished(action_request), options["wait"]
         )
-        self._say(action_request, as_json=options["json"])
+        self._print_result(action_request, as_json=options["json"])
         if not finished:
             sys.exit(WAIT_OVER)
         if options["wait"] and not action_requests.all_accepted(action_request):
             sys.exit(NOT_ALL)
 
-    def _say(self, action_request: ActionRequest, *, as_json: bool) -> None:
+    def _print_result(self, action_request: ActionRequest, *, as_json: bool) -> None:
         if as_json:
             self.stdout.write(json.dumps(action_requests.as_json(action_request)))
             return
         counts = action_requests.counts(action_request)
-        said = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
-        self.stdout.write(f"{action_request.uuid} {said}")
+        text = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
+        self.stdout.write(f"{action_request.uuid} {text}")
 
-    def _say_dry(self, submission: Submission, *, as_json: bool) -> None:
+    def _print_dry_run(self, submission: Submission, *, as_json: bool) -> None:
         calls = -(-len(submission.targets) // settings.OPSWAT_MAX_DEVICES)
         answer = {
             "dry_run": True,
@@ -107,7 +113,7 @@ class Command(OneLineCommand):
 
 
 def _actor(username: str | None) -> Actor:
-    """The person in whose name; without one, whoever may run this command is an operator."""
+    """Return the named user; without one, the person at the shell acts as an operator."""
     if not username:
         return Actor(name=getuser(), role=Role.OPERATOR, source="command")
     user: Any = get_user_model().objects.filter(username=username, is_active=True).first()

@@ -1,4 +1,4 @@
-"""Read the vendor's groups and devices."""
+"""Run a full read of the inventory from the command line."""
 
 import json
 from getpass import getuser
@@ -17,22 +17,22 @@ FOR_EVER = 10.0**9
 
 
 class Command(OneLineCommand):
-    """A full read, from the first group to the last device."""
+    """Start a full read, or join the running one, and wait for its end."""
 
     help = (
-        "Read all groups and devices from the vendor; goes on until the last page. Exit codes: "
-        "0 read, 3 the read failed, 4 the wait ran out and the read goes on."
+        "Read all groups and devices from the vendor. Exit codes: 0 the read is complete, "
+        "3 the read failed, 4 the wait ran out and the read continues."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """How to answer, and how long to stay."""
+        """Add the form of the output and the wait."""
         parser.add_argument("--json", action="store_true", help="answer with one JSON object")
         parser.add_argument(
-            "--wait", type=seconds, default=FOR_EVER, help="seconds to stay at most"
+            "--wait", type=seconds, default=FOR_EVER, help="seconds to wait at most"
         )
 
     def handle(self, *_: Any, **options: Any) -> None:
-        """Start a read, or join the one that is running, and see it to its end."""
+        """Start or join a read and print its progress."""
         actor = Actor(name=getuser(), role=Role.OPERATOR, source="command")
         sync, started = start_sync(actor)
         if not options["json"]:
@@ -58,6 +58,6 @@ class Command(OneLineCommand):
         else:
             self.stdout.write("{devices} devices, {groups} groups, {calls} calls".format(**answer))
         if not finished:
-            raise CommandError("The wait ran out; the read goes on.", returncode=4)
+            raise CommandError("The wait ran out; the read continues.", returncode=4)
         if sync.stage == InventorySync.Stage.FAILED:
             raise CommandError(f"The read failed: {sync.detail}", returncode=3)
