@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils.timezone import now
 
+from actions.action_requests import controls
 from actions.action_requests.models import DeviceCommand
 from actions.action_requests.states import CommandStatus as S
 from actions.dispatch import claims, dispatcher
@@ -149,3 +150,14 @@ def test_requests_of_a_lane_take_turns_call_by_call(operator, vendor, send_due, 
 
     firsts = [call.body["ids"][0][0] for call in actions(vendor)]
     assert firsts == ["a", "b", "a", "b", "a", "b", "a", "b", "a"]
+
+
+def test_nothing_is_sent_while_sending_is_frozen(operator, vendor, send_due):
+    enrol(vendor, "kiosk")
+    action_request = make_request(operator, "kiosk")
+    controls.freeze(operator, frozen=True, reason="a restored backup")
+
+    send_due()
+
+    assert vendor.received == []
+    assert statuses(action_request) == {"kiosk": S.QUEUED}

@@ -8,7 +8,8 @@ import pytest
 from actions.devices import filters
 from actions.errors import NotAllowed
 from actions.inventory.models import Device, DeviceGroup, DeviceMac, InventorySync
-from actions.inventory.sync import start_sync, store_records
+from actions.inventory.store import store_records
+from actions.inventory.sync import start_sync
 from actions.ratelimit.states import Lane
 from actions.trail.models import AuditEvent
 from tests.factories import know_devices, make_record, make_request
