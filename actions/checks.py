@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error, register
 
-from actions.audit.siem.targets import read_target
+from actions.audit.siem.targets import parse_target
 from actions.catalog import VERSIONS
 from actions.opswat.client import check_base_url
 
@@ -72,7 +72,7 @@ def check_audit(**_: Any) -> list[CheckMessage]:
     problems: list[CheckMessage] = []
     for text in settings.AUDIT_STREAM_TO:
         try:
-            target = read_target(text)
+            target = parse_target(text)
         except ValueError as error:
             problems.append(Error(f"AUDIT_STREAM_TO: {error}.", id="actions.E030"))
             continue

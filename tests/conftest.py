@@ -25,7 +25,7 @@ def _flush_the_trail_too(case: TransactionTestCase) -> None:
     guards.drop_triggers(connection)
     try:
         _flush(case)
-        guards.empty_words(connection)
+        guards.clear_search_index(connection)
     finally:
         guards.create_triggers(connection)
 

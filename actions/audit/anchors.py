@@ -1,7 +1,7 @@
-"""Anchors: how long the chain was at a moment, told to places that the database does not reach.
+"""Anchors: signed statements of the chain's length, kept where the database cannot reach them.
 
-A cut tail leaves a chain that is whole. Whoever keeps the log stream, the file or an export can
-prove that there was more.
+A trail whose last lines were deleted still is a valid chain. A copy of an anchor in a log, a file
+or an export proves that there were more lines.
 """
 
 import json
@@ -20,14 +20,14 @@ log = logging.getLogger("audit.anchor")
 
 
 def make_anchor() -> dict[str, Any]:
-    """The head of the chain at this moment: how many lines, and the signature of the last."""
-    count, mac = trail.head()
-    paper = {"at": now().isoformat(timespec="seconds"), "count": count, "mac": mac}
-    return chain.sign_document(settings.AUDIT_KEYS, paper)
+    """Return a signed anchor: the number of lines now, and the signature of the last as `mac`."""
+    count, signature = trail.head()
+    anchor = {"at": now().isoformat(timespec="seconds"), "count": count, "mac": signature}
+    return chain.sign_document(settings.AUDIT_KEYS, anchor)
 
 
 def write_anchor() -> dict[str, Any]:
-    """Write an anchor to the log stream and to the file beside the database."""
+    """Write an anchor to the log and to the file beside the database."""
     anchor = make_anchor()
     text = json.dumps(anchor)
     log.info("The trail stands at %s: %s", anchor["count"], text)
@@ -38,11 +38,11 @@ def write_anchor() -> dict[str, Any]:
 
 
 def read_anchors(path: Path) -> Iterator[dict[str, Any]]:
-    """The anchors of a file: lines of JSON, or log lines that carry one; others are skipped."""
+    """Yield the anchors of a file of JSON or log lines; lines without an anchor are skipped."""
     with path.open(encoding="utf-8", errors="replace") as file:
         for line in file:
-            for begin in (line.find('{"at"'), line.find('{\\"at\\"')):
-                text = line[begin:] if begin >= 0 else ""
+            for start in (line.find('{"at"'), line.find('{\\"at\\"')):
+                text = line[start:] if start >= 0 else ""
                 if '\\"' in text:
                     text = text.replace('\\"', '"')
                 try:

@@ -1,13 +1,13 @@
-"""Walk the chain of the trail once, from its first line to its last.
+"""Verify the chain of the trail in one pass, from its first line to its last.
 
-A line that is not as it was signed is *altered*, *reordered* (signed for another place) or
-*inserted* (its neighbours do not know it); a line that is, but does not fit to the one before it,
-tells of *removed* ones.
+A line that does not match its signature is *altered*, *reordered* (signed for another position) or
+*inserted* (the next line does not follow it). A line that matches its signature but does not follow
+the line before it shows that lines were *removed*.
 """
 
 import json
 from collections.abc import Callable, Iterator
-from itertools import chain as in_a_row
+from itertools import chain as concatenate
 from itertools import pairwise
 from typing import Any
 
@@ -19,34 +19,35 @@ from actions.audit.findings import Finding, VerificationReport, archive_boundari
 from actions.trail import chain
 from actions.trail.models import AuditDevice, AuditEvent
 
-NEAR = 1000
-"""How far from its place a line is looked for that was signed for another one."""
+MAX_DISTANCE = 1000
+"""Positions on each side of a line that are tried as the one it was signed for."""
 
 COLUMNS = (*chain.FIELDS, *chain.LATER, "signature", "search_text", "lists_devices")
-STEP = 2000
+PROGRESS_LINES = 2000
+"""Lines between two reports of progress."""
 
 Row = dict[str, Any]
 
 
-def walk(report: VerificationReport, progress: Callable[[int], None]) -> None:
-    """Walk the chain and add to the report; `progress` is told how many lines are done."""
-    steps = ChainVerifier(report, _Named())
-    for row, following in pairwise(in_a_row(_rows(), [None])):
+def verify_chain(report: VerificationReport, progress: Callable[[int], None]) -> None:
+    """Verify the chain and add to the report; `progress` is given the number of lines done."""
+    verifier = ChainVerifier(report, _DeviceCounts())
+    for row, following in pairwise(concatenate(_rows(), [None])):
         if row is None:
             break
-        steps.step(row, following)
+        verifier.step(row, following)
         report.records += 1
-        if report.records % STEP == 0:
+        if report.records % PROGRESS_LINES == 0:
             progress(report.records)
-        if report.enough:
+        if report.is_full:
             return
-    report.head = f"{steps.last_id}:{steps.previous}"
+    report.head = f"{verifier.last_id}:{verifier.previous}"
 
 
 def _rows() -> Iterator[Row]:
-    """The lines in their order, read straight: of a million, the ORM's share would be felt."""
+    """Yield the lines in order, by plain SQL: the ORM would add seconds for a million lines."""
     columns = ", ".join(f'"{name}"' for name in COLUMNS)
-    # Nothing but names of our own table stands in the text.
+    # The text holds only names of our own table.
     query = f"SELECT {columns} FROM {AuditEvent._meta.db_table} ORDER BY id"  # noqa: S608
     with connection.chunked_cursor() as cursor:
         cursor.execute(query)
@@ -57,98 +58,99 @@ def _rows() -> Iterator[Row]:
                 yield row
 
 
-class _Named:
-    """How many devices the index names for each line, asked for in the order of the lines."""
+class _DeviceCounts:
+    """The number of devices that the index names for each line, read in the order of the lines."""
 
     def __init__(self) -> None:
         counts = AuditDevice.objects.order_by("event_id").values_list("event_id")
         self._counts = counts.annotate(Count("id")).iterator(chunk_size=5000)
         self._next: tuple[int, int] | None = None
 
-    def of(self, event: int) -> int:
-        """The number for this line; later queries must be about later lines."""
-        while self._next is None or self._next[0] < event:
+    def of(self, event_id: int) -> int:
+        """Return the number for a line; each call must be for a later line than the call before."""
+        while self._next is None or self._next[0] < event_id:
             self._next = next(self._counts, (1 << 62, 0))
-        return self._next[1] if self._next[0] == event else 0
+        return self._next[1] if self._next[0] == event_id else 0
 
 
 class ChainVerifier:
-    """One walk along the chain: what is expected of the next line, and what was found."""
+    """The state of one pass: what the next line must match, and the report."""
 
-    def __init__(self, report: VerificationReport, named: _Named) -> None:
-        self.report, self.named, self.keys = report, named, settings.AUDIT_KEYS
-        self.places = {name: place for place, name in enumerate(self.keys)}
-        self.last_id, self.previous, self.key_place = 0, chain.GENESIS, len(self.keys)
-        self.broken = self.begun = False
+    def __init__(self, report: VerificationReport, device_counts: _DeviceCounts) -> None:
+        self.report, self.device_counts, self.keys = report, device_counts, settings.AUDIT_KEYS
+        self.key_ranks = {key_id: rank for rank, key_id in enumerate(self.keys)}
+        self.last_id, self.previous, self.key_rank = 0, chain.GENESIS, len(self.keys)
+        self.broken = self.started = False
 
     def step(self, row: Row, following: Row | None) -> None:
-        """Look at one line, and at the one after it to judge this one."""
-        if not self.begun:
-            self._begin(row)
+        """Verify one line; the line after it helps to tell an altered line from an inserted one."""
+        if not self.started:
+            self._start(row)
         key = self.keys.get(row["key_id"])
         if key is None:
             self._find("altered", row["id"], f"It is signed with an unknown key ({row['key_id']}).")
-            self._go_on(row, broken=True)
+            self._resume(row, broken=True)
         elif self._is_signed(row, key):
-            self._look_at_place(row)
-            self._look_at_index(row)
-            self._look_at_key(row)
-            self._go_on(row, broken=False)
+            self._check_previous(row)
+            self._check_index(row)
+            self._check_key(row)
+            self._resume(row, broken=False)
         elif following and following["previous"] == self.previous:
-            self._find(
-                "inserted", row["id"], "It is not signed, and the next one does not know it."
-            )
-            self.last_id = row["id"]  # The chain goes on as if it were not there.
+            text = "It does not match its signature, and the next record does not follow it."
+            self._find("inserted", row["id"], text)
+            self.last_id = row["id"]  # The check resumes as if the line did not exist.
         else:
-            self._tell_altered(row, key)
-            self._go_on(row, broken=True)
+            self._report_altered(row, key)
+            self._resume(row, broken=True)
 
-    def _begin(self, row: Row) -> None:
-        """The chain begins at nothing, or where the last archive ends."""
-        self.begun = True
+    def _start(self, row: Row) -> None:
+        """Set the start of the chain: before the first line, or at the end of an archive."""
+        self.started = True
         if row["previous"] == chain.GENESIS:
             self.last_id = row["id"] - 1
         elif row["id"] > 1 and (row["id"] - 1, row["previous"]) in archive_boundaries():
             self.last_id, self.previous = row["id"] - 1, row["previous"]
 
-    def _is_signed(self, row: Row, key: bytes, place: int | None = None) -> bool:
-        content = chain.content(row if place is None else row | {"id": place})
+    def _is_signed(self, row: Row, key: bytes, position: int | None = None) -> bool:
+        content = chain.content(row if position is None else row | {"id": position})
         return bool(chain.sign(key, content) == row["signature"])
 
-    def _look_at_place(self, row: Row) -> None:
+    def _check_previous(self, row: Row) -> None:
         if self.broken or row["previous"] == self.previous:
             return
         first, last = self.last_id + 1, row["id"] - 1
-        gone = f"{first} to {last}" if last > first else str(first)
-        text = f"Gone from before record {row['id']}, which is as it was written."
-        self._find("removed", gone, text)
+        missing = f"{first} to {last}" if last > first else str(first)
+        text = f"Missing before record {row['id']}, which matches its signature."
+        self._find("removed", missing, text)
 
-    def _look_at_index(self, row: Row) -> None:
-        """What is not signed itself is made of what is."""
-        told = row["data"]
-        listed = told.get("devices") or told.get("targets") if row["lists_devices"] else ()
+    def _check_index(self, row: Row) -> None:
+        """Check that the unsigned index columns match the signed data."""
+        data = row["data"]
+        devices = data.get("devices") or data.get("targets") if row["lists_devices"] else ()
         if row["search_text"] != chain.search_text(row):
-            self._find("altered", row["id"], "Its words for the search are not its own.")
-        elif self.named.of(row["id"]) != len(listed or ()):
-            self._find("altered", row["id"], "The index of devices does not name its devices.")
+            self._find("altered", row["id"], "Its search text does not match its content.")
+        elif self.device_counts.of(row["id"]) != len(devices or ()):
+            self._find("altered", row["id"], "The device index does not name its devices.")
 
-    def _look_at_key(self, row: Row) -> None:
-        place = self.places[row["key_id"]]
-        if place > self.key_place:
-            self._find("altered", row["id"], f"The key {row['key_id']} was out of use by then.")
-        self.key_place = min(place, self.key_place)
+    def _check_key(self, row: Row) -> None:
+        rank = self.key_ranks[row["key_id"]]
+        if rank > self.key_rank:
+            text = f"It is signed with the key {row['key_id']}, which was replaced before."
+            self._find("altered", row["id"], text)
+        self.key_rank = min(rank, self.key_rank)
 
-    def _tell_altered(self, row: Row, key: bytes) -> None:
+    def _report_altered(self, row: Row, key: bytes) -> None:
         here = row["id"]
-        for away in range(1, NEAR):
-            for place in (here - away, here + away):
-                if self._is_signed(row, key, place):
-                    self._find("reordered", here, f"What stands here is record {place}.")
+        for distance in range(1, MAX_DISTANCE):
+            for position in (here - distance, here + distance):
+                if self._is_signed(row, key, position):
+                    self._find("reordered", here, f"It was signed as record {position}.")
                     return
-        self._find("altered", here, "It is not as it was signed.")
+        self._find("altered", here, "It does not match its signature.")
 
-    def _go_on(self, row: Row, *, broken: bool) -> None:
+    def _resume(self, row: Row, *, broken: bool) -> None:
+        """Continue the check after this line; `broken` if its signature cannot be relied on."""
         self.last_id, self.previous, self.broken = row["id"], row["signature"], broken
 
-    def _find(self, what: str, place: object, text: str) -> None:
-        self.report.findings.append(Finding(what, f"record {place}", text))
+    def _find(self, what: str, record: object, text: str) -> None:
+        self.report.findings.append(Finding(what, f"record {record}", text))

@@ -1,4 +1,4 @@
-"""What a check of the trail, of an export or of an archive has found."""
+"""The findings of a check of the trail, of an export or of an archive."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -8,12 +8,12 @@ from actions.trail.models import AuditEvent
 from actions.trail.verbs import Verb
 
 MAX_FINDINGS = 100
-"""Findings after which there is no need to look for more."""
+"""Findings after which a check stops."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that is not as it was written: what, on which record or request, in words."""
+    """A difference that a check found: its kind, the record or request, and an explanation."""
 
     what: str
     place: str
@@ -25,7 +25,7 @@ class Finding:
 
 @dataclass(slots=True)
 class VerificationReport:
-    """What a check has found; `head` is the last line's number and signature."""
+    """The result of a check; `head` is the id and signature of the last line."""
 
     records: int = 0
     requests: int = 0
@@ -34,21 +34,21 @@ class VerificationReport:
     findings: list[Finding] = field(default_factory=list)
 
     def as_data(self) -> dict[str, Any]:
-        """As plain values."""
+        """Return the report as plain values, with `ok` for no findings."""
         return {**asdict(self), "ok": not self.findings}
 
     @property
-    def enough(self) -> bool:
-        """Whether there is no need to look on."""
+    def is_full(self) -> bool:
+        """Whether the check can stop, because it has found enough."""
         return len(self.findings) >= MAX_FINDINGS
 
 
 def as_json(report: VerificationReport) -> str:
-    """The report as one JSON object."""
+    """Return the report as one JSON object."""
     return json.dumps(report.as_data())
 
 
 def archive_boundaries() -> list[tuple[int, str]]:
-    """Where archives end: their last line's number and signature."""
+    """Return the id and signature of the last line of each archive."""
     lines = AuditEvent.objects.filter(verb=Verb.AUDIT_ARCHIVED).values_list("data", flat=True)
     return [(data.get("last_id"), data.get("last_mac")) for data in lines]

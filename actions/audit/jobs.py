@@ -1,10 +1,10 @@
-"""Checks and exports of the trail: asked for by a person, done by a worker, kept for a while."""
+"""Checks and exports of the trail: requested by a person, run by a worker, kept for a while."""
 
 import logging
 import os
 import time
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -27,22 +27,24 @@ from actions.trail.models import AuditEvent
 from actions.trail.refusals import fixed_subject, records_refusals
 from actions.trail.verbs import Verb
 
-FORMS = ("csv", "xlsx", "jsonl")
-KEPT_DAYS = 7
-"""Days after which an export is dropped; the manifest's query makes it again."""
+FORMATS = ("csv", "xlsx", "jsonl")
+EXPORT_DAYS = 7
+"""Days after which an export is deleted; the query in its manifest creates it again."""
 
-DEAD_AFTER = timedelta(seconds=90)
-BEAT_SECONDS = 2.0
+STALE_AFTER = timedelta(seconds=90)
+"""Age of a heartbeat after which another worker restarts the job."""
 
-HEAD = (
+HEARTBEAT_SECONDS = 2.0
+
+EXPORT_COLUMNS = (
     *("id", "at", "actor", "role", "source", "address", "request_id", "verb", "subject_kind"),
     *("subject", "reason", "detail", "ticket", "kind", "count", "call", "data", "key", "previous"),
     "mac",
 )
-"""The columns of an export, which are all that a line holds."""
+"""The columns of an export, in their order."""
 
-COLUMNS = {"key": "key_id", "mac": "signature"}
-"""Columns of an export whose name differs from the column of the table: files keep their form."""
+TABLE_COLUMNS = {"key": "key_id", "mac": "signature"}
+"""Columns of the table whose name in an export differs, because files keep their form."""
 
 ENDED_VERB = {
     (AuditJob.Kind.CHECK, AuditJob.State.DONE): Verb.AUDIT_CHECKED,
@@ -55,7 +57,7 @@ ENDED_VERB = {
 
 @records_refusals(Verb.AUDIT_CHECK_REFUSED, fixed_subject("audit", "trail"))
 def ask_check(actor: Actor) -> AuditJob:
-    """Ask for a check of the whole trail; if one waits or runs, that one is returned."""
+    """Request a check of the whole trail; return the one that waits or runs, if there is one."""
     check_reads_audit(actor.role)
     with transaction.atomic():
         trail.lock()
@@ -68,30 +70,34 @@ def ask_check(actor: Actor) -> AuditJob:
 
 
 @records_refusals(Verb.AUDIT_EXPORT_REFUSED, fixed_subject("audit", "trail"))
-def ask_export(actor: Actor, query: AuditQuery, form: str) -> AuditJob:
-    """Ask for the answer to a query as a file; raises Refused for what cannot be."""
+def ask_export(actor: Actor, query: AuditQuery, file_format: str) -> AuditJob:
+    """Request the result of a query as a file; raises Refused for an invalid query or format."""
     check_reads_audit(actor.role)
-    problems = [Problem(name, Code.INVALID_FILTER, text) for name, text in query.problems().items()]
-    if form not in FORMS:
+    problems = [
+        Problem(name, Code.INVALID_FILTER, text)
+        for name, texts in query.problems.items()
+        for text in texts
+    ]
+    if file_format not in FORMATS:
         problems.append(Problem("", Code.UNKNOWN_FORMAT, "Choose CSV, XLSX or JSON lines."))
     if problems:
         raise Refused(*problems)
     with transaction.atomic():
-        job = _store(actor, AuditJob.Kind.EXPORT, query=query.view(), format=form)
+        job = _store(actor, AuditJob.Kind.EXPORT, query=query.values, format=file_format)
         trail.record(
             actor,
             Verb.AUDIT_EXPORT_ASKED,
             subject_kind="audit",
             subject=str(job.uuid),
-            question=query.view(),
-            form=form,
+            question=query.values,
+            form=file_format,
         )
     return job
 
 
 @records_refusals(Verb.AUDIT_DOWNLOAD_REFUSED, fixed_subject("audit", "trail"))
 def open_export(job: AuditJob, actor: Actor) -> Path:
-    """Record that somebody takes an export away; raises Refused if it is not there any more."""
+    """Record the download of an export and return its path; raises Refused if it has expired."""
     check_reads_audit(actor.role)
     path = Path(settings.AUDIT_EXPORT_DIR) / job.file
     if not job.file or not path.exists():
@@ -107,15 +113,15 @@ def open_export(job: AuditJob, actor: Actor) -> Path:
     return path
 
 
-def _store(actor: Actor, kind: str, **told: Any) -> AuditJob:
+def _store(actor: Actor, kind: str, **values: Any) -> AuditJob:
     on_commit.wake_audit_worker()
     return AuditJob.objects.create(
-        kind=kind, user_id=actor.user_id, actor=actor.name, requested_at=now(), **told
+        kind=kind, user_id=actor.user_id, actor=actor.name, requested_at=now(), **values
     )
 
 
 def work() -> int:
-    """Do what is asked for, also what a worker died over; returns how many."""
+    """Run all waiting jobs, and those whose worker died; return how many."""
     count = 0
     while job := claim():
         run(job)
@@ -124,8 +130,8 @@ def work() -> int:
 
 
 def claim() -> AuditJob | None:
-    """The next job, taken by compare-and-swap; another worker takes another one."""
-    stale = Q(state=AuditJob.State.RUNNING, heartbeat_at__lt=now() - DEAD_AFTER)
+    """Claim the next job by compare-and-swap, so that no other worker runs it; return it."""
+    stale = Q(state=AuditJob.State.RUNNING, heartbeat_at__lt=now() - STALE_AFTER)
     for job in AuditJob.objects.filter(Q(state=AuditJob.State.WAITING) | stale).order_by("pk"):
         seen = AuditJob.objects.filter(pk=job.pk, state=job.state, heartbeat_at=job.heartbeat_at)
         if seen.update(state=AuditJob.State.RUNNING, heartbeat_at=now(), done=0):
@@ -147,35 +153,35 @@ def run(job: AuditJob) -> None:
 
 @transaction.atomic
 def _end(job: AuditJob, state: str, result: dict[str, Any]) -> None:
-    moment = now()
-    mine = AuditJob.objects.filter(pk=job.pk, state=AuditJob.State.RUNNING, ended_at=None)
-    if not mine.update(
+    at = now()
+    running = AuditJob.objects.filter(pk=job.pk, state=AuditJob.State.RUNNING, ended_at=None)
+    if not running.update(
         state=state,
         result=result,
         file=job.file,
-        heartbeat_at=moment,
-        ended_at=moment,
-        expires_at=moment + timedelta(days=KEPT_DAYS),
+        heartbeat_at=at,
+        ended_at=at,
+        expires_at=at + timedelta(days=EXPORT_DAYS),
     ):
         return
-    told = {key: value for key, value in result.items() if key != "findings"}
-    told |= {"findings": result["findings"][:5]} if "findings" in result else {}
-    if "count" in told:
-        told["lines"] = told.pop("count")  # A count in the trail is one of devices.
+    data = {key: value for key, value in result.items() if key != "findings"}
+    data |= {"findings": result["findings"][:5]} if "findings" in result else {}
+    if "count" in data:
+        data["lines"] = data.pop("count")  # `count` means devices in AuditEvent.
     verb = ENDED_VERB[AuditJob.Kind(job.kind), AuditJob.State(state)]
-    trail.record(trail.ENGINE, verb, subject_kind="audit", subject=str(job.uuid), **told)
+    trail.record(trail.ENGINE, verb, subject_kind="audit", subject=str(job.uuid), **data)
 
 
 class Heartbeat:
-    """Tells now and then how far a job has come, so that nobody else begins it anew."""
+    """Store a job's progress while it runs, so that no other worker restarts it."""
 
     def __init__(self, job: AuditJob) -> None:
         self.job, self.next = job, 0.0
 
     def __call__(self, done: int, total: int) -> None:
-        """Store the progress, at most once in BEAT_SECONDS."""
+        """Store the progress, at most once in HEARTBEAT_SECONDS."""
         if time.monotonic() > self.next:
-            self.next = time.monotonic() + BEAT_SECONDS
+            self.next = time.monotonic() + HEARTBEAT_SECONDS
             AuditJob.objects.filter(pk=self.job.pk).update(
                 done=done, total=total, heartbeat_at=now()
             )
@@ -187,7 +193,7 @@ def _check(job: AuditJob) -> dict[str, Any]:
 
 
 def _export(job: AuditJob) -> dict[str, Any]:
-    """Write the answer and its manifest into one zip file."""
+    """Write the result of the query and its manifest into one zip file."""
     folder = Path(settings.AUDIT_EXPORT_DIR)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     job.file = f"audit-{job.uuid}.zip"
@@ -195,7 +201,7 @@ def _export(job: AuditJob) -> dict[str, Any]:
     upto = trail.head()[0]
     try:
         with zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED) as box:
-            manifest = write_answer(
+            manifest = _write_result(
                 box, parse_audit_query(job.query), job.format, upto, Heartbeat(job)
             )
         new.chmod(0o600)
@@ -205,33 +211,34 @@ def _export(job: AuditJob) -> dict[str, Any]:
     return {"count": manifest["count"], "sha256": manifest["files"][0]["sha256"], "upto": upto}
 
 
-def write_answer(
-    box: zipfile.ZipFile, query: AuditQuery, form: str, upto: int, beat: Any
+def _write_result(
+    box: zipfile.ZipFile, query: AuditQuery, file_format: str, upto: int, beat: Heartbeat
 ) -> dict[str, Any]:
-    """Write the answer, row by row, and then the manifest."""
+    """Write the lines one by one, then the manifest; return the manifest."""
     counted = CountingReader(audit.oldest_first(query, upto), lambda done: beat(done, upto))
-    name = f"audit.{form}"
+    name = f"audit.{file_format}"
     with box.open(name, "w", force_zip64=True) as raw:
         file = manifests.HashingWriter(raw)
-        if form == "xlsx":
-            spreadsheets.xlsx_file(file, HEAD, map(_row, counted))  # type: ignore[arg-type]  # It only writes.
-        elif form == "csv":
-            for line in spreadsheets.csv_rows(HEAD, map(_row, counted)):
+        if file_format == "xlsx":
+            rows = map(_row, counted)
+            spreadsheets.xlsx_file(file, EXPORT_COLUMNS, rows)  # type: ignore[arg-type]  # It only writes.
+        elif file_format == "csv":
+            for line in spreadsheets.csv_rows(EXPORT_COLUMNS, map(_row, counted)):
                 file.write(line.encode())
         else:
             for line in spreadsheets.jsonl_rows(map(line_of, counted)):
                 file.write(line.encode())
     manifest = manifests.make_manifest(
-        [(name, file.sha256, file.size)], counted.count, question=query.view(), upto=upto
+        [(name, file.sha256, file.size)], counted.count, question=query.values, upto=upto
     )
     box.writestr(manifests.NAME, manifests.as_text(manifest))
     return manifest
 
 
 class CountingReader:
-    """Lines that are counted as they pass."""
+    """An iterable of lines that counts them and reports each one's id."""
 
-    def __init__(self, events: Iterable[AuditEvent], beat: Any) -> None:
+    def __init__(self, events: Iterable[AuditEvent], beat: Callable[[int], None]) -> None:
         self._events, self._beat, self.count = events, beat, 0
 
     def __iter__(self) -> Iterator[AuditEvent]:
@@ -242,21 +249,23 @@ class CountingReader:
 
 
 def line_of(event: AuditEvent) -> dict[str, Any]:
-    """A line of the trail with all it holds, as an export gives it."""
-    line = {name: getattr(event, COLUMNS.get(name, name)) for name in HEAD}
+    """Return a line of the trail as exports, archives and streams hold it."""
+    line = {name: getattr(event, TABLE_COLUMNS.get(name, name)) for name in EXPORT_COLUMNS}
     return {**line, "at": event.at.isoformat(), "user_id": event.user_id}
 
 
 def _row(event: AuditEvent) -> list[object]:
     line = line_of(event)
-    return [manifests.compact(line[name]) if name == "data" else line[name] for name in HEAD]
+    return [
+        manifests.compact(line[name]) if name == "data" else line[name] for name in EXPORT_COLUMNS
+    ]
 
 
-def drop_old() -> int:
-    """Drop the files of exports whose time is over; returns how many."""
-    old = AuditJob.objects.filter(expires_at__lt=now()).exclude(file="")
+def delete_expired() -> int:
+    """Delete the files of expired exports; return how many."""
+    expired = AuditJob.objects.filter(expires_at__lt=now()).exclude(file="")
     count = 0
-    for job in old:
+    for job in expired:
         (Path(settings.AUDIT_EXPORT_DIR) / job.file).unlink(missing_ok=True)
         count += AuditJob.objects.filter(pk=job.pk).update(file="")
     return count

@@ -1,4 +1,4 @@
-"""What is done for the trail without being asked: ship it, anchor it, archive it, tidy up."""
+"""Periodic work on the trail: stream it, anchor it, archive old lines, delete old exports."""
 
 from datetime import timedelta
 
@@ -6,23 +6,24 @@ from django.conf import settings
 from django.core.cache import cache
 from django.utils.timezone import now
 
-from actions.audit import anchors, jobs, retention, settings_changes, stream
+from actions.audit import anchors, jobs, retention, settings_changes
+from actions.audit.siem import stream
 
-ANCHOR_EVERY = 15 * 60
+ANCHOR_INTERVAL = 15 * 60
 """Seconds between two anchors."""
 
-TIDY_EVERY = 3600
-WATCH_EVERY = 60
+CLEANUP_INTERVAL = 3600
+SETTINGS_INTERVAL = 60
 
 
 def run() -> None:
-    """Do what is due; any number of workers may come by at once."""
-    if cache.add("audit-settings", 1, WATCH_EVERY):
-        settings_changes.watch()
-    stream.ship()
-    if cache.add("audit-anchor", 1, ANCHOR_EVERY):
+    """Do what is due; workers may run this at the same time."""
+    if cache.add("audit-settings", 1, SETTINGS_INTERVAL):
+        settings_changes.record_changes()
+    stream.send_pending()
+    if cache.add("audit-anchor", 1, ANCHOR_INTERVAL):
         anchors.write_anchor()
-    if cache.add("audit-tidy", 1, TIDY_EVERY):
-        jobs.drop_old()
+    if cache.add("audit-tidy", 1, CLEANUP_INTERVAL):
+        jobs.delete_expired()
         if settings.AUDIT_KEEP_DAYS > 0:
             retention.archive(now() - timedelta(days=settings.AUDIT_KEEP_DAYS))

@@ -1,4 +1,4 @@
-"""The paper that goes with an export or an archive: what was asked, how much it is, and proof."""
+"""Manifests: the signed description of an export or archive, with its query, size and checksums."""
 
 import hashlib
 import json
@@ -15,60 +15,60 @@ from actions.audit.findings import Finding, VerificationReport
 from actions.trail import chain
 
 NAME = "manifest.json"
-CHUNK = 1 << 20
+CHUNK_BYTES = 1 << 20
 
 Opener = Callable[[str], AbstractContextManager[IO[bytes]]]
 """Opens a file of a manifest by its name."""
 
 
-def make_manifest(files: Iterable[tuple[str, str, int]], count: int, **told: Any) -> dict[str, Any]:
-    """A signed manifest of files (name, SHA-256, bytes), with an anchor of this moment."""
+def make_manifest(files: Iterable[tuple[str, str, int]], count: int, **data: Any) -> dict[str, Any]:
+    """Return a signed manifest of files (name, SHA-256, bytes), with an anchor of this moment."""
     listed = [{"name": name, "sha256": digest, "bytes": size} for name, digest, size in files]
-    paper = {**told, "count": count, "files": listed, "anchor": make_anchor()}
-    return chain.sign_document(settings.AUDIT_KEYS, json.loads(json.dumps(paper, default=str)))
+    manifest = {**data, "count": count, "files": listed, "anchor": make_anchor()}
+    return chain.sign_document(settings.AUDIT_KEYS, json.loads(json.dumps(manifest, default=str)))
 
 
 def compact(value: object) -> str:
-    """A value as JSON on one line."""
+    """Return a value as JSON on one line."""
     return json.dumps(value, default=str, ensure_ascii=False)
 
 
 def as_text(manifest: dict[str, Any]) -> str:
-    """A manifest as a person reads it, too."""
+    """Return a manifest as indented JSON."""
     return json.dumps(manifest, indent=1)
 
 
 class HashingWriter:
-    """A file that is written through: it counts the bytes and keeps their SHA-256."""
+    """A file wrapper that counts the bytes written through it and keeps their SHA-256."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file, self._hash, self.size = file, hashlib.sha256(), 0
 
     def write(self, data: bytes) -> int:
-        """Write it on."""
+        """Write the bytes to the file."""
         self._hash.update(data)
         self.size += len(data)
         return self._file.write(data)
 
     def flush(self) -> None:
-        """Nothing waits here."""
+        """Do nothing: this wrapper has no buffer."""
 
     @property
     def sha256(self) -> str:
-        """Of all that was written."""
+        """The checksum of all bytes written."""
         return self._hash.hexdigest()
 
 
 def check_manifest(path: Path) -> VerificationReport:
-    """Check a manifest's signature and that each file is the one it names.
+    """Check a manifest's signature and the checksum of each file that it names.
 
-    `path` is the zip that an export makes, or the manifest beside its files. The anchor in it is
-    compared with the trail by `audit_verify --anchors`.
+    `path` is the zip of an export, or the manifest beside its files. To compare the anchor of the
+    manifest with the trail, use `audit_verify --anchors`.
     """
     report = VerificationReport()
     try:
         with _opened(path) as (manifest, read):
-            _check_paper(report, manifest)
+            _check_signature(report, manifest)
             for file in manifest.get("files", ()):
                 _check_file(report, file, read)
             report.records = int(manifest.get("count", 0))
@@ -79,9 +79,9 @@ def check_manifest(path: Path) -> VerificationReport:
     return report
 
 
-def _check_paper(report: VerificationReport, manifest: dict[str, Any]) -> None:
+def _check_signature(report: VerificationReport, manifest: dict[str, Any]) -> None:
     if not chain.verify_document(settings.AUDIT_KEYS, manifest):
-        text = "It was not signed by this console, or was changed since."
+        text = "It was not signed by this console, or it was changed afterwards."
         report.findings.append(Finding("manifest", NAME, text))
 
 
@@ -89,7 +89,7 @@ def _check_file(report: VerificationReport, file: dict[str, Any], read: Opener) 
     digest = hashlib.sha256()
     try:
         with read(Path(file["name"]).name) as content:
-            while chunk := content.read(CHUNK):
+            while chunk := content.read(CHUNK_BYTES):
                 digest.update(chunk)
     except (KeyError, OSError):
         report.findings.append(Finding("file", file["name"], "It is missing."))
@@ -100,7 +100,7 @@ def _check_file(report: VerificationReport, file: dict[str, Any], read: Opener) 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[dict[str, Any], Opener]]:
-    """The manifest, and how to open a file that it names."""
+    """Yield the manifest, and a function that opens a file named in it."""
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as box:
             yield json.loads(box.read(NAME)), box.open

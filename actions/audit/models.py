@@ -1,4 +1,4 @@
-"""Work on the trail that takes a while, and how far a copy of it has been shipped."""
+"""The tables of jobs on the trail, and of how far the trail has been streamed to each target."""
 
 import uuid
 
@@ -7,20 +7,20 @@ from django.db.models import Q
 
 
 class AuditJob(models.Model):
-    """A check of the chain, or an export: asked for on a page, done by a worker.
+    """A check of the chain or an export, requested by a person and run by a worker.
 
-    `beat_at` moves while a worker is at it; one that stands still for a while is begun anew.
-    `file` is the export's name in the export folder, until `expires_at`.
+    The worker updates `heartbeat_at` while it runs the job; another worker restarts a job whose
+    heartbeat is old. `file` is the name of the export in the export folder, until `expires_at`.
     """
 
     class Kind(models.TextChoices):
-        """What is to be done."""
+        """The kind of job."""
 
         CHECK = "check", "Check"
         EXPORT = "export", "Export"
 
     class State(models.TextChoices):
-        """How far it has come."""
+        """The state of a job; DONE and FAILED are final."""
 
         WAITING = "waiting", "Waiting"
         RUNNING = "running", "Running"
@@ -46,7 +46,7 @@ class AuditJob(models.Model):
     class Meta:
         ordering = ["-id"]
         indexes = [
-            # The worker: what is to be done?
+            # Jobs that are waiting or running.
             models.Index(fields=["id"], condition=Q(ended_at=None), name="audit_job_open"),
         ]
 
@@ -55,7 +55,7 @@ class AuditJob(models.Model):
 
 
 class AuditStream(models.Model):
-    """How far the trail has been shipped to one target: the last line that it acknowledged."""
+    """How far the trail has been streamed to one target: the last line that it acknowledged."""
 
     target = models.CharField(max_length=255, unique=True)
     last_id = models.BigIntegerField(default=0)

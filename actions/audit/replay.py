@@ -1,4 +1,4 @@
-"""What the trail alone says of each device of a request: nothing else is asked."""
+"""Rebuild the outcome of each device of a request from the audit trail alone."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ QUEUED = str(CommandStatus.QUEUED)
 
 @dataclass(frozen=True, slots=True)
 class ReplayedOutcome:
-    """What a request's lines told last of one device; None where they do not tell."""
+    """The last outcome of one device in a request's lines; None where they hold no value."""
 
     status: str
     command_id: str | None = None
@@ -20,20 +20,21 @@ class ReplayedOutcome:
 
     @property
     def waits(self) -> bool:
-        """Whether it was not settled yet; how exactly it waits is told by counts only."""
+        """Whether it is not settled; the trail counts held and queued commands, without names."""
         return self.status in WAITING
 
 
 def replay(lines: Iterable[tuple[str, dict[str, Any]]]) -> dict[str, ReplayedOutcome]:
-    """By target, the outcome that these lines (verb and details, in their order) leave it with."""
-    told: dict[str, ReplayedOutcome] = {}
+    """Return the outcome by target after these lines (verb and data), given in their order."""
+    outcomes: dict[str, ReplayedOutcome] = {}
     for verb, data in lines:
+        targets = data.get("targets", ())
         if verb == Verb.REQUEST_SUBMITTED:
-            told |= {target: ReplayedOutcome(QUEUED) for target in data.get("targets", ())}
+            outcomes |= {target: ReplayedOutcome(QUEUED) for target in targets}
         elif verb != Verb.REQUEST_REFUSED and "status" in data:
-            told |= {target: ReplayedOutcome(data["status"]) for target in data.get("targets", ())}
+            outcomes |= {target: ReplayedOutcome(data["status"]) for target in targets}
         for line in data.get("devices", ()):
-            told[line["target"]] = ReplayedOutcome(
+            outcomes[line["target"]] = ReplayedOutcome(
                 line["status"], line.get("command_id", ""), line.get("code")
             )
-    return told
+    return outcomes

@@ -1,10 +1,10 @@
-"""Retention: old lines leave only as a signed archive, from whose last link the rest goes on.
+"""Retention: old lines are removed only into a signed archive, and the remaining chain stays whole.
 
-First the file is written and read back, then, in one transaction, the trail tells of it, the
-triggers are lowered, the lines go and the triggers are back: nobody sees the table unguarded.
+1. The archive is written and read back.
+2. In one transaction, the trail records the archive, the triggers are dropped, the lines are
+   deleted and the triggers are created again. Other transactions always see the triggers.
 """
 
-import json
 import zipfile
 from datetime import datetime
 from pathlib import Path
@@ -27,9 +27,9 @@ NAME = "audit.jsonl"
 
 
 def archive(before: datetime, actor: Actor = trail.ENGINE) -> Path | None:
-    """Move the lines before that moment into a signed file; None where there are none.
+    """Move the lines before a time into a signed archive; return its path, or None if none is old.
 
-    The cut is made before the first line that is younger: what stays is a whole chain.
+    The cut is before the first younger line, so that the remaining lines are a whole chain.
     """
     younger = AuditEvent.objects.filter(at__gte=before).order_by("pk")
     cut = younger.values_list("pk", flat=True).first() or trail.head()[0]
@@ -40,7 +40,7 @@ def archive(before: datetime, actor: Actor = trail.ENGINE) -> Path | None:
     path, manifest = _write(old, last)
     report = manifests.check_manifest(path)
     if report.findings:
-        raise RuntimeError(f"The archive {path.name} cannot be read back; nothing was removed.")
+        raise RuntimeError(f"The archive {path.name} cannot be read back; no line was removed.")
     with transaction.atomic():
         trail.record(
             actor,
@@ -69,9 +69,9 @@ def _write(old: QuerySet[AuditEvent], last: AuditEvent) -> tuple[Path, dict[str,
             for line in spreadsheets.jsonl_rows(line_of(event) for event in old.iterator(500)):
                 file.write(line.encode())
                 count += 1
-        told = {"last_id": last.pk, "last_mac": last.signature}
-        manifest = manifests.make_manifest([(NAME, file.sha256, file.size)], count, **told)
-        box.writestr(manifests.NAME, json.dumps(manifest, indent=1))
+        ends_at = {"last_id": last.pk, "last_mac": last.signature}
+        manifest = manifests.make_manifest([(NAME, file.sha256, file.size)], count, **ends_at)
+        box.writestr(manifests.NAME, manifests.as_text(manifest))
     new.chmod(0o600)
     new.replace(path)
     return path, manifest

@@ -1,4 +1,4 @@
-"""What the audit pages show: answers to queries, newest first, page by page."""
+"""Reads for the audit pages: results of a query, newest first, page by page."""
 
 import json
 import re
@@ -22,12 +22,12 @@ from actions.trail import guards
 from actions.trail.models import AuditDevice, AuditEvent
 
 MAX_DEVICES = 50
-"""Devices that a part of a name may mean before it must be told more exactly."""
+"""Devices that a part of a name may match; further ones are left out."""
 
 CHUNK = 500
 
-NEAR = 20_000
-"""Newest lines that are looked through first, where no one index holds the answer in its order."""
+RECENT_LINES = 20_000
+"""Newest lines that are walked first, if no single index holds the result in its order."""
 
 Events = QuerySet[AuditEvent]
 
@@ -38,36 +38,43 @@ def listed(
     before: int | None = None,
     after: int | None = None,
     size: int = 50,
-    near: int = NEAR,
+    recent: int = RECENT_LINES,
 ) -> list[AuditEvent]:
-    """A page of the answer: the newest lines before `before`, or the next ones after `after`."""
-    several = query.q or query.outcome or len(query.view()) > 1
+    """Return a page of lines: the newest before `before`, or the next ones after `after`."""
+    several = query.q or query.outcome or len(query.values) > 1
     scattered = several and after is None and not query.device
     events = _light(_matching(query, "walk" if scattered else ""))
     if scattered:
-        return _scattered(events, query, before=before, size=size, near=near)
+        return _scattered(events, query, before=before, size=size, recent=recent)
     return _paged(events, query, before=before, after=after, size=size)
 
 
 def _light(events: Events) -> Events:
-    """The details may hold a hundred thousand devices: a list takes what it shows."""
+    """Leave out `data`, which may name a hundred thousand devices, except what a list shows."""
     shown = {name: F(f"data__{name}") for name in ("params", "problems", "api")}
     return events.defer("data", "search_text").annotate(**shown)
 
 
-def of_device(keys: list[str], wishes: Iterable[ActionRequest], size: int = 50) -> list[AuditEvent]:
-    """The latest lines that name a device, by any of its keys, or tell of its requests whole."""
+def of_device(
+    keys: list[str], requests: Iterable[ActionRequest], size: int = 50
+) -> list[AuditEvent]:
+    """Return the latest lines that name a device by any of its keys, or are about its requests."""
     named = AuditDevice.objects.filter(device_key__in=keys).order_by("-event")
-    itself, whole = _about(keys, [str(wish.uuid) for wish in wishes])
-    places = list(named.values_list("event", flat=True)[:size])
-    events = _light(AuditEvent.objects.filter(Q(pk__in=places) | itself | whole))
+    of_device, of_requests = _about(keys, [str(each.uuid) for each in requests])
+    ids = list(named.values_list("event", flat=True)[:size])
+    events = _light(AuditEvent.objects.filter(Q(pk__in=ids) | of_device | of_requests))
     return list(events.order_by("-pk")[:size])
 
 
+def of_subject(kind: str, subject: str, limit: int = 50) -> list[AuditEvent]:
+    """Return the latest lines about one subject."""
+    return list(AuditEvent.objects.filter(subject_kind=kind, subject=subject)[:limit])
+
+
 def _about(keys: list[str], requests: list[str]) -> tuple[Q, Q]:
-    """Lines about a device itself, and those about its requests that list no devices."""
-    itself = Q(subject_kind="device", subject__in=keys)
-    return itself, Q(subject_kind="request", subject__in=requests, lists_devices=False)
+    """Return the lines about a device itself, and those about its requests that list no devices."""
+    of_device = Q(subject_kind="device", subject__in=keys)
+    return of_device, Q(subject_kind="request", subject__in=requests, lists_devices=False)
 
 
 def _paged(
@@ -80,32 +87,33 @@ def _paged(
 
 
 def _scattered(
-    events: Events, query: AuditQuery, *, before: int | None, size: int, near: int
+    events: Events, query: AuditQuery, *, before: int | None, size: int, recent: int
 ) -> list[AuditEvent]:
-    """The newest lines, where no one index holds the answer in its order.
+    """Return the newest lines, if no single index holds the result in its order.
 
-    A database that expects many such lines walks along the key until it has enough of them; if
-    there are none, through all. So it walks a little, and the rest is put together from indexes.
+    A database that expects many matches walks along the primary key until the page is full, and
+    through the whole table if there are none. So only the most recent lines are walked, and the
+    rest of the page is gathered from indexes.
     """
     newest = AuditEvent.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     end = newest + 1 if before is None else min(before, newest + 1)
-    found = _page(events.filter(pk__gte=end - near), before=end, after=None, size=size)
-    if len(found) < size and end > near:
-        older = _matching(query, "gather").filter(pk__lt=end - near)
-        places = _gathered(older, size - len(found))
-        found += events.filter(pk__in=places).order_by("-pk")
+    found = _page(events.filter(pk__gte=end - recent), before=end, after=None, size=size)
+    if len(found) < size and end > recent:
+        older = _matching(query, "gather").filter(pk__lt=end - recent)
+        ids = _gathered(older, size - len(found))
+        found += events.filter(pk__in=ids).order_by("-pk")
     return found
 
 
 def _gathered(events: Events, size: int) -> list[int]:
-    """The newest of them without a walk: an order by a sum is one that no index has."""
-    places = events.order_by((F("pk") + 0).desc()).values_list("pk", flat=True)[:size]
+    """Return the newest ids without a walk: no index has the order by an expression."""
+    ids = events.order_by((F("pk") + 0).desc()).values_list("pk", flat=True)[:size]
     with ExitStack() as stack:
         if connection.vendor == "postgresql":
-            # With the usual 4 MB it would forget which rows of a page the indexes have named.
+            # With the default of 4 MB, a bitmap scan keeps pages instead of rows.
             stack.enter_context(transaction.atomic())
             stack.enter_context(connection.cursor()).execute("SET LOCAL work_mem = '32MB'")
-        return list(places)
+        return list(ids)
 
 
 def _page(events: Events, *, before: int | None, after: int | None, size: int) -> list[AuditEvent]:
@@ -117,7 +125,7 @@ def _page(events: Events, *, before: int | None, after: int | None, size: int) -
 
 
 def oldest_first(query: AuditQuery, upto: int) -> Iterator[AuditEvent]:
-    """The whole answer, up to this line, for an export."""
+    """Yield all lines of a query up to this id, for an export."""
     last = 0
     while True:
         found = _paged(_matching(query), query, before=None, after=last, size=CHUNK)
@@ -127,53 +135,54 @@ def oldest_first(query: AuditQuery, upto: int) -> Iterator[AuditEvent]:
         last = found[0].pk
 
 
-def _matching(query: AuditQuery, way: Literal["", "walk", "gather"] = "") -> Events:
-    """All lines that answer; asked so that each is looked at, or all are put together."""
+def _matching(query: AuditQuery, plan: Literal["", "walk", "gather"] = "") -> Events:
+    """Return the lines that match, as a query that is walked or gathered from indexes."""
     events = AuditEvent.objects.all()
-    plain = {
+    columns = {
         "actor": query.person,
         "verb": query.verb,
         "kind": query.kind,
         "source": query.source,
-        "request_id": query.click,
+        "request_id": query.http_request_id,
         "call": int(query.call) if query.call else None,
-        "at__gte": query.first_moment,
-        "at__lt": query.last_moment,
+        "at__gte": query.starts_at,
+        "at__lt": query.ends_at,
     }
-    events = events.filter(**{name: value for name, value in plain.items() if value})
+    events = events.filter(**{name: value for name, value in columns.items() if value})
     if query.call:
-        events = events.filter(call__gt=0)  # Else SQLite does not see that the index is enough.
+        events = events.filter(call__gt=0)  # So that SQLite can use the partial index.
     if query.request:
         events = events.filter(subject_kind="request", subject=query.request)
     if query.outcome:
-        told = AuditDevice.objects.filter(status=query.outcome)
-        each = Exists(told.filter(event=OuterRef("pk")))
-        events = events.filter(Q(pk__in=told.values("event")) if way == "gather" else each)
-    words = query.q.lower()
-    if words and way == "walk":  # Of a few lines, without the index of all.
-        return events.alias(place=StrIndex("search_text", Value(words))).filter(place__gt=0)
-    return _with_words(events, words) if words else events
+        named = AuditDevice.objects.filter(status=query.outcome)
+        each = Exists(named.filter(event=OuterRef("pk")))
+        events = events.filter(Q(pk__in=named.values("event")) if plan == "gather" else each)
+    text = query.q.lower()
+    if text and plan == "walk":  # Few lines are searched, so the index of all lines is not used.
+        return events.alias(position=StrIndex("search_text", Value(text))).filter(position__gt=0)
+    return _with_text(events, text) if text else events
 
 
-def _with_words(events: Events, words: str) -> Events:
-    """Lines with this text in them; where there is an index of trigrams, it is asked first."""
-    events = events.filter(search_text__contains=words)
-    if connection.vendor == "sqlite" and len(words) >= 3 and guards.has_words(connection):
-        grams = dict.fromkeys(words[at : at + 3] for at in range(len(words) - 2))
-        wanted = " AND ".join('"' + gram.replace('"', '""') + '"' for gram in list(grams)[:30])
-        found = f"SELECT rowid FROM {guards.WORDS} WHERE {guards.WORDS} MATCH %s"  # noqa: S608
-        events = events.filter(pk__in=RawSQL(found, [wanted]))  # noqa: S611
+def _with_text(events: Events, text: str) -> Events:
+    """Return the lines that contain a text, by the trigram index if there is one."""
+    events = events.filter(search_text__contains=text)
+    if connection.vendor == "sqlite" and len(text) >= 3 and guards.has_search_index(connection):
+        trigrams = dict.fromkeys(text[at : at + 3] for at in range(len(text) - 2))
+        quoted = " AND ".join('"' + each.replace('"', '""') + '"' for each in list(trigrams)[:30])
+        index = guards.SEARCH_INDEX
+        ids = f"SELECT rowid FROM {index} WHERE {index} MATCH %s"  # noqa: S608
+        events = events.filter(pk__in=RawSQL(ids, [quoted]))  # noqa: S611
     return events
 
 
 def device_keys(text: str) -> list[str]:
-    """The devices that are or ever were called so, exactly or else in part; few, or none."""
+    """Return the keys of devices that have or had this name, id or MAC, exactly or else in part."""
     name = (normalise_mac(text) or text).lower()
     aliases = DeviceAlias.objects.order_by()
     exact = list(aliases.filter(text=name).values_list("device_key", flat=True))
     if not exact:
-        asked = DeviceCommand.objects.filter(Q(device_key=text) | Q(device_key=name.upper()))
-        exact = list(asked.order_by().values_list("device_key", flat=True).distinct()[:2])
+        commands = DeviceCommand.objects.filter(Q(device_key=text) | Q(device_key=name.upper()))
+        exact = list(commands.order_by().values_list("device_key", flat=True).distinct()[:2])
     if exact:
         return list(dict.fromkeys(exact))
     part = aliases.filter(text__contains=name).values_list("device_key", flat=True).distinct()
@@ -183,34 +192,31 @@ def device_keys(text: str) -> list[str]:
 def _of_keys(
     events: Events, keys: list[str], *, before: int | None, after: int | None, size: int
 ) -> list[AuditEvent]:
-    """Lines that name the device, and those about its requests as a whole, in one order."""
+    """Return a page of the lines about a device, each with its status there as `device_status`."""
     named = AuditDevice.objects.filter(device_key__in=keys)
-    wishes = DeviceCommand.objects.filter(device_key__in=keys).values("request")
-    subjects = [
-        str(uuid)
-        for uuid in ActionRequest.objects.filter(pk__in=wishes).values_list("uuid", flat=True)
-    ]
-    itself, whole = _about(keys, subjects)
-    wanted = events.filter(pk__in=named.values("event"))
-    found = _page(wanted, before=before, after=after, size=size)
-    found += _page(events.filter(whole), before=before, after=after, size=size)
-    found += _page(events.filter(itself), before=before, after=after, size=size)
+    request_ids = DeviceCommand.objects.filter(device_key__in=keys).values("request")
+    requests = ActionRequest.objects.filter(pk__in=request_ids).values_list("uuid", flat=True)
+    of_device, of_requests = _about(keys, [str(uuid) for uuid in requests])
+    naming = events.filter(pk__in=named.values("event"))
+    found = _page(naming, before=before, after=after, size=size)
+    found += _page(events.filter(of_requests), before=before, after=after, size=size)
+    found += _page(events.filter(of_device), before=before, after=after, size=size)
     unique = {event.pk: event for event in found}
-    told = named.filter(event__in=unique).values_list("event_id", "status")
-    for place, status in told:
-        unique[place].told = status  # type: ignore[attr-defined]  # What it tells of this device.
-    places = sorted(unique, reverse=True)
-    places = places[-size:] if after is not None else places[:size]
-    return [unique[place] for place in places]
+    statuses = named.filter(event__in=unique).values_list("event_id", "status")
+    for event_id, status in statuses:
+        unique[event_id].device_status = status  # type: ignore[attr-defined]  # For the template alone.
+    ids = sorted(unique, reverse=True)
+    ids = ids[-size:] if after is not None else ids[:size]
+    return [unique[event_id] for event_id in ids]
 
 
 def event(number: int) -> AuditEvent | None:
-    """One line."""
+    """Return a line by its id, or None."""
     return AuditEvent.objects.filter(pk=number).first()
 
 
 def linked(event: AuditEvent) -> dict[str, Any]:
-    """What a line is about, and its neighbours in the chain."""
+    """Return a line's neighbours in the chain, and the request and call that it is about."""
     older = AuditEvent.objects.filter(pk__lt=event.pk).order_by("-pk").first()
     newer = AuditEvent.objects.filter(pk__gt=event.pk).order_by("pk").first()
     uuid = _uuid(event.subject) if event.subject_kind == "request" else None
@@ -219,46 +225,41 @@ def linked(event: AuditEvent) -> dict[str, Any]:
     return {"older": older, "newer": newer, "action_request": action_request, "call": call}
 
 
-def named_devices(event: AuditEvent, most: int = 200) -> list[dict[str, Any]]:
-    """The devices of a line, each with what it tells of it; the first ones of very many."""
+def named_devices(event: AuditEvent, limit: int = 200) -> list[dict[str, Any]]:
+    """Return the first devices of a line, each with its outcome there."""
     devices = event.data.get("devices")
-    lines: list[dict[str, Any]] = devices[:most] if isinstance(devices, list) else []
+    lines: list[dict[str, Any]] = devices[:limit] if isinstance(devices, list) else []
     status = event.data.get("status", "")
-    for target in event.data.get("targets", ())[: most - len(lines)]:
+    for target in event.data.get("targets", ())[: limit - len(lines)]:
         lines.append({"target": target, "status": status})
     return lines
 
 
 def other_details(event: AuditEvent) -> str:
-    """The details less its devices, as they are stored, a line for each."""
+    """Return the data of a line without its devices, as indented JSON."""
     rest = {key: value for key, value in event.data.items() if key not in ("devices", "targets")}
     return json.dumps(rest, indent=1) if rest else ""
 
 
-def jobs(most: int = 10) -> list[AuditJob]:
-    """The latest checks and exports."""
-    return list(AuditJob.objects.all()[:most])
+def jobs(limit: int = 10) -> list[AuditJob]:
+    """Return the latest checks and exports."""
+    return list(AuditJob.objects.all()[:limit])
 
 
 def job(token: UUID) -> AuditJob | None:
-    """One check or export."""
+    """Return a check or export, or None."""
     return AuditJob.objects.filter(uuid=token).first()
 
 
 def last_check() -> AuditJob | None:
-    """The check that runs, or the last one."""
+    """Return the latest check, which may be running."""
     return AuditJob.objects.filter(kind=AuditJob.Kind.CHECK).first()
 
 
 def streams() -> list[AuditStream]:
-    """How far the trail has been shipped to each target."""
+    """Return how far the trail has been streamed to each target."""
     return list(AuditStream.objects.order_by("target"))
 
 
 def _uuid(text: str) -> UUID | None:
     return UUID(text) if re.fullmatch(r"[0-9a-fA-F-]{32,36}", text) else None
-
-
-def of_subject(kind: str, subject: str, limit: int = 50) -> list[AuditEvent]:
-    """The latest lines about one thing."""
-    return list(AuditEvent.objects.filter(subject_kind=kind, subject=subject)[:limit])

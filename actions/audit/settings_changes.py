@@ -1,4 +1,7 @@
-"""Settings come from the environment; that they have changed is told as soon as it is seen."""
+"""Record in the audit trail that settings changed since the last start.
+
+Settings come from the environment, so a change is seen only when a process runs with it.
+"""
 
 from typing import Any
 
@@ -9,27 +12,28 @@ from actions.trail import chain, trail
 from actions.trail.models import AuditEvent
 from actions.trail.verbs import Verb
 
-OPEN = (
+PLAIN_SETTINGS = (
     *("OPSWAT_BASE_URL", "OPSWAT_ALLOWED_HOSTS", "OPSWAT_ACTION_VERSION", "OPSWAT_RATE_LIMIT"),
     *("OPSWAT_MAX_DEVICES", "OPSWAT_TIMEOUT", "OPSWAT_CLIENT_ID", "ENGINE_IN_FLIGHT"),
     *("ENGINE_RESERVE", "ENGINE_URGENT_WAIT", "ENGINE_VERIFY_AFTER", "AUDIT_KEEP_DAYS"),
     *("AUDIT_STREAM_TO", "AUDIT_STREAM_CA", "ALLOWED_HOSTS", "HTTPS", "DEBUG", "SIMULATED"),
 )
-"""What is told as it stands."""
+"""Settings that are recorded with their value."""
 
-SECRET = ("OPSWAT_CLIENT_SECRET", "SECRET_KEY", "AUDIT_STREAM_SECRET")
-"""Of these only a mark is told, which changes with them and tells nothing else."""
+SECRET_SETTINGS = ("OPSWAT_CLIENT_SECRET", "SECRET_KEY", "AUDIT_STREAM_SECRET")
+"""Settings of which only a keyed hash is recorded, which changes with the value."""
 
 
-def watch() -> bool:
-    """Tell what differs from what was told last; says whether anything did."""
-    told = chain.normalize(_now())
-    if told == _last():
+def record_changes() -> bool:
+    """Record the settings that differ from the last record; return whether any does."""
+    current = chain.normalize(_current())
+    if current == _last():
         return False
     with transaction.atomic():
         trail.lock()
         last = _last()
-        changed = sorted(name for name in told | last if told.get(name) != last.get(name))
+        names = current | last
+        changed = sorted(name for name in names if current.get(name) != last.get(name))
         if changed:
             trail.record(
                 trail.ENGINE,
@@ -37,8 +41,8 @@ def watch() -> bool:
                 subject_kind="settings",
                 subject="console",
                 before={name: last.get(name) for name in changed},
-                after={name: told.get(name) for name in changed},
-                whole=told,
+                after={name: current.get(name) for name in changed},
+                whole=current,
             )
     return bool(changed)
 
@@ -49,10 +53,10 @@ def _last() -> dict[str, Any]:
     return dict(data.get("whole", {}))
 
 
-def _now() -> dict[str, Any]:
-    found: dict[str, Any] = {name: getattr(settings, name) for name in OPEN}
+def _current() -> dict[str, Any]:
+    current: dict[str, Any] = {name: getattr(settings, name) for name in PLAIN_SETTINGS}
     key = next(iter(settings.AUDIT_KEYS.values()))
-    for name in SECRET:
+    for name in SECRET_SETTINGS:
         secret = str(getattr(settings, name))
-        found[name] = chain.sign(key, f"{name}|{secret}".encode())[:16] if secret else ""
-    return found | {"AUDIT_KEYS": list(settings.AUDIT_KEYS)}
+        current[name] = chain.sign(key, f"{name}|{secret}".encode())[:16] if secret else ""
+    return current | {"AUDIT_KEYS": list(settings.AUDIT_KEYS)}

@@ -64,13 +64,13 @@ def name_devices(apps, schema_editor):
 
 
 def guard(apps, schema_editor):
-    guards.make_words(schema_editor.connection)
+    guards.create_search_index(schema_editor.connection)
     guards.create_triggers(schema_editor.connection)
 
 
 def unguard(apps, schema_editor):
     guards.drop_triggers(schema_editor.connection)
-    guards.drop_words(schema_editor.connection)
+    guards.drop_search_index(schema_editor.connection)
 
 
 class Migration(migrations.Migration):

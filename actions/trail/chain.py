@@ -1,8 +1,8 @@
 """The chain of the trail: each line is signed together with the signature of the line before it.
 
-HMAC-SHA-256 over canonical JSON. The keys come from a list outside the database: the first signs,
-all verify, so that a new one can be put in front without breaking the old links. Along the chain
-a key may only give way to one that stands before it in the list.
+The signature is HMAC-SHA-256 over canonical JSON. The keys come from a list outside the database:
+the first key signs, all keys verify, so a new key in front does not break the older links. Along
+the chain, a key may only be followed by itself or by a key that comes before it in the list.
 """
 
 import hashlib
@@ -16,22 +16,22 @@ from typing import Any
 from actions.account import DEFAULT_ACCOUNT
 
 GENESIS = "0" * 64
-"""What stands before the first line."""
+"""The previous signature of the first line."""
 
 OWN = "own"
-"""The id of the key that is derived from the installation's secret; it is always the last one."""
+"""Id of the key that is derived from SECRET_KEY; it is always the last key of the list."""
 
 FIELDS = (
     *("id", "at", "user_id", "actor", "role", "source", "address", "request_id", "verb"),
     *("subject_kind", "subject", "reason", "ticket", "kind", "count", "call", "data"),
     *("key_id", "previous"),
 )
-"""All that a line says, in the order in which it is signed."""
+"""The columns of a line that are signed, in the order in which they are signed."""
 
 LATER = {"detail": "", "account": DEFAULT_ACCOUNT}
-"""Columns that came after the first signed lines, each with the value that is not signed.
+"""Columns added after the first lines were signed, each with its value that is not signed.
 
-A line that has nothing but these values is signed as it was before the columns were there.
+A line in which all of them have these values is signed as if the columns did not exist.
 """
 
 Keys = Mapping[str, bytes]
@@ -41,31 +41,40 @@ _SURROGATE = re.compile("[\x00\ud800-\udfff]")
 
 
 def read_keys(pairs: Iterable[str], own_secret: str) -> dict[str, bytes]:
-    """The keys by id, the signing one first; raises ValueError for a malformed list."""
+    """Parse `id:secret` pairs into keys by id, the signing key first and the derived key last.
+
+    Raises ValueError for a malformed list.
+    """
     keys: dict[str, bytes] = {}
     for pair in pairs:
         name, colon, secret = pair.strip().partition(":")
         if not colon or not re.fullmatch(r"[A-Za-z0-9._-]{1,16}", name) or len(secret) < 32:
             raise ValueError("write id:secret, the secret with at least 32 characters")
         if name in keys or name == OWN:
-            raise ValueError(f"the id {name} is taken")
+            raise ValueError(f"the id {name} is used twice or reserved")
         keys[name] = secret.encode()
     keys[OWN] = hashlib.sha256(f"audit-trail|{own_secret}".encode()).digest()
     return keys
 
 
-def storable(text: str, most: int | None = None) -> str:
-    """A text that both databases take and give back as it was."""
-    return _SURROGATE.sub("\ufffd", text)[:most]
+def storable(text: str, limit: int | None = None) -> str:
+    """Return the text as both databases can store it, cut to `limit` characters.
+
+    NUL characters and lone surrogates are replaced.
+    """
+    return _SURROGATE.sub("\ufffd", text)[:limit]
 
 
 def normalize(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Details as both databases give them back: JSON's own types, no odd numbers or characters."""
+    """Return the data as both databases return it after storing it, so that its signature holds.
+
+    It has only JSON types, no numbers that a database rewrites and no characters it cannot store.
+    """
     text = json.dumps(data, default=str)
     if _ODD.search(text):
         text = json.dumps(_clean(json.loads(text)))
-    found: dict[str, Any] = json.loads(text, parse_float=_number, parse_constant=str)
-    return found
+    normal: dict[str, Any] = json.loads(text, parse_float=_number, parse_constant=str)
+    return normal
 
 
 def _clean(value: object) -> object:
@@ -77,7 +86,7 @@ def _clean(value: object) -> object:
 
 
 def _number(text: str) -> float | str:
-    """A database may write very large and very small numbers in another way."""
+    """Return the number, or its text if a database may store it in another notation."""
     number = float(text)
     return number if 1e-4 <= abs(number) < 1e15 else text
 
@@ -90,52 +99,56 @@ def content(line: Mapping[str, Any]) -> bytes:
 
 
 def canonical(values: Iterable[Any]) -> bytes:
-    """The values of FIELDS as the bytes that are signed."""
+    """Return values as the bytes that are signed."""
     return _ENCODER.encode(list(values)).encode()
 
 
-def _utc(moment: datetime) -> str:
-    moment = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
-    return moment.isoformat(timespec="microseconds")
+def _utc(at: datetime) -> str:
+    at = at if at.tzinfo is UTC else at.astimezone(UTC)
+    return at.isoformat(timespec="microseconds")
 
 
-# Nothing in a line holds itself, so the encoder need not look for that.
+# Lines contain no reference cycles, so the encoder need not check for them.
 _ENCODER = json.JSONEncoder(
     sort_keys=True, separators=(",", ":"), default=_utc, check_circular=False
 )
 
 
 def sign(key: bytes, content: bytes) -> str:
-    """HMAC-SHA-256, as hexadecimal digits."""
+    """Return the HMAC-SHA-256 as hexadecimal digits."""
     return hmac.digest(key, content, "sha256").hex()
 
 
-def sign_document(keys: Keys, paper: Mapping[str, Any]) -> dict[str, Any]:
-    """A manifest or an anchor with the id of the signing key and its signature."""
-    name = next(iter(keys))
-    signed = {**paper, "key": name}
-    return {**signed, "signature": sign(keys[name], _document(signed))}
+def sign_document(keys: Keys, document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a manifest or an anchor with the id of the signing key and its signature."""
+    key_id = next(iter(keys))
+    signed = {**document, "key": key_id}
+    return {**signed, "signature": sign(keys[key_id], _document(signed))}
 
 
-def verify_document(keys: Keys, paper: Mapping[str, Any]) -> bool:
-    """Whether one of our keys signed exactly this."""
-    key = keys.get(str(paper.get("key")))
-    signature = str(paper.get("signature"))
-    content = {name: value for name, value in paper.items() if name != "signature"}
-    return key is not None and hmac.compare_digest(sign(key, _document(content)), signature)
+def verify_document(keys: Keys, document: Mapping[str, Any]) -> bool:
+    """Return whether one of our keys signed exactly this document."""
+    key = keys.get(str(document.get("key")))
+    signature = str(document.get("signature"))
+    signed = {name: value for name, value in document.items() if name != "signature"}
+    return key is not None and hmac.compare_digest(sign(key, _document(signed)), signature)
 
 
 def _document(content: Mapping[str, Any]) -> bytes:
+    # Anchors and manifests that exist are signed with this prefix.
     return b"paper|" + json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
 
 
 def search_text(line: Mapping[str, Any]) -> str:
-    """All that a free search looks at, in small letters."""
+    """Return the lower-case text that a free search of the trail searches in.
+
+    The check of the chain compares it with the stored one, so its form must not change.
+    """
     verb, problems = str(line["verb"]), line["data"].get("problems")
-    words = [line["actor"], verb, verb.replace(".", " ").replace("_", " "), line["subject"]]
-    words += [line["reason"], line["ticket"], line["kind"], line["address"], line["request_id"]]
+    parts = [line["actor"], verb, verb.replace(".", " ").replace("_", " "), line["subject"]]
+    parts += [line["reason"], line["ticket"], line["kind"], line["address"], line["request_id"]]
     if line.get("detail"):
-        words.append(line["detail"])
+        parts.append(line["detail"])
     if problems:
-        words.append(json.dumps(problems, ensure_ascii=False)[:1000])
-    return "\n".join(words).lower()
+        parts.append(json.dumps(problems, ensure_ascii=False)[:1000])
+    return "\n".join(parts).lower()

@@ -1,8 +1,8 @@
-"""What the database itself does for the trail: refuse changes, and find words in it.
+"""The triggers that make the trail append-only, and the trigram index of its search text.
 
-Triggers refuse UPDATE, DELETE and (PostgreSQL) TRUNCATE. On SQLite one more refuses INSERT OR
-REPLACE, which takes a row away without a DELETE. Words are found by trigrams: FTS5 on SQLite,
-pg_trgm on PostgreSQL; where a database has neither, a search reads all lines.
+Triggers refuse UPDATE, DELETE and (PostgreSQL) TRUNCATE. On SQLite, one more trigger refuses
+INSERT OR REPLACE, which removes a row without a DELETE. The search uses trigrams: FTS5 on SQLite,
+pg_trgm on PostgreSQL. Without either, a search reads all lines.
 """
 
 from collections.abc import Iterator
@@ -12,13 +12,13 @@ from django.db import DatabaseError, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 TABLES = ("actions_auditevent", "actions_auditdevice")
-WORDS = "actions_auditwords"
+SEARCH_INDEX = "actions_auditwords"
 
 _REFUSAL = "The audit trail is append-only."
 
 
 def create_triggers(connection: BaseDatabaseWrapper) -> None:
-    """Put the triggers in place; those that are there stay."""
+    """Create the triggers that do not exist yet."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute(
@@ -30,7 +30,7 @@ def create_triggers(connection: BaseDatabaseWrapper) -> None:
 
 
 def drop_triggers(connection: BaseDatabaseWrapper) -> None:
-    """Take the triggers away: only for an archive, or where a test empties its database."""
+    """Drop the triggers: only for an archive, or where a test empties its database."""
     with connection.cursor() as cursor:
         for table in TABLES:
             for name in trigger_names(connection.vendor, table):
@@ -40,7 +40,7 @@ def drop_triggers(connection: BaseDatabaseWrapper) -> None:
 
 @contextmanager
 def triggers_suspended(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    """Without the triggers, in one transaction: nobody else ever sees the tables unguarded."""
+    """Run a block without the triggers, in one transaction: others always see the triggers."""
     with transaction.atomic(using=connection.alias):
         drop_triggers(connection)
         yield
@@ -48,8 +48,8 @@ def triggers_suspended(connection: BaseDatabaseWrapper) -> Iterator[None]:
 
 
 def missing_triggers(connection: BaseDatabaseWrapper) -> list[str]:
-    """The triggers that should be there and are not, or are switched off."""
-    wanted = {name for table in TABLES for name in trigger_names(connection.vendor, table)}
+    """Return the names of triggers that are missing or disabled."""
+    expected = {name for table in TABLES for name in trigger_names(connection.vendor, table)}
     query = (
         "SELECT tgname FROM pg_trigger WHERE tgname LIKE 'audit%%' AND tgenabled <> 'D'"
         if connection.vendor == "postgresql"
@@ -57,87 +57,88 @@ def missing_triggers(connection: BaseDatabaseWrapper) -> list[str]:
     )
     with connection.cursor() as cursor:
         cursor.execute(query)
-        return sorted(wanted - {name for (name,) in cursor.fetchall()})
+        return sorted(expected - {name for (name,) in cursor.fetchall()})
 
 
 def trigger_names(vendor: str, table: str) -> list[str]:
-    """What the triggers of a table are called."""
+    """Return the names of the triggers of a table."""
     last = "truncate" if vendor == "postgresql" else "replace"
-    return [f"{table[8:]}_no_{deed}" for deed in ("update", "delete", last)]
+    return [f"{table[8:]}_no_{operation}" for operation in ("update", "delete", last)]
 
 
 def _triggers(vendor: str) -> Iterator[tuple[str, str]]:
     for table in TABLES:
         for name in trigger_names(vendor, table):
-            deed = name.rsplit("_", 1)[1].upper()
+            operation = name.rsplit("_", 1)[1].upper()
             if vendor == "postgresql":
                 yield (
                     name,
                     (
-                        f"CREATE OR REPLACE TRIGGER {name} BEFORE {deed} ON {table} "
+                        f"CREATE OR REPLACE TRIGGER {name} BEFORE {operation} ON {table} "
                         "FOR EACH STATEMENT EXECUTE FUNCTION actions_audit_refuse()"
                     ),
                 )
                 continue
-            when = f" WHEN EXISTS (SELECT 1 FROM {table} WHERE id = NEW.id)"  # noqa: S608
-            replaces = deed == "REPLACE"
+            event, when = operation, ""
+            if operation == "REPLACE":
+                event = "INSERT"
+                when = f" WHEN EXISTS (SELECT 1 FROM {table} WHERE id = NEW.id)"  # noqa: S608
             yield (
                 name,
                 (
-                    f"CREATE TRIGGER IF NOT EXISTS {name} "
-                    f"BEFORE {'INSERT' if replaces else deed} ON {table}{when if replaces else ''} "
+                    f"CREATE TRIGGER IF NOT EXISTS {name} BEFORE {event} ON {table}{when} "
                     f"BEGIN SELECT RAISE(ABORT, '{_REFUSAL}'); END"
                 ),
             )
 
 
-def make_words(connection: BaseDatabaseWrapper) -> None:
-    """Make the index of words, where the database has trigrams."""
+def create_search_index(connection: BaseDatabaseWrapper) -> None:
+    """Create the trigram index of the search text, if the database has trigrams."""
     try:
         with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
             if connection.vendor == "postgresql":
                 cursor.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
                 cursor.execute(
-                    f"CREATE INDEX IF NOT EXISTS {WORDS} ON actions_auditevent "
+                    f"CREATE INDEX IF NOT EXISTS {SEARCH_INDEX} ON actions_auditevent "
                     "USING gin (search_text gin_trgm_ops)"
                 )
                 return
             cursor.execute(
-                f"CREATE VIRTUAL TABLE {WORDS} USING "
+                f"CREATE VIRTUAL TABLE {SEARCH_INDEX} USING "
                 "fts5(words, content='', detail='none', tokenize='trigram')"
             )
             cursor.execute(
                 "CREATE TRIGGER auditevent_words AFTER INSERT ON actions_auditevent BEGIN "  # noqa: S608
-                f"INSERT INTO {WORDS} (rowid, words) "
+                f"INSERT INTO {SEARCH_INDEX} (rowid, words) "
                 "VALUES (NEW.id, NEW.search_text); END"
             )
             cursor.execute(
-                f"INSERT INTO {WORDS} (rowid, words) SELECT id, search_text "  # noqa: S608
+                f"INSERT INTO {SEARCH_INDEX} (rowid, words) SELECT id, search_text "  # noqa: S608
                 "FROM actions_auditevent"
             )
     except DatabaseError:
         return
 
 
-def drop_words(connection: BaseDatabaseWrapper) -> None:
-    """Take the index of words away."""
+def drop_search_index(connection: BaseDatabaseWrapper) -> None:
+    """Drop the trigram index."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            cursor.execute(f"DROP INDEX IF EXISTS {WORDS}")
+            cursor.execute(f"DROP INDEX IF EXISTS {SEARCH_INDEX}")
         else:
             cursor.execute("DROP TRIGGER IF EXISTS auditevent_words")
-            cursor.execute(f"DROP TABLE IF EXISTS {WORDS}")
+            cursor.execute(f"DROP TABLE IF EXISTS {SEARCH_INDEX}")
 
 
-def empty_words(connection: BaseDatabaseWrapper) -> None:
-    """Forget all words: for a test that has emptied the trail."""
-    if connection.vendor == "sqlite" and has_words(connection):
+def clear_search_index(connection: BaseDatabaseWrapper) -> None:
+    """Empty the trigram index of SQLite, for a test that has emptied the trail."""
+    if connection.vendor == "sqlite" and has_search_index(connection):
         with connection.cursor() as cursor:
-            cursor.execute(f"INSERT INTO {WORDS} ({WORDS}) VALUES ('delete-all')")  # noqa: S608
+            cursor.execute(f"INSERT INTO {SEARCH_INDEX} ({SEARCH_INDEX}) VALUES ('delete-all')")  # noqa: S608
 
 
-def has_words(connection: BaseDatabaseWrapper) -> bool:
-    """Whether SQLite has the index of words."""
+def has_search_index(connection: BaseDatabaseWrapper) -> bool:
+    """Return whether SQLite has the trigram index."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM sqlite_master WHERE name = %s", [WORDS])
+        cursor.execute("SELECT 1 FROM sqlite_master WHERE name = %s", [SEARCH_INDEX])
         return cursor.fetchone() is not None

@@ -1,4 +1,4 @@
-"""One line of what happened, which devices it names, and what a device was ever called."""
+"""The tables of the audit trail: its lines, and the devices that each line names."""
 
 from django.conf import settings
 from django.db import models
@@ -10,11 +10,12 @@ from actions.account import DEFAULT_ACCOUNT
 class AuditEvent(models.Model):
     """One line of the audit trail: who, when, what, on what, why and from where.
 
-    Append-only: database triggers refuse any other change. The primary key counts without gaps,
-    in the order of the chain (see chain.py). `signature` signs the line together with `previous`,
-    the signature of the line before it. The actor's name stands as text beside the key, so that
-    deleting a person changes nothing. `kind`, `count` and `call` repeat what is in `data`, so
-    that it can be asked for; `lists_devices` says that AuditDevice names its devices.
+    The table is append-only: database triggers refuse any other change. The primary key counts
+    without gaps, in the order of the chain (see chain.py). `signature` signs the line together
+    with `previous`, the signature of the line before it. The actor's name is stored as text beside
+    the key, so deleting a person changes no line. `reason` is what a person wrote, `detail` an
+    explanation by the engine. `kind`, `count` and `call` repeat parts of `data` for queries.
+    `lists_devices` is set if rows of AuditDevice name the devices of the line.
     """
 
     id = models.BigIntegerField(primary_key=True)
@@ -52,15 +53,15 @@ class AuditEvent(models.Model):
     class Meta:
         ordering = ["-id"]
         indexes = [
-            # All about this request, person or device.
+            # Lines about this request, person or device.
             models.Index(fields=["subject_kind", "subject", "-id"], name="event_of_subject"),
             models.Index(fields=["actor", "-id"], name="event_of_actor"),
-            # All deeds of this sort, or about this kind of action.
+            # Lines with this verb; lines about this kind of action.
             models.Index(fields=["verb", "-id"], name="event_of_verb"),
             models.Index(fields=["kind", "-id"], condition=~Q(kind=""), name="event_of_kind"),
-            # All that came by this way: few use the command line.
+            # Lines from this source: few come from the command line.
             models.Index(fields=["source", "-id"], name="event_of_source"),
-            # All that belongs to this call, and to this click.
+            # Lines of this vendor call; lines of this HTTP request.
             models.Index(fields=["call", "id"], condition=Q(call__gt=0), name="event_of_call"),
             models.Index(
                 fields=["request_id", "id"],
@@ -74,7 +75,7 @@ class AuditEvent(models.Model):
 
 
 class AuditDevice(models.Model):
-    """That a line of the trail names a device, and the status it tells; append-only too."""
+    """A device that a line of the trail names, with its status there; append-only as well."""
 
     event = models.ForeignKey(
         AuditEvent, on_delete=models.DO_NOTHING, related_name="devices", db_index=False
@@ -84,7 +85,7 @@ class AuditDevice(models.Model):
 
     class Meta:
         indexes = [
-            # All about this device; all lines that tell this outcome.
+            # Lines about this device; lines with this outcome.
             models.Index(fields=["device_key", "-event"], name="device_in_event"),
             models.Index(fields=["status", "-event"], name="outcome_in_event"),
             models.Index(fields=["event"], name="devices_of_event"),

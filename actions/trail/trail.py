@@ -153,7 +153,7 @@ def lock() -> None:
 
 
 def head() -> tuple[int, str]:
-    """Return the number of the last line, which is the number of all lines, and its signature."""
+    """Return the id of the last line, which counts all lines ever written, and its signature."""
     with connection.cursor() as cursor:
         cursor.execute(HEAD)
         last: tuple[int, str] | None = cursor.fetchone()

@@ -29,7 +29,7 @@ CHIPS = {
     "source": "from {}",
     "request": "request {:.8}",
     "call": "call #{}",
-    "click": "page request {:.8}",
+    "http_request_id": "HTTP request {:.8}",
     "since": "from {}",
     "until": "until {}",
 }
@@ -43,19 +43,18 @@ def audit_list(request: DashboardRequest) -> HttpResponse:
     """List audit lines, newest first; the URL holds the whole query."""
     query = parse_audit_query(request.GET)
     before = read_int(request.GET.get("before"), default=0, high=MAX_NUMBER) or None
-    problems = query.problems()
-    found = [] if problems else audit.listed(query, before=before, size=PAGE_SIZE + 1)
+    found = [] if query.problems else audit.listed(query, before=before, size=PAGE_SIZE + 1)
     more = len(found) > PAGE_SIZE
     context = {
         "nav": "audit",
         "events": found[:PAGE_SIZE],
         "query": query,
-        "problems": problems,
+        "problems": query.problems,
         "chips": _chips(query),
         "devices": audit.device_keys(query.device) if query.device else [],
         "most_devices": audit.MAX_DEVICES,
-        "next_url": _url({**query.view(), "before": found[PAGE_SIZE - 1].pk}) if more else "",
-        "first_url": _url(query.view()) if before else "",
+        "next_url": _url({**query.values, "before": found[PAGE_SIZE - 1].pk}) if more else "",
+        "first_url": _url(query.values) if before else "",
     }
     if wants_part(request, "audit-list"):
         return render(request, "audit/_list.html", context)
@@ -72,13 +71,13 @@ def _choices() -> dict[str, Any]:
 
 def _chips(query: AuditQuery) -> list[dict[str, str]]:
     return [
-        {"text": CHIPS[name].format(value), "url": _url(query.without(name)), "name": name}
-        for name, value in query.view().items()
+        {"text": CHIPS[name].format(value), "url": _url(query.without(name).values), "name": name}
+        for name, value in query.values.items()
     ]
 
 
-def _url(view: dict[str, Any]) -> str:
-    return "?" + urlencode(view)
+def _url(values: dict[str, Any]) -> str:
+    return "?" + urlencode(values)
 
 
 @require_GET

@@ -1,6 +1,5 @@
 """Checks and exports of the audit trail; a worker makes them."""
 
-from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
@@ -53,7 +52,7 @@ def export(request: DashboardRequest) -> HttpResponse:
         jobs.ask_export(actor_of(request), query, request.POST.get("form", ""))
     except Refused as refusal:
         messages.error(request, str(refusal))
-        return redirect(f"{reverse('audit')}?{urlencode(query.view())}")
+        return redirect(f"{reverse('audit')}?{query.as_url()}")
     messages.success(request, "The export has started. Download it here when it is ready.")
     return redirect("audit_jobs")
 

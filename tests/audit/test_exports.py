@@ -146,7 +146,7 @@ def test_asking_making_and_taking_an_export_are_told(auditor, lines):
 def test_an_export_is_dropped_after_its_time(auditor, lines):
     path, job = export(auditor, "csv")
     AuditJob.objects.update(expires_at=now() - timedelta(seconds=1))
-    assert jobs.drop_old() == 1
+    assert jobs.delete_expired() == 1
     assert not path.exists()
     job.refresh_from_db()
     with pytest.raises(Refused, match="expired"):

@@ -22,10 +22,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from actions.audit import stream
 from actions.audit.models import AuditStream
+from actions.audit.siem import stream
 from actions.audit.siem.syslog import MAX_BYTES, message
-from actions.audit.siem.targets import read_target
+from actions.audit.siem.targets import parse_target
 from actions.audit.siem.webhook import signature
 from actions.trail import trail
 from actions.trail.models import AuditEvent
@@ -110,19 +110,19 @@ def test_a_real_rsyslog_gets_every_record_once_and_in_order_also_after_an_outage
     settings.AUDIT_STREAM_TO = [f"syslog+tcp://127.0.0.1:{port}"]
     write(operator, 5)
     with short_folder() as folder:
-        assert stream.ship() == 0
-        assert "did not take it" in AuditStream.objects.get().last_error
+        assert stream.send_pending() == 0
+        assert "did not accept the batch" in AuditStream.objects.get().last_error
         with rsyslog(folder, port) as output:
-            assert stream.ship() == 5
+            assert stream.send_pending() == 5
             write(operator, stream.BATCH + 3)
-            assert stream.ship() == stream.BATCH + 3
-            assert stream.ship() == 0
+            assert stream.send_pending() == stream.BATCH + 3
+            assert stream.send_pending() == 0
             wait_for(lambda: len(received(output)) == stream.BATCH + 8)
             first = output.read_text().splitlines()[0]
         write(operator, 2)
-        assert stream.ship() == 0
+        assert stream.send_pending() == 0
         with rsyslog(folder, port) as output:
-            assert stream.ship() == 2
+            assert stream.send_pending() == 2
             wait_for(lambda: len(received(output)) == stream.BATCH + 10)
         assert received(output) == list(range(1, stream.BATCH + 11))
     mac = AuditEvent.objects.get(pk=1).signature
@@ -173,10 +173,10 @@ def test_records_go_by_tls_only_to_whom_the_certificate_is_trusted_for(
         port = server.server_address[1]
         settings.AUDIT_STREAM_TO = [f"syslog+tls://localhost:{port}"]
         write(operator, 3)
-        assert stream.ship() == 0  # The system does not know that certificate.
+        assert stream.send_pending() == 0  # The system does not know that certificate.
         assert got == []
         settings.AUDIT_STREAM_CA = str(path)
-        assert stream.ship() == 3
+        assert stream.send_pending() == 3
         server.shutdown()
     wire = b"".join(got)
     ids = []
@@ -192,7 +192,7 @@ def test_a_real_rsyslog_gets_records_by_udp(operator, settings):
     settings.AUDIT_STREAM_TO = [f"syslog+udp://127.0.0.1:{port}"]
     write(operator, 3)
     with short_folder() as folder, rsyslog(folder, port) as output:
-        assert stream.ship() == 3
+        assert stream.send_pending() == 3
         wait_for(lambda: len(received(output)) == 3)
 
 
@@ -227,7 +227,7 @@ def hook(settings: Any) -> Iterator[type[Hook]]:
 
 def test_a_webhook_gets_signed_json_lines(operator, hook):
     write(operator, 3)
-    assert stream.ship() == 3
+    assert stream.send_pending() == 3
     ((headers, body),) = hook.got
     assert [json.loads(line)["id"] for line in body.splitlines()] == [1, 2, 3]
     assert {json.loads(line)["detail"] for line in body.splitlines()} == {"explained"}
@@ -238,10 +238,10 @@ def test_a_webhook_gets_signed_json_lines(operator, hook):
 def test_what_a_webhook_does_not_take_is_sent_again_in_order(operator, hook, answer):
     write(operator, 2)
     hook.answers = [answer]
-    assert stream.ship() == 0
+    assert stream.send_pending() == 0
     assert f"answered {answer}" in AuditStream.objects.get().last_error
     write(operator, 1)
-    assert stream.ship() == 3
+    assert stream.send_pending() == 3
     assert [json.loads(line)["id"] for line in hook.got[1][1].splitlines()] == [1, 2, 3]
     assert (AuditStream.objects.get().last_id, AuditStream.objects.get().last_error) == (3, "")
 
@@ -270,5 +270,5 @@ def test_a_message_is_one_line_and_short_whatever_is_in_it(operator):
     ],
 )
 def test_an_odd_target_is_refused(text):
-    with pytest.raises(ValueError, match=r"address|host|https|port"):
-        read_target(text)
+    with pytest.raises(ValueError, match=r"address|host|http|port"):
+        parse_target(text)

@@ -75,12 +75,12 @@ def build(records: int, commands: int) -> list[UUID]:
     kept: list[_Wish] = []
     story = _Story(records)
     lines = story.lines(commands // EACH, kept)
-    guards.drop_words(connection)
+    guards.drop_search_index(connection)
     with fleet.without_indexes(AuditEvent), fleet.without_indexes(AuditDevice):
         while rows := list(islice(lines, 5000)):
             _store(rows)
         _name_devices(story.first)
-    guards.make_words(connection)
+    guards.create_search_index(connection)
     _store_wishes(kept)
     _store_aliases()
     with connection.cursor() as cursor:

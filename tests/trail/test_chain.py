@@ -249,7 +249,7 @@ def test_a_new_key_goes_on_and_the_old_links_hold(lines, operator, settings):
     "pairs", [["no-colon"], ["a:short"], [f"own:{'x' * 32}"], [f"a:{'x' * 32}", f"a:{'y' * 32}"]]
 )
 def test_a_malformed_list_of_keys_is_refused(pairs):
-    with pytest.raises(ValueError, match=r"secret|taken"):
+    with pytest.raises(ValueError, match=r"secret|used twice"):
         read_keys(pairs, "s")
 
 
@@ -277,7 +277,7 @@ def test_the_command_says_what_it_found_and_ends_with_one(lines, settings, tmp_p
     settings.AUDIT_ANCHORS_FILE = tmp_path / "anchors.jsonl"
     out = StringIO()
     call_command("audit_verify", stdout=out)
-    assert "Untouched: 7 records" in out.getvalue()
+    assert "Unchanged: 7 records" in out.getvalue()
     behind_its_back(f"UPDATE {EVENT} SET reason = 'y' WHERE id = 4")
     out = StringIO()
     with pytest.raises(CommandError, match="altered: record 4") as error:

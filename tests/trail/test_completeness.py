@@ -119,7 +119,7 @@ def test_a_device_is_found_by_every_name_it_ever_had_also_when_it_is_gone(
     for name in ("7F3A", "kiosk-1", "aa-bb-cc-00-11-22", "Kiosk-New", "osk-n"):
         found = audit.listed(AuditQuery(device=name))
         assert [event.verb for event in found] == ["call.answered", "request.submitted"], name
-        assert found[0].told == "accepted"  # type: ignore[attr-defined]
+        assert found[0].device_status == "accepted"  # type: ignore[attr-defined]
     assert audit.listed(AuditQuery(device="nobody")) == []
     assert DeviceAlias.objects.filter(text="kiosk-1").exists()
 
@@ -134,10 +134,10 @@ def test_only_lines_that_name_a_device_stand_in_its_timeline(operator, vendor, s
 
 
 def test_a_changed_setting_is_told_once_with_before_and_after_and_no_secret(db, settings):
-    assert settings_changes.watch()
-    assert not settings_changes.watch()
+    assert settings_changes.record_changes()
+    assert not settings_changes.record_changes()
     settings.ENGINE_RESERVE, settings.OPSWAT_CLIENT_SECRET = 3, "hunter2-hunter2"
-    assert settings_changes.watch()
+    assert settings_changes.record_changes()
     line = AuditEvent.objects.latest("pk")
     assert line.data["before"]["ENGINE_RESERVE"] == 0
     assert line.data["after"]["ENGINE_RESERVE"] == 3
@@ -164,8 +164,8 @@ def test_pages_of_an_answer_join_without_gap_or_repeat(operator):
     assert [event.pk for event in audit.oldest_first(query, 10**9)] == whole[::-1]
 
 
-@pytest.mark.parametrize("near", [0, 1, 7, 1000])
-def test_an_answer_is_the_same_however_far_the_trail_is_walked_for_it(operator, near):
+@pytest.mark.parametrize("recent", [0, 1, 7, 1000])
+def test_an_answer_is_the_same_however_far_the_trail_is_walked_for_it(operator, recent):
     for number in range(30):
         status = "failed" if number % 5 else "accepted"
         trail.record(
@@ -187,7 +187,7 @@ def test_an_answer_is_the_same_however_far_the_trail_is_walked_for_it(operator, 
         wanted = [str(number) for number in range(29, -1, -1) if belongs(number)]
         found: list[AuditEvent] = []
         while page := audit.listed(
-            query, before=found[-1].pk if found else None, size=4, near=near
+            query, before=found[-1].pk if found else None, size=4, recent=recent
         ):
             found += page
         assert [event.subject for event in found] == wanted

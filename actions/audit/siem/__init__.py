@@ -1,1 +1,5 @@
-"""The trail on its way to another system: syslog and webhook. Values in, bytes out; no rows."""
+"""Send the trail to other systems.
+
+`stream` reads the lines that wait for each target of AUDIT_STREAM_TO; `syslog` and `webhook` send
+them and know no table.
+"""

@@ -1,5 +1,8 @@
-"""What goes wrong on the way: nothing that was not acknowledged counts as sent."""
+"""The error of a batch that a target did not acknowledge."""
 
 
 class DeliveryFailed(Exception):
-    """The target did not acknowledge, so all of it is sent again; fit to show, with no secret."""
+    """The target did not acknowledge the batch, so all of it is sent again.
+
+    The text is fit to show and contains no secret.
+    """

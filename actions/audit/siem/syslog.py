@@ -1,8 +1,8 @@
-"""RFC 5424 over TLS (RFC 5425), TCP (octet counting, RFC 6587) or UDP (RFC 5426).
+"""Send lines as syslog: RFC 5424 over TLS (RFC 5425), TCP (RFC 6587) or UDP (RFC 5426).
 
-Syslog acknowledges nothing by itself. Over TCP and TLS each batch has a connection of its own:
-after the last byte our side is closed, and only when the receiver has closed its own, having read
-to the end, does the batch count as received. UDP promises nothing: what left counts as sent.
+Syslog has no acknowledgement. Over TCP and TLS, each batch has a connection of its own: after the
+last byte our side is closed, and the batch counts as received once the receiver has read to the end
+and closed its side. UDP has no sign of delivery: a batch counts as received once it is sent.
 """
 
 import json
@@ -19,15 +19,15 @@ from actions.trail.verbs import WARNINGS
 
 TIMEOUT = 10.0
 MAX_BYTES = 7_000
-"""Of one message; receivers cut at 8 KiB unless told otherwise."""
+"""Size of one message; receivers cut at 8 KiB by default."""
 
 LOG_AUDIT, NOTICE, WARNING = 13, 5, 4
 ENTERPRISE = 32473
-"""The number that RFC 5612 sets aside for documentation: we have none of our own."""
+"""The enterprise number that RFC 5612 reserves for documentation, as we have no own number."""
 
 
 def message(line: dict[str, Any]) -> bytes:
-    """One line of the trail as one syslog message; details that are too long are left out."""
+    """Return a line of the trail as one syslog message, without `data` if it is too long."""
     severity = WARNING if line["verb"] in WARNINGS else NOTICE
     head = " ".join(
         [
@@ -48,8 +48,8 @@ def message(line: dict[str, Any]) -> bytes:
     return f"{head} {text}".encode()
 
 
-def ship(target: Target, lines: Sequence[dict[str, Any]], ca_file: str = "") -> None:
-    """Send a batch; raises NotShipped unless the receiver has read all of it."""
+def send(target: Target, lines: Sequence[dict[str, Any]], ca_file: str = "") -> None:
+    """Send a batch; raises DeliveryFailed unless the receiver has read all of it."""
     messages = [message(line) for line in lines]
     try:
         if target.scheme == "syslog+udp":
@@ -58,7 +58,7 @@ def ship(target: Target, lines: Sequence[dict[str, Any]], ca_file: str = "") -> 
             _by_stream(target, b"".join(b"%d %b" % (len(one), one) for one in messages), ca_file)
     except OSError as error:
         raise DeliveryFailed(
-            f"{target} did not take it: {error.strerror or type(error).__name__}."
+            f"{target} did not accept the batch: {error.strerror or type(error).__name__}."
         ) from None
 
 
@@ -81,10 +81,11 @@ def _by_stream(target: Target, content: bytes, ca_file: str) -> None:
             return
         context = ssl.create_default_context(cafile=ca_file or None)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        with context.wrap_socket(plain, server_hostname=target.host) as secret:
-            secret.sendall(content)
-            with suppress(ssl.SSLEOFError):  # Closed without a word, after ours: it had read all.
-                secret.unwrap()  # Says that we are done, and waits for the receiver to say so.
+        with context.wrap_socket(plain, server_hostname=target.host) as encrypted:
+            encrypted.sendall(content)
+            # A receiver may close without close_notify, after it has read ours and so all lines.
+            with suppress(ssl.SSLEOFError):
+                encrypted.unwrap()  # Sends close_notify and waits for the receiver's.
 
 
 def _await_end(receiver: socket.socket) -> None:

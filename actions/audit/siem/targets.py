@@ -1,4 +1,4 @@
-"""Where the trail is sent: one address of the settings, read once and checked."""
+"""Targets of the stream: the addresses in AUDIT_STREAM_TO, parsed and checked."""
 
 import re
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ PORTS = {"syslog+udp": 514, "syslog+tcp": 601, "syslog+tls": 6514, "https": 443,
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Host and port, how to speak to it, and for a webhook its path."""
+    """The scheme, host and port of a target, and the path of a webhook."""
 
     scheme: str
     host: str
@@ -23,16 +23,18 @@ class Target:
         )
 
 
-def read_target(text: str) -> Target:
-    """A target from its address; raises ValueError for one that is not allowed."""
+def parse_target(text: str) -> Target:
+    """Parse an address; raises ValueError for one that is not allowed."""
     parts = urlsplit(text)
     if parts.scheme not in PORTS:
-        raise ValueError(f"an address begins with one of {', '.join(f'{p}://' for p in PORTS)}")
+        raise ValueError(f"an address starts with one of {', '.join(f'{p}://' for p in PORTS)}")
     if not parts.hostname or parts.username or parts.password or parts.fragment:
-        raise ValueError("an address is a scheme, a host and perhaps a port, without user or #")
+        raise ValueError(
+            "an address has a scheme, a host and optionally a port, but no user and no #"
+        )
     if not re.fullmatch(r"[A-Za-z0-9.:_-]+", parts.hostname):
-        raise ValueError("the host is no host's name")
+        raise ValueError("the host name is invalid")
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
-        raise ValueError("only this machine may be reached without https")
+        raise ValueError("http is allowed only to this machine")
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return Target(parts.scheme, parts.hostname, parts.port or PORTS[parts.scheme], path)

@@ -1,4 +1,4 @@
-"""JSON lines by HTTPS POST, signed so that the receiver knows who sent them and when."""
+"""Send lines as JSON by HTTPS POST, signed so that the receiver can check sender and time."""
 
 import hashlib
 import hmac
@@ -15,20 +15,20 @@ from actions.audit.siem.targets import Target
 TIMEOUT = 10.0
 
 
-def signature(secret: str, moment: str, body: bytes) -> str:
-    """What X-Signature says: HMAC-SHA-256 of the moment, a full stop and the body."""
-    content = moment.encode() + b"." + body
+def signature(secret: str, timestamp: str, body: bytes) -> str:
+    """Return the value of X-Signature: HMAC-SHA-256 of the timestamp, a full stop and the body."""
+    content = timestamp.encode() + b"." + body
     return "sha256=" + hmac.new(secret.encode(), content, hashlib.sha256).hexdigest()
 
 
-def ship(target: Target, lines: Sequence[dict[str, Any]], secret: str, ca_file: str = "") -> None:
-    """Send a batch; only an answer of 2xx is an acknowledgement, and no redirect is followed."""
+def send(target: Target, lines: Sequence[dict[str, Any]], secret: str, ca_file: str = "") -> None:
+    """Send a batch; raises DeliveryFailed unless the answer is 2xx. Redirects are not followed."""
     body = "".join(json.dumps(line, default=str) + "\n" for line in lines).encode()
-    moment = str(int(time.time()))
+    timestamp = str(int(time.time()))
     headers = {
         "Content-Type": "application/x-ndjson",
-        "X-Timestamp": moment,
-        "X-Signature": signature(secret, moment, body),
+        "X-Timestamp": timestamp,
+        "X-Signature": signature(secret, timestamp, body),
         "X-First-Record": str(lines[0]["id"]),
         "X-Last-Record": str(lines[-1]["id"]),
     }
@@ -40,7 +40,9 @@ def ship(target: Target, lines: Sequence[dict[str, Any]], secret: str, ca_file: 
         finally:
             connection.close()
     except (OSError, http.client.HTTPException) as error:
-        raise DeliveryFailed(f"{target} did not take it: {type(error).__name__}.") from None
+        raise DeliveryFailed(
+            f"{target} did not accept the batch: {type(error).__name__}."
+        ) from None
     if not 200 <= status < 300:
         raise DeliveryFailed(f"{target} answered {status}.")
 

@@ -1,4 +1,4 @@
-"""Move old lines of the trail into a signed archive."""
+"""The command audit_archive: move old lines of the trail into a signed archive."""
 
 from datetime import timedelta
 from getpass import getuser
@@ -16,23 +16,23 @@ from actions.roles import Role
 
 
 class Command(OneLineCommand):
-    """What is older leaves the database; what stays can still be proven."""
+    """Archive old lines; the remaining chain can still be verified."""
 
     help = "Move old lines of the audit trail into a signed zip file, and remove them."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Where to cut."""
+        """Add --before."""
         parser.add_argument("--before", help="a day as 2026-01-31 (default: AUDIT_KEEP_DAYS ago)")
 
     def handle(self, *_: Any, **options: Any) -> None:
-        """Write the archive, read it back, and cut."""
+        """Write the archive, check it, and delete its lines from the database."""
         before = parse_time(options["before"] or "")
         if options["before"] and before is None:
             raise CommandError("Write the day as 2026-01-31.", returncode=2)
         if before is None:
             if settings.AUDIT_KEEP_DAYS <= 0:
-                raise CommandError("Say --before, or set AUDIT_KEEP_DAYS.", returncode=2)
+                raise CommandError("Give --before, or set AUDIT_KEEP_DAYS.", returncode=2)
             before = now() - timedelta(days=settings.AUDIT_KEEP_DAYS)
         actor = Actor(name=getuser(), role=Role.OPERATOR, source="command")
         path = retention.archive(before, actor)
-        self.stdout.write(f"Archived into {path}." if path else "Nothing is that old.")
+        self.stdout.write(f"Archived to {path}." if path else "No line is that old.")

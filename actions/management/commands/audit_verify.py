@@ -1,4 +1,4 @@
-"""Prove that nobody changed the trail."""
+"""The command audit_verify: verify that the trail was not changed."""
 
 import time
 from pathlib import Path
@@ -10,27 +10,27 @@ from django.core.management.base import CommandError, CommandParser
 from actions.audit import findings, manifests, verify
 from actions.management.base import OneLineCommand
 
-EVERY = 2.0
-"""Seconds between two lines of progress."""
+PROGRESS_SECONDS = 2.0
+"""Time between two lines of progress."""
 
 
 class Command(OneLineCommand):
-    """The whole chain with its anchors and commands, or one export."""
+    """Verify the whole chain with its anchors and commands, or one export."""
 
     help = (
-        "Check the whole audit trail, or an export by its manifest. Exit codes: 0 untouched, "
-        "1 something was changed (each finding is named)."
+        "Check the whole audit trail, or an export by its manifest. Exit codes: 0 unchanged, "
+        "1 changed (each finding is named), 2 a file does not exist."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """What to check, and how to answer."""
+        """Add what to check and the form of the output."""
         parser.add_argument("--manifest", help="an export (zip) or its manifest, checked alone")
         parser.add_argument("--anchors", help="a file with anchors, such as a kept log")
-        parser.add_argument("--json", action="store_true", help="answer with one JSON object")
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *_: Any, **options: Any) -> None:
-        """Check it, tell how far it has come, and name what is wrong."""
-        self._told = 0.0
+        """Check, print progress and findings, and fail if there are findings."""
+        self._printed_at = 0.0
         if options["manifest"]:
             report = manifests.check_manifest(_path(options["manifest"]))
         else:
@@ -41,27 +41,27 @@ class Command(OneLineCommand):
         if options["json"]:
             self.stdout.write(findings.as_json(report))
         else:
-            self._tell(report)
+            self._print(report)
         if report.findings:
             raise CommandError(f"{len(report.findings)} findings: {report.findings[0]}")
 
-    def _tell(self, report: findings.VerificationReport) -> None:
+    def _print(self, report: findings.VerificationReport) -> None:
         for finding in report.findings:
             self.stdout.write(str(finding))
         if not report.findings:
             self.stdout.write(
-                f"Untouched: {report.records:,} records, {report.requests:,} requests, "
+                f"Unchanged: {report.records:,} records, {report.requests:,} requests, "
                 f"{report.anchors:,} anchors. The head is {report.head}."
             )
 
     def _progress(self, done: int, total: int) -> None:
-        if time.monotonic() - self._told > EVERY:
-            self._told = time.monotonic()
+        if time.monotonic() - self._printed_at > PROGRESS_SECONDS:
+            self._printed_at = time.monotonic()
             self.stdout.write(f"{done:,} of {total:,} …")
             self.stdout.flush()
 
     def _quiet(self, done: int, total: int) -> None:
-        """A program reads the answer: no progress."""
+        """Print no progress, because a program reads the output."""
 
 
 def _path(text: str) -> Path:
