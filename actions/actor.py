@@ -1,4 +1,4 @@
-"""Who acts."""
+"""The person or the system that acts."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,7 +10,7 @@ Source = Literal["page", "api", "command", "system"]
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts, as the trail will name them; `user_id` is None for the system itself."""
+    """Who acts, as the audit trail names them; `user_id` is None for the engine and the shell."""
 
     name: str
     role: Role

@@ -90,7 +90,7 @@ POST = {
     "inventory": NO_POST,
     "read_inventory": (302, 403, 403, 302, 403),
     "device_count": NO_POST,
-    # Without a device, a format or a name nothing is done, and the list says so.
+    # Without a device, a format or a name nothing is done, and a message says so.
     "choose_devices": (302, 403, 303, 303, 403),
     "export_devices": (302, 302, 302, 302, 302),
     "device_columns": (302, 302, 302, 302, 302),
@@ -117,7 +117,7 @@ POST = {
     "audit_event": NO_POST,
     "audit_jobs": NO_POST,
     "audit_check": (302, 403, 403, 302, 302),
-    # Without a form nothing is exported; there is no export with that token: the guards are passed.
+    # No format is chosen, and there is no export with that token: the guards were passed.
     "audit_export": (302, 403, 403, 302, 302),
     "audit_download": (302, 403, 403, 404, 404),
     "account_login": (200, 302, 302, 302, 302),
@@ -183,16 +183,16 @@ def test_every_url_is_classified():
 
 @pytest.mark.parametrize("role", ROLES)
 def test_each_role_gets_exactly_the_listed_pages(role, visit: Visitor, token):
-    place = ROLES.index(role)
+    index = ROLES.index(role)
     found = {name: visit(role).get(address(name, token)).status_code for name in GET}
-    assert found == {name: codes[place] for name, codes in GET.items()}
+    assert found == {name: codes[index] for name, codes in GET.items()}
 
 
 @pytest.mark.parametrize("role", ROLES)
 def test_each_role_posts_exactly_to_the_listed_urls(role, visit: Visitor, token):
-    place = ROLES.index(role)
+    index = ROLES.index(role)
     found = {name: visit(role).post(address(name, token)).status_code for name in POST}
-    assert found == {name: codes[place] for name, codes in POST.items()}
+    assert found == {name: codes[index] for name, codes in POST.items()}
 
 
 @pytest.fixture
@@ -238,18 +238,18 @@ def test_a_post_to_a_private_view_of_another_is_not_found_and_recorded(
 
     assert client.post(address("change_device_view", uuid4())).status_code == 404
     assert refusals() == []
-    where = address("change_device_view", view.uuid)
-    assert client.post(where, {"verb": "drop"}).status_code == 404
+    url = address("change_device_view", view.uuid)
+    assert client.post(url, {"verb": "drop"}).status_code == 404
 
     line = AuditEvent.objects.get(verb=PAGE)
-    assert (line.actor, line.subject, line.data["codes"]) == (role, where, ["not_your_view"])
+    assert (line.actor, line.subject, line.data["codes"]) == (role, url, ["not_your_view"])
 
 
 def test_signed_out_users_are_redirected_to_sign_in_and_back(visit: Visitor, token):
     for name, codes in GET.items():
         if codes[0] == 302 and not name.startswith("account_"):
-            where = address(name, token)
-            assert visit("").get(where)["Location"] == f"/accounts/login/?next={where}"
+            url = address(name, token)
+            assert visit("").get(url)["Location"] == f"/accounts/login/?next={url}"
 
 
 @pytest.mark.parametrize("role", ROLES)
