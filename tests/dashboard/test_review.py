@@ -1,0 +1,119 @@
+"""The review page, and that a form is submitted once."""
+
+import threading
+
+import pytest
+from django.db import connection
+from django.test import Client
+
+from actions.action_requests.models import ActionRequest, DeviceCommand
+from actions.roles import Role
+from actions.trail.models import AuditEvent
+from tests.dashboard.test_compose import NEW, form_data, stored
+from tests.dashboard.walk import Parsed
+from tests.factories import know_devices, make_person
+
+pytestmark = pytest.mark.django_db
+
+
+def test_the_review_shows_action_count_and_sample_and_stores_nothing(page):
+    twelve = know_devices(*(f"device-{number:02}" for number in range(12)))
+
+    answer = page.post(NEW, form_data(twelve, "delete", step="review", ticket="CHG-7"))
+
+    parsed = Parsed(answer.content.decode())
+    assert (answer.status_code, stored()) == (200, 0)
+    assert "Delete 12 devices?" in parsed.text
+    assert "device-07" in parsed.text
+    assert "device-08" not in parsed.text
+    assert "and 4 more" in parsed.text
+    assert "This cannot be undone." in parsed.text
+    assert "because a test says so" in parsed.text
+    buttons = {
+        attributes["value"]: attributes
+        for tag, attributes in parsed.elements
+        if tag == "button" and attributes.get("name") == "step"
+    }
+    assert list(buttons) == ["change", "send"]
+    assert "autofocus" in buttons["change"]
+
+
+def test_the_review_warns_of_a_permanent_exemption(page, devices):
+    answer = page.post(NEW, form_data(devices, exempt_hours="", forever="on", step="review"))
+    assert "these exemptions do not expire" in answer.content.decode()
+
+
+def test_the_review_submits_exactly_the_input(page, devices):
+    form = form_data(devices, step="review", ticket="CHG-7", reason="two\nlines & “quotes”")
+    parsed = Parsed(page.post(NEW, form).content.decode())
+    hidden = {
+        attributes["name"]: attributes.get("value", "")
+        for tag, attributes in parsed.elements
+        if tag == "input" and attributes.get("type") == "hidden"
+    }
+    page.post(NEW, hidden | {"step": "send"})
+    action_request = ActionRequest.objects.get()
+    assert (action_request.device_count, action_request.ticket) == (3, "CHG-7")
+    assert action_request.reason == "two lines & “quotes”"
+    assert str(action_request.form_token) == form["form_token"]
+
+
+def test_going_back_from_the_review_keeps_the_input(page, devices):
+    answer = page.post(NEW, form_data(devices, step="change", ticket="CHG-7"))
+    assert (answer.status_code, stored()) == (200, 0)
+    assert 'value="CHG-7"' in answer.content.decode()
+
+
+def test_a_selection_of_six_thousand_devices_is_submitted_whole(page):
+    many = know_devices(*(f"device-{number:04}" for number in range(6000)))
+    answer = page.post(NEW, form_data(many, step="review"))
+    assert "Exempt 6,000 devices?" in answer.content.decode()
+    page.post(NEW, form_data(many))
+    assert ActionRequest.objects.get().commands.count() == 6000
+
+
+def test_submitting_a_form_twice_leads_to_the_first_request(page, devices):
+    form = form_data(devices)
+    first, second = page.post(NEW, form), page.post(NEW, form)
+    assert first["Location"] == second["Location"]
+    assert (ActionRequest.objects.count(), DeviceCommand.objects.count()) == (1, 3)
+    html = page.get(second["Location"]).content.decode()
+    assert "This form was sent already; nothing was sent again." in html
+
+
+@pytest.mark.parametrize("field", ["user", "actor", "role", "lane", "device_count", "source"])
+def test_unknown_fields_are_ignored(page, devices, field):
+    page.post(NEW, form_data(devices, **{field: "4711"}))
+    action_request = ActionRequest.objects.get()
+    assert str(getattr(action_request, field)) != "4711"
+    assert (action_request.actor, action_request.device_count) == ("operator", 3)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_six_concurrent_posts_of_one_form_store_one_request(devices):
+    person = make_person("oscar", Role.OPERATOR)
+    form = form_data(devices, owner="oscar")
+    clients = [Client() for _ in range(6)]
+    for client in clients:
+        client.force_login(person)
+    together = threading.Barrier(6)
+    found: list[tuple[int, str]] = []
+
+    def post(client):
+        try:
+            together.wait(10)
+            answer = client.post(NEW, form)
+            found.append((answer.status_code, answer.headers.get("Location", "")))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=post, args=(client,)) for client in clients]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+
+    action_request = ActionRequest.objects.get()
+    assert found == [(302, f"/requests/{action_request.uuid}/")] * 6
+    assert DeviceCommand.objects.count() == 3
+    assert AuditEvent.objects.filter(verb="request.submitted").count() == 1
