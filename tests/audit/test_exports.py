@@ -1,4 +1,4 @@
-"""Answers are taken away whole, proven and harmless; checks and exports are done by a worker."""
+"""Exports are complete, signed and free of formulas; a worker runs checks and exports."""
 
 import csv
 import io
@@ -65,7 +65,7 @@ def test_there_are_enough_payloads():
     assert len(set(PAYLOADS)) >= 40
 
 
-def test_a_csv_export_has_no_live_formula_and_every_row(auditor, lines):
+def test_a_csv_export_has_every_line_and_no_formula(auditor, lines):
     path, job = export(auditor, "csv", verb=Verb.DEVICES_EXPORTED)
     with zipfile.ZipFile(path) as box:
         text = box.read("audit.csv").decode("utf-8-sig")
@@ -78,7 +78,7 @@ def test_a_csv_export_has_no_live_formula_and_every_row(auditor, lines):
             assert not cell.strip(" \u00a0\ufeff").startswith(STARTS)
 
 
-def test_an_xlsx_export_holds_texts_only(auditor, lines):
+def test_an_xlsx_export_has_only_texts(auditor, lines):
     path, _ = export(auditor, "xlsx", verb=Verb.DEVICES_EXPORTED)
     with zipfile.ZipFile(path) as box, zipfile.ZipFile(io.BytesIO(box.read("audit.xlsx"))) as book:
         sheet = ET.fromstring(book.read("xl/worksheets/sheet1.xml"))  # noqa: S314  # Our own file.
@@ -91,7 +91,7 @@ def test_an_xlsx_export_holds_texts_only(auditor, lines):
     assert set(spoken) <= set(texts)
 
 
-def test_json_lines_hold_a_line_as_it_was_signed(auditor, lines):
+def test_a_json_lines_export_has_lines_as_they_were_signed(auditor, lines):
     path, _ = export(auditor, "jsonl", q="calc")
     with zipfile.ZipFile(path) as box:
         found = [json.loads(line) for line in box.read("audit.jsonl").splitlines()]
@@ -112,15 +112,15 @@ def check(path: Path) -> list[str]:
     return [each["place"] for each in json.loads(out.getvalue())["findings"]]
 
 
-def test_the_manifest_proves_the_export_and_names_what_was_changed(auditor, lines, tmp_path):
+def test_the_manifest_verifies_the_export_and_names_changed_files(auditor, lines, tmp_path):
     path, _job = export(auditor, "csv", verb=Verb.DEVICES_EXPORTED, since="2020-01-01")
     assert check(path) == []
     with zipfile.ZipFile(path) as box:
         box.extractall(tmp_path / "out")
     manifest = tmp_path / "out" / "manifest.json"
-    told = json.loads(manifest.read_text())
-    assert told["question"] == {"verb": "devices.exported", "since": "2020-01-01"}
-    assert (told["count"], told["anchor"]["count"]) == (len(PAYLOADS), len(PAYLOADS) + 1)
+    content = json.loads(manifest.read_text())
+    assert content["question"] == {"verb": "devices.exported", "since": "2020-01-01"}
+    assert (content["count"], content["anchor"]["count"]) == (len(PAYLOADS), len(PAYLOADS) + 1)
     assert check(manifest) == []
     with (tmp_path / "out" / "audit.csv").open("a") as file:
         file.write("one more\n")
@@ -131,7 +131,7 @@ def test_the_manifest_proves_the_export_and_names_what_was_changed(auditor, line
     assert check(manifest) == ["manifest.json", "audit.csv"]
 
 
-def test_asking_making_and_taking_an_export_are_told(auditor, lines):
+def test_request_creation_and_download_of_an_export_are_recorded(auditor, lines):
     path, job = export(auditor, "csv")
     verbs = AuditEvent.objects.filter(subject=str(job.uuid)).order_by("id")
     assert [event.verb for event in verbs] == [
@@ -143,7 +143,7 @@ def test_asking_making_and_taking_an_export_are_told(auditor, lines):
     assert oct(path.stat().st_mode)[-3:] == "600"
 
 
-def test_an_export_is_dropped_after_its_time(auditor, lines):
+def test_an_expired_export_is_deleted(auditor, lines):
     path, job = export(auditor, "csv")
     AuditJob.objects.update(expires_at=now() - timedelta(seconds=1))
     assert jobs.delete_expired() == 1
@@ -153,17 +153,17 @@ def test_an_export_is_dropped_after_its_time(auditor, lines):
         jobs.open_export(job, auditor)
 
 
-def test_who_may_not_read_the_trail_gets_nothing_and_that_is_told(helpdesk, lines):
+def test_a_role_that_cannot_read_the_trail_gets_no_job_and_is_recorded(helpdesk, lines):
     with pytest.raises(NotAllowed):
         jobs.ask_export(helpdesk, AuditQuery(), "csv")
     with pytest.raises(NotAllowed):
         jobs.ask_check(helpdesk)
-    told = AuditEvent.objects.filter(actor="hanna").values_list("verb", flat=True)
-    assert set(told) == {"audit.export_refused", "audit.check_refused"}
+    verbs = AuditEvent.objects.filter(actor="hanna").values_list("verb", flat=True)
+    assert set(verbs) == {"audit.export_refused", "audit.check_refused"}
 
 
 @pytest.mark.parametrize("parts", [{"since": "soon"}, {"call": "x"}])
-def test_an_odd_question_is_refused_and_stores_nothing(auditor, parts):
+def test_an_invalid_query_or_format_is_refused_and_stores_nothing(auditor, parts):
     with pytest.raises(Refused):
         jobs.ask_export(auditor, AuditQuery(**parts), "csv")
     with pytest.raises(Refused):
@@ -171,7 +171,9 @@ def test_an_odd_question_is_refused_and_stores_nothing(auditor, parts):
     assert not AuditJob.objects.exists()
 
 
-def test_a_check_is_asked_once_done_by_a_worker_and_told(auditor, operator, vendor, send_due):
+def test_a_check_is_requested_once_run_by_a_worker_and_recorded(
+    auditor, operator, vendor, send_due
+):
     enrol(vendor, "kiosk")
     make_request(operator, "kiosk")
     send_due()
@@ -183,7 +185,7 @@ def test_a_check_is_asked_once_done_by_a_worker_and_told(auditor, operator, vend
     assert AuditEvent.objects.get(verb="audit.checked").data["ok"] is True
 
 
-def test_what_a_worker_died_over_is_begun_anew_by_another(auditor, lines):
+def test_a_job_whose_worker_died_is_restarted_by_another(auditor, lines):
     job = jobs.ask_check(auditor)
     AuditJob.objects.update(state="running", heartbeat_at=now())
     assert jobs.work() == 0
@@ -193,7 +195,7 @@ def test_what_a_worker_died_over_is_begun_anew_by_another(auditor, lines):
     assert job.state == "done"
 
 
-def test_old_lines_leave_as_a_signed_archive_and_the_rest_still_holds(operator, lines):
+def test_old_lines_move_to_a_signed_archive_and_the_remaining_chain_is_valid(operator, lines):
     last = AuditEvent.objects.latest("pk")
     for number in range(3):
         trail.record(operator, Verb.LOG_OPENED, subject_kind="test", subject=str(number))
@@ -209,16 +211,16 @@ def test_old_lines_leave_as_a_signed_archive_and_the_rest_still_holds(operator, 
     assert retention.archive(now() - timedelta(days=1)) is None
 
 
-def test_after_the_archive_a_further_cut_is_still_found(operator, lines):
-    from tests.trail.test_chain import EVENT, behind_its_back, found
+def test_lines_deleted_after_an_archive_are_found(operator, lines):
+    from tests.trail.test_chain import EVENT, found, tamper
 
     third = AuditEvent.objects.get(pk=30)
     retention.archive(third.at)
-    behind_its_back(f"DELETE FROM {EVENT} WHERE id = 30")  # noqa: S608
+    tamper(f"DELETE FROM {EVENT} WHERE id = 30")  # noqa: S608
     assert found()[0] == "removed record 1 to 30"
 
 
-def test_a_full_sheet_is_followed_by_another(monkeypatch):
+def test_rows_beyond_a_full_sheet_go_to_another_sheet(monkeypatch):
     monkeypatch.setattr(spreadsheets, "SHEET_ROWS", 3)
     box = io.BytesIO()
     spreadsheets.xlsx_file(box, ["a"], ([str(number)] for number in range(5)))

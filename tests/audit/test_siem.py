@@ -1,4 +1,4 @@
-"""The trail reaches another system whole and in order, also after an outage."""
+"""The trail is streamed to other systems completely and in order, also after an outage."""
 
 import json
 import os
@@ -56,7 +56,7 @@ def write(operator: Any, count: int) -> None:
 
 @contextmanager
 def rsyslog(folder: Path, port: int) -> Iterator[Path]:
-    """A real rsyslog with a configuration of its own; gives the file that it writes."""
+    """Run a real rsyslog with its own configuration; yield the file that it writes."""
     program = shutil.which("rsyslogd") or shutil.which("/usr/sbin/rsyslogd")
     if program is None:
         if os.environ.get("CI"):
@@ -103,9 +103,7 @@ def received(output: Path) -> list[int]:
     return [json.loads(line[line.index("{") :])["id"] for line in lines]
 
 
-def test_a_real_rsyslog_gets_every_record_once_and_in_order_also_after_an_outage(
-    operator, settings
-):
+def test_rsyslog_gets_every_line_once_and_in_order_also_after_an_outage(operator, settings):
     port = free_port()
     settings.AUDIT_STREAM_TO = [f"syslog+tcp://127.0.0.1:{port}"]
     write(operator, 5)
@@ -132,14 +130,14 @@ def test_a_real_rsyslog_gets_every_record_once_and_in_order_also_after_an_outage
 
 
 def certificate(folder: Path) -> Path:
-    """A key and a certificate for localhost that nobody else trusts."""
+    """Create a key and a self-signed certificate for localhost."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    moment = datetime.now(UTC)
+    now = datetime.now(UTC)
     made = (
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(moment - timedelta(days=1))
-        .not_valid_after(moment + timedelta(days=1))
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
@@ -154,7 +152,7 @@ def certificate(folder: Path) -> Path:
     return path
 
 
-def test_records_go_by_tls_only_to_whom_the_certificate_is_trusted_for(
+def test_lines_go_by_tls_only_to_a_receiver_with_a_trusted_certificate(
     operator, settings, tmp_path
 ):
     path = certificate(tmp_path)
@@ -187,7 +185,7 @@ def test_records_go_by_tls_only_to_whom_the_certificate_is_trusted_for(
     assert ids == [1, 2, 3]
 
 
-def test_a_real_rsyslog_gets_records_by_udp(operator, settings):
+def test_rsyslog_gets_lines_by_udp(operator, settings):
     port = free_port()
     settings.AUDIT_STREAM_TO = [f"syslog+udp://127.0.0.1:{port}"]
     write(operator, 3)
@@ -197,7 +195,7 @@ def test_a_real_rsyslog_gets_records_by_udp(operator, settings):
 
 
 class Hook(BaseHTTPRequestHandler):
-    """A receiver that keeps what it gets and answers as it is told."""
+    """A receiver that stores the batches it gets and answers with `answers`."""
 
     answers: list[int] = []
     got: list[tuple[Any, bytes]] = []
@@ -210,7 +208,7 @@ class Hook(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_: Any) -> None:
-        """Says nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
@@ -235,7 +233,7 @@ def test_a_webhook_gets_signed_json_lines(operator, hook):
 
 
 @pytest.mark.parametrize("answer", [302, 401, 500])
-def test_what_a_webhook_does_not_take_is_sent_again_in_order(operator, hook, answer):
+def test_lines_that_a_webhook_does_not_acknowledge_are_sent_again_in_order(operator, hook, answer):
     write(operator, 2)
     hook.answers = [answer]
     assert stream.send_pending() == 0
@@ -246,7 +244,7 @@ def test_what_a_webhook_does_not_take_is_sent_again_in_order(operator, hook, ans
     assert (AuditStream.objects.get().last_id, AuditStream.objects.get().last_error) == (3, "")
 
 
-def test_a_message_is_one_line_and_short_whatever_is_in_it(operator):
+def test_a_message_is_one_line_and_short_for_any_content(operator):
     event = trail.record(
         operator, Verb.DEVICES_EXPORTED, subject_kind="test", subject="x", targets=["d" * 50] * 1000
     )
@@ -269,6 +267,6 @@ def test_a_message_is_one_line_and_short_whatever_is_in_it(operator):
         "syslog+tls://host/#x",
     ],
 )
-def test_an_odd_target_is_refused(text):
+def test_an_invalid_target_is_refused(text):
     with pytest.raises(ValueError, match=r"address|host|http|port"):
         parse_target(text)

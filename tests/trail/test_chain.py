@@ -1,6 +1,6 @@
-"""Whatever is changed behind the console's back, the check names it first."""
+"""Changes made in the database, past the console, are findings of the check."""
 
-# ruff: noqa: S608  # The statements are made of names of this file.
+# ruff: noqa: S608  # The statements contain only names of this file.
 
 import json
 from io import StringIO
@@ -32,8 +32,8 @@ def sql(text: str, *values: Any) -> None:
         cursor.execute(text, values)
 
 
-def behind_its_back(*statements: str) -> None:
-    """Change the tables with the triggers out of the way, as the database's owner can."""
+def tamper(*statements: str) -> None:
+    """Change the tables without their triggers, as the owner of the database can."""
     with guards.triggers_suspended(connection):
         for statement in statements:
             sql(statement)
@@ -64,7 +64,7 @@ def settled(operator, vendor, send_due) -> ActionRequest:
     return action_request
 
 
-def test_an_untouched_trail_is_told_to_be_so(settled, lines, operator, send_due):
+def test_an_unchanged_trail_has_no_findings(settled, lines, operator, send_due):
     start_sync(operator)
     send_due()
     controls.undo(settled, operator, hours="24")
@@ -116,13 +116,13 @@ def test_an_untouched_trail_is_told_to_be_so(settled, lines, operator, send_due)
         ),
     ],
 )  # fmt: skip
-def test_the_first_record_that_was_touched_is_named(lines, tampering, first):
-    behind_its_back(*tampering)
+def test_the_first_changed_line_is_the_first_finding(lines, tampering, first):
+    tamper(*tampering)
     assert found()[0] == first
 
 
-def test_a_record_between_others_that_nobody_signed_is_called_inserted(lines):
-    behind_its_back(
+def test_an_unsigned_line_between_others_is_found_as_inserted(lines):
+    tamper(
         f"UPDATE {EVENT} SET id = 90 WHERE id = 7",
         f"CREATE TEMPORARY TABLE copied AS SELECT * FROM {EVENT} WHERE id = 6",
         "UPDATE copied SET id = 7, reason = 'forged'",
@@ -132,43 +132,43 @@ def test_a_record_between_others_that_nobody_signed_is_called_inserted(lines):
     assert found()[0] == "inserted record 7"
 
 
-def test_a_cut_end_is_found_by_the_anchors(lines, settings, tmp_path):
+def test_a_cut_end_is_found_by_anchors(lines, settings, tmp_path):
     settings.AUDIT_ANCHORS_FILE = tmp_path / "anchors.jsonl"
     anchors.write_anchor()
     assert found(settings.AUDIT_ANCHORS_FILE) == []
-    behind_its_back(f"DELETE FROM {EVENT} WHERE id > 5")
+    tamper(f"DELETE FROM {EVENT} WHERE id > 5")
     assert found() == []
     assert found(settings.AUDIT_ANCHORS_FILE) == ["cut record 7"]
 
 
-def test_an_emptied_trail_and_one_that_grew_again_are_found_too(
+def test_an_emptied_trail_is_found_by_anchors_even_when_it_grew_again(
     lines, operator, settings, tmp_path
 ):
     settings.AUDIT_ANCHORS_FILE = tmp_path / "anchors.jsonl"
     anchors.write_anchor()
-    behind_its_back(f"DELETE FROM {EVENT}")
+    tamper(f"DELETE FROM {EVENT}")
     assert found(settings.AUDIT_ANCHORS_FILE) == ["cut record 7"]
     for number in range(9):
         trail.record(operator, Verb.DEVICES_EXPORTED, subject_kind="test", subject=str(number))
     assert found(settings.AUDIT_ANCHORS_FILE) == ["cut record 7"]
 
 
-def test_an_anchor_that_somebody_made_up_is_no_proof(lines, tmp_path):
+def test_an_anchor_with_a_false_count_is_a_finding(lines, tmp_path):
     made_up = {**anchors.make_anchor(), "count": 5}
     (tmp_path / "anchors").write_text(json.dumps(made_up))
     assert found(tmp_path / "anchors")[0].startswith("anchor ")
 
 
-def test_anchors_are_read_out_of_a_kept_log(lines, tmp_path):
+def test_anchors_are_read_from_a_log(lines, tmp_path):
     line = {"message": f"The trail stands at 7: {json.dumps(anchors.make_anchor())}"}
     (tmp_path / "log").write_text(f"noise\n{json.dumps(line)}\n")
     assert verify([tmp_path / "log"]).anchors == 1
-    behind_its_back(f"DELETE FROM {EVENT} WHERE id = 7")
+    tamper(f"DELETE FROM {EVENT} WHERE id = 7")
     assert found(tmp_path / "log") == ["cut record 7"]
 
 
 @pytest.mark.parametrize(
-    ("statement", "told"),
+    ("statement", "kind"),
     [
         ("UPDATE actions_devicecommand SET status = 'failed' WHERE target = 'kiosk'", "command"),
         ("UPDATE actions_devicecommand SET command_id = 'x' WHERE target = 'kiosk'", "command"),
@@ -179,31 +179,32 @@ def test_anchors_are_read_out_of_a_kept_log(lines, tmp_path):
         ("UPDATE actions_actionrequest SET actor = 'other'", "request"),
     ],
 )
-def test_a_row_of_the_engine_that_was_edited_by_hand_is_found(settled, statement, told):
+def test_a_row_of_the_engine_that_was_edited_in_sql_is_found(settled, statement, kind):
     sql(statement)
-    assert found()[0].startswith(f"{told} request {settled.uuid}")
+    assert found()[0].startswith(f"{kind} request {settled.uuid}")
 
 
-def test_an_index_of_devices_that_hides_one_is_found(settled):
-    behind_its_back(f"DELETE FROM {NAMED} WHERE device_key = 'kiosk'")
+def test_a_device_removed_from_the_index_is_found(settled):
+    tamper(f"DELETE FROM {NAMED} WHERE device_key = 'kiosk'")
     assert found()[0].startswith("altered record")
 
 
 @pytest.mark.parametrize("table", [EVENT, NAMED])
-@pytest.mark.parametrize("deed", ["UPDATE {} SET id = id", "DELETE FROM {}", "truncate"])
-def test_the_database_refuses_every_change(settled, table, deed):
-    if deed == "truncate":
-        deed = "INSERT OR REPLACE INTO {0} SELECT * FROM {0}"
-        deed = "TRUNCATE {} CASCADE" if connection.vendor == "postgresql" else deed
+@pytest.mark.parametrize("operation", ["UPDATE {} SET id = id", "DELETE FROM {}", "truncate"])
+def test_the_database_refuses_every_change(settled, table, operation):
+    if operation == "truncate":
+        operation = "INSERT OR REPLACE INTO {0} SELECT * FROM {0}"
         if connection.vendor == "postgresql":
-            sql("SET CONSTRAINTS ALL IMMEDIATE")  # Else its own reason to refuse comes first.
+            operation = "TRUNCATE {} CASCADE"
+            # Deferred constraints would refuse the statement before the trigger does.
+            sql("SET CONSTRAINTS ALL IMMEDIATE")
     before = AuditEvent.objects.count(), AuditDevice.objects.count()
     with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
-        sql(deed.format(table))
+        sql(operation.format(table))
     assert (AuditEvent.objects.count(), AuditDevice.objects.count()) == before
 
 
-def test_lowered_triggers_are_back_afterwards_and_missing_ones_are_told(lines):
+def test_suspended_triggers_are_created_again_and_missing_ones_are_found(lines):
     with guards.triggers_suspended(connection):
         assert len(guards.missing_triggers(connection)) == 6
     assert guards.missing_triggers(connection) == []
@@ -212,7 +213,7 @@ def test_lowered_triggers_are_back_afterwards_and_missing_ones_are_told(lines):
     assert found() == ["unprotected auditevent_no_update"]
 
 
-def test_deleting_people_and_devices_removes_nothing(settled, operator):
+def test_deleting_people_and_devices_removes_no_line(settled, operator):
     before = list(AuditEvent.objects.values_list("signature", flat=True))
     for device in know_devices("kiosk", "laptop"):
         device.delete()
@@ -222,7 +223,7 @@ def test_deleting_people_and_devices_removes_nothing(settled, operator):
     assert verify().findings == []
 
 
-def test_a_rollback_leaves_neither_the_thing_nor_its_line(operator):
+def test_a_rollback_leaves_neither_the_change_nor_its_line(operator):
     know_devices("kiosk")
     with pytest.raises(RuntimeError), transaction.atomic():
         make_request(operator, "kiosk")
@@ -232,13 +233,13 @@ def test_a_rollback_leaves_neither_the_thing_nor_its_line(operator):
     assert AuditEvent.objects.get().pk == 1
 
 
-def test_a_new_key_goes_on_and_the_old_links_hold(lines, operator, settings):
+def test_a_new_key_signs_and_the_old_lines_stay_valid(lines, operator, settings):
     old = settings.AUDIT_KEYS
     settings.AUDIT_KEYS = read_keys(["2026:" + "n" * 32], "s") | old
     trail.record(operator, Verb.DEVICES_EXPORTED, subject_kind="test", subject="8")
     assert AuditEvent.objects.get(pk=8).key_id == "2026"
     assert found() == []
-    # Whoever has only the old key cannot go on with it.
+    # A line signed with the old key after the new one is altered.
     settings.AUDIT_KEYS = old
     trail.record(operator, Verb.DEVICES_EXPORTED, subject_kind="test", subject="9")
     settings.AUDIT_KEYS = read_keys(["2026:" + "n" * 32], "s") | old
@@ -253,7 +254,7 @@ def test_a_malformed_list_of_keys_is_refused(pairs):
         read_keys(pairs, "s")
 
 
-def test_whatever_is_told_is_stored_and_proven(operator):
+def test_odd_numbers_and_characters_match_their_signature_after_storage(operator):
     odd: dict[str, Any] = {
         "big": 1e20,
         "small": 1e-9,
@@ -273,12 +274,12 @@ def test_whatever_is_told_is_stored_and_proven(operator):
     assert found() == []
 
 
-def test_the_command_says_what_it_found_and_ends_with_one(lines, settings, tmp_path):
+def test_the_command_prints_findings_and_exits_with_1(lines, settings, tmp_path):
     settings.AUDIT_ANCHORS_FILE = tmp_path / "anchors.jsonl"
     out = StringIO()
     call_command("audit_verify", stdout=out)
     assert "Unchanged: 7 records" in out.getvalue()
-    behind_its_back(f"UPDATE {EVENT} SET reason = 'y' WHERE id = 4")
+    tamper(f"UPDATE {EVENT} SET reason = 'y' WHERE id = 4")
     out = StringIO()
     with pytest.raises(CommandError, match="altered: record 4") as error:
         call_command("audit_verify", "--json", stdout=out)
@@ -286,7 +287,7 @@ def test_the_command_says_what_it_found_and_ends_with_one(lines, settings, tmp_p
     assert json.loads(out.getvalue())["findings"][0]["place"] == "record 4"
 
 
-def test_commands_that_nobody_asked_for_are_found(settled):
+def test_a_command_without_a_line_is_found(settled):
     row = DeviceCommand.objects.get(target="kiosk")
     row.pk, row.target = None, "another"
     row.save()

@@ -1,4 +1,4 @@
-"""Every attempt is told, also the refused ones, with who, from where and by which rule."""
+"""Every action and refusal is recorded, and its line is found by query."""
 
 import json
 import logging
@@ -26,8 +26,8 @@ from tests.factories import PASSWORD, enrol, know_devices, make_person, make_req
 pytestmark = pytest.mark.django_db
 
 
-def told(**wanted: Any) -> AuditEvent:
-    return AuditEvent.objects.get(**wanted)
+def line_with(**values: Any) -> AuditEvent:
+    return AuditEvent.objects.get(**values)
 
 
 def sign_in(client: Client, name: str, password: str) -> Any:
@@ -35,7 +35,7 @@ def sign_in(client: Client, name: str, password: str) -> Any:
     return client.post(reverse("account_login"), form, REMOTE_ADDR="10.1.2.3")
 
 
-def test_sign_ins_their_failures_and_sign_outs_are_told(client):
+def test_sign_ins_failed_sign_ins_and_sign_outs_are_recorded(client):
     make_person("oscar", "operator")
     sign_in(client, "oscar", "wrong")
     sign_in(client, "nobody", "wrong")
@@ -48,24 +48,24 @@ def test_sign_ins_their_failures_and_sign_outs_are_told(client):
         "person.signed_in",
         "person.signed_out",
     ]
-    came = told(verb="person.signed_in")
-    assert (came.actor, came.role, came.address) == ("oscar", "operator", "10.1.2.3")
-    assert came.request_id == answer["X-Request-ID"]
+    line = line_with(verb="person.signed_in")
+    assert (line.actor, line.role, line.address) == ("oscar", "operator", "10.1.2.3")
+    assert line.request_id == answer["X-Request-ID"]
     assert PASSWORD not in json.dumps(list(AuditEvent.objects.values_list("data", flat=True)))
 
 
-@pytest.mark.parametrize("deed", ["cancel", "pause", "resume"])
-def test_a_control_that_is_refused_is_told_with_its_rule(operator, helpdesk, deed):
+@pytest.mark.parametrize("control", ["cancel", "pause", "resume"])
+def test_a_refused_control_is_recorded_with_its_rule(operator, helpdesk, control):
     know_devices("kiosk")
     action_request = make_request(operator, "kiosk")
     with pytest.raises(NotAllowed):
-        getattr(controls, deed)(action_request, helpdesk)
-    line = told(verb=f"request.{deed}_refused")
+        getattr(controls, control)(action_request, helpdesk)
+    line = line_with(verb=f"request.{control}_refused")
     assert (line.actor, line.subject) == ("hanna", str(action_request.uuid))
     assert "Only its submitter" in line.data["problems"][""][0]
 
 
-def test_a_retry_that_is_refused_is_told_once(operator, viewer):
+def test_a_refused_retry_is_recorded_once(operator, viewer):
     know_devices("kiosk")
     action_request = make_request(operator, "kiosk")
     with pytest.raises(Refused):
@@ -77,25 +77,27 @@ def test_a_retry_that_is_refused_is_told_once(operator, viewer):
     assert sorted(verbs) == ["request.refused", "request.retry_refused"]
 
 
-def test_the_freeze_switch_tells_before_and_after_and_who_was_refused(operator, helpdesk):
+def test_a_freeze_records_the_state_before_and_after_and_a_refused_freeze_its_actor(
+    operator, helpdesk
+):
     with pytest.raises(NotAllowed):
         controls.freeze(helpdesk, frozen=True, reason="panic")
     controls.freeze(operator, frozen=True, reason="Vendor incident")
-    assert told(verb="sending.freeze_refused").actor == "hanna"
-    line = told(verb="sending.frozen")
+    assert line_with(verb="sending.freeze_refused").actor == "hanna"
+    line = line_with(verb="sending.frozen")
     assert line.data == {"before": {"frozen": False}, "after": {"frozen": True}}
 
 
-def test_a_form_that_a_role_may_not_send_is_told(client):
+def test_a_form_that_a_role_cannot_submit_is_recorded(client):
     client.force_login(make_person("vera", "viewer"))
     assert client.post("/requests/new/").status_code == 403
-    line = told(verb="page.refused")
+    line = line_with(verb="page.refused")
     assert (line.actor, line.subject) == ("vera", "/requests/new/")
     assert client.get("/audit/").status_code == 403
     assert AuditEvent.objects.filter(verb="page.refused").count() == 1
 
 
-def test_every_call_to_the_vendor_is_told(operator, vendor, send_due):
+def test_every_vendor_call_is_recorded(operator, vendor, send_due):
     enrol(vendor, "kiosk")
     make_request(operator, "kiosk")
     start_sync(operator)
@@ -106,9 +108,7 @@ def test_every_call_to_the_vendor_is_told(operator, vendor, send_due):
     assert kinds >= {"token", "groups", "devices"}
 
 
-def test_a_device_is_found_by_every_name_it_ever_had_also_when_it_is_gone(
-    operator, vendor, send_due
-):
+def test_a_deleted_device_is_found_by_every_name_it_had(operator, vendor, send_due):
     enrol(vendor, "7f3a", "other")
     know_devices("7f3a", name="KIOSK-1", macs=("AA:BB:CC:00:11:22",))
     make_request(operator, "7f3a", "other")
@@ -124,7 +124,7 @@ def test_a_device_is_found_by_every_name_it_ever_had_also_when_it_is_gone(
     assert DeviceAlias.objects.filter(text="kiosk-1").exists()
 
 
-def test_only_lines_that_name_a_device_stand_in_its_timeline(operator, vendor, send_due, settings):
+def test_the_lines_of_a_device_are_only_those_that_name_it(operator, vendor, send_due, settings):
     settings.OPSWAT_MAX_DEVICES = 1
     enrol(vendor, "a", "b", "c")
     make_request(operator, "a", "b", "c")
@@ -133,7 +133,7 @@ def test_only_lines_that_name_a_device_stand_in_its_timeline(operator, vendor, s
     assert [event.verb for event in found] == ["call.answered", "request.submitted"]
 
 
-def test_a_changed_setting_is_told_once_with_before_and_after_and_no_secret(db, settings):
+def test_a_changed_setting_is_recorded_once_with_before_and_after_and_no_secret(db, settings):
     assert settings_changes.record_changes()
     assert not settings_changes.record_changes()
     settings.ENGINE_RESERVE, settings.OPSWAT_CLIENT_SECRET = 3, "hunter2-hunter2"
@@ -145,12 +145,12 @@ def test_a_changed_setting_is_told_once_with_before_and_after_and_no_secret(db, 
     assert "hunter2" not in json.dumps(line.data)
 
 
-def test_a_log_line_stays_one_line_whatever_stands_in_it():
+def test_a_log_message_with_line_breaks_stays_one_line():
     record = logging.LogRecord("x", 20, "f", 1, 'a\n{"level": "forged"}\u2028', None, None)
     assert len(OneLine().format(record).splitlines()) == 1
 
 
-def test_pages_of_an_answer_join_without_gap_or_repeat(operator):
+def test_pages_of_a_result_join_without_gap_or_repeat(operator):
     know_devices("kiosk")
     for _ in range(7):
         controls.cancel(make_request(operator, "kiosk"), operator)
@@ -165,7 +165,7 @@ def test_pages_of_an_answer_join_without_gap_or_repeat(operator):
 
 
 @pytest.mark.parametrize("recent", [0, 1, 7, 1000])
-def test_an_answer_is_the_same_however_far_the_trail_is_walked_for_it(operator, recent):
+def test_a_result_is_the_same_for_any_number_of_lines_walked(operator, recent):
     for number in range(30):
         status = "failed" if number % 5 else "accepted"
         trail.record(
@@ -193,7 +193,7 @@ def test_an_answer_is_the_same_however_far_the_trail_is_walked_for_it(operator, 
         assert [event.subject for event in found] == wanted
 
 
-def test_an_explanation_by_the_engine_is_no_reason_of_a_person(operator, vendor, send_due):
+def test_the_engine_explains_in_detail_and_leaves_reason_empty(operator, vendor, send_due):
     enrol(vendor, "kiosk")
     vendor.fault("cut_after")
     make_request(operator, "kiosk", reason="Maintenance")

@@ -1,4 +1,4 @@
-"""Many who write at once make one chain, and whoever rolls back leaves no gap in it."""
+"""Concurrent writers make one chain, and a rollback leaves no gap in it."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 WRITERS, EACH = 6, 12
 
 
-def test_many_writers_make_one_whole_chain_without_gap(operator):
+def test_concurrent_writers_make_one_chain_without_gap(operator):
     before = AuditEvent.objects.count()
 
     def write(writer: int) -> None:
@@ -33,7 +33,7 @@ def test_many_writers_make_one_whole_chain_without_gap(operator):
                             about=[(name, "accepted")],
                         )
                         if number % 4 == 3:
-                            raise RuntimeError("this one is taken back")
+                            raise RuntimeError("roll back")
                 except RuntimeError:
                     continue
         finally:
@@ -49,6 +49,6 @@ def test_many_writers_make_one_whole_chain_without_gap(operator):
     assert verify().findings == []
 
 
-def test_after_a_test_that_commits_the_trail_is_empty_and_guarded():
+def test_after_a_test_that_commits_the_trail_is_empty_and_has_its_triggers():
     assert AuditEvent.objects.count() == 0
     assert verify().findings == []

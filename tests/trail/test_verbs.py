@@ -1,4 +1,4 @@
-"""Every line of the trail has a verb of one enum, and no code spells a verb by itself."""
+"""Every line of the trail has a verb of the enum; no other code contains a verb as text."""
 
 import ast
 from collections import defaultdict
@@ -18,7 +18,7 @@ OTHERS = ("migrations", "simulator")
 
 @pytest.fixture(scope="module")
 def modules() -> dict[str, ast.Module]:
-    """The syntax trees of our code, less the enum itself."""
+    """The syntax trees of our code, without the enum itself."""
     files = [path for top in ("actions", "dashboard") for path in (ROOT / top).rglob("*.py")]
     return {
         str(path.relative_to(ROOT)): ast.parse(path.read_text())
@@ -44,7 +44,7 @@ def recorders(modules: dict[str, ast.Module]) -> dict[str, set[int]]:
     return found
 
 
-def test_every_verb_is_written_somewhere_or_retired_with_a_reason(modules):
+def test_every_verb_is_used_or_retired_with_a_reason(modules):
     used = {
         node.attr
         for _, node in nodes(modules)
@@ -54,7 +54,7 @@ def test_every_verb_is_written_somewhere_or_retired_with_a_reason(modules):
     assert all(RETIRED.values())
 
 
-def test_no_code_outside_the_enum_holds_a_verb_as_text(modules):
+def test_only_the_enum_holds_a_verb_as_text(modules):
     found = [
         place
         for place, node in nodes(modules)
@@ -96,7 +96,7 @@ def test_a_stored_verb_has_a_label_even_when_it_is_unknown(verb, label):
     assert label_of(verb) == label
 
 
-def test_a_receiver_gets_refusals_failures_and_freezes_as_warnings():
+def test_refusals_failures_and_freezes_are_warnings_in_syslog():
     for verb in Verb:
         line = {"id": 1, "at": "2026-01-31T00:00:00+00:00", "verb": str(verb), "mac": "0"}
         is_warning = verb.endswith(("refused", "failed", "frozen"))
