@@ -1,4 +1,4 @@
-"""What the pages and commands show of requests."""
+"""Read requests and their commands for pages, commands and the API."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ S = CommandStatus
 
 @dataclass(frozen=True, slots=True)
 class OutcomeShare:
-    """One part of the bar; `start` and `width` are in thousandths of the whole."""
+    """One segment of the outcome bar; `start` and `width` are in thousandths of the whole."""
 
     status: CommandStatus
     count: int
@@ -36,18 +36,18 @@ class OutcomeShare:
 
     @property
     def label(self) -> str:
-        """The status as a word."""
+        """The label of the status."""
         return str(self.status.label)
 
     @property
     def meaning(self) -> str:
-        """The status in one sentence."""
+        """The explanation of the status, one sentence."""
         return STATUSES[self.status].explanation
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a request has come, counted from its commands."""
+    """The progress of a request: its commands by status."""
 
     total: int
     waiting: int
@@ -55,32 +55,35 @@ class Progress:
 
     @property
     def settled(self) -> int:
-        """Devices that the engine has nothing more to do for."""
+        """The number of commands with a final outcome."""
         return self.total - self.waiting
 
     @property
     def finished(self) -> bool:
-        """Whether nothing waits any more."""
+        """Whether no command waits."""
         return self.waiting == 0
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many devices stand in each status that any stands in."""
+        """The number of commands in each status that has any."""
         return {share.status: share.count for share in self.shares}
 
 
 def find(token: UUID) -> ActionRequest | None:
-    """The request with that id."""
+    """Return the request with that id, or None."""
     return ActionRequest.objects.filter(uuid=token).first()
 
 
 def newest(limit: int) -> list[ActionRequest]:
-    """The latest requests."""
+    """Return the latest requests, newest first."""
     return list(ActionRequest.objects.order_by("-id")[:limit])
 
 
 def listed(*, before: int | None, size: int, mine: int | None, kind: str) -> list[ActionRequest]:
-    """A page of requests, newest first, after the one with the id `before`."""
+    """Return a page of requests, newest first, with keys below `before`.
+
+    `mine` is the key of a user, to whose requests the list is limited.
+    """
     requests = ActionRequest.objects.order_by("-id")
     if before:
         requests = requests.filter(pk__lt=before)
@@ -92,21 +95,21 @@ def listed(*, before: int | None, size: int, mine: int | None, kind: str) -> lis
 
 
 def counts(action_request: ActionRequest) -> dict[str, int]:
-    """How many commands stand in each status, with every status named."""
+    """Return the number of commands in each status, zeros included."""
     rows = DeviceCommand.objects.filter(request=action_request).order_by()
     found = dict(rows.values_list("status").annotate(Count("id")))
     return {str(status): found.get(str(status), 0) for status in S}
 
 
 def progress(action_request: ActionRequest) -> Progress:
-    """The counts of one request, as the bar draws them."""
+    """Return the progress of one request."""
     return _progress(counts(action_request))
 
 
 def progress_of(action_requests: list[ActionRequest]) -> dict[int, Progress]:
-    """The counts of several requests with one query, by the request's key."""
+    """Return the progress of several requests by their keys, with one query."""
     rows = DeviceCommand.objects.filter(request__in=action_requests).order_by()
-    found: dict[int, dict[str, int]] = {wish.pk: {} for wish in action_requests}
+    found: dict[int, dict[str, int]] = {each.pk: {} for each in action_requests}
     for key, status, count in rows.values_list("request_id", "status").annotate(Count("id")):
         found[key][status] = count
     return {key: _progress(each) for key, each in found.items()}
@@ -126,66 +129,66 @@ def _progress(found: dict[str, int]) -> Progress:
 
 def commands(
     action_request: ActionRequest,
-    have: dict[str, int],
+    counts: dict[str, int],
     *,
     status: str = "",
     page: int = 1,
     size: int = 100,
 ) -> tuple[list[DeviceCommand], bool]:
-    """A page of the request's devices, what needs a person on top; and whether more follow.
+    """Return a page of the commands in LIST_ORDER, and whether more follow.
 
-    `have` are the request's counts.
+    `counts` are the numbers of commands by status.
     """
     rows = DeviceCommand.objects.filter(request=action_request).order_by("id")
     statuses = [status] if status else LIST_ORDER
-    keys = _keys_failed_first(rows, have, statuses, (page - 1) * size, size + 1)
+    keys = _keys_by_status(rows, counts, statuses, (page - 1) * size, size + 1)
     found = DeviceCommand.objects.select_related("call", "agent_log").in_bulk(keys)
     return [found[key] for key in keys[:size]], len(keys) > size
 
 
-def _keys_failed_first(
+def _keys_by_status(
     rows: QuerySet[DeviceCommand],
-    have: dict[str, int],
+    counts: dict[str, int],
     statuses: Iterable[str],
     start: int,
-    wanted: int,
+    limit: int,
 ) -> list[int]:
-    """The keys from place `start` on, without sorting a hundred thousand rows by status.
+    """Return up to `limit` keys from position `start`, without sorting all rows by status.
 
-    The index holds each status of the request in the order of the keys; the counts say what to
-    skip. A row that moves meanwhile is named once.
+    The index holds the keys of each status of a request in order, and `counts` tells how many
+    keys to skip. A row whose status changes meanwhile is listed once.
     """
     keys: dict[int, None] = {}
     for status in statuses:
-        skipped = min(start, have.get(status, 0))
-        if skipped < have.get(status, 0):
-            some = rows.filter(status=status).values_list("pk", flat=True)
-            keys |= dict.fromkeys(some[skipped : skipped + wanted - len(keys)])
+        skipped = min(start, counts.get(status, 0))
+        if skipped < counts.get(status, 0):
+            of_status = rows.filter(status=status).values_list("pk", flat=True)
+            keys |= dict.fromkeys(of_status[skipped : skipped + limit - len(keys)])
         start -= skipped
-        if len(keys) >= wanted:
+        if len(keys) >= limit:
             break
     return list(keys)
 
 
 def calls(action_request: ActionRequest, limit: int = 20) -> list[VendorCall]:
-    """The latest calls made for the request."""
+    """Return the latest vendor calls of the request, newest first."""
     return list(action_request.calls.order_by("-id")[:limit])
 
 
 def is_finished(action_request: ActionRequest) -> bool:
-    """Whether nothing of the request waits any more."""
+    """Return whether no command of the request waits."""
     rows = DeviceCommand.objects.filter(request=action_request)
     return not rows.filter(status__in=list(WAITING)).exists()
 
 
 def all_accepted(action_request: ActionRequest) -> bool:
-    """Whether the vendor accepted every device."""
+    """Return whether the vendor accepted every command."""
     rows = DeviceCommand.objects.filter(request=action_request)
     return not rows.exclude(status__in=list(SUCCEEDED)).exists()
 
 
 def as_json(action_request: ActionRequest) -> dict[str, Any]:
-    """The request as scripts read it: the form is stable."""
+    """Return the request in the form that scripts read, which does not change."""
     rows = DeviceCommand.objects.filter(request=action_request).order_by("id")
     return {
         "request": str(action_request.uuid),
@@ -201,11 +204,11 @@ def as_json(action_request: ActionRequest) -> dict[str, Any]:
 
 
 def oldest_waiting_seconds() -> float:
-    """How long the oldest waiting command has waited, in seconds; 0 when none waits."""
-    # Lane by lane, because there the index holds the oldest request first.
+    """Return how long the oldest unsent command has waited, in seconds; 0 if none waits."""
+    # One subquery for each lane, because the index of a lane begins with its oldest request.
     queued = DeviceCommand.objects.filter(status=S.QUEUED).order_by("request_id", "id")
     firsts = [Q(pk=Subquery(queued.filter(lane=lane).values("pk")[:1])) for lane in Lane]
-    # Apart from what is on its way: together SQLite would find no partial index.
+    # A query of its own: SQLite uses no partial index for both statuses together.
     sending = DeviceCommand.objects.filter(status=S.SENDING, coalesced=False)
     waiting = (DeviceCommand.objects.filter(reduce(or_, firsts)), sending)
     found = [rows.aggregate(at=Min("created_at"))["at"] for rows in waiting]
