@@ -152,7 +152,7 @@ class _Story:
                 confirmed = [{**line, "status": "confirmed"} for line in shown]
                 data = {"kind": wish.kind, "devices": confirmed}
                 why = "Read back: the device shows the change."
-                yield {**about, "verb": "readback.confirmed", "reason": why, "data": data}
+                yield {**about, "verb": "readback.confirmed", "detail": why, "data": data}
                 wish.outcomes = [
                     (name, CommandStatus.CONFIRMED if CODES[status] == 1 else status, command)
                     for name, status, command in wish.outcomes
