@@ -11,7 +11,7 @@ from pathlib import Path
 from django.db import transaction
 from django.urls import reverse
 
-from actions.action_requests import outcomes
+from actions.action_requests import recording
 from actions.action_requests.models import ActionRequest, DeviceCommand
 from actions.action_requests.states import CommandStatus
 from tests.bench import crew
@@ -98,7 +98,7 @@ def _change(wish: ActionRequest) -> tuple[int, float]:
         moments: list[float] = []
         # Before the word that goes out to the open pages, which is given after the commit too.
         transaction.on_commit(lambda: moments.append(time.monotonic()))
-        outcomes.bump_version([wish.pk])
+        recording.bump_version([wish.pk])
     version = ActionRequest.objects.values_list("version", flat=True).get(pk=wish.pk)
     return version, moments[0]
 

@@ -1,1 +1,1 @@
-"""Chaos: real processes, a hostile vendor, and somebody who kills and cuts at random."""
+"""Chaos tests: real processes and a faulty vendor, while processes are killed at random."""

@@ -1,4 +1,4 @@
-"""`python -m tests.chaos --seconds 600 --seed N [--database sqlite|postgres]`: the long form."""
+"""`python -m tests.chaos --seconds 600 --seed N [--database sqlite|postgres]`: a long run."""
 
 import argparse
 import os
@@ -9,12 +9,12 @@ from contextlib import ExitStack
 from types import FrameType
 from typing import NoReturn
 
-from tests.chaos.play import long_plan, play
+from tests.chaos.run import long_plan, run_chaos
 from tests.postgres import own_postgres
 
 
 def main() -> int:
-    """Play, and tell; 0 only if nothing was found."""
+    """Run, print the result, and return 0 only if there are no findings."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--seconds", type=float, default=600.0)
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
@@ -28,17 +28,17 @@ def main() -> int:
             if options.database == "postgres":
                 os.environ["DATABASE_URL"] = stack.enter_context(own_postgres())
             plan = long_plan(options.seed, options.seconds)
-            outcome = play(plan, say=lambda line: print(line, flush=True))
+            result = run_chaos(plan, echo=lambda line: print(line, flush=True))
     except KeyboardInterrupt:
         return 130
-    if outcome.findings:
-        print(f"── what the processes said ──\n{outcome.said}")
-    print(outcome)
-    return 1 if outcome.findings else 0
+    if result.findings:
+        print(f"── output of the processes ──\n{result.output}")
+    print(result)
+    return 1 if result.findings else 0
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> NoReturn:
-    """A polite kill ends the run as Ctrl-C does, so that nothing is left behind."""
+    """Handle SIGTERM like Ctrl-C, so that no process is left behind."""
     raise KeyboardInterrupt
 
 

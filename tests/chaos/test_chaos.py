@@ -1,14 +1,14 @@
-"""The short form of the chaos; `python -m tests.chaos` is the long one."""
+"""A short chaos run; `python -m tests.chaos` makes long ones."""
 
 import pytest
 
-from tests.chaos.play import SHORT, play
+from tests.chaos.run import SHORT, run_chaos
 
 pytestmark = pytest.mark.processes
 
 
-def test_nothing_is_lost_or_doubled_and_the_limit_holds_while_everything_is_killed() -> None:
-    outcome = play(SHORT)
+def test_while_processes_are_killed_nothing_is_lost_or_repeated_and_the_limit_holds() -> None:
+    result = run_chaos(SHORT)
 
-    print(outcome)
-    assert not outcome.findings, f"\n{outcome.everything}"
+    print(result)
+    assert not result.findings, f"\n{result.report}"

@@ -28,7 +28,7 @@ STEPS = (-3600.0, -90.0, -5.0, -0.6, 0.4, 0.6, 5.0, 59.0, 90.0, 3600.0)
 
 def know_fleet(vendor: ModelVendor) -> list[str]:
     """Our inventory as a full read would leave it; the vendor has every device."""
-    from actions.inventory.sync import store_records
+    from actions.inventory.store import store_records
 
     names = list(vendor.devices)
     store_records([vendor.record(name) for name in names])

@@ -29,7 +29,8 @@ from actions.errors import Refused
 from actions.inventory import refresh as looks
 from actions.inventory.models import Device, DeviceGroup
 from actions.inventory.refresh import DetailRead
-from actions.inventory.sync import start_due, start_sync, store_records
+from actions.inventory.store import store_records
+from actions.inventory.sync import start_due, start_sync
 from actions.opswat.client import Answer
 from actions.opswat.errors import Rejected, RetryLater, Unauthorized, VendorError
 from actions.opswat.payloads import ActionCall, ActionResult

@@ -1,4 +1,4 @@
-"""Whole installations for the tests of processes."""
+"""Fixtures that run the console as real processes: installations, databases, vendor devices."""
 
 import subprocess
 from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def migrated_database() -> Iterator[SqliteDatabase | PostgresDatabase]:
-    """The database from which each installation's is copied: migrating takes seconds."""
+    """Migrate one database; each installation gets a copy, because migrating takes seconds."""
     with short_folder() as folder, empty_database(folder) as database:
         env = bare_environment(folder) | {"DATABASE_URL": database.url}
         subprocess.run([*MANAGE, "migrate", "--verbosity", "0"], cwd=ROOT, env=env, check=True)
@@ -39,7 +39,7 @@ def migrated_database() -> Iterator[SqliteDatabase | PostgresDatabase]:
 def make_installation(
     migrated_database: SqliteDatabase | PostgresDatabase,
 ) -> Iterator[MakeInstallation]:
-    """Make installations; the options are those of Simulator."""
+    """Return a function that makes an installation; its options are those of Simulator."""
     with ExitStack() as stack:
 
         def make(**options: Any) -> Installation:
@@ -57,13 +57,13 @@ def make_installation(
 
 @pytest.fixture
 def installation(make_installation: MakeInstallation) -> Installation:
-    """An installation with a vendor that has no devices yet and is not in a hurry."""
+    """An installation whose vendor has no devices yet and allows 1,000 calls a minute."""
     return make_installation()
 
 
 @pytest.fixture
-def enrolled(installation: Installation) -> list[str]:
-    """Three devices that the vendor has and the inventory has not."""
+def vendor_devices(installation: Installation) -> list[str]:
+    """Add three devices to the vendor that are not in the inventory."""
     names = ["a1", "b2", "c3"]
     for name in names:
         installation.vendor.add_device(device_id=name)

@@ -1,4 +1,4 @@
-"""A database of its own for each installation, of the kind that the suite runs on."""
+"""A separate database for each installation, of the kind that the suite runs on."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ Row = tuple[Any, ...]
 
 
 class Database(Protocol):
-    """Where an installation keeps its rows, and a way to look at them from a test."""
+    """The database of an installation, which a test can query directly."""
 
     url: str
 
@@ -26,7 +26,7 @@ class Database(Protocol):
 
 
 class SqliteDatabase:
-    """A file; a new one is a copy of the migrated one."""
+    """A database file; a new one is a copy of the migrated one."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -40,16 +40,16 @@ class SqliteDatabase:
             return connection.execute(query).fetchall()
 
     def remove(self) -> None:
-        """It goes with its folder."""
+        """Do nothing: the file is removed with its folder."""
 
 
 class PostgresDatabase:
-    """A database in the server under test; a new one is made from the migrated one."""
+    """A database in the server under test; a new one uses the migrated one as its template."""
 
     def __init__(self, server_url: str, template: str = "template0") -> None:
         self.name = f"console_{uuid4().hex[:12]}"
         self._server = server_url
-        self._order(f"CREATE DATABASE {self.name} TEMPLATE {template} ENCODING 'UTF8'")
+        self._execute(f"CREATE DATABASE {self.name} TEMPLATE {template} ENCODING 'UTF8'")
         self.url = urlunsplit(urlsplit(server_url)._replace(path=f"/{self.name}"))
 
     def copy_to(self, folder: Path) -> "PostgresDatabase":
@@ -60,16 +60,16 @@ class PostgresDatabase:
             return connection.execute(query.encode()).fetchall()
 
     def remove(self) -> None:
-        self._order(f"DROP DATABASE {self.name} WITH (FORCE)")
+        self._execute(f"DROP DATABASE {self.name} WITH (FORCE)")
 
-    def _order(self, statement: str) -> None:
+    def _execute(self, statement: str) -> None:
         with psycopg.connect(self._server, autocommit=True) as connection:
             connection.execute(statement.encode())
 
 
 @contextmanager
 def empty_database(folder: Path) -> Iterator[SqliteDatabase | PostgresDatabase]:
-    """A database that still has to be migrated, of the kind that DATABASE_URL names."""
+    """Create a database without tables, of the kind that DATABASE_URL names."""
     url = os.environ.get("DATABASE_URL", "")
     if not url.startswith(("postgres://", "postgresql://")):
         yield SqliteDatabase(folder / "template.sqlite3")

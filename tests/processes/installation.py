@@ -1,4 +1,4 @@
-"""A whole installation as processes: its folder, database, Redis, vendor, workers and commands."""
+"""An installation as real processes: its folder, database, Redis, vendor, workers and commands."""
 
 import os
 import shutil
@@ -21,12 +21,12 @@ CELERY = [sys.executable, "-m", "celery", "-q", "-A", "dashboard"]
 QUIET = ["--without-gossip", "--without-mingle", "--loglevel", "WARNING"]
 
 Process = subprocess.Popen[bytes]
-Done = subprocess.CompletedProcess[str]
+Completed = subprocess.CompletedProcess[str]
 
 
 @contextmanager
 def short_folder() -> Iterator[Path]:
-    """A folder whose path leaves room for the name of a socket."""
+    """Make a temporary folder with a short path, because socket paths are limited in length."""
     folder = Path(tempfile.mkdtemp(prefix="console-"))
     try:
         yield folder
@@ -35,7 +35,7 @@ def short_folder() -> Iterator[Path]:
 
 
 def bare_environment(folder: Path) -> dict[str, str]:
-    """What a process of an installation is told, besides the settings of the test."""
+    """Return the environment of a process of an installation, without the test's settings."""
     env = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     return env | {"READ_DOT_ENV": "0", "DATA_DIR": str(folder), "PYTHONUNBUFFERED": "1"}
 
@@ -43,7 +43,7 @@ def bare_environment(folder: Path) -> dict[str, str]:
 class Installation:
     """The processes of one installation; `env` may be changed before they are started.
 
-    The vendor runs in the process of the test: its log is what the tests judge by.
+    The vendor runs in the process of the test, and the tests compare with its log.
     """
 
     def __init__(self, folder: Path, database: Database, vendor: Simulator) -> None:
@@ -51,7 +51,7 @@ class Installation:
         self.env = bare_environment(folder) | {
             "DATABASE_URL": database.url,
             "OPSWAT_BASE_URL": vendor.url,
-            "ENGINE_URGENT_WAIT": "1",  # So that alike wishes gather for a second, not for ten.
+            "ENGINE_URGENT_WAIT": "1",  # So requests are coalesced for one second, not for ten.
             "OPSWAT_CLIENT_ID": vendor.client_id,
             "OPSWAT_CLIENT_SECRET": vendor.client_secret,
         }
@@ -61,12 +61,12 @@ class Installation:
     # Processes.
 
     def start_redis(self) -> Process:
-        """Start a Redis of its own, on the socket where the settings look for it."""
+        """Start a private Redis on the socket that the settings name."""
         return self._redis.enter_context(own_redis(self.folder / "redis" / "redis.sock"))
 
     def spawn(self, *command: str) -> Process:
-        """Start a process that leads a group of its own; what it says goes to one file."""
-        with (self.folder / "said.log").open("ab") as log:
+        """Start a process in its own process group; all processes write to output.log."""
+        with (self.folder / "output.log").open("ab") as log:
             process = subprocess.Popen(
                 command,
                 cwd=ROOT,
@@ -80,20 +80,20 @@ class Installation:
         return process
 
     def worker(self, concurrency: int = 2) -> Process:
-        """Start a real worker."""
+        """Start a Celery worker."""
         return self.spawn(*CELERY, "worker", "--concurrency", str(concurrency), *QUIET)
 
     def beat(self) -> Process:
-        """Start the real clock."""
+        """Start Celery beat."""
         schedule = str(self.folder / "beat-schedule")
         return self.spawn(*CELERY, "beat", "--schedule", schedule, "--loglevel", "WARNING")
 
     def spawn_manage(self, *args: str) -> Process:
-        """Start a command of manage.py without waiting for its end."""
+        """Start a command of manage.py and return without waiting for it."""
         return self.spawn(*MANAGE, *args)
 
-    def manage(self, *args: str, stdin: str = "", timeout: float = 90) -> Done:
-        """Run a command of manage.py to its end."""
+    def manage(self, *args: str, stdin: str = "", timeout: float = 90) -> Completed:
+        """Run a command of manage.py and wait for it; `timeout` is in seconds."""
         return subprocess.run(
             [*MANAGE, *args],
             cwd=ROOT,
@@ -107,43 +107,43 @@ class Installation:
 
     def submit(self, kind: str, *devices: str) -> None:
         """Submit an action for devices that need not be in the inventory."""
-        wish = ("submit_action", kind, "--unlisted", "--reason", "because a test says so")
-        done = self.manage(*wish, "--from-file", "-", stdin="\n".join(devices))
+        command = ("submit_action", kind, "--unlisted", "--reason", "because a test says so")
+        done = self.manage(*command, "--from-file", "-", stdin="\n".join(devices))
         assert done.returncode == 0, done.stderr
 
-    # What became of it.
+    # Results.
 
     def rows(self, query: str) -> list[Row]:
-        """Ask the installation's database directly, past all of our code."""
+        """Query the installation's database directly, without our code."""
         return self.database.rows(query)
 
     def statuses(self) -> dict[str, str]:
-        """Each device with the status of its latest command."""
+        """Return each device's target with the status of its latest command."""
         return dict(self.rows("SELECT target, status FROM actions_devicecommand ORDER BY id"))
 
-    def until(self, condition: Callable[[], object], seconds: float = 60) -> None:
-        """Wait for it; the failure tells what the processes said."""
+    def wait_until(self, condition: Callable[[], object], seconds: float = 60) -> None:
+        """Wait for the condition; on failure raise AssertionError with the processes' output."""
         end = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > end:
-                raise AssertionError(f"It did not happen in {seconds} s.\n{self.said()}")
+                raise AssertionError(f"It did not happen in {seconds} s.\n{self.output()}")
             time.sleep(0.05)
 
-    def said(self) -> str:
-        """The last lines of all processes, for the message of a failed test."""
-        log = self.folder / "said.log"
+    def output(self) -> str:
+        """Return the last 5,000 characters of all processes' output, for a failure message."""
+        log = self.folder / "output.log"
         return log.read_text(errors="replace")[-5000:] if log.exists() else ""
 
-    # The end.
+    # Stopping.
 
     def kill(self, process: Process) -> None:
-        """Kill -9 of the process and of all that it started, as a lost machine would be."""
+        """Kill -9 the process and everything it started, as if its machine were lost."""
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
     def stop(self) -> None:
-        """Kill what was started here, and see that nothing else is left."""
+        """Kill all processes of the installation; raises AssertionError if one survives."""
         for process in self._processes:
             self.kill(process)
         self._redis.close()
@@ -155,15 +155,15 @@ class Installation:
 
 
 def processes_of(folder: Path) -> dict[int, str]:
-    """The running processes that know the folder by their environment or arguments."""
+    """Return the running processes that have the folder in their environment or arguments."""
     found = {}
     mark = os.fsencode(folder)
     for entry in Path("/proc").glob("[0-9]*"):
         try:
             arguments = (entry / "cmdline").read_bytes()
-            known = mark in arguments or mark in (entry / "environ").read_bytes()
-        except OSError:  # It has ended, or it is somebody else's.
+            matches = mark in arguments or mark in (entry / "environ").read_bytes()
+        except OSError:  # The process has ended, or belongs to another user.
             continue
-        if known and int(entry.name) != os.getpid():
+        if matches and int(entry.name) != os.getpid():
             found[int(entry.name)] = arguments.replace(b"\0", b" ").decode(errors="replace")
     return found

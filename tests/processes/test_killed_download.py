@@ -1,4 +1,4 @@
-"""A worker that is killed while a log comes in: nothing half is shown, it is fetched again."""
+"""A worker killed during a log download leaves no partial log; the log is fetched again."""
 
 import hashlib
 from pathlib import Path
@@ -12,7 +12,7 @@ def files_in(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()] if folder.exists() else []
 
 
-def test_a_log_whose_download_was_killed_is_never_shown_half_and_fetched_again(
+def test_a_log_whose_download_was_killed_is_never_shown_partially_and_is_fetched_again(
     installation: Installation,
 ) -> None:
     installation.env |= {
@@ -27,21 +27,21 @@ def test_a_log_whose_download_was_killed_is_never_shown_half_and_fetched_again(
     installation.vendor.add_device(device_id="kiosk")
     installation.vendor.fault("drip", api="reports", seconds=0.1, size=64)
     installation.submit("fetch_agent_log", "kiosk")
-    assert installation.manage("dispatch", "--seconds", "1").returncode == 0  # The wish itself.
-    pump = installation.spawn_manage("dispatch", "--seconds", "30")
-    installation.until(lambda: files_in(incoming), 20)
+    assert installation.manage("dispatch", "--seconds", "1").returncode == 0  # The action call.
+    dispatcher = installation.spawn_manage("dispatch", "--seconds", "30")
+    installation.wait_until(lambda: files_in(incoming), 20)
 
-    installation.kill(pump)
+    installation.kill(dispatcher)
 
     assert [row[0] for row in installation.rows(LOG)] != ["ready"]
     assert not files_in(stored)
 
-    def fetched() -> bool:
+    def is_fetched() -> bool:
         installation.manage("dispatch", "--seconds", "3")
         installation.manage("shell", "--no-imports", "-c", SWEEP)
         return bool(installation.rows(LOG)[0][0] == "ready")
 
-    installation.until(fetched)
+    installation.wait_until(is_fetched)
     [(_, name, sha256)] = installation.rows(LOG)
     assert hashlib.sha256((stored / name).read_bytes()).hexdigest() == sha256
     assert len(files_in(stored)) == 1

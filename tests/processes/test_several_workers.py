@@ -1,4 +1,4 @@
-"""Several real workers, a real Redis, and a vendor that counts."""
+"""Several real workers and a real Redis against a vendor that counts calls."""
 
 import random
 from concurrent.futures import ThreadPoolExecutor
@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from tests.processes.conftest import MakeInstallation
 
 CALLS, WINDOW = 10, 6.0
-"""The vendor's limit, with a tenth of its minute."""
+"""The vendor's rate limit: calls, and seconds of the window (a tenth of the real 60 s)."""
 
 
-def test_no_window_ever_sees_more_than_ten_calls_and_every_device_is_done_once(
+def test_no_window_has_more_than_ten_calls_and_every_device_is_acted_on_once(
     make_installation: MakeInstallation,
 ) -> None:
     random.seed(20)
@@ -33,7 +33,7 @@ def test_no_window_ever_sees_more_than_ten_calls_and_every_device_is_done_once(
 
     with ThreadPoolExecutor(3) as people:
         list(people.map(lambda devices: installation.submit("delete", *devices), requests))
-    installation.until(lambda: set(installation.statuses().values()) == {"accepted"}, 90)
+    installation.wait_until(lambda: set(installation.statuses().values()) == {"accepted"}, 90)
 
     arrivals = sorted(call.at for call in vendor.received)
     assert len(installation.statuses()) == 240
@@ -43,5 +43,5 @@ def test_no_window_ever_sees_more_than_ten_calls_and_every_device_is_done_once(
     assert {call.status for call in vendor.received} == {200}
     assert set(vendor.applied.values()) == {1}
     assert len(vendor.applied) == 240
-    # Two windows are the least; a call lasts up to 1.2 s, and machines are slow at times.
+    # The minimum is two windows; a call takes up to 1.2 s, and the machine may be slow.
     assert arrivals[-1] - arrivals[0] < 4 * WINDOW + 6.0

@@ -1,21 +1,21 @@
-"""`manage.py submit_action`, as a script calls it."""
+"""`manage.py submit_action` called by a script: input, output and exit codes."""
 
 import json
 from typing import Any
 
 import pytest
 
-from tests.processes.installation import Done, Installation
+from tests.processes.installation import Completed, Installation
 
-WHY = ("--reason", "because a test says so")
+REASON = ("--reason", "because a test says so")
 TABLES = ("actionrequest", "devicecommand", "vendorcall")
 
 
-def submit(installation: Installation, *args: str, stdin: str = "") -> Done:
-    return installation.manage("submit_action", *args, *WHY, stdin=stdin)
+def submit(installation: Installation, *args: str, stdin: str = "") -> Completed:
+    return installation.manage("submit_action", *args, *REASON, stdin=stdin)
 
 
-def assert_nothing_happened(installation: Installation) -> None:
+def assert_nothing_stored_or_sent(installation: Installation) -> None:
     counts = {
         table: installation.rows(f"SELECT COUNT(*) FROM actions_{table}")[0][0]  # noqa: S608
         for table in TABLES
@@ -24,7 +24,7 @@ def assert_nothing_happened(installation: Installation) -> None:
     assert installation.vendor.received == []
 
 
-def assert_refused(done: Done, *words: str) -> None:
+def assert_refused(done: Completed, *words: str) -> None:
     """Exit code 2, nothing on standard output, and exactly one line on standard error."""
     assert (done.returncode, done.stdout) == (2, ""), done.stderr
     [line] = done.stderr.splitlines()
@@ -32,9 +32,9 @@ def assert_refused(done: Done, *words: str) -> None:
         assert word in line
 
 
-def answer(done: Done) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+def parsed(done: Completed) -> dict[str, Any]:
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
 
 
 def fetch_logs(installation: Installation, names: list[str]) -> None:
@@ -44,42 +44,44 @@ def fetch_logs(installation: Installation, names: list[str]) -> None:
     )
 
     assert done.returncode == 0, done.stderr
-    devices = answer(done)["devices"]
+    devices = parsed(done)["devices"]
     assert [device["id"] for device in devices] == names
     assert {device["status"] for device in devices} == {"accepted"}
     assert {device["code"] for device in devices} == {1}
     assert len({device["command_id"] for device in devices} - {""}) == len(names)
-    assert answer(done)["counts"]["accepted"] == len(names)
+    assert parsed(done)["counts"]["accepted"] == len(names)
 
 
-def test_the_command_ids_of_logs_come_back_without_any_worker(
-    installation: Installation, enrolled: list[str]
+def test_command_ids_of_logs_are_returned_without_a_worker(
+    installation: Installation, vendor_devices: list[str]
 ) -> None:
-    fetch_logs(installation, enrolled)
+    fetch_logs(installation, vendor_devices)
 
 
-def test_the_command_ids_of_logs_come_back_beside_a_running_worker(
-    installation: Installation, enrolled: list[str]
+def test_command_ids_of_logs_are_returned_while_a_worker_runs(
+    installation: Installation, vendor_devices: list[str]
 ) -> None:
     installation.start_redis()
     installation.worker()
     installation.beat()
 
-    fetch_logs(installation, enrolled)
+    fetch_logs(installation, vendor_devices)
 
     assert set(installation.vendor.applied.values()) == {1}
 
 
-def test_stored_without_waiting_is_0(installation: Installation, enrolled: list[str]) -> None:
+def test_submitting_without_waiting_exits_with_0(
+    installation: Installation, vendor_devices: list[str]
+) -> None:
     done = submit(installation, "unexempt", "--ids", "a1", "--unlisted", "--json")
 
     assert done.returncode == 0
-    assert answer(done)["counts"]["queued"] == 1
+    assert parsed(done)["counts"]["queued"] == 1
     assert installation.vendor.received == []
 
 
-def test_finished_but_not_all_accepted_is_3(
-    installation: Installation, enrolled: list[str]
+def test_a_finished_request_with_a_failure_exits_with_3(
+    installation: Installation, vendor_devices: list[str]
 ) -> None:
     installation.vendor.devices["b2"].forced_status = -1
 
@@ -90,32 +92,32 @@ def test_finished_but_not_all_accepted_is_3(
     assert "1 failed" in done.stdout
 
 
-def test_a_wait_that_runs_out_is_4_and_the_request_stays(
-    installation: Installation, enrolled: list[str]
+def test_a_wait_that_times_out_exits_with_4_and_the_request_stays_queued(
+    installation: Installation, vendor_devices: list[str]
 ) -> None:
     installation.vendor.stop()
 
     done = submit(installation, "unexempt", "--ids", "a1", "--unlisted", "--wait", "1", "--json")
 
     assert done.returncode == 4
-    assert answer(done)["counts"]["queued"] == 1
+    assert parsed(done)["counts"]["queued"] == 1
     installation.vendor.start(int(installation.vendor.url.rsplit(":", 1)[1]))
     assert installation.manage("dispatch", "--seconds", "20").returncode == 0
     assert installation.statuses() == {"a1": "accepted"}
 
 
-def test_devices_come_from_standard_input_with_blank_lines_and_any_line_end(
-    installation: Installation, enrolled: list[str]
+def test_ids_are_read_from_standard_input_with_blank_lines_and_any_line_end(
+    installation: Installation, vendor_devices: list[str]
 ) -> None:
     done = submit(
         installation, "delete", "--unlisted", "--from-file", "-", stdin="a1\r\n\n  b2 \nc3"
     )
 
     assert done.returncode == 0, done.stderr
-    assert installation.statuses() == dict.fromkeys(enrolled, "queued")
+    assert installation.statuses() == dict.fromkeys(vendor_devices, "queued")
 
 
-def test_macs_come_from_a_file_in_any_notation(installation: Installation) -> None:
+def test_macs_are_read_from_a_file_in_any_notation(installation: Installation) -> None:
     path = installation.folder / "macs.txt"
     path.write_text("\ufeffaabb.ccdd.ee01\nAA-BB-CC-DD-EE-02\n", encoding="utf-8")
 
@@ -125,7 +127,7 @@ def test_macs_come_from_a_file_in_any_notation(installation: Installation) -> No
     assert set(installation.statuses()) == {"AA:BB:CC:DD:EE:01", "AA:BB:CC:DD:EE:02"}
 
 
-def test_a_dry_run_says_what_it_would_cost_and_stores_nothing(installation: Installation) -> None:
+def test_a_dry_run_reports_devices_and_calls_and_stores_nothing(installation: Installation) -> None:
     names = ",".join(f"d{number}" for number in range(101))
 
     done = submit(installation, "exempt", "--forever", "--ids", names, "--unlisted", "--dry-run")
@@ -136,8 +138,8 @@ def test_a_dry_run_says_what_it_would_cost_and_stores_nothing(installation: Inst
 
     assert (done.returncode, as_json.returncode) == (0, 0)
     assert "101" in done.stdout
-    assert answer(as_json) == {"dry_run": True, "kind": "exempt", "devices": 101, "calls": 3}
-    assert_nothing_happened(installation)
+    assert parsed(as_json) == {"dry_run": True, "kind": "exempt", "devices": 101, "calls": 3}
+    assert_nothing_stored_or_sent(installation)
 
 
 DEVICE = ("--ids", "a1", "--unlisted")
@@ -145,7 +147,7 @@ REFUSED: dict[str, tuple[tuple[str, ...], str]] = {
     "unknown kind": (("explode", *DEVICE), "explode"),
     "no device": (("unexempt", "--ids", " , ", "--unlisted"), "at least one"),
     "neither ids nor macs": (("unexempt", "--unlisted"), "--ids"),
-    "doubled device": (("unexempt", "--ids", "a1,b2,a1", "--unlisted"), "a1"),
+    "duplicate device": (("unexempt", "--ids", "a1,b2,a1", "--unlisted"), "a1"),
     "ids and macs": (("unexempt", *DEVICE, "--macs", "aabbccddee01"), "--macs"),
     "ids and macs in one file": (("unexempt", "--from-file", "-", "--unlisted"), "mixes"),
     "no such file": (("unexempt", "--from-file", "/does/not/exist", "--unlisted"), "exist"),
@@ -166,16 +168,18 @@ REFUSED: dict[str, tuple[tuple[str, ...], str]] = {
 
 
 @pytest.mark.parametrize(("args", "word"), REFUSED.values(), ids=REFUSED.keys())
-def test_bad_input_is_one_line_and_2_and_nothing_is_stored(
+def test_bad_input_prints_one_line_exits_with_2_and_stores_nothing(
     installation: Installation, args: tuple[str, ...], word: str
 ) -> None:
     done = submit(installation, *args, "--json", stdin="a1\naabb.ccdd.ee01\n")
 
     assert_refused(done, word)
-    assert_nothing_happened(installation)
+    assert_nothing_stored_or_sent(installation)
 
 
-def test_in_the_name_of_helpdesk_only_helpdesks_rights_count(installation: Installation) -> None:
+def test_a_submission_as_a_helpdesk_user_is_limited_to_helpdesk_rights(
+    installation: Installation,
+) -> None:
     person = ("add_person", "hanna", "--role", "helpdesk", "--password-stdin")
     assert installation.manage(*person, stdin="correct horse battery\n").returncode == 0
     eleven = ",".join(f"d{number}" for number in range(11))
@@ -184,7 +188,7 @@ def test_in_the_name_of_helpdesk_only_helpdesks_rights_count(installation: Insta
     assert_refused(submit(installation, "delete", "--ids", "a1", *hanna), "Helpdesk", "Delete")
     too_many = submit(installation, "exempt", "--forever", "--ids", eleven, *hanna)
     assert_refused(too_many, "Helpdesk", "10", "11")
-    assert_nothing_happened(installation)
+    assert_nothing_stored_or_sent(installation)
 
     allowed = submit(installation, "unexempt", "--ids", "a1", *hanna)
 
@@ -197,7 +201,9 @@ def test_in_the_name_of_helpdesk_only_helpdesks_rights_count(installation: Insta
     ]
 
 
-def test_a_database_without_tables_is_one_line(installation: Installation) -> None:
+def test_a_database_without_tables_prints_one_line_and_exits_with_1(
+    installation: Installation,
+) -> None:
     installation.env["DATABASE_URL"] = f"sqlite:///{installation.folder / 'new.sqlite3'}"
 
     done = submit(installation, "unexempt", *DEVICE)

@@ -1,17 +1,17 @@
-"""`manage.py sync_devices`, as a script calls it."""
+"""`manage.py sync_devices` called by a script: output and exit codes."""
 
 import json
 
 from tests.processes.conftest import MakeInstallation
 from tests.processes.installation import Installation
 
-READ = ("sync_devices", "--json")
+SYNC = ("sync_devices", "--json")
 
 
-def test_a_read_brings_every_device_and_group(make_installation: MakeInstallation) -> None:
+def test_a_full_read_stores_every_device_and_group(make_installation: MakeInstallation) -> None:
     installation = make_installation(devices=120)
 
-    done = installation.manage(*READ)
+    done = installation.manage(*SYNC)
 
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
@@ -23,13 +23,15 @@ def test_a_read_brings_every_device_and_group(make_installation: MakeInstallatio
     assert {call.status for call in installation.vendor.received} == {200}
 
 
-def test_who_asks_while_a_read_is_running_joins_it(make_installation: MakeInstallation) -> None:
+def test_a_second_command_joins_the_full_read_that_is_running(
+    make_installation: MakeInstallation,
+) -> None:
     installation = make_installation(devices=120)
     installation.vendor.fault("late", times=None, api="devices", seconds=1.0)
     first = installation.spawn_manage("sync_devices")
-    installation.until(lambda: installation.rows("SELECT id FROM actions_inventorysync"))
+    installation.wait_until(lambda: installation.rows("SELECT id FROM actions_inventorysync"))
 
-    second = installation.manage(*READ)
+    second = installation.manage(*SYNC)
 
     assert first.wait(30) == 0
     assert second.returncode == 0, second.stderr
@@ -42,11 +44,13 @@ def test_who_asks_while_a_read_is_running_joins_it(make_installation: MakeInstal
     )
 
 
-def test_a_read_that_the_vendor_refuses_is_3_and_one_line(installation: Installation) -> None:
+def test_a_full_read_that_the_vendor_refuses_prints_one_line_and_exits_with_3(
+    installation: Installation,
+) -> None:
     installation.start_redis()
     installation.vendor.fault("status", code=404, api="groups")
 
-    done = installation.manage(*READ)
+    done = installation.manage(*SYNC)
 
     assert done.returncode == 3
     assert json.loads(done.stdout)["stage"] == "failed"
@@ -54,16 +58,16 @@ def test_a_read_that_the_vendor_refuses_is_3_and_one_line(installation: Installa
     assert "404" in line
 
 
-def test_a_vendor_that_is_down_is_4_and_one_line_and_the_read_goes_on_later(
+def test_with_the_vendor_down_the_wait_exits_with_4_and_the_read_finishes_later(
     installation: Installation,
 ) -> None:
     installation.start_redis()
     installation.vendor.stop()
 
-    done = installation.manage(*READ, "--wait", "2")
+    done = installation.manage(*SYNC, "--wait", "2")
 
     assert done.returncode == 4
     [line] = [line for line in done.stderr.splitlines() if not line.startswith("{")]
     assert "wait ran out" in line
     installation.vendor.start(int(installation.vendor.url.rsplit(":", 1)[1]))
-    assert installation.manage(*READ, "--wait", "60").returncode == 0
+    assert installation.manage(*SYNC, "--wait", "60").returncode == 0

@@ -1,4 +1,4 @@
-"""`manage.py up`: the whole console with one command, from start to a clean stop."""
+"""`manage.py up`: one command starts the whole console and stops it cleanly."""
 
 import json
 import os
@@ -21,9 +21,8 @@ from tests.processes.installation import (
     short_folder,
 )
 
-STOP_SECONDS = 20.0  # Two are usual; it kills what has not ended after five.
-START_SECONDS = 30.0
-"""Two are usual for a second start; the rest is for a machine with much else to do."""
+STOP_SECONDS = 20.0
+"""A stop usually takes 2 s; `up` kills processes that have not ended after 5 s."""
 
 
 def free_port() -> int:
@@ -33,46 +32,46 @@ def free_port() -> int:
 
 
 class Console:
-    """A console of its own in a folder; `up` may be started there again and again."""
+    """A console in its own folder; `up` can be started there several times."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.port = folder, free_port()
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it and wait until it has told its address."""
-        # Told to a file: nobody has to read along, as with a terminal.
-        self.output = self.folder / f"output-{time.monotonic_ns()}.log"
-        with self.output.open("wb") as output:
+        """Start `up` and wait until it has printed its address."""
+        # Output goes to a file: a pipe that nobody reads would fill and block `up`.
+        self.log = self.folder / f"output-{time.monotonic_ns()}.log"
+        with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [*MANAGE, "up", "--port", str(self.port), "--devices", "60"],
                 cwd=ROOT,
                 env=bare_environment(self.folder),
                 stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
+                stdout=log,
+                stderr=log,
                 start_new_session=True,
             )
         end = time.monotonic() + 60
-        while "Ctrl-C stops everything." not in self.said():
-            assert self.process.poll() is None, self.said()
-            assert time.monotonic() < end, self.said()
+        while "Press Ctrl-C to stop." not in self.output():
+            assert self.process.poll() is None, self.output()
+            assert time.monotonic() < end, self.output()
             time.sleep(0.05)
 
-    def said(self) -> str:
-        return self.output.read_text(errors="replace")
+    def output(self) -> str:
+        return self.log.read_text(errors="replace")
 
     def passwords(self) -> dict[str, str]:
-        return dict(re.findall(r"^  (\w+) +(\S+)$", self.said(), re.MULTILINE))
+        return dict(re.findall(r"^  (\w+) +(\S+)$", self.output(), re.MULTILINE))
 
     def stop(self, number: signal.Signals) -> int:
-        """Signal it alone, and wait for its end; returns the exit code."""
+        """Send the signal to `up` alone and return its exit code."""
         assert self.process is not None
         self.process.send_signal(number)
         return self.process.wait(STOP_SECONDS)
 
     def clear(self) -> dict[int, str]:
-        """Kill what is left of it; tells what that was."""
+        """Kill the processes that are left and return them."""
         left = processes_of(self.folder)
         for pid in left:
             os.kill(pid, signal.SIGKILL)
@@ -101,7 +100,7 @@ def up(folder: Path, port: int, **env: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def opened(path: Path) -> str:
+def mode(path: Path) -> str:
     return oct(path.stat().st_mode & 0o777)
 
 
@@ -109,22 +108,20 @@ def test_one_command_starts_everything_and_ctrl_c_stops_it(console: Console) -> 
     console.start()
     passwords = console.passwords()
 
-    assert f"http://localhost:{console.port}/" in console.said()
+    assert f"http://localhost:{console.port}/" in console.output()
     assert set(passwords) == {"viewer", "helpdesk", "operator", "auditor"}
-    with urllib.request.urlopen(
-        f"http://127.0.0.1:{console.port}/healthz/live/", timeout=5
-    ) as reply:
+    health = f"http://127.0.0.1:{console.port}/healthz/live/"
+    with urllib.request.urlopen(health, timeout=5) as reply:
         assert reply.status == 200
     for name in ("simulator.json", "demo_people.json", "secret_key"):
-        assert opened(console.folder / name) == "0o600"
+        assert mode(console.folder / name) == "0o600"
     assert json.loads((console.folder / "demo_people.json").read_text()) == passwords
-    assert opened(console.folder / "redis") == "0o700"
+    assert mode(console.folder / "redis") == "0o700"
 
-    again = up(console.folder, free_port())
-    assert again.returncode == 1
-    assert (
-        again.stderr == f"CommandError: It is running already, with the data in {console.folder}.\n"
-    )
+    second = up(console.folder, free_port())
+    message = f"The console is already running with the data in {console.folder}."
+    assert second.returncode == 1
+    assert second.stderr == f"CommandError: {message}\n"
 
     assert console.stop(signal.SIGINT) == 0
     assert processes_of(console.folder) == {}
@@ -143,7 +140,7 @@ def test_a_closed_terminal_leaves_no_process_behind(console: Console) -> None:
     assert console.clear() == {}
 
 
-def test_a_signal_in_the_first_moments_leaves_no_process_behind(console: Console) -> None:
+def test_a_signal_during_startup_leaves_no_process_behind(console: Console) -> None:
     command = [*MANAGE, "up", "--port", str(console.port), "--devices", "60"]
     env = bare_environment(console.folder)
     with subprocess.Popen(
@@ -153,7 +150,7 @@ def test_a_signal_in_the_first_moments_leaves_no_process_behind(console: Console
         assert process.stdout is not None
         for line in process.stdout:
             if b"started (pid=" in line:
-                break  # The first of four.
+                break  # The first of four processes.
         process.send_signal(signal.SIGINT)
         rest = process.stdout.read()
         assert process.wait(STOP_SECONDS) == 0, rest
@@ -161,7 +158,7 @@ def test_a_signal_in_the_first_moments_leaves_no_process_behind(console: Console
     assert console.clear() == {}
 
 
-def test_a_part_that_fails_ends_all_of_it_with_an_error(console: Console) -> None:
+def test_when_one_process_fails_up_stops_all_and_exits_with_an_error(console: Console) -> None:
     console.start()
     beat = next(pid for pid, args in processes_of(console.folder).items() if " beat " in args)
 
@@ -172,17 +169,17 @@ def test_a_part_that_fails_ends_all_of_it_with_an_error(console: Console) -> Non
     assert console.clear() == {}
 
 
-def test_a_taken_port_is_one_clear_line(console: Console) -> None:
+def test_a_taken_port_prints_one_line_and_exits_with_1(console: Console) -> None:
     with socket.create_server(("127.0.0.1", console.port)):
         done = up(console.folder, console.port)
 
     assert (done.returncode, done.stdout) == (1, "")
     [line] = done.stderr.splitlines()
-    assert f"Port {console.port} is taken" in line
+    assert f"Port {console.port} is in use" in line
     assert not (console.folder / "redis").exists()
 
 
-HALF: dict[str, tuple[dict[str, str], str]] = {
+INVALID: dict[str, tuple[dict[str, str], str]] = {
     "an id without a secret": ({"OPSWAT_CLIENT_ID": "me"}, "OPSWAT_CLIENT_SECRET is missing"),
     "a foreign host by http": (
         {
@@ -201,8 +198,8 @@ HALF: dict[str, tuple[dict[str, str], str]] = {
 }
 
 
-@pytest.mark.parametrize(("env", "word"), HALF.values(), ids=HALF.keys())
-def test_half_a_configuration_is_refused_before_anything_starts(
+@pytest.mark.parametrize(("env", "word"), INVALID.values(), ids=INVALID.keys())
+def test_an_incomplete_or_invalid_configuration_is_refused_before_anything_starts(
     console: Console, env: dict[str, str], word: str
 ) -> None:
     done = up(console.folder, console.port, **env)

@@ -8,7 +8,7 @@ from django.utils.timezone import now
 from actions.dispatch import sweeper
 from actions.errors import NotAllowed
 from actions.inventory.models import Device
-from actions.inventory.sync import store_records
+from actions.inventory.store import store_records
 from actions.selections import choose, uploads
 from actions.selections.list_parser import Row
 from actions.selections.models import SelectedDevice, Selection, UploadedList

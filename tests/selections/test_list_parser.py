@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from actions.errors import Refused
 from actions.inventory.models import Device
-from actions.inventory.sync import store_records
+from actions.inventory.store import store_records
 from actions.macs import normalise_mac
 from actions.selections import list_matching, list_parser, xlsx_reader
 from tests.factories import make_record

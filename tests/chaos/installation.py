@@ -1,4 +1,4 @@
-"""The place of a chaos run: a whole installation with its web and its people, times scaled."""
+"""The installation of a chaos run: all processes with the web server and users, times scaled."""
 
 import json
 import os
@@ -30,7 +30,7 @@ from tests.processes.installation import (
 )
 
 CALLS, WINDOW = 10, 6.0
-"""The vendor's limit, with a tenth of its minute."""
+"""The vendor's rate limit: calls, and seconds of the window (a tenth of the real 60 s)."""
 
 READ_SECONDS = 2.0
 FLEET = 240
@@ -39,7 +39,7 @@ SCALED = {
     "OPSWAT_RATE_LIMIT": f"{CALLS}/{WINDOW:g}",
     "OPSWAT_TIMEOUT": f"2/{READ_SECONDS:g}",
     "OPSWAT_MAX_DEVICES": "25",
-    # Leases of seven seconds: pump 2, connect 2, read 2 and twice the grace.
+    # Leases of 7 s: run 2, connect 2, read 2 and twice the grace.
     "ENGINE_RUN_SECONDS": "2",
     "ENGINE_GRACE_SECONDS": "0.5",
     "ENGINE_MAX_IDLE_SECONDS": "1",
@@ -47,52 +47,52 @@ SCALED = {
     "ENGINE_VERIFY_AFTER": "1.5",
 }
 
-BEAT = [sys.executable, "-m", "celery", "-q", "-A", "tests.chaos.quick_clock", "beat"]
+BEAT = [sys.executable, "-m", "celery", "-q", "-A", "tests.chaos.scaled_celery", "beat"]
 WEB = [sys.executable, "-m", "uvicorn", "dashboard.asgi:application", "--host", "127.0.0.1"]
 
 
-class Place(Installation):
-    """An installation whose parts may be killed one by one; it remembers who should be alive."""
+class ChaosInstallation(Installation):
+    """An installation whose processes can be killed one by one; it knows which should run."""
 
     def __init__(self, folder: Path, database: Database, vendor: Simulator) -> None:
         super().__init__(folder, database, vendor)
         self.env |= SCALED
         self.workers: list[Process] = []
-        self.clock: Process | None = None
+        self.beat_process: Process | None = None
         self.redis_server: Process | None = None
         self.web: Process | None = None
         self.port = 0
 
     def start(self) -> None:
-        """Start every part; the web answers when this returns."""
+        """Start every process and wait until the web server answers."""
         done = self.manage("collectstatic", "--noinput", "--verbosity", "0", timeout=120)
         assert done.returncode == 0, done.stderr
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        self.start_redis_again()
+        self.ensure_redis()
         quiet = ("--log-level", "warning", "--no-access-log")
         self.web = self.spawn(*WEB, "--port", str(self.port), *quiet)
-        self.start_beat()
+        self.ensure_beat()
         self.workers = [self.worker(2), self.worker(2)]
-        self.until(self._web_answers)
+        self.wait_until(self._web_answers)
 
-    def start_redis_again(self) -> None:
-        """Start Redis unless it runs."""
+    def ensure_redis(self) -> None:
+        """Start Redis unless it is running."""
         if self.redis_server is None:
             server = own_redis(self.folder / "redis" / "redis.sock")
             self.redis_server = self._redis.enter_context(server)
 
-    def start_beat(self) -> None:
-        """Start the clock unless it runs; its file may be one that a killed clock has left."""
-        if self.clock is None:
+    def ensure_beat(self) -> None:
+        """Start beat unless it is running; a killed beat may have left its schedule file."""
+        if self.beat_process is None:
             schedule = str(self.folder / "beat-schedule")
-            self.clock = self.spawn(*BEAT, "--schedule", schedule, "--loglevel", "WARNING")
+            self.beat_process = self.spawn(*BEAT, "--schedule", schedule, "--loglevel", "WARNING")
 
     def kill(self, process: Process) -> None:
-        """Kill -9 of the process and of all that it started, once.
+        """Kill -9 the process and everything it started.
 
-        The number of a process that was waited for may be somebody else's by now.
+        A process that was waited for is not killed: its PID may belong to another process.
         """
         if process.returncode is None:
             super().kill(process)
@@ -101,28 +101,28 @@ class Place(Installation):
                 if os.getpgid(pid) == process.pid:
                     os.kill(pid, signal.SIGKILL)
 
-    def fallen(self) -> list[str]:
-        """Parts that ended although nobody killed them."""
+    def unexpected_exits(self) -> list[str]:
+        """Return a sentence for each process that ended without being killed."""
         parts: dict[str, list[Process | None]] = {
-            "beat": [self.clock],
+            "beat": [self.beat_process],
             "redis": [self.redis_server],
             "web": [self.web],
             "worker": [*self.workers],
         }
         return [
-            f"{name} {each.pid} ended by itself with {each.returncode}"
+            f"{name} {each.pid} ended unexpectedly with {each.returncode}"
             for name, processes in parts.items()
             for each in processes
             if each is not None and each.poll() is not None
         ]
 
-    def look(self, query: str) -> list[Row]:
-        """Ask the database, again if it was just restarted."""
+    def query(self, sql: str) -> list[Row]:
+        """Query the database; retry for 2 s after its connections were cut."""
         for _ in range(20):
             with suppress(psycopg.OperationalError):
-                return self.rows(query)
+                return self.rows(sql)
             time.sleep(0.1)
-        return self.rows(query)
+        return self.rows(sql)
 
     def _web_answers(self) -> bool:
         try:
@@ -132,16 +132,16 @@ class Place(Installation):
             return False
 
 
-class People:
-    """The process in which people act; one wish at a time."""
+class UserProcess:
+    """The process in which users act; it handles one call at a time."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, installation: ChaosInstallation) -> None:
         self._lock = threading.Lock()
-        self._log = (place.folder / "said.log").open("ab")
+        self._log = (installation.folder / "output.log").open("ab")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.chaos.people"],
+            [sys.executable, "-m", "tests.chaos.user_process"],
             cwd=ROOT,
-            env=place.env,
+            env=installation.env,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
@@ -149,31 +149,31 @@ class People:
             start_new_session=True,
         )
 
-    def ask(self, do: str, **wish: Any) -> dict[str, Any]:
-        """Let them do it once; `error` in the answer says that the database was away."""
+    def call(self, name: str, **arguments: Any) -> dict[str, Any]:
+        """Call a function once; the answer has an `error` if the database was unavailable."""
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None
         assert stdout is not None
         with self._lock:
-            stdin.write(json.dumps({"do": do, **wish}) + "\n")
+            stdin.write(json.dumps({"call": name, **arguments}) + "\n")
             stdin.flush()
             line = stdout.readline()
-        assert line, "The people's process has ended."
+        assert line, "The process of the users has ended."
         answer: dict[str, Any] = json.loads(line)
         return answer
 
-    def insist(self, do: str, **wish: Any) -> dict[str, Any]:
-        """Ask until the database is there, as a person who is shown an error does."""
+    def call_with_retry(self, name: str, **arguments: Any) -> dict[str, Any]:
+        """Call until the database is available, as a person does who sees an error page."""
         answer: dict[str, Any] = {}
         for _ in range(20):
-            answer = self.ask(do, **wish)
+            answer = self.call(name, **arguments)
             if "error" not in answer:
                 return answer
             time.sleep(0.3)
-        raise AssertionError(f"{do} never succeeded: {answer}")
+        raise AssertionError(f"{name} never succeeded: {answer}")
 
     def close(self) -> None:
-        """Let them go home."""
+        """End the process."""
         with suppress(OSError):
             self._process.communicate(timeout=10)
         self._process.kill()
@@ -182,8 +182,8 @@ class People:
 
 
 @contextmanager
-def opened_place(seed: int) -> Iterator[Place]:
-    """A migrated place with nothing started but its vendor; at the end nothing of it is left."""
+def open_installation(seed: int) -> Iterator[ChaosInstallation]:
+    """Make a migrated installation in which only the vendor runs, and remove it at the end."""
     limit = (CALLS, WINDOW)
     with (
         short_folder() as folder,
@@ -193,13 +193,13 @@ def opened_place(seed: int) -> Iterator[Place]:
         env = bare_environment(folder) | {"DATABASE_URL": database.url}
         migrate = [sys.executable, str(ROOT / "manage.py"), "migrate", "--verbosity", "0"]
         subprocess.run(migrate, cwd=ROOT, env=env, check=True)
-        place = Place(folder, database, vendor)
+        installation = ChaosInstallation(folder, database, vendor)
         try:
-            yield place
+            yield installation
         finally:
-            place.stop()
+            installation.stop()
 
 
 def on_postgres() -> bool:
-    """Whether the run keeps its rows in PostgreSQL."""
+    """Return whether the run uses PostgreSQL."""
     return os.environ.get("DATABASE_URL", "").startswith(("postgres://", "postgresql://"))

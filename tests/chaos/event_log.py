@@ -1,25 +1,25 @@
-"""What was done when: the first thing to read when a chaos run has failed."""
+"""The event log of a chaos run: what happened when. Read it first when a run has failed."""
 
 import threading
 import time
 from collections.abc import Callable
 
 
-class Chronicle:
-    """Lines with the seconds since the start; safe to write from many threads."""
+class EventLog:
+    """Lines with the seconds since the start; several threads may write at once."""
 
-    def __init__(self, say: Callable[[str], None] = lambda line: None) -> None:
+    def __init__(self, echo: Callable[[str], None] = lambda line: None) -> None:
         self._lock = threading.Lock()
         self._start = time.monotonic()
-        self._say = say
+        self._echo = echo
         self.lines: list[str] = []
 
     def note(self, text: str) -> None:
-        """Add a line, and say it at once to who listens."""
+        """Append a line and pass it to `echo`."""
         with self._lock:
             line = f"{time.monotonic() - self._start:7.2f} s  {text}"
             self.lines.append(line)
-            self._say(line)
+            self._echo(line)
 
     def __str__(self) -> str:
         return "\n".join(self.lines)
