@@ -1,4 +1,4 @@
-"""A real Chromium before the real thing: what `manage.py up` starts, in a folder of its own."""
+"""Fixtures: a real Chromium, and a console that `manage.py up` starts in a new folder."""
 
 import os
 import re
@@ -31,7 +31,7 @@ FLAGS = [
     *("--disable-component-update", "--disable-sync", "--no-sandbox"),
 ]
 QUICK = "10/3"
-"""The vendor's window in these tests: ten calls in three seconds instead of in sixty."""
+"""The rate limit in these tests: ten calls in three seconds instead of sixty."""
 
 expect.set_options(timeout=15_000)
 
@@ -44,7 +44,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @dataclass
 class Console:
-    """A console that runs: its address, its people, its folder and its log."""
+    """A running console: its URL, the passwords of its users, its folder and its log."""
 
     url: str
     passwords: dict[str, str]
@@ -53,20 +53,20 @@ class Console:
     env: dict[str, str] = field(repr=False)
     sessions: dict[str, Any] = field(default_factory=dict, repr=False)
 
-    def manage(self, *words: str) -> None:
+    def manage(self, *arguments: str) -> None:
         """Run a command of manage.py on the same data."""
-        subprocess.run([*MANAGE, *words], cwd=ROOT, env=self.env, check=True, timeout=60)
+        subprocess.run([*MANAGE, *arguments], cwd=ROOT, env=self.env, check=True, timeout=60)
 
     def stop_redis(self) -> None:
-        """End the console's own Redis, as a crash would."""
+        """Kill the console's Redis, as a crash would."""
         running = processes_of(self.folder).items()
-        (redis,) = [number for number, words in running if "redis.sock" in words]
+        (redis,) = [pid for pid, command in running if "redis.sock" in command]
         os.kill(redis, signal.SIGKILL)
 
 
 @contextmanager
 def running_console(devices: int) -> Iterator[Console]:
-    """Start everything with one command and stop it with Ctrl-C's signal, as a person does."""
+    """Start everything with one command, and stop it with the signal of Ctrl-C."""
     with short_folder() as folder, empty_database(folder) as database:
         port = free_port()
         env = bare_environment(folder) | {
@@ -77,13 +77,13 @@ def running_console(devices: int) -> Iterator[Console]:
         log = folder / "up.log"
         command = [*MANAGE, "up", "--port", str(port), "--devices", str(devices)]
         command += ["--log-delay", "4"]
-        command += ["--changes", "0"]  # Nothing may change by itself while a test counts.
+        command += ["--changes", "0"]  # No device changes while a test counts.
         with log.open("wb") as output:
             process = subprocess.Popen(
                 command, cwd=ROOT, env=env, stdout=output, stderr=output, start_new_session=True
             )
         try:
-            yield Console(f"http://localhost:{port}", _told(process, log), folder, log, env)
+            yield Console(f"http://localhost:{port}", _passwords(process, log), folder, log, env)
         finally:
             process.send_signal(signal.SIGINT)
             try:
@@ -99,22 +99,22 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _told(process: "subprocess.Popen[bytes]", log: Path) -> dict[str, str]:
-    """Wait until it says where it is and who may sign in; returns the passwords by name."""
+def _passwords(process: "subprocess.Popen[bytes]", log: Path) -> dict[str, str]:
+    """Wait until `up` has printed the users, and return the passwords by user name."""
     end = time.monotonic() + 60
     while time.monotonic() < end and process.poll() is None:
-        said = log.read_text(errors="replace")
-        if "Press Ctrl-C to stop" in said:
-            return dict(re.findall(r"^ +(viewer|helpdesk|operator|auditor) +(\S+)$", said, re.M))
+        output = log.read_text(errors="replace")
+        if "Press Ctrl-C to stop" in output:
+            return dict(re.findall(r"^ +(viewer|helpdesk|operator|auditor) +(\S+)$", output, re.M))
         time.sleep(0.05)
     raise AssertionError(f"The console did not start:\n{log.read_text(errors='replace')[-3000:]}")
 
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    """The browser; without one these tests are skipped, but never in CI."""
+    """Start the browser. Without one, the tests are skipped, but in CI they fail."""
     with sync_playwright() as playwright:
-        own = playwright.chromium.executable_path  # Where .ci/system_parts may have put one.
+        own = playwright.chromium.executable_path  # Playwright's own browser, if installed.
         program = next(filter(None, map(shutil.which, (*NAMES, own))), None)
         if program is None:
             if os.environ.get("CI"):
@@ -127,24 +127,24 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def console(chromium: Browser) -> Iterator[Console]:
-    """One console for all tests that leave it usable."""
+    """Start one console for all tests that do not break it."""
     with running_console(130) as running:
         yield running
 
 
 @dataclass
 class Complaints:
-    """What a browser complains of, besides what a test expects."""
+    """Errors that the browser reports, apart from those that a test expects."""
 
     found: list[str] = field(default_factory=list)
     expected: list[str] = field(default_factory=list)
 
     def expect(self, *parts: str) -> None:
-        """Complaints with one of these parts are part of the test."""
+        """Ignore complaints that contain one of these texts."""
         self.expected += parts
 
     def check(self) -> None:
-        """Nothing else was said."""
+        """Fail if there are other complaints."""
         unknown = [each for each in self.found if not any(part in each for part in self.expected)]
         assert unknown == []
 
@@ -159,7 +159,7 @@ def complaints() -> Complaints:
 
 @pytest.fixture
 def open_page(chromium: Browser, complaints: Complaints) -> Iterator[Open]:
-    """Open a page of its own session; other hosts are blocked, and all complaints are kept."""
+    """Open a page in a new session. Other hosts are blocked; all complaints are recorded."""
     contexts = []
 
     def opened(console: Console, who: str = "", **options: Any) -> Page:
@@ -167,7 +167,7 @@ def open_page(chromium: Browser, complaints: Complaints) -> Iterator[Open]:
         options["storage_state"] = console.sessions.get(who)
         context = chromium.new_context(base_url=console.url, **options)
         contexts.append(context)
-        context.route("**/*", lambda route: _stay_home(route, console.url, complaints))
+        context.route("**/*", lambda route: _block_other_hosts(route, console.url, complaints))
         page = context.new_page()
         _listen(page, complaints)
         if who and who not in console.sessions:
@@ -183,7 +183,7 @@ def open_page(chromium: Browser, complaints: Complaints) -> Iterator[Open]:
     complaints.check()
 
 
-def _stay_home(route: Route, home: str, complaints: Complaints) -> None:
+def _block_other_hosts(route: Route, home: str, complaints: Complaints) -> None:
     if route.request.url.startswith((home + "/", "data:")):
         route.continue_()
         return
@@ -195,12 +195,12 @@ def _listen(page: Page, complaints: Complaints) -> None:
     found = complaints.found
     page.on("console", lambda message: found.append(f"console: {message.text}"))
     page.on("pageerror", lambda error: found.append(f"error: {error}"))
-    page.on("response", lambda answer: _look(answer, found))
+    page.on("response", lambda answer: _record_status(answer, found))
     page.on("dialog", lambda dialog: _dismiss(dialog, found))
     page.on("requestfailed", lambda request: _failed(request, found))
 
 
-def _look(answer: Any, found: list[str]) -> None:
+def _record_status(answer: Any, found: list[str]) -> None:
     if answer.status >= 400:
         found.append(f"{answer.status}: {answer.url}")
 
@@ -211,13 +211,13 @@ def _dismiss(dialog: Any, found: list[str]) -> None:
 
 
 def _failed(request: Any, found: list[str]) -> None:
-    # A page that is left ends its stream and what it was fetching: that is no failure.
+    # Leaving a page aborts its stream and its requests; that is not a failure.
     if request.failure != "net::ERR_ABORTED":
         found.append(f"failed: {request.failure} {request.url}")
 
 
 def sign_in(page: Page, console: Console, who: str) -> None:
-    """Sign in through the form with the password that `up` has printed."""
+    """Sign in through the form with the password that `up` printed."""
     page.goto("/accounts/login/")
     page.get_by_label("Username").fill(who)
     page.get_by_label("Password").fill(console.passwords[who])
@@ -226,12 +226,12 @@ def sign_in(page: Page, console: Console, who: str) -> None:
 
 
 def wait_for_inventory(page: Page, view: str = "size=100") -> None:
-    """Open the list of devices once all of them have been read."""
+    """Wait until the inventory has been read, and open the device list."""
     end = time.monotonic() + 30
     while time.monotonic() < end:
         page.goto(f"/devices/?{view}")
         if page.get_by_text("Inventory read").count():
-            page.reload()  # The list may have been asked for just before the last page was read.
+            page.reload()  # The list may be older than the last page of the inventory.
             return
         time.sleep(0.3)
     raise AssertionError("The inventory was not read.")

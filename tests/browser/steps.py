@@ -1,4 +1,4 @@
-"""What a person does on the pages, in words that tests share."""
+"""Steps on the pages that several tests share."""
 
 import re
 
@@ -10,7 +10,7 @@ TRIES = 150
 
 
 def choose_first(page: Page, count: int, view: str = "size=100") -> None:
-    """Choose the first devices of the list as a range: a click, then one with Shift."""
+    """Select the first devices of the list with a click and a Shift-click, and open the form."""
     wait_for_inventory(page, view)
     boxes = page.locator("[data-select-row]")
     boxes.first.click()
@@ -19,11 +19,11 @@ def choose_first(page: Page, count: int, view: str = "size=100") -> None:
     expect(page.locator("[data-selection]")).to_contain_text(f"{count} selected")
     page.get_by_role("button", name="Choose an action").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text(f"{count} device")
-    page.wait_for_load_state()  # The scripts come after the words.
+    page.wait_for_load_state()  # Wait for the deferred scripts.
 
 
 def fill_exemption(page: Page, reason: str) -> None:
-    """Exempt for a day, by the button that fills in the hours."""
+    """Fill in an exemption of one day with the button for usual durations."""
     page.get_by_role("radio", name="Exempt Allow").check()
     page.get_by_role("button", name="1 day").click()
     expect(page.get_by_label("Hours", exact=True)).to_have_value("24")
@@ -31,7 +31,7 @@ def fill_exemption(page: Page, reason: str) -> None:
 
 
 def review_and_send(page: Page, verb: str) -> None:
-    """Look at it once more, then press the button that repeats the verb and the number."""
+    """Review, then press the button that repeats the action and the number of devices."""
     page.get_by_role("button", name="Review").click()
     expect(page.get_by_role("heading", name="What will be sent")).to_be_visible()
     page.locator("button[value=send]", has_text=verb).click()
@@ -39,7 +39,7 @@ def review_and_send(page: Page, verb: str) -> None:
 
 
 def outcomes(page: Page) -> dict[str, int]:
-    """The words of the bar with their numbers."""
+    """Return the counts of the legend by status."""
     found = {}
     for item in page.locator(".legend li").all():
         number, word = item.inner_text().strip().split(maxsplit=1)
@@ -48,7 +48,7 @@ def outcomes(page: Page) -> dict[str, int]:
 
 
 def mark(page: Page) -> None:
-    """Leave a mark on this load of the page: a reload would wipe it out."""
+    """Mark this load of the page; a reload removes the mark."""
     page.evaluate("window.stillHere = true")
 
 
@@ -66,7 +66,7 @@ def tab_to(page: Page, selector: str) -> None:
 
 
 def fetch_log(page: Page) -> None:
-    """Ask one device that can for its log; the request's page is open then."""
+    """Request the log of a device that supports it; the page of the request opens."""
     wait_for_inventory(page)
     able = re.compile(r"Windows.*7\.6\.[3-9]\d\d", re.DOTALL)
     row = page.locator("tbody tr", has_text=able).filter(has_text="Compliant").first

@@ -1,4 +1,4 @@
-"""From a command ID to the line that matters, in a real browser."""
+"""An agent log from the request to a line in a file, in a real browser."""
 
 import re
 
@@ -8,7 +8,7 @@ from tests.browser.conftest import Complaints, Console, Open
 from tests.browser.steps import fetch_log
 
 
-def test_from_a_wish_to_the_line_that_matters_and_a_second_person_sees_it(
+def test_a_log_is_fetched_searched_and_a_line_shared_by_link(
     console: Console, open_page: Open, complaints: Complaints
 ) -> None:
     page = open_page(console, "helpdesk")
@@ -24,10 +24,10 @@ def test_from_a_wish_to_the_line_that_matters_and_a_second_person_sees_it(
     page.get_by_role("button", name="Search").click()
     hit = page.locator(".log-hit").first
     expect(hit.locator("mark")).to_have_text("did not answer in time")
-    words = hit.locator("code").inner_text()
-    assert "ERROR" in words
+    line_text = hit.locator("code").inner_text()
+    assert "ERROR" in line_text
     hit.locator(".log-number").click()
-    expect(page.locator(".log-line:target code")).to_have_text(words)
+    expect(page.locator(".log-line:target code")).to_have_text(line_text)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.get_by_role("button", name="Copy link to line").click()
     link = page.evaluate("navigator.clipboard.readText()")
@@ -37,4 +37,4 @@ def test_from_a_wish_to_the_line_that_matters_and_a_second_person_sees_it(
     other.goto(link)
     line = other.locator(".log-line:target")
     expect(line).to_be_in_viewport()
-    expect(line.locator("code")).to_have_text(words)
+    expect(line.locator("code")).to_have_text(line_text)

@@ -1,4 +1,4 @@
-"""Helpdesk has one caller, one device and twenty seconds."""
+"""The device page as helpdesk uses it: find one device, refresh it, act."""
 
 import re
 
@@ -9,14 +9,14 @@ from tests.browser.steps import is_marked, mark
 
 
 def any_mac(page: Page) -> str:
-    """The address of some device with an agent, as the list shows it."""
+    """Return the MAC address of a device with an agent, as the list shows it."""
     wait_for_inventory(page, "size=100&q=-LT-")
     return (
         page.locator("#device-list").get_by_text(re.compile("([0-9A-F]{2}:){5}")).first.inner_text()
     )
 
 
-def test_helpdesk_finds_a_device_by_its_mac_refreshes_it_and_sees_what_it_may_do(
+def test_helpdesk_finds_a_device_by_mac_refreshes_it_and_sees_the_allowed_actions(
     console: Console, open_page: Open
 ) -> None:
     page = open_page(console, "helpdesk")
@@ -43,7 +43,7 @@ def test_helpdesk_finds_a_device_by_its_mac_refreshes_it_and_sees_what_it_may_do
     expect(page.get_by_role("heading", level=1)).to_contain_text("1 device")
 
 
-def test_on_a_phone_the_name_of_a_device_opens_it(console: Console, open_page: Open) -> None:
+def test_on_a_phone_the_device_name_opens_its_page(console: Console, open_page: Open) -> None:
     page = open_page(console, "helpdesk")
     page.set_viewport_size({"width": 360, "height": 740})
     wait_for_inventory(page, "size=25")

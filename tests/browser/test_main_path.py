@@ -1,4 +1,4 @@
-"""From signing in to the outcome of each device, as a person does it."""
+"""The main path: sign in, select devices, submit, and see the outcome of each device."""
 
 import re
 
@@ -21,7 +21,7 @@ def finish(page: Page) -> None:
     expect(page.locator("[data-live-word]")).to_have_text("finished")
 
 
-def test_sixty_devices_are_exempted_and_all_outcomes_arrive_by_themselves(
+def test_sixty_devices_are_exempted_and_all_outcomes_arrive_without_a_reload(
     console: Console, open_page: Open
 ) -> None:
     page = open_page(console, "operator")
@@ -50,7 +50,7 @@ def test_sixty_devices_are_exempted_and_all_outcomes_arrive_by_themselves(
     expect(record.get_by_text("Call answered")).to_have_count(2)
 
 
-def test_a_selection_that_was_sent_is_not_offered_again(console: Console, open_page: Open) -> None:
+def test_a_submitted_selection_is_cleared(console: Console, open_page: Open) -> None:
     page = open_page(console, "operator")
     choose_first(page, 2)
     page.get_by_role("radio", name="Renew DHCP").check()
@@ -62,7 +62,7 @@ def test_a_selection_that_was_sent_is_not_offered_again(console: Console, open_p
     expect(page.locator("[data-selection]")).to_be_hidden()
 
 
-def test_a_selection_goes_along_over_pages_and_searches(console: Console, open_page: Open) -> None:
+def test_a_selection_survives_paging(console: Console, open_page: Open) -> None:
     page = open_page(console, "operator")
     wait_for_inventory(page)
     page.goto("/devices/?size=25")
@@ -78,7 +78,7 @@ def test_a_selection_goes_along_over_pages_and_searches(console: Console, open_p
     expect(page.get_by_role("heading", level=1)).to_contain_text("26 devices")
 
 
-def test_helpdesk_is_told_beside_the_field_what_it_may_not_do(
+def test_helpdesk_sees_its_limit_in_the_form_and_keeps_its_input(
     console: Console, open_page: Open, complaints: Complaints
 ) -> None:
     complaints.expect("422")
@@ -93,7 +93,7 @@ def test_helpdesk_is_told_beside_the_field_what_it_may_not_do(
     expect(page.get_by_label("Reason", exact=True)).to_have_value("one caller")
 
 
-def test_the_keyboard_alone_finds_chooses_and_sends(console: Console, open_page: Open) -> None:
+def test_the_keyboard_only_finds_selects_and_sends(console: Console, open_page: Open) -> None:
     page = open_page(console, "operator")
     wait_for_inventory(page)
     name = page.locator("tbody tr .cell-main bdi").nth(7).inner_text()
@@ -113,7 +113,7 @@ def test_the_keyboard_alone_finds_chooses_and_sends(console: Console, open_page:
     while page.evaluate("document.activeElement.value") != "unexempt":
         page.keyboard.press("ArrowDown")
     tab_to(page, "[name=reason]")
-    page.keyboard.type("by keys alone")
+    page.keyboard.type("by keyboard")
     tab_to(page, "button[value=review]")
     page.keyboard.press("Enter")
     expect(page.locator("button[value=change]")).to_be_focused()
@@ -128,7 +128,7 @@ def test_the_keyboard_alone_finds_chooses_and_sends(console: Console, open_page:
 def test_without_redis_the_page_polls_and_the_outcomes_still_arrive(
     chromium: object, open_page: Open, complaints: Complaints
 ) -> None:
-    complaints.expect("503", "console: [object Event]")  # What htmx says of a refused stream.
+    complaints.expect("503", "console: [object Event]")  # htmx logs a refused stream.
     with running_console(60) as console:
         page = open_page(console, "operator")
         choose_first(page, 60)

@@ -1,6 +1,6 @@
-"""Every page, wide and narrow, light and dark: accessible, quiet, and never wider than the screen.
+"""Every page, wide and narrow, light and dark: accessible, error-free, and fits the screen.
 
-SHOTS=folder also saves a picture of each; SHOTS=docs saves the one of the README alone.
+SHOTS=folder also saves a screenshot of each; SHOTS=docs saves only the one in the README.
 """
 
 import os
@@ -24,7 +24,7 @@ ALL: Rules = {
     "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
 }
 COLOURS: Rules = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
-"""All that can differ between light and dark."""
+"""The rules whose result can differ between light and dark."""
 
 Visit = Callable[[Page], object]
 
@@ -78,14 +78,14 @@ def checking(page: Page) -> None:
     expect(page.get_by_role("button", name="Download").first).to_be_visible()
 
 
-def log_asked_for(page: Page) -> None:
+def log_requested(page: Page) -> None:
     fetch_log(page)
     page.get_by_role("link", name="Log requested").click()
     expect(page.get_by_role("heading", name="Requested")).to_be_visible()
 
 
-def log_here(page: Page) -> None:
-    """A log that has come; the one that another page has fetched will do."""
+def log_stored(page: Page) -> None:
+    """Open a stored log, and fetch one if there is none."""
     page.goto("/logs/?status=ready")
     if not page.locator("tbody a").count():
         fetch_log(page)
@@ -97,12 +97,12 @@ def log_here(page: Page) -> None:
 
 
 def log_searched(page: Page) -> None:
-    log_here(page)
+    log_stored(page)
     page.goto(page.url.split("?")[0] + "?q=did+not+answer")
 
 
 def logs_searched(page: Page) -> None:
-    log_here(page)
+    log_stored(page)
     request = page.locator("dd a[href^='/requests/']").get_attribute("href")
     page.goto(f"{request}logs/?q=ERROR")
 
@@ -121,7 +121,7 @@ def first_device(page: Page, tab: str = "commands") -> None:
     page.goto(str(page.locator("tbody .cell-main a").first.get_attribute("href")) + f"?tab={tab}")
 
 
-def picked(page: Page) -> None:
+def list_uploaded(page: Page) -> None:
     wait_for_inventory(page)
     name = page.locator("tbody tr .cell-main bdi").nth(7).inner_text()
     page.goto("/devices/lists/")
@@ -163,8 +163,8 @@ PAGES: dict[str, tuple[str, Visit]] = {
     "device": ("operator", first_device),
     "device-audit": ("auditor", lambda page: first_device(page, "audit")),
     "inventory": ("operator", lambda page: page.goto("/inventory/")),
-    "pick": ("operator", lambda page: page.goto("/devices/lists/")),
-    "picked": ("operator", picked),
+    "list": ("operator", lambda page: page.goto("/devices/lists/")),
+    "list-result": ("operator", list_uploaded),
     "compose": ("operator", composing),
     "compose-helpdesk": ("helpdesk", composing),
     "compose-errors": ("operator", with_errors),
@@ -175,8 +175,8 @@ PAGES: dict[str, tuple[str, Visit]] = {
     "requests": ("operator", lambda page: page.goto("/requests/")),
     "requests-none": ("auditor", lambda page: page.goto("/requests/?whose=mine")),
     "agent-log-none": ("operator", lambda page: page.goto("/logs/?device=nothing-is-called-so")),
-    "agent-log-asked": ("helpdesk", log_asked_for),
-    "agent-log": ("helpdesk", log_here),
+    "agent-log-requested": ("helpdesk", log_requested),
+    "agent-log": ("helpdesk", log_stored),
     "agent-log-hits": ("operator", log_searched),
     "agent-logs": ("operator", lambda page: page.goto("/logs/")),
     "agent-logs-searched": ("operator", logs_searched),
@@ -199,7 +199,7 @@ def test_a_page_is_accessible_and_fits_wide_and_narrow_light_and_dark(
 ) -> None:
     complaints.expect("403", "404", "422")
     if name == "audit-jobs":
-        complaints.expect("htmx:")  # Leaving the page ends the look that is on its way.
+        complaints.expect("htmx:")  # Leaving the page aborts a running poll.
     who, visit = PAGES[name]
     page = open_page(console, who)
     visit(page)
@@ -217,7 +217,7 @@ def test_a_page_is_accessible_and_fits_wide_and_narrow_light_and_dark(
 
 
 def violations(page: Page, rules: Rules) -> list[str]:
-    """What axe finds; a page that still lacks its styles would be judged without them."""
+    """Return what axe finds, once the style sheets have loaded."""
     page.wait_for_load_state("load")
     options = {"resultTypes": ["violations"], "runOnly": rules}
     found = page.evaluate("async options => (await axe.run(options)).violations", options)
@@ -234,7 +234,7 @@ def is_too_wide(page: Page) -> bool:
 
 
 def save(page: Page, name: str, width: int, scheme: str) -> None:
-    """Save a picture where SHOTS says so."""
+    """Save a screenshot if SHOTS asks for it."""
     if SHOTS == "docs":
         if (name, width, scheme) == ("request", 1440, "light"):
             page.screenshot(path=ROOT / "docs" / "screenshot.png")

@@ -1,4 +1,4 @@
-"""Who exempted this device between these dates, for how long, and why? In three interactions."""
+"""The audit pages: find who exempted a device, verify the trail, download an export."""
 
 import zipfile
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ REASON = "Scanner update on Sunday"
 
 
 def exempt_one(page: Page) -> str:
-    """Exempt the first device of the list; returns its name."""
+    """Exempt the first device of the list and return its name."""
     choose_first(page, 1, "size=25")
     fill_exemption(page, REASON)
     review_and_send(page, "Exempt 1 device")
@@ -21,16 +21,16 @@ def exempt_one(page: Page) -> str:
 
 
 def forget_first(console: Console) -> None:
-    """Delete the first device of the list from the inventory, as if it had never been read."""
+    """Delete the first device of the list from the inventory."""
     first = "D.objects.filter(gone_at=None).order_by('name', 'id').first()"
     code = f"from actions.models import Device as D; {first}.delete()"
     console.manage("shell", "--no-imports", "-c", code)
 
 
-def test_the_question_takes_three_interactions_also_when_the_device_is_gone(
+def test_three_inputs_find_who_exempted_a_device_that_is_no_longer_in_the_inventory(
     console: Console, open_page: Open, complaints: Complaints
 ) -> None:
-    complaints.expect("htmx:")  # Leaving the page ends the look that is on its way.
+    complaints.expect("htmx:")  # Leaving the page aborts a running poll.
     name = exempt_one(open_page(console, "operator"))
     forget_first(console)
     today = datetime.now(UTC).date()
@@ -48,14 +48,14 @@ def test_the_question_takes_three_interactions_also_when_the_device_is_gone(
         "Accepted"
     )
     expect(page.get_by_role("row").filter(has_text="Person signed in")).to_have_count(0)
-    page.reload()  # The address holds the whole question.
+    page.reload()  # The URL holds the whole query.
     expect(row).to_contain_text(REASON)
 
 
-def test_an_auditor_checks_the_trail_and_takes_an_answer_away(
+def test_an_auditor_verifies_the_trail_and_downloads_an_export(
     console: Console, open_page: Open, complaints: Complaints
 ) -> None:
-    complaints.expect("htmx:")  # Leaving the page ends the look that is on its way.
+    complaints.expect("htmx:")  # Leaving the page aborts a running poll.
     page = open_page(console, "auditor")
     page.goto("/audit/?verb=person.signed_in")
     page.get_by_role("button", name="XLSX").click()

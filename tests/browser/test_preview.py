@@ -1,4 +1,4 @@
-"""The price tag in a real browser: it follows the action, and one click leaves out the refused."""
+"""The preview of a request in a real browser."""
 
 from playwright.sync_api import expect
 
@@ -6,7 +6,7 @@ from tests.browser.conftest import Console, Open
 from tests.browser.steps import choose_first
 
 
-def test_the_price_follows_the_action_and_the_refused_are_dropped_with_one_click(
+def test_the_preview_follows_the_action_and_one_click_excludes_unsupported_devices(
     console: Console, open_page: Open
 ) -> None:
     page = open_page(console, "operator")
@@ -19,11 +19,11 @@ def test_the_price_follows_the_action_and_the_refused_are_dropped_with_one_click
     expect(preview).to_contain_text("Not supported")
     expect(preview).to_contain_text("Not for status ignored or out of license usage or unknown.")
     button = preview.get_by_role("button", name="Exclude").first
-    dropped = int(button.inner_text().split()[1])
+    excluded = int(button.inner_text().split()[1])
 
     button.press("Enter")
 
-    expect(page.get_by_role("heading", level=1)).to_contain_text(f"{60 - dropped} devices")
+    expect(page.get_by_role("heading", level=1)).to_contain_text(f"{60 - excluded} devices")
     expect(page.locator("#preview")).not_to_contain_text("Not supported")
     expect(page.get_by_label("Ticket", exact=True)).to_have_value("CHG-7")
     expect(page.get_by_label("Hours", exact=True)).to_have_value("24")

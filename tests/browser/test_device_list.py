@@ -1,4 +1,4 @@
-"""Find and choose among many devices, with the mouse and with the keyboard alone."""
+"""Find and select many devices, with the mouse and with the keyboard only."""
 
 import re
 import subprocess
@@ -17,8 +17,8 @@ from tests.processes.installation import ROOT
 FLEET = [sys.executable, "-m", "tests.browser.fleet"]
 
 
-def told(console: Console, verb: str) -> str:
-    """Run a verb of tests.browser.fleet on the console's database."""
+def run_fleet(console: Console, verb: str) -> str:
+    """Run a verb of tests.browser.fleet on the console's database and return its output."""
     done = subprocess.run(
         [*FLEET, verb], cwd=ROOT, env=console.env, check=True, timeout=60, capture_output=True
     )
@@ -27,7 +27,7 @@ def told(console: Console, verb: str) -> str:
 
 @contextmanager
 def changing(console: Console) -> Iterator[None]:
-    """Devices change all the time, as a read of the vendor changes them."""
+    """Change devices continuously, as inventory reads do."""
     process = subprocess.Popen(
         [*FLEET, "change"], cwd=ROOT, env=console.env, stdout=subprocess.PIPE
     )
@@ -47,13 +47,13 @@ def total(page: Page) -> int:
     return int(page.locator("#device-count").get_attribute("data-total") or 0)
 
 
-def test_all_that_match_less_two_are_frozen_while_a_read_changes_devices(
+def test_all_matching_devices_except_two_are_frozen_while_a_read_changes_devices(
     chromium: object, open_page: Open
 ) -> None:
     with running_console(10) as console:
         page = open_page(console, "operator")
         wait_for_inventory(page)
-        told(console, "seed")
+        run_fleet(console, "seed")
         page.goto("/devices/?q=corp.example")
         assert total(page) == 20_000
         with changing(console):
@@ -73,16 +73,16 @@ def test_all_that_match_less_two_are_frozen_while_a_read_changes_devices(
             page.get_by_role("button", name="Choose an action").click()
             heading = page.get_by_role("heading", level=1)
             expect(heading).to_contain_text(f"{count - 2:,} devices")
-        told(console, "spoil")
-        rows, kept, still_exempted = map(int, told(console, "frozen").split())
+        run_fleet(console, "spoil")
+        rows, kept, still_exempted = map(int, run_fleet(console, "frozen").split())
         assert rows == kept == count - 2
         assert still_exempted < rows
 
 
-def test_the_keyboard_alone_searches_filters_selects_all_drops_the_refused_and_sends(
+def test_the_keyboard_only_searches_filters_selects_all_excludes_unsupported_and_sends(
     console: Console, open_page: Open
 ) -> None:
-    # By the system, and by a status that no other test takes away: the ignored are refused.
+    # Unexempt does not support ignored devices, and no other test changes that status.
     page = open_page(console, "operator")
     wait_for_inventory(page)
     page.keyboard.press("g")
@@ -120,7 +120,7 @@ def test_the_keyboard_alone_searches_filters_selects_all_drops_the_refused_and_s
     while page.evaluate("document.activeElement.value") != "unexempt":
         page.keyboard.press("ArrowDown")
     tab_to(page, "[name=reason]")
-    page.keyboard.type("all of them, by keys alone")
+    page.keyboard.type("all of them, by keyboard")
 
     expect(page.locator("#preview")).to_contain_text("Not supported")
     page.evaluate(Axe().axe_script)
@@ -131,7 +131,7 @@ def test_the_keyboard_alone_searches_filters_selects_all_drops_the_refused_and_s
     left = count - dropped
     expect(page.get_by_role("heading", level=1)).to_contain_text(re.compile(rf"\b{left} device"))
     expect(page.locator("#preview")).not_to_contain_text("Not supported")
-    expect(page.get_by_label("Reason", exact=True)).to_have_value("all of them, by keys alone")
+    expect(page.get_by_label("Reason", exact=True)).to_have_value("all of them, by keyboard")
 
     tab_to(page, "button[value=review]")
     page.keyboard.press("Enter")
