@@ -96,10 +96,10 @@ def _initialise(programs: Path, data: Path, owner: dict[str, Any]) -> None:
 def _serve(
     programs: Path, data: Path, owner: dict[str, Any], settings: tuple[str, ...]
 ) -> Iterator[None]:
-    told = [word for setting in settings for word in ("-c", setting)]
+    options = [word for setting in settings for word in ("-c", setting)]
     with tempfile.TemporaryFile() as output:
         server = subprocess.Popen(
-            [programs / "postgres", "-D", data, "-h", "", "-k", data, *told],
+            [programs / "postgres", "-D", data, "-h", "", "-k", data, *options],
             stdout=output,
             stderr=output,
             cwd=data,
