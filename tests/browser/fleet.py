@@ -37,7 +37,7 @@ def change() -> None:
     from django.utils.timezone import now
 
     from actions.inventory.models import Device
-    from actions.inventory.sync import store_records
+    from actions.inventory.store import store_records
     from tests.factories import make_record
 
     keys = Device.objects.filter(vendor_id__startswith="d1").order_by("id")
