@@ -41,7 +41,7 @@ class PagePoller:
             pages: list[tuple[str, dict[str, str]]] = [(page, {}), (page, LIVE), (page, LIVE)]
             pages += [("/requests/", {}), ("/vendor-calls/", {}), ("/", {})]
             if uuids and turn % 7 == 0:
-                pages = [(f"{page}stream", {})]
+                pages = [(f"{page}stream/", {})]
             self._get(*pages[turn % len(pages)])
 
     def _get(self, path: str, headers: dict[str, str]) -> None:
@@ -50,7 +50,7 @@ class PagePoller:
         try:
             connection.request("GET", path, headers=headers | {"Cookie": self.cookie})
             response = connection.getresponse()
-            body = response.readline() if path.endswith("stream") else response.read()
+            body = response.readline() if path.endswith("stream/") else response.read()
         except (OSError, http.client.HTTPException) as error:
             self._note(path, f"{type(error).__name__}: {error}")
             return
@@ -60,7 +60,7 @@ class PagePoller:
         self.statuses[response.status] += 1
         if response.status == 503:
             # A stream also answers 503 while Redis is down: its page polls then.
-            self.unavailable += not path.endswith("stream")
+            self.unavailable += not path.endswith("stream/")
         elif response.status not in (200, 204):
             self._note(path, f"{response.status} {body[:100]!r}")
 
