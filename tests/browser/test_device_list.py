@@ -79,12 +79,8 @@ def test_all_matching_devices_except_two_are_frozen_while_a_read_changes_devices
         assert still_exempted < rows
 
 
-def test_the_keyboard_only_searches_filters_selects_all_excludes_unsupported_and_sends(
-    console: Console, open_page: Open
-) -> None:
-    # Unexempt does not support ignored devices, and no other test changes that status.
-    page = open_page(console, "operator")
-    wait_for_inventory(page)
+def search_and_filter(page: Page) -> int:
+    """Search and filter the device list with the keyboard; return how many devices match."""
     page.keyboard.press("g")
     page.keyboard.press("d")
     page.wait_for_url("**/devices/")
@@ -102,6 +98,11 @@ def test_the_keyboard_only_searches_filters_selects_all_excludes_unsupported_and
     expect(page.locator(".chip")).to_have_count(2)
     count = total(page)
     assert 2 < count < before
+    return count
+
+
+def select_all(page: Page, count: int) -> None:
+    """Select all that match with the keyboard, and open the form for them."""
     tab_to(page, "[data-select-matching]")
     page.keyboard.press("Enter")
     expect(page.locator("[data-selection]")).to_contain_text(f"{count} selected")
@@ -116,6 +117,10 @@ def test_the_keyboard_only_searches_filters_selects_all_excludes_unsupported_and
     page.keyboard.press("Enter")
     page.wait_for_url("**/requests/new/?selection=*")
     expect(page.get_by_role("heading", level=1)).to_contain_text(f"{count} device")
+
+
+def exclude_unsupported(page: Page, count: int) -> int:
+    """Choose unexempt with the keyboard and exclude the unsupported; return how many are left."""
     tab_to(page, "input[name=kind]")
     while page.evaluate("document.activeElement.value") != "unexempt":
         page.keyboard.press("ArrowDown")
@@ -132,6 +137,18 @@ def test_the_keyboard_only_searches_filters_selects_all_excludes_unsupported_and
     expect(page.get_by_role("heading", level=1)).to_contain_text(re.compile(rf"\b{left} device"))
     expect(page.locator("#preview")).not_to_contain_text("Not supported")
     expect(page.get_by_label("Reason", exact=True)).to_have_value("all of them, by keyboard")
+    return left
+
+
+def test_the_keyboard_only_searches_filters_selects_all_excludes_unsupported_and_sends(
+    console: Console, open_page: Open
+) -> None:
+    # Unexempt does not support ignored devices, and no other test changes that status.
+    page = open_page(console, "operator")
+    wait_for_inventory(page)
+    count = search_and_filter(page)
+    select_all(page, count)
+    left = exclude_unsupported(page, count)
 
     tab_to(page, "button[value=review]")
     page.keyboard.press("Enter")
