@@ -1,4 +1,4 @@
-"""What we ask of Device Action: one kind of action for a list of devices.
+"""The request of Device Action: one action kind for a list of devices.
 
 Source: page "Device Action v3.1", table "Request Parameters".
 """
@@ -14,11 +14,11 @@ Addressing = Literal["ids", "macs"]
 
 @dataclass(frozen=True, slots=True)
 class ActionCall:
-    """One call's worth of work: the kind, its parameter and the devices it is for.
+    """The content of one call: the kind, its parameter and the devices.
 
-    `targets` are device ids or MAC addresses, as `addressing` says: the vendor wants one or the
-    other, never both. `exempt_hours` is for `exempt` alone (0 means for ever), `group_id` for
-    `assign_to_group` alone. Nothing is checked before `body` is asked for.
+    `targets` are device ids or MAC addresses, as `addressing` says: the vendor accepts one or the
+    other, never both. `exempt_hours` is for `exempt` alone (0 means permanent), `group_id` for
+    `assign_to_group` alone. Nothing is checked before `body` is called.
     """
 
     kind: str
@@ -28,7 +28,7 @@ class ActionCall:
     group_id: str | None = None
 
     def body(self) -> dict[str, object]:
-        """The JSON body to send; raises ValueError when the order is not exactly well formed."""
+        """Return the JSON body; raises ValueError if the call is not well formed."""
         if self.kind not in KINDS:
             raise ValueError(f"There is no action {self.kind!r}.")
         if self.addressing not in ("ids", "macs"):
@@ -75,7 +75,7 @@ def _checked_mac(text: str) -> str:
 
 
 def _checked_hours(hours: object) -> int:
-    # The vendor reads a missing value as 0, which is for ever: that must be said, never implied.
+    # The vendor reads a missing value as 0, which is permanent: so a value is always required.
     if isinstance(hours, bool) or not isinstance(hours, int):
         raise ValueError("An exemption needs its length in whole hours.")
     if not 0 <= hours <= MAX_EXEMPT_HOURS:

@@ -1,4 +1,4 @@
-"""What Device Action answered, device by device.
+"""The answer of Device Action, device by device.
 
 Source: page "Device Action v3.1", table "Response Parameters": a JSON array of `id`, `status` and
 `command_id`. Neither the order of the rows nor the fate of unknown ids is documented, so rows are
@@ -20,8 +20,8 @@ _MAX_STATUS = 2**31 - 1
 class DeviceResult:
     """The vendor's answer for one device.
 
-    `target` is the device's name exactly as the order had it. `status` is the vendor's number,
-    None when it was not a plain whole number; `raw` is what stood there, as JSON. `command_id`
+    `target` is the device exactly as the call named it. `status` is the vendor's number,
+    None if it was not a plain whole number; `raw` is that value as JSON. `command_id`
     is "" unless the vendor gave one (`fetch_agent_log` only).
     """
 
@@ -33,10 +33,10 @@ class DeviceResult:
 
 @dataclass(frozen=True, slots=True)
 class ActionResult:
-    """All answers of one call.
+    """All results of one call.
 
     `receipts` by target; `foreign` are rows that belong to none of our devices (their names, as
-    text); `missing` are our devices of which nothing certain was said, in the order's sequence.
+    text); `missing` are our devices without a certain result, in the order of the call.
     """
 
     receipts: dict[str, DeviceResult]
@@ -45,10 +45,10 @@ class ActionResult:
 
 
 def parse_results(body: object, targets: Sequence[str]) -> ActionResult:
-    """Match the rows of a parsed answer with the devices we named.
+    """Match the rows of a parsed answer with the devices of the call.
 
-    Raises Unconfirmed when `body` is not a list. Rows given twice with the same answer count
-    once; with different answers they say nothing, and the device counts as missing.
+    Raises Unconfirmed when `body` is not a list. Duplicate rows with the same result count once;
+    with different results the device counts as missing.
     """
     if not isinstance(body, list):
         raise Unconfirmed("The vendor's answer is not a list of devices.")
@@ -70,7 +70,7 @@ def parse_results(body: object, targets: Sequence[str]) -> ActionResult:
 
 
 class _Finder:
-    """Finds which of our targets a row speaks of: exactly, then by case, then as a MAC."""
+    """Finds the target of a row: by the exact text, then ignoring case, then as a MAC."""
 
     def __init__(self, targets: Iterable[str]) -> None:
         self._exact = set(targets)
@@ -120,7 +120,7 @@ def _read_row(row: object, target: str) -> DeviceResult:
 
 
 def _as_json(value: object) -> str:
-    """The JSON of a plain value; a list or an object is only named, as it may be huge."""
+    """Return the JSON of a plain value; only the type of a list or an object, as it may be huge."""
     if isinstance(value, list | dict):
         return "[...]" if isinstance(value, list) else "{...}"
     return clean_text(json.dumps(value, ensure_ascii=False))

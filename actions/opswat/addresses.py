@@ -1,4 +1,4 @@
-"""Addresses out of a device's network adapters (`network_info[]`), where "N/A" is common."""
+"""Reads addresses from a device's network adapters (`network_info[]`), where "N/A" is common."""
 
 import ipaddress
 import re
@@ -11,7 +11,7 @@ _NO_MAC = frozenset({"00:00:00:00:00:00", "FF:FF:FF:FF:FF:FF"})
 
 
 def read_ip(value: object) -> str:
-    """An IPv4 or IPv6 address in its usual spelling; other text stays text, as <private> does."""
+    """Return an IP address in its usual spelling; other text, such as <private>, as it is."""
     text = read_text(value)
     try:
         return str(ipaddress.ip_address(text))
@@ -20,9 +20,9 @@ def read_ip(value: object) -> str:
 
 
 def first_ip(adapters: object) -> str:
-    """The first IPv4 address that tells something, or "".
+    """Return the first usable IPv4 address, or "".
 
-    Loopback, link-local and unspecified addresses tell nothing of where a device is.
+    Loopback, link-local and unspecified addresses do not locate a device.
     """
     for adapter in _adapters(adapters):
         for word in _words(adapter.get("ipv4")):
@@ -36,7 +36,7 @@ def first_ip(adapters: object) -> str:
 
 
 def read_macs(adapters: object) -> tuple[str, ...]:
-    """The adapters' MAC addresses in our one form, each once, in the vendor's order."""
+    """Return the adapters' MAC addresses, normalized, each once, in the vendor's order."""
     found = (normalise_mac(read_text(adapter.get("mac"))) for adapter in _adapters(adapters))
     return tuple(dict.fromkeys(mac for mac in found if mac and mac not in _NO_MAC))
 

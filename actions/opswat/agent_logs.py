@@ -1,7 +1,7 @@
-"""The agent log that a command ID promises: a ZIP file, or words why there is none yet.
+"""The answer of Get Reports: an agent log as a ZIP file, or a text why there is none yet.
 
-Source: page "Get Reports" v3.1 (formats CSV, ZIP and JSON). What the vendor answers while a log
-is not ready is cut off in every copy, so the content decides, never the HTTP code.
+Source: page "Get Reports" v3.1 (formats CSV, ZIP and JSON). The answer while a log is not ready is
+missing in every copy of that page, so the content decides, never the HTTP code.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from actions.opswat.responses import MAX_EXCERPT, Body, Reply
 from actions.opswat.sanitize import clean_text, read_text
 
 REPORT_CODES = (200, 202, 204, 400, 404)
-"""Codes whose body may be the log, or the vendor's words that it is not there."""
+"""Codes whose body may be the log, or the vendor's text that it is not ready."""
 
 _SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06")
 _SIGNATURE_BYTES = 4
@@ -23,9 +23,9 @@ _WORD_FIELDS = ("message", "error_description", "error", "status")
 
 @dataclass(frozen=True, slots=True)
 class ReportReply:
-    """Whether the log is there; `size` in bytes and `sha256` in hex are of what went to the sink.
+    """Whether the log is ready; `size` in bytes and `sha256` in hex describe the stored file.
 
-    `message` is the vendor's own words while it is not there, at most 300 characters.
+    `message` is the vendor's text while it is not ready, at most 300 characters.
     """
 
     ready: bool
@@ -35,7 +35,7 @@ class ReportReply:
 
 
 class ReportBody(Body):
-    """Streams a ZIP into `sink` and keeps anything else as words, by the first four bytes."""
+    """Streams a ZIP into `sink` and keeps anything else as text, judged by the first four bytes."""
 
     def __init__(self, sink: BinaryIO, cap: int) -> None:
         super().__init__(_MAX_WORDS)
@@ -47,7 +47,7 @@ class ReportBody(Body):
         self.is_archive = self.is_over = False
 
     def feed(self, chunk: bytes) -> bool:
-        """Take a piece; False means too large. What the sink raises passes through."""
+        """Take a chunk; return False if the file is too large. Errors of the sink pass through."""
         if not self._decided:
             chunk = bytes(self._data) + chunk
             self._data.clear()
@@ -65,7 +65,7 @@ class ReportBody(Body):
         return True
 
     def words(self, scrubber: Redactor) -> str:
-        """The vendor's reason why there is no log, from its JSON or as it stands."""
+        """Return the vendor's reason why there is no log, from its JSON or as plain text."""
         is_json, value = self.json()
         if not is_json:
             return self.excerpt(scrubber)
@@ -75,16 +75,16 @@ class ReportBody(Body):
         return clean_text(scrubber.text(text), MAX_EXCERPT)
 
     def reply(self) -> ReportReply:
-        """What was written."""
+        """Return what was written to the sink."""
         return ReportReply(ready=True, size=self._size, sha256=self._digest.hexdigest())
 
 
 def read_report(reply: Reply, body: ReportBody, scrubber: Redactor) -> ReportReply | None:
-    """The log or the reason why there is none; None when the answer says neither for certain."""
+    """Return the log or the reason why there is none; None if the answer shows neither."""
     if reply.http_status not in REPORT_CODES:
         return None
     if body.is_archive:
         return None if reply.flaw else body.reply()
-    # A broken refusal is still a refusal; a broken success may have been the log.
+    # An incomplete refusal is still a refusal; an incomplete success may have been the log.
     says_no = reply.http_status != 200 or (not reply.flaw and body.json()[0])
     return ReportReply(ready=False, message=body.words(scrubber)) if says_no else None

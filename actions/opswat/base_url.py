@@ -1,7 +1,7 @@
-"""Which addresses may be called: the vendor's, those the installation adds, and this machine.
+"""Checks which addresses may be called: the vendor's, those of a setting, and this machine.
 
-An address that an attacker could choose would receive the client's secret, so nothing is parsed
-and then judged here: only texts of one strict form are let in at all.
+An address that an attacker chose would receive the client secret. So addresses are not parsed and
+then judged: only texts of one strict form are accepted.
 """
 
 import re
@@ -18,7 +18,7 @@ VENDOR_HOSTS = frozenset(
 """Hosts named in the vendor's pages (the first two) and in public clients of its API."""
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
-"""This machine, where the simulator listens: the only place for plain HTTP and odd ports."""
+"""This machine, where the simulator listens: the only host for plain HTTP and other ports."""
 
 _FORM = re.compile(
     r"(?P<scheme>https?)://(?P<host>\[::1\]|[a-z0-9-]+(?:\.[a-z0-9-]+)*)(?::(?P<port>[0-9]{1,5}))?/?",
@@ -27,7 +27,7 @@ _FORM = re.compile(
 
 
 def check_base_url(url: str, allowed_hosts: Iterable[str] = ()) -> str:
-    """The address as "scheme://host[:port]" in lower case, without a slash at the end.
+    """Return the address as "scheme://host[:port]" in lower case, without a slash at the end.
 
     `allowed_hosts` are exact host names in addition to the vendor's. Raises ValueError with a
     sentence for the operator; the sentence never repeats the address, which may hold a password.
@@ -43,7 +43,7 @@ def check_base_url(url: str, allowed_hosts: Iterable[str] = ()) -> str:
 
 
 def check_form(url: str) -> str:
-    """Check everything about an address but whether its host is allowed; returns it normalised.
+    """Check the form of an address, not its host; return it normalized.
 
     Raises ValueError with a sentence for the operator.
     """

@@ -1,4 +1,4 @@
-"""The values around one call: who we are, the permission to call, and what came of it."""
+"""The values of one call: the configuration, the slot, and the answer."""
 
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -10,10 +10,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class VendorConfig:
-    """Where the vendor is and who we are; time-outs in seconds, sizes in bytes.
+    """The vendor's address and our credentials; time-outs in seconds, sizes in bytes.
 
-    `read_timeout` is for the whole of an answer, from the standing connection to its last byte.
-    Nothing is checked here: a check that fails would show the secret among its variables.
+    `read_timeout` covers a whole answer, from the open connection to its last byte. Nothing is
+    checked here: the traceback of a failed check would contain the secret.
     """
 
     base_url: str
@@ -35,7 +35,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Answer(Generic[T]):
-    """A usable answer: its value, the HTTP status and the vendor's word on the rate limit."""
+    """A usable answer: its value, the HTTP status and the vendor's rate limit headers."""
 
     value: T
     http_status: int

@@ -1,8 +1,8 @@
-"""The one door to the vendor: every byte that leaves does so in `VendorClient._send`.
+"""The vendor's client: every byte to the vendor is sent by `VendorClient._send`.
 
-Each method makes exactly one HTTP call and demands a `Slot`, the proof that the ledger has granted
-it. What an answer means is decided in `verdicts`: only 200 is a success; 401, 429 and the other 4xx
-say that nothing was done; everything else leaves us not knowing.
+Each method makes exactly one HTTP call and requires a `Slot`, the proof that the ledger has granted
+it. `status_codes` decides what an answer means: only 200 is a success; after 401, 429 and the other
+4xx nothing was done; after anything else the outcome is unknown.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -43,7 +43,7 @@ MAX_PER_CALL = 50
 """The vendor's largest page (Get Devices, Get Groups) and list of ids (Device Details)."""
 
 MAX_AGE = 86_400
-"""Seconds that the vendor looks back for changes at most (Status Change: `age`)."""
+"""Maximum age of changes in seconds (Status Change: `age`)."""
 
 _HEADERS = {
     "Accept-Encoding": "gzip",
@@ -53,21 +53,21 @@ _HEADERS = {
 
 
 class VendorClient:
-    """The vendor's API as plain calls with plain values; it keeps no state between them.
+    """The vendor's API as methods with plain values, without state between calls.
 
-    All methods raise the errors of `actions.opswat.errors`, and ValueError before anything is
-    sent when they are asked for something that the API cannot take.
+    All methods raise the errors of `actions.opswat.errors`, and ValueError, before anything is
+    sent, for arguments that the API does not accept.
     """
 
     def __init__(self, config: VendorConfig) -> None:
-        """Raises ValueError for an address of the wrong form or an unknown action version."""
+        """Raise ValueError for an address of the wrong form or an unknown action version."""
         if config.action_version not in VERSIONS:
             raise ValueError(f"There is no Device Action version {config.action_version!r}.")
         self._origin = check_form(config.base_url)
         self._config = config
 
     def fetch_token(self, slot: Slot) -> Answer[Token]:
-        """Log in by client credentials; 400 and 401 both mean that they are not accepted."""
+        """Get a token by client credentials; 400 and 401 both mean that they are not accepted."""
         form = Secret(
             {
                 "grant_type": "client_credentials",
@@ -80,7 +80,7 @@ class VendorClient:
         raise_for_status(reply, self._scrubber(), refused=(400, 401))
         token = None if reply.flaw else read_token(body.json()[1])
         if token is None:
-            # Without the vendor's words: a token may stand among them.
+            # Without the vendor's text: it may contain a token.
             raise Unconfirmed(
                 f"{reply.what}: the answer holds no usable token.",
                 http_status=reply.http_status,
@@ -89,9 +89,9 @@ class VendorClient:
         return Answer(token, reply.http_status, reply.rate)
 
     def device_action(self, slot: Slot, token: str, order: ActionCall) -> Answer[ActionResult]:
-        """Ask for one kind of action on the order's devices (Device Action v3 to v3.3).
+        """Request one action for the devices of the call (Device Action v3 to v3.3).
 
-        The answer's status 200 does not mean that anything was done: each device has its receipt.
+        HTTP 200 does not mean that anything was done: each device has its own result.
         """
         hidden = Secret(token)
         del token
@@ -121,21 +121,21 @@ class VendorClient:
     def device_details(
         self, slot: Slot, token: str, ids: Sequence[str]
     ) -> Answer[tuple[DeviceRecord, ...]]:
-        """Read 1 to 50 devices by their ids (Device Details v3.8); unknown ones are left out."""
+        """Read 1 to 50 devices by their ids (Device Details v3.8); unknown ones are omitted."""
         hidden = Secret(token)
         del token
         names = list(ids)
         _checked(len(names), "number of ids", MAX_PER_CALL)
         if not all(name.strip() for name in names):
             raise ValueError("A device cannot have an empty name.")
-        # `opt` 0 means device ids or MACs in v3; it had other meanings before, so it is said.
+        # `opt` 0 means device ids or MACs in v3; it had other meanings before: always sent.
         asked: dict[str, object] = {"opt": 0, "ids": names, "verbose": {"system_info": 1}}
         return self._fetch(slot, "/o/api/v3.8/devices/detail", hidden, asked, read_device_list)
 
     def status_changes(
         self, slot: Slot, token: str, age: int, page: int, limit: int = MAX_PER_CALL
     ) -> Answer[ChangePage]:
-        """Read one page of what changed in the last `age` seconds (Status Change v3.0)."""
+        """Read one page of the changes of the last `age` seconds (Status Change v3.0)."""
         hidden = Secret(token)
         del token
         asked: dict[str, object] = {
@@ -162,11 +162,11 @@ class VendorClient:
     def get_report(
         self, slot: Slot, token: str, command_id: str, sink: BinaryIO
     ) -> Answer[ReportReply]:
-        """Ask for an agent log (Get Reports v3.1) and stream it into `sink`, a buffered file.
+        """Get an agent log (Get Reports v3.1) and stream it into `sink`, a buffered file.
 
         A ZIP by its first bytes is the log; JSON, 404 and 400 mean "not ready" with the vendor's
-        words. On any error the caller throws away what the sink got. What the sink itself raises
-        (a full disk) passes through.
+        text. On any error the caller discards the content of the sink. Errors of the sink itself
+        (a full disk) pass through.
         """
         hidden = Secret(token)
         del token
@@ -205,7 +205,7 @@ class VendorClient:
         read: Callable[[object], T],
         nothing: T,
     ) -> Answer[T]:
-        """As `_fetch`; 413 is the vendor's way to say that this page lies beyond the last one."""
+        """Like `_fetch`; the vendor answers 413 for a page beyond the last one."""
         try:
             return self._fetch(slot, path, token, asked, read)
         except Rejected as error:
@@ -221,7 +221,7 @@ class VendorClient:
         asked: dict[str, object],
         read: Callable[[object], T],
     ) -> Answer[T]:
-        """POST JSON, read JSON: what all calls but the token and the report have in common."""
+        """POST JSON and read JSON, as all calls but the token and the report do."""
         body = Body(self._config.max_body_bytes)
         reply = self._send(slot, "POST", path, read=body, json=asked, token=token)
         scrubber = self._scrubber(token)
@@ -256,8 +256,8 @@ class VendorClient:
     ) -> Reply:
         """Make one call over a connection of its own; all input and output happens here.
 
-        `read` takes the body of an answer whose code is in `read_for`; other bodies only explain.
-        Raises Unreachable when nothing was sent, Unconfirmed when no answer's head came.
+        `read` takes the body of an answer whose code is in `read_for`; other bodies only explain
+        an error. Raises Unreachable if nothing was sent, Unconfirmed if no answer began.
         """
         if not isinstance(slot, Slot):
             raise TypeError("A call to the vendor needs a slot.")
@@ -266,7 +266,7 @@ class VendorClient:
         journey = CallProgress(self._config.read_timeout)
         adapter = SecretQueryAdapter(journey, token=token, form=form)
         with requests.Session() as session:
-            # Neither proxies nor certificates nor a .netrc from the surroundings.
+            # No proxies, certificates or .netrc from the environment.
             session.trust_env = False
             session.mount("https://", adapter)
             session.mount("http://", adapter)

@@ -1,10 +1,13 @@
-"""Connections that know how far a call has come and end it when its time is up.
+"""Connections that record how far a call has come and enforce its total time.
 
-Two questions decide what an accident means, and the HTTP library answers neither well. *Did
-anything leave?* Its exceptions blur it: a TLS handshake without an answer comes as a read time-out.
-So the connection itself notes whether `connect` (TLS included) ever came to its end: before that,
-no byte of the request can have left; after it, nothing is known for certain. *Is the time up?* A
-socket's time-out begins anew with each byte, so a dripping answer could last for ever.
+Two facts decide what an error means, and the HTTP library reports neither reliably.
+
+Was anything sent? Its exceptions do not say: a TLS handshake without an answer is a read time-out.
+So the connection records whether `connect` (TLS included) has finished: before that no byte of the
+request was sent; after that it is unknown.
+
+Is the time up? A socket's time-out starts again with each byte, so a slow answer could last without
+end.
 """
 
 import http.client
@@ -32,23 +35,23 @@ class Stage(Enum):
 
 @dataclass(slots=True)
 class CallProgress:
-    """One call's progress; `seconds` is its time from the connection to the answer's last byte."""
+    """The progress of one call; `seconds` is its time from the connection to the last byte."""
 
     seconds: float
     stage: Stage = Stage.PREPARING
     deadline: float = 0.0
 
     def mark_connecting(self) -> None:
-        """Note that a connection is being opened."""
+        """Record that a connection is being opened."""
         self.stage = Stage.CONNECTING
 
     def mark_connected(self) -> None:
-        """Note that the connection stands: from now on the request may have arrived."""
+        """Record that the connection is open: from now on the request may have arrived."""
         self.stage = Stage.CONNECTED
         self.deadline = time.monotonic() + self.seconds
 
     def remaining(self) -> float:
-        """Seconds left, more than 0; raises TimeoutError when there are none."""
+        """Return the seconds left; raises TimeoutError if there are none."""
         left = self.deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError("The time for this call is up.")
@@ -56,7 +59,7 @@ class CallProgress:
 
 
 class _TimedReader(io.RawIOBase):
-    """Reads from a socket, each time for as long as the whole call has left."""
+    """Reads from a socket, each read within the time that the call has left."""
 
     def __init__(self, sock: socket.socket, progress: CallProgress) -> None:
         super().__init__()
@@ -72,16 +75,16 @@ class _TimedReader(io.RawIOBase):
         return self._raw.readinto(buffer)
 
     def close(self) -> None:
-        # The socket is counted open until this last reader has let go of it.
+        # The socket stays open until its last reader is closed.
         self._raw.close()
         super().close()
 
 
 def pool_classes(progress: CallProgress) -> dict[str, type[HTTPConnectionPool]]:
-    """The pools of one call, by scheme, whose connections report to `progress`."""
+    """Return the connection pools of one call, by scheme; they report to `progress`."""
 
     class TimedResponse(http.client.HTTPResponse):
-        """An answer that reads its head and its body through the call's own clock."""
+        """A response that is read within the time of the call."""
 
         def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
             super().__init__(sock, *args, **kwargs)
@@ -89,7 +92,7 @@ def pool_classes(progress: CallProgress) -> dict[str, type[HTTPConnectionPool]]:
             self.fp = io.BufferedReader(_TimedReader(sock, progress))
 
     class PlainConnection(HTTPConnection):
-        # Set here because somebody may switch on the standard library's printing of requests.
+        # Set here because the standard library's printing of requests may be switched on globally.
         debuglevel = 0
         response_class = TimedResponse
 

@@ -1,13 +1,13 @@
-"""Points in time as the vendor writes them.
+"""Reads points in time as the vendor writes them.
 
 Its examples and its clients show ISO 8601 in UTC ("2014-07-18T08:59:00Z"); its Get Logs takes
-epoch milliseconds. Everything else here is tolerance.
+epoch milliseconds. All other forms are tolerated (*assumed*).
 """
 
 import re
 from datetime import UTC, datetime
 
-# Outside these years a value is a placeholder (0001-01-01, epoch 0) or a mistake.
+# A value outside these years is a placeholder (0001-01-01, epoch 0) or an error.
 _FIRST = datetime(1990, 1, 1, tzinfo=UTC)
 _LAST = datetime(2200, 1, 1, tzinfo=UTC)
 # Epoch seconds reach this in the year 5138, so that a larger number counts milliseconds.
@@ -16,7 +16,7 @@ _NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?", re.ASCII)
 
 
 def read_moment(value: object) -> datetime | None:
-    """The moment in UTC, or None for anything that is not one; never raises.
+    """Return the time in UTC, or None for anything else; never raises.
 
     Takes ISO 8601 with Z, with an offset or without (then it is UTC, the vendor says GMT), and
     epoch seconds or milliseconds as number or text.

@@ -1,9 +1,9 @@
-"""Devices and groups as the vendor lists them.
+"""Reads devices and groups as the vendor lists them.
 
 Sources: Get Devices v3.7, Device Details v3.8 and Get Groups v3.0 for the documented fields; the
-rest was seen in public clients of older versions, so every field may be absent or odd. A row that
-cannot be read is dropped and counted, it never spoils its page. `<private>` (a privacy setting
-hides the value) stays as it is.
+rest was seen in public clients of older versions, so every field may be absent or malformed. A row
+that cannot be read is dropped and counted; the rest of its page is kept. `<private>` (hidden by a
+privacy setting) stays as it is.
 """
 
 from collections.abc import Mapping
@@ -34,16 +34,16 @@ _SOURCES: dict[str, tuple[str, ...]] = {
         )
     },
 }
-"""By our name of a field, the vendor's keys that tell it."""
+"""The vendor's keys of each field, by our name."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceRecord:
-    """One device as the vendor describes it; texts are "" and moments and counts None if absent.
+    """One device as the vendor describes it; absent texts are "", absent times and counts None.
 
     `status`, `severity`, `device_type` and `agent_type` are lower case with underscores;
-    `vendor_id` is untouched, as it is sent back. `reported` names the fields that the vendor
-    sent, because its APIs send different ones (None: all of them); `raw` is its own record.
+    `vendor_id` is unchanged, because it is sent back. `reported` names the fields that the vendor
+    sent, because its APIs send different ones (None: all of them); `raw` is the vendor's record.
     """
 
     vendor_id: str
@@ -75,7 +75,7 @@ class DeviceRecord:
 
 @dataclass(frozen=True, slots=True)
 class ChangePage:
-    """One page of what changed; `rows` counts what was on it, unusable entries too."""
+    """One page of changes; `rows` counts all its entries, unusable ones too."""
 
     changed: tuple[DeviceRecord, ...] = ()
     deleted: tuple[str, ...] = ()
@@ -93,7 +93,7 @@ class DevicePage:
 
 @dataclass(frozen=True, slots=True)
 class GroupRecord:
-    """One device group; `device_count` is None when the vendor did not give it."""
+    """One device group; `device_count` is None if the vendor did not send it."""
 
     vendor_id: str
     name: str = ""
@@ -101,11 +101,11 @@ class GroupRecord:
 
 
 def read_device_page(body: object, cursor: str | None) -> DevicePage:
-    """Read one page of Get Devices v3.5 to v3.7; `cursor` is the one that was asked with.
+    """Read one page of Get Devices v3.5 to v3.7; `cursor` is the one of the request.
 
     How the vendor marks the end is not documented: a missing, empty, null or repeated token and
-    an empty page all mean the end. Raises Unconfirmed when `body` is not such a page; an end must
-    never be read out of an answer that says something else.
+    an empty page all mean the end. Raises Unconfirmed when `body` is not such a page; an end
+    must never be concluded from any other answer.
     """
     if not isinstance(body, dict) or not ("devices" in body or "next_token" in body):
         raise Unconfirmed("The vendor's answer is not a page of devices.")
@@ -140,7 +140,7 @@ def read_changes(body: object) -> ChangePage:
     """Read one page of Status Change v3.0: `monitored_devices` and `deleted_devices`.
 
     An entry of the second list may be an id or an object with one: its form is not documented.
-    Raises Unconfirmed for any other shape, so that no silence is read as "nothing changed".
+    Raises Unconfirmed for any other shape, so that a malformed answer does not mean "no change".
     """
     if not isinstance(body, dict) or not ("monitored_devices" in body or "deleted_devices" in body):
         raise Unconfirmed("The vendor's answer is not a page of changes.")
@@ -220,7 +220,7 @@ def _part(row: dict[str, object], name: str) -> dict[str, object]:
 
 
 def _read_word(value: object) -> str:
-    """A word of the vendor's vocabulary: it writes both non_compliant and non-compliant."""
+    """Return a keyword of the vendor, with underscores: it writes non-compliant as well."""
     return read_text(value).lower().replace("-", "_").replace(" ", "_")
 
 
@@ -233,13 +233,13 @@ def _read_user(row: dict[str, object]) -> str:
 
 
 def _read_issues(issues: dict[str, object], *spellings: str) -> int | None:
-    """The first count found: public clients and the vendor's pages know three spellings."""
+    """Return the first count found: three spellings are known."""
     counts = (read_count(issues.get(spelling)) for spelling in spellings)
     return next((count for count in counts if count is not None), None)
 
 
 def _read_cursor(value: object) -> str | None:
-    """The token of the next page, untouched; raises Unconfirmed when it cannot be used as one."""
+    """Return the cursor of the next page, unchanged; raises Unconfirmed if it is unusable."""
     if value is None or value is False or value == "":
         return None
     token = str(value) if isinstance(value, int) and not isinstance(value, bool) else value

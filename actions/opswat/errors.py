@@ -1,25 +1,25 @@
-"""Everything that can go wrong between us and the vendor, by what to do about it.
+"""Errors of a vendor call, by what to do about them.
 
 VendorError
-├── RetryLater        nothing was done; carries how long to wait
-│   ├── Throttled     the vendor's limit (429)
-│   └── Unreachable   never connected: safe to send again
-├── Unconfirmed       sent, no usable answer: it may have happened
-│   └── TooLarge      an answer beyond the cap: it would be so again
-├── Rejected          the vendor said no (4xx): final for this call
-└── Unauthorized      our credentials: stop the line and call a person
+├── RetryLater        nothing was done; `retry_after` says how long to wait
+│   ├── Throttled     the vendor's rate limit (429)
+│   └── Unreachable   no connection: safe to send again
+├── Unconfirmed       sent, no usable answer: it may have taken effect
+│   └── TooLarge      the answer exceeds the size limit: another try would too
+├── Rejected          the vendor refused the call (4xx): final
+└── Unauthorized      credentials or token not accepted: stop sending
 
-The texts are fit to show an operator and never hold a secret. All of them can be pickled, and
-none of them is chained to what the HTTP library raised, because that one knows the whole URL.
+The texts are fit to show to an operator and contain no secret. All errors can be pickled. None is
+chained to an exception of the HTTP library, because that contains the whole URL.
 """
 
 from actions.opswat.rate_headers import RateLimitStatus
 
 
 class VendorError(Exception):
-    """A call to the vendor that gave no usable result.
+    """A call to the vendor without a usable result.
 
-    `http_status` and `rate` say what the answer's first lines said, if there was an answer;
+    `http_status` and `rate` come from the head of the answer, if there was one;
     `body` is the vendor's own text: at most 300 characters, no control characters, no secret.
     """
 
@@ -38,7 +38,7 @@ class VendorError(Exception):
 
 
 class RetryLater(VendorError):
-    """Nothing was done; `retry_after` is the vendor's wish in seconds, uncapped, if it has one."""
+    """Nothing was done; `retry_after` is the vendor's value in seconds, if any, not capped."""
 
     def __init__(
         self,
@@ -58,15 +58,15 @@ class Throttled(RetryLater):
 
 
 class Unreachable(RetryLater):
-    """No connection came about, so not one byte of the request has left: safe to send again."""
+    """No connection was made, so no byte of the request was sent: safe to send again."""
 
 
 class Unconfirmed(VendorError):
-    """The request may have arrived, and no usable answer came back: it may have happened."""
+    """The request may have arrived, and no usable answer came: it may have taken effect."""
 
 
 class TooLarge(Unconfirmed):
-    """The answer is larger than the cap, so it was not read to its end."""
+    """The answer is larger than the size limit, so it was not read to its end."""
 
 
 class Rejected(VendorError):

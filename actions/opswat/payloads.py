@@ -1,4 +1,4 @@
-"""What goes to the vendor and what comes back, as plain values.
+"""The values that go to the vendor and come back.
 
 Other packages import from here; the parts live in action_calls, action_results, devices,
 agent_logs and rate_headers.

@@ -19,10 +19,10 @@ _NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class RateLimitStatus:
-    """The vendor's word on its limit; None where it said nothing that makes sense.
+    """The vendor's rate limit headers; None for a header that is missing or malformed.
 
     `limit` and `remaining` are calls in the vendor's window; `reset_after` is seconds from now,
-    0 when that moment has passed. It is not capped: whoever waits decides how long at most.
+    0 if that time has passed. It is not capped: the caller decides how long to wait.
     """
 
     limit: int | None = None

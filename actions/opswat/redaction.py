@@ -1,8 +1,8 @@
-"""Keeping the token and the client's secret out of everything that can be read later.
+"""Keeps the token and the client secret out of logs, errors and tracebacks.
 
-The vendor wants the token in the URL (`access_token`, "Parameter Type: URL"), where libraries
-print, log and pickle it freely. Three things together keep it in: `Hidden` around the value,
-`Scrubber` over all that comes back, and silence of the library that logs whole URLs.
+The vendor requires the token in the URL (`access_token`, "Parameter Type: URL"), and libraries
+print, log and pickle URLs. Three measures protect it: `Secret` wraps the value, `Redactor` cleans
+all that comes back, and the library that logs whole URLs is silenced.
 """
 
 import html
@@ -16,23 +16,23 @@ from urllib.parse import quote, quote_plus
 T = TypeVar("T")
 
 REMOVED = "[removed]"
-"""What stands where a secret was."""
+"""Replacement of a secret."""
 
-# Shorter values would be found by chance inside ordinary words and numbers.
+# Shorter values occur by chance in ordinary words and numbers.
 _SHORTEST = 8
 
-# Values that were never ours to know, such as a token in an answer that could not be read.
+# Values that we do not know, such as a token in an answer that could not be read.
 _NAMED = re.compile(
     r"""((?:access_token|refresh_token|client_secret)["']?\s*[:=]\s*["']?)[^"'&\s<>,}]+""",
     re.IGNORECASE,
 )
 
-# These write the URL at DEBUG, and at WARNING when an answer's header lines are malformed.
+# These write the URL at DEBUG, and at WARNING if the headers of an answer are malformed.
 _TALKATIVE = ("urllib3.connectionpool", "urllib3.util.retry", "urllib3.connection")
 
 
 class Secret(Generic[T]):
-    """A value that shows itself to nobody: not in a repr, a traceback's variables or a pickle."""
+    """A value that does not appear in a repr, in the variables of a traceback or in a pickle."""
 
     __slots__ = ("_value",)
 
@@ -40,7 +40,7 @@ class Secret(Generic[T]):
         self._value = value
 
     def reveal(self) -> T:
-        """The value; call it inside an expression, never into a variable of a frame."""
+        """Return the value; use it inside an expression, never assign it to a variable."""
         return self._value
 
     def __repr__(self) -> str:
@@ -51,7 +51,7 @@ class Secret(Generic[T]):
 
 
 class Redactor:
-    """Takes known secrets out of texts, in each spelling in which they travel."""
+    """Removes known secrets from texts, in each encoding in which they are sent."""
 
     def __init__(self, secrets: Iterable[Secret[str]]) -> None:
         spellings = {
@@ -64,13 +64,13 @@ class Redactor:
         self._pattern = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)", re.I)
 
     def text(self, text: str) -> str:
-        """`text` without the secrets, and without what stands behind their usual names."""
+        """Return `text` without the secrets, and without the values behind their usual names."""
         return _NAMED.sub(rf"\g<1>{REMOVED}", self._pattern.sub(REMOVED, text))
 
     def tree(self, tree: object) -> object:
-        """A parsed JSON value, changed in place, without the secrets in any of its texts.
+        """Remove the secrets from all texts of a parsed JSON value, in place; return it.
 
-        It walks with a list of its own instead of calling itself, as the depth is the vendor's.
+        It is not recursive, because the vendor decides the depth.
         """
         root: list[object] = [tree]
         waiting: list[object] = [root]
@@ -103,17 +103,17 @@ def _spellings(secret: str) -> set[str]:
 
 
 def strip_context(error: BaseException) -> BaseException:
-    """The same exception without the frames and the exceptions that led to it.
+    """Return the same exception without its frames and its context.
 
-    It is for stop signals that must pass through the HTTP library: the variables of the library's
-    frames hold the whole URL.
+    For signals that pass through the HTTP library: the variables of the library's frames contain
+    the whole URL.
     """
     error.__cause__ = error.__context__ = None
     return error.with_traceback(None)
 
 
 class _SilenceUrls(logging.Filter):
-    """Lets nothing pass below ERROR: a filter stays when somebody sets the logger to DEBUG."""
+    """Drops records below ERROR: a filter stays in force when the logger is set to DEBUG."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return record.levelno >= logging.ERROR
@@ -123,9 +123,9 @@ _SILENCE = _SilenceUrls()
 
 
 def silence_urls() -> None:
-    """Fix urllib3's loggers so that no URL of a call is ever written; may be called often.
+    """Keep urllib3's loggers from writing the URL of a call; may be called repeatedly.
 
-    It is called for each call, because a later logging configuration resets the levels.
+    It runs before each call, because a later logging configuration resets the levels.
     """
     logging.getLogger("urllib3").setLevel(logging.WARNING)
     for name in _TALKATIVE:

@@ -1,4 +1,4 @@
-"""Reading an answer's body: never more than a cap, never longer than the call's time."""
+"""Reads the body of an answer, within a size limit and the time of the call."""
 
 import contextlib
 import json
@@ -13,10 +13,10 @@ from actions.opswat.sanitize import clean_text
 from actions.opswat.transport import EXPECTED
 
 MAX_EXCERPT = 300
-"""Characters kept of the vendor's own words in an error."""
+"""Characters kept of the vendor's text in an error."""
 
 MAX_ERROR_BYTES = 16 * 1024
-"""Bytes read of an answer that is not a success; its body explains, it is not data."""
+"""Bytes read of an answer that is not a success: its body only explains the error."""
 
 _CHUNK = 64 * 1024
 
@@ -29,27 +29,27 @@ class Body:
         self._data = bytearray()
 
     def feed(self, chunk: bytes) -> bool:
-        """Take a piece; False means that the cap is reached and nothing more is wanted."""
+        """Take a chunk; return False once the size limit is reached."""
         room = self._cap - len(self._data)
         self._data += chunk[:room]
         return len(chunk) <= room
 
     def json(self) -> tuple[bool, object]:
-        """Whether the body is JSON, and its value; the parser's errors keep the whole text."""
+        """Return whether the body is JSON, and its value; a parser error would hold the text."""
         try:
             return True, json.loads(self._data)
         except (ValueError, RecursionError):
             return False, None
 
     def excerpt(self, scrubber: Redactor) -> str:
-        """The first words, fit to show: one line, no control characters, no secrets."""
+        """Return the begin of the body to show: one line, no control characters, no secrets."""
         text = clean_text(self._data.decode("utf-8", "replace"), len(self._data))
         return clean_text(scrubber.text(text), MAX_EXCERPT)
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer: its status line, the vendor's word on the rate, its body.
+    """One answer: its status, the rate limit headers, its body.
 
     `flaw` is "" for a complete body, else what went wrong with it.
     """
@@ -62,10 +62,10 @@ class Reply:
 
 
 def read_reply(what: str, response: requests.Response, body: Body) -> Reply:
-    """Read the answer into `body` and close it; what `body.feed` raises passes through."""
+    """Read the answer into `body` and close it; errors of `body.feed` pass through."""
     status, rate = response.status_code, read_rate(response.headers)
     with contextlib.closing(response):
-        # The way a redirect points is never looked at, so neither are its words.
+        # A redirect is never followed, so its body is not read.
         flaw = "a redirect" if 300 <= status < 400 else _pour(response, body)
     return Reply(what, status, rate, body, flaw)
 
@@ -73,7 +73,7 @@ def read_reply(what: str, response: requests.Response, body: Body) -> Reply:
 def _pour(response: requests.Response, body: Body) -> str:
     chunks = response.iter_content(_CHUNK)
     while True:
-        # Hidden, because a variable of a frame is shown in tracebacks: this may be a token.
+        # A Secret, because tracebacks show the variables of a frame: this may be a token.
         chunk, flaw = _next_chunk(chunks)
         if flaw or chunk is None:
             return flaw
@@ -82,7 +82,7 @@ def _pour(response: requests.Response, body: Body) -> str:
 
 
 def _next_chunk(chunks: Iterator[bytes]) -> tuple[Secret[bytes] | None, str]:
-    """The next piece, None at the end, and what went wrong; what the sink raises is not here."""
+    """Return the next chunk, None at the end, and the error of reading, if any."""
     stop: BaseException
     try:
         return Secret(next(chunks)), ""

@@ -1,4 +1,4 @@
-"""Texts from outside, made fit for a database column, a log line and a page."""
+"""Makes external text fit for a database column, a log line and a page."""
 
 import math
 import re
@@ -12,12 +12,12 @@ _UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def clean_text(text: str, limit: int = MAX_TEXT) -> str:
-    """`text` without control characters and lone surrogates, trimmed, at most `limit` long."""
+    """Return `text` without control characters and lone surrogates, cut to `limit`."""
     return _UNFIT.sub("", _BLANK.sub(" ", text)).strip()[:limit].rstrip()
 
 
 def read_text(value: object, limit: int = MAX_TEXT) -> str:
-    """The text of one JSON value; numbers become text, everything odd becomes ""."""
+    """Return one JSON value as text: numbers become text, other types ""."""
     if isinstance(value, str):
         return clean_text(value, limit)
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -28,9 +28,9 @@ def read_text(value: object, limit: int = MAX_TEXT) -> str:
 
 
 def read_name(value: object, limit: int = MAX_TEXT) -> str:
-    """A text that must stay exactly as it is because it is sent back to the vendor, or "".
+    """Return a text that is sent back to the vendor, unchanged, or "".
 
-    An identifier that had to be cleaned or shortened would name something else, so it is dropped.
+    A cleaned or shortened identifier would name something else, so it is dropped.
     """
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     if not isinstance(text, str) or len(text) > limit:
@@ -39,7 +39,7 @@ def read_name(value: object, limit: int = MAX_TEXT) -> str:
 
 
 def read_count(value: object) -> int | None:
-    """A whole number from 0 to 2,147,483,647 (what an integer column holds), else None."""
+    """Return a whole number from 0 to 2,147,483,647 (what an integer column holds), else None."""
     if isinstance(value, bool) or not isinstance(value, int):
         return None
     return value if 0 <= value < 2**31 else None

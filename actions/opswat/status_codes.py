@@ -1,4 +1,4 @@
-"""What an answer's status line means: nothing was done, or we cannot know.
+"""Decides what an HTTP status means: nothing was done, or the outcome is unknown.
 
 Source: the vendor's table of HTTP codes (page "APIs"). 406 and 413 are about paging there, not
 about content. 403, 409 and 503 are not in the table; they follow the general rules here.
@@ -50,7 +50,7 @@ def raise_for_status(reply: Reply, scrubber: Redactor, refused: tuple[int, ...] 
 
 
 def unusable(reply: Reply, scrubber: Redactor, flaw: str) -> Unconfirmed:
-    """The error for an answer that came, but whose body cannot be used."""
+    """Return the error for an answer whose body cannot be used."""
     return Unconfirmed(
         f"{reply.what}: HTTP {reply.http_status}, but the answer cannot be used: {flaw}",
         **_known(reply, scrubber),

@@ -1,4 +1,4 @@
-"""The access token: how it is read, and how it is kept where others can look."""
+"""Reads the access token, and encrypts it for storage."""
 
 import base64
 import binascii
@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from actions.opswat.redaction import Secret
 
 FALLBACK_LIFETIME = 600.0
-"""Seconds that a token is used for when the vendor does not say how long it lives (*assumed*)."""
+"""Lifetime in seconds of a token whose lifetime the vendor does not send (*assumed*)."""
 
 _AAD = b"opswat-token"
 _VERSION = "v1."
@@ -23,16 +23,16 @@ _MAX_TOKEN = 4096
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """An access token and the seconds it lives, counted from the answer that brought it."""
+    """An access token and its lifetime in seconds, counted from the answer."""
 
     value: str = field(repr=False)
     expires_in: float
 
 
 def read_token(body: object) -> Token | None:
-    """The token in a parsed answer of the token endpoint, or None when there is no usable one.
+    """Return the token of a parsed answer of the token endpoint, or None.
 
-    It returns None instead of raising, so that no traceback holds the answer. The fields
+    It does not raise, so that no traceback contains the answer. The fields
     `access_token` and `expires_in` (seconds) are those that public clients rely on.
     """
     fields = body if isinstance(body, dict) else {}
@@ -43,16 +43,16 @@ def read_token(body: object) -> Token | None:
 
 
 def is_token(value: object) -> bool:
-    """Whether a value can travel as a token: visible ASCII without blanks, not endless."""
+    """Return whether a value can be a token: visible ASCII without blanks, of limited length."""
     if not isinstance(value, str) or not 0 < len(value) <= _MAX_TOKEN:
         return False
     return value.isascii() and value.isprintable() and " " not in value
 
 
 def encrypt(value: str, key: bytes) -> str:
-    """Encrypt a token for keeping; `key` has 32 bytes. Raises ValueError for any other key.
+    """Encrypt a token for storage; `key` has 32 bytes. Raises ValueError for any other key.
 
-    The result is text that `unseal` alone can read, and that says when it was changed.
+    The result is text that only `decrypt` can read, and a change of it is detected.
     """
     hidden, secret = Secret(value), Secret(key)
     del value, key
@@ -62,7 +62,7 @@ def encrypt(value: str, key: bytes) -> str:
 
 
 def decrypt(text: str, key: bytes) -> str:
-    """Decrypt what `seal` made; raises ValueError when it was changed or has another key."""
+    """Decrypt the result of `encrypt`; raises ValueError if it was changed or has another key."""
     secret = Secret(key)
     del key
     opened = _open(text, _cipher(secret))
@@ -78,7 +78,7 @@ def _cipher(key: Secret[bytes]) -> AESGCM:
 
 
 def _to_bytes(value: Secret[str]) -> bytes:
-    # An encoding error would carry the whole token, so there must be none.
+    # An encoding error would contain the whole token, so none may occur.
     return value.reveal().encode("utf-8", "surrogatepass")
 
 

@@ -1,8 +1,8 @@
-"""The last step before the wire and the first one after it: where the secrets are, and only there.
+"""The last step before sending and the first after it: the only code that adds the secrets.
 
 The adapter puts the token (and, for the token call, the form with the client's secret) on a
-private copy of the request, sends it once over a connection of its own, and gives back nothing
-that knows of that copy: no answer, no exception, no log line.
+private copy of the request, sends it once over a connection of its own, and returns nothing that
+refers to that copy: no answer, no exception, no log line.
 """
 
 import http.client
@@ -21,7 +21,7 @@ from actions.opswat.connection import CallProgress, Stage, pool_classes
 from actions.opswat.errors import Unconfirmed, Unreachable, VendorError
 from actions.opswat.redaction import Secret, silence_urls, strip_context
 
-# RequestException covers nearly all; the others reach us from odd addresses and odd answers.
+# RequestException covers nearly all; malformed addresses and answers raise the others.
 EXPECTED = (
     requests.RequestException,
     wire_errors.HTTPError,
@@ -29,14 +29,14 @@ EXPECTED = (
     OSError,
     ValueError,
 )
-"""What the HTTP library may raise for reasons that lie in the network or in the answer."""
+"""Exceptions of the HTTP library that have their cause in the network or in the answer."""
 
 
 class SecretQueryAdapter(HTTPAdapter):
-    """Sends one request once, with the secrets added at the last moment.
+    """Sends one request once, and adds the secrets immediately before.
 
-    `send` raises Unreachable when no connection came about and Unconfirmed for all that can go
-    wrong afterwards; both are raised outside of any `except`, so that they carry no context.
+    `send` raises Unreachable if no connection was made and Unconfirmed for any later error; both
+    are raised outside of any `except`, so that they have no context.
     """
 
     def __init__(
@@ -50,13 +50,13 @@ class SecretQueryAdapter(HTTPAdapter):
         self._token = token
         self._form = form
         silence_urls()
-        # No retry of any kind: what has been sent is never sent again by a library.
+        # No retries: the library must never send anything again.
         super().__init__(pool_connections=1, pool_maxsize=1, max_retries=Retry(0, read=False))
 
     def init_poolmanager(
         self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: Any
     ) -> None:
-        """Make the pools whose connections report to this call's journey."""
+        """Make the pools whose connections report the progress of this call."""
         super().init_poolmanager(connections, maxsize, block=block, **pool_kwargs)
         self.poolmanager.pool_classes_by_scheme = pool_classes(self._journey)
 
@@ -109,17 +109,17 @@ class SecretQueryAdapter(HTTPAdapter):
 def _without_secrets(
     response: requests.Response, request: requests.PreparedRequest
 ) -> requests.Response:
-    """Take the private copy out of the answer, and the way on out of a redirect."""
+    """Remove the private copy from the answer, and the target from a redirect."""
     response.request = request
     response.url = request.url or ""
     response.raw.url = None
-    # Without it, requests takes no redirect for one: it would read its whole body and look ahead.
+    # Without it, requests ignores the redirect instead of reading its body and following it.
     response.headers.pop("Location", None)
     return response
 
 
 def _reason(error: BaseException) -> str:
-    """Why, in words of our own: the library's words hold the URL."""
+    """Return the reason in our own text: the text of the library contains the URL."""
     for cause in _causes(error):
         if isinstance(cause, wire_errors.NameResolutionError | socket.gaierror):
             return "its name could not be resolved"
@@ -136,7 +136,7 @@ def _reason(error: BaseException) -> str:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The exception and all that it wraps, as argument, reason, cause or context."""
+    """Return the exception and all that it wraps, as argument, reason, cause or context."""
     waiting, seen = [error], set[int]()
     while waiting:
         cause = waiting.pop(0)

@@ -1,10 +1,10 @@
-"""The table of contents of a ZIP file that nobody has to be trusted for.
+"""Reads the directory of an untrusted ZIP file.
 
-Read by its own few lines and not by the standard library, because that one believes the archive:
-it reads a directory of any size, takes the first of two contradicting records, and finds out about
-lies only while it extracts. Here every number is checked against the file before it is used, so
-the work is bounded by `MAX_DIRECTORY`, whatever the archive claims. Names are labels to show,
-never paths to write to. Source of the format: PKWARE's APPNOTE 6.3.
+It does not use the standard library, because that trusts the archive: it reads a directory of any
+size, takes the first of two contradicting records, and detects wrong sizes only while it extracts.
+Here every number is checked against the file before it is used, so the work is bounded by
+`MAX_DIRECTORY`, whatever the archive claims. Names are labels to show, never paths to write to.
+Source of the format: PKWARE's APPNOTE 6.3.
 """
 
 import re
@@ -19,7 +19,7 @@ MAX_NAME = 1_000
 MAX_FILE = 2 * 2**30
 MAX_TOTAL = 8 * 2**30
 BOMB_SIZE, BOMB_RATIO = 64 * 2**20, 400
-"""A file that claims to become larger than this, from so many times less, is a bomb."""
+"""An unpacked size in bytes, and a ratio: a file that exceeds both is a ZIP bomb."""
 
 _END = struct.Struct("<4s4H2LH")
 _ENTRY = struct.Struct("<4s6H3L5H2L")
@@ -33,14 +33,14 @@ _DRIVE = re.compile(r"^[A-Za-z]:")
 
 
 class BadArchive(Exception):
-    """The file as a whole cannot be read; the text says why, fit to show."""
+    """The archive cannot be read; the text gives the reason, fit to show."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One file of an archive; `refusal` says why it is not opened, "" where it is.
+    """One file of an archive; `refusal` is the reason why it is not opened, or "".
 
-    `place` is its place in the directory, `offset` where its local header begins.
+    `place` is its index in the directory, `offset` the begin of its local header in bytes.
     """
 
     place: int
@@ -55,12 +55,12 @@ class Entry:
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """The folders of the file and then its own name."""
+        """The folders of the file, then its own name."""
         return tuple(self.name.split("/"))
 
 
 def read_directory(file: BinaryIO) -> tuple[Entry, ...]:
-    """The files of the archive in their order, folders left out; raises BadArchive."""
+    """Return the files of the archive in their order, without folders; raises BadArchive."""
     size = file.seek(0, 2)
     count, length, start, end = _find_end(file, size)
     if count > MAX_ENTRIES or length > MAX_DIRECTORY:
@@ -77,7 +77,7 @@ def read_directory(file: BinaryIO) -> tuple[Entry, ...]:
 
 
 def _find_end(file: BinaryIO, size: int) -> tuple[int, int, int, int]:
-    """The number of entries, the length and the start of the directory, and where it must end."""
+    """Return the number of entries, and the length, start and end of the directory."""
     reach = min(size, _END.size + _MAX_COMMENT)
     file.seek(size - reach)
     tail = file.read(reach)
@@ -116,7 +116,7 @@ def _read_table(table: bytes, count: int) -> list[Entry]:
 
 
 def _entry(place: int, fields: tuple[int, ...], raw_name: bytes) -> Entry | None:
-    """What one record says; None for a folder."""
+    """Return the entry of one record; None for a folder."""
     flags, method, crc, packed, size = fields[3], fields[4], *fields[7:10]
     mode, offset = fields[15] >> 16, fields[16]
     text = _decode(raw_name, flags)
@@ -133,7 +133,7 @@ def _entry(place: int, fields: tuple[int, ...], raw_name: bytes) -> Entry | None
 
 
 def _decode(raw: bytes, flags: int) -> str:
-    """The name as text: many tools write UTF-8 without saying so."""
+    """Return the name as text: many tools write UTF-8 without the flag for it."""
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError:
@@ -141,7 +141,7 @@ def _decode(raw: bytes, flags: int) -> str:
 
 
 def _clean(text: str) -> tuple[str, str]:
-    """The name to show, and why it is refused, if it is."""
+    """Return the name to show, and the reason why it is refused, or ""."""
     parts = text.replace("\\", "/").split("/")
     name = "/".join(part for part in parts if part not in ("", ".", "..")) or "(no name)"
     if len(text) > MAX_NAME:
@@ -176,7 +176,7 @@ def _bad_size(size: int, packed: int, method: int) -> str:
 
 
 def _check_places(entries: list[Entry], end: int) -> None:
-    """No two files may share bytes: that is how a small archive becomes an endless one."""
+    """Refuse files that share bytes: by them a small archive unpacks to a huge one."""
     before = 0
     for entry in sorted(entries, key=lambda each: each.offset):
         if entry.offset < before:
@@ -187,7 +187,7 @@ def _check_places(entries: list[Entry], end: int) -> None:
 
 
 def _without_twins(entries: list[Entry]) -> tuple[Entry, ...]:
-    """The second of two files with one name is shown and not opened."""
+    """Refuse to open the second of two files with the same name."""
     seen: set[str] = set()
     kept = []
     for entry in entries:
@@ -199,7 +199,7 @@ def _without_twins(entries: list[Entry]) -> tuple[Entry, ...]:
 
 
 def data_start(file: BinaryIO, entry: Entry) -> int:
-    """Where the packed bytes of an entry begin; raises BadArchive where its header lies."""
+    """Return the offset of an entry's packed bytes; raises BadArchive if its header differs."""
     file.seek(entry.offset)
     head = file.read(_LOCAL.size)
     if len(head) < _LOCAL.size or not head.startswith(_LOCAL_SIGN):

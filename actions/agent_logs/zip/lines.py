@@ -1,4 +1,4 @@
-"""The lines of a log: their numbers, and what level and time they carry where they say so."""
+"""Reads the lines of a log: their numbers, levels and times."""
 
 import re
 from collections.abc import Iterator
@@ -12,16 +12,16 @@ PAGE = 300
 """Lines of one page."""
 
 MAX_SHOWN = 4_000
-"""Bytes shown of one line; a longer one is cut, and says so."""
+"""Bytes shown of one line; a longer one is cut and marked."""
 
 MAX_LINE = 2**20
 """Bytes of one line that are searched."""
 
 SCAN = 16 * 2**20
-"""Bytes of lines that one page may look at for those of a level; then it offers to go on."""
+"""Bytes that one page of a level may scan; then it offers to continue."""
 
 SEARCH = 256 * 2**20
-"""Bytes that one search may look through; then it offers to go on."""
+"""Bytes that one search may scan; then it offers to continue."""
 
 MAX_HITS = 100
 AROUND = 2
@@ -31,7 +31,7 @@ MAX_PHRASE = 200
 
 
 class Level(IntEnum):
-    """How serious a line says it is; a line that says nothing is NONE."""
+    """The level that a line names; NONE if it names none."""
 
     NONE = 0
     DEBUG = 1
@@ -51,7 +51,7 @@ _WORDS = {
     Level.WARNING: re.compile(rb"WARN|WRN|ERR|FATAL|CRITICAL|SEVERE|PANIC|ALERT|EMERG"),
     Level.ERROR: re.compile(rb"ERR|FATAL|CRITICAL|SEVERE|PANIC|ALERT|EMERG"),
 }
-"""What a stretch must hold at least if a line of it is that serious."""
+"""What a block must contain for one of its lines to have that level."""
 
 _TIME = re.compile(
     rb"(\d{4})[-/.](\d\d)[-/.](\d\d)[T ](\d\d):(\d\d):(\d\d)(?:[.,]\d{1,9})?(Z|[+-]\d\d:?\d\d)?"
@@ -63,7 +63,7 @@ _REACH = 2 * MAX_SHOWN
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line as bytes of UTF-8 (or of the file's own encoding); `cut` counts what is left out."""
+    """One line in UTF-8 (or the file's own encoding); `cut` counts the bytes left out."""
 
     number: int
     raw: bytes
@@ -71,7 +71,7 @@ class Line:
     level: Level = Level.NONE
 
     def text(self, encoding: str) -> str:
-        """The line as text; what does not fit the encoding is shown as it can be."""
+        """Return the line as text; bytes that do not fit the encoding are replaced."""
         raw = self.raw.removesuffix(b"\r")
         if encoding == "cp1252":
             return raw.decode("cp1252", "replace")
@@ -81,9 +81,9 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class LinePage:
-    """Some lines of a file. `next_line` is where the next page begins, 0 at the end.
+    """A page of lines. `next_line` is where the next page begins, 0 at the end.
 
-    `stopped` says that the lines looked through were many and hardly any fitted: go on from there.
+    `stopped` says that SCAN bytes were read without filling the page: continue at `next_line`.
     """
 
     lines: tuple[Line, ...]
@@ -93,7 +93,7 @@ class LinePage:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A line that holds the phrase, and those around it."""
+    """A line with the phrase, and the lines around it."""
 
     line: Line
     before: tuple[Line, ...]
@@ -102,7 +102,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """The hits of one search; `next_line` says where to go on, 0 when all was looked through."""
+    """The hits of one search; `next_line` is where to continue, 0 at the end."""
 
     hits: tuple[Hit, ...]
     next_line: int
@@ -110,13 +110,13 @@ class SearchResult:
 
 
 def level_of(raw: bytes) -> Level:
-    """The level that a line names near its beginning; words in capitals only."""
+    """Return the level that a line names near its begin, in capitals only."""
     found = _LEVEL.search(raw, 0, _LEVEL_WITHIN)
     return Level(found.lastindex or 0) if found else Level.NONE
 
 
 def time_of(raw: bytes) -> datetime | None:
-    """The moment that a line begins with, taken as UTC where it names no zone."""
+    """Return the time at the begin of a line, as UTC if it names no zone."""
     found = _TIME.search(raw, 0, _TIME_WITHIN)
     if not found:
         return None
@@ -133,7 +133,7 @@ Block = tuple[int, bytes, int]
 
 
 def blocks_from(member: Member, start: Checkpoint) -> Iterator[Block]:
-    """Whole lines in bulk; the first is left out unless the place begins the file."""
+    """Yield blocks of whole lines; without the first line unless the offset is 0."""
     number, carry, cut = start.line, b"", 0
     skipping = start.offset > 0
     for data in member.chunks(start):
@@ -157,28 +157,22 @@ def blocks_from(member: Member, start: Checkpoint) -> Iterator[Block]:
 
 
 def lines_of(block: Block) -> Iterator[Line]:
-    """The lines of a block."""
+    """Yield the lines of a block."""
     number, data, cut = block
     for place, raw in enumerate(data.removesuffix(_END).split(_END)):
         lost = cut if place == 0 else 0
         yield Line(number + place, raw[:MAX_SHOWN], lost + max(0, len(raw) - MAX_SHOWN))
 
 
-def lines_from(member: Member, first: int) -> Iterator[Line]:
-    """The lines from that one on."""
-    for block in blocks_from(member, _place_for(member, first)):
-        yield from (line for line in lines_of(block) if line.number >= first)
-
-
 def _place_for(member: Member, line: int) -> Checkpoint:
-    """Where to begin so that the line is not the first, which is left out inside of a file."""
+    """Return a checkpoint before the line, because the first line after one is left out."""
     return member.before_line(max(1, line - 1))
 
 
 def read_page(member: Member, first: int, level: Level = Level.NONE) -> LinePage:
-    """The page that begins at a line, of all lines or of those at least that serious.
+    """Return the page that begins at a line, of all lines or of those of at least a level.
 
-    A line that names no level belongs to the one before it, as the lines of a traceback do.
+    A line without a level has the level of the line before it, as in a traceback.
     """
     kept: list[Line] = []
     current, looked = Level.NONE, 0
@@ -186,7 +180,7 @@ def read_page(member: Member, first: int, level: Level = Level.NONE) -> LinePage
         if looked > SCAN:
             return LinePage(tuple(kept), block[0], stopped=True)
         if level and current < level and not _WORDS[level].search(block[1]):
-            looked += len(block[1]) // 16  # Nothing in it: passed without looking at its lines.
+            looked += len(block[1]) // 16  # No such line in it: skipped.
             continue
         looked += len(block[1])
         for line in lines_of(block):
@@ -201,7 +195,7 @@ def read_page(member: Member, first: int, level: Level = Level.NONE) -> LinePage
 
 
 def search(member: Member, phrase: str, first: int = 1, most: int = MAX_HITS) -> SearchResult:
-    """The lines from `first` on that hold the phrase; small and capital letters are alike."""
+    """Return the lines with the phrase, from `first` on; case is ignored."""
     needle = _needle(member, phrase)
     hits: list[Hit] = []
     looked, tail = 0, b""
@@ -221,7 +215,7 @@ def search(member: Member, phrase: str, first: int = 1, most: int = MAX_HITS) ->
 
 
 def _hits_in(block: Block, needle: bytes, block_before: bytes) -> Iterator[Hit]:
-    """The hits of a block; what stands before its first line is looked up in the block before."""
+    """Yield the hits of a block; lines before its first one come from the block before."""
     number, data, _ = block
     low, at, counted = data.lower(), 0, 0
     while (at := low.find(needle, at)) >= 0:
@@ -244,7 +238,7 @@ def _hits_in(block: Block, needle: bytes, block_before: bytes) -> Iterator[Hit]:
 
 
 def _found_line(number: int, raw: bytes, at: int) -> Line:
-    """The line of a hit; of a very long one the part around the phrase."""
+    """Return the line of a hit; of a very long one the part around the phrase."""
     begin = at - MAX_SHOWN // 4 if at > MAX_SHOWN // 2 else 0
     part = raw[begin : begin + MAX_SHOWN]
     return Line(number, part, len(raw) - len(part), level_of(raw))
@@ -260,12 +254,12 @@ def _needle(member: Member, phrase: str) -> bytes:
 
 
 def line_at(member: Member, moment: datetime) -> int:
-    """The first line that is not before a moment, in a log whose times grow; 0 for none.
+    """Return the first line not before a time, in a log with growing times; 0 for none.
 
-    The whole file is passed once; after that only one stretch between two places is looked at.
+    The first call reads the whole file; later ones only the part between two checkpoints.
     """
     for _ in member.chunks(member.places()[-1]):
-        pass  # Only so that all places are known.
+        pass  # Only to record all checkpoints.
     start, *later = member.places()
     for place in later:
         first = _first_time(member, place)
@@ -281,7 +275,7 @@ def line_at(member: Member, moment: datetime) -> int:
 
 
 def _first_time(member: Member, place: Checkpoint) -> datetime | None:
-    """The first moment named after a place, within a block."""
+    """Return the first time after a checkpoint, within a block."""
     block = next(blocks_from(member, place), None)
     found = map(time_of, (line.raw for line in lines_of(block)) if block else ())
     return next((moment for moment in found if moment), None)

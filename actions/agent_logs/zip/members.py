@@ -1,12 +1,12 @@
-"""One file of an archive, read from any place without being extracted.
+"""Reads one file of an archive from any offset without extracting it.
 
-Deflated data can only be read from its beginning. So while it is read, a copy of the decompressor
-is kept at every `STRIDE` bytes, with the number of lines before it: 50 kB each, 2.5 MB for one of
-200 MB. A page then begins at the nearest copy. The first page needs only the first bytes; the
-first jump to the end of 200 MB costs a second, and later ones some milliseconds. The other ways
-were an inflated copy on the disk (to be bounded, cleaned and kept private, and it is what *never
-extracted* forbids) and packing each log anew when it comes (time and room for files that nobody
-opens). The price: each web process has its own copies, for the files read last.
+Deflated data can only be read from its begin. So while it is read, a copy of the decompressor is
+kept at every `STRIDE` bytes, with the number of lines before it: 50 kB each, 2.5 MB for a file of
+200 MB. A page then begins at the nearest checkpoint. The first page needs only the first bytes; the
+first jump to the end of 200 MB costs a second, later ones some milliseconds. Alternatives were an
+unpacked copy on the disk (it must be bounded, cleaned and kept private) and repacking each log when
+it arrives (time and space for files that nobody opens). The price: each web process has its own
+checkpoints, for the files read last.
 """
 
 import codecs
@@ -20,12 +20,12 @@ from typing import Any, BinaryIO
 from actions.agent_logs.zip.directory import BadArchive, Entry, data_start
 
 STRIDE = 4 * 2**20
-"""Bytes of text between two places where reading can begin."""
+"""Bytes of text between two checkpoints."""
 
 CHUNK = 256 * 1024
 _PACKED_CHUNK = 16 * 1024
 MAX_MEMBERS = 8
-"""Files whose places are remembered in a process: at most 20 MB for eight of 200 MB."""
+"""Files whose checkpoints a process keeps: at most 20 MB for eight files of 200 MB."""
 
 _SNIFF = 4096
 
@@ -35,7 +35,7 @@ StreamState = tuple[int, int, int, int, Any]
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A place from which a file can be read: `offset` and `line` count bytes of text and lines."""
+    """A place at which reading can begin; `offset` counts bytes of text, `line` counts lines."""
 
     offset: int
     line: int
@@ -43,7 +43,7 @@ class Checkpoint:
 
 
 class MemberStream:
-    """The bytes of an entry in order, checked against what the directory says of them."""
+    """The bytes of an entry in order, checked against the size and CRC of the directory."""
 
     def __init__(self, file: BinaryIO, entry: Entry) -> None:
         self._file, self._entry = file, entry
@@ -54,17 +54,17 @@ class MemberStream:
         self._inflate = zlib.decompressobj(-15) if entry.method == 8 else None
 
     def save(self) -> StreamState:
-        """A state to which `load` returns."""
+        """Return a state that `load` restores."""
         copy = self._inflate.copy() if self._inflate else None
         return self._at, self._left, self._out, self._crc, copy
 
     def load(self, state: StreamState) -> None:
-        """Go on from a saved state, which stays as it is."""
+        """Continue at a saved state, which is not changed."""
         self._at, self._left, self._out, self._crc, copy = state
         self._inflate = copy.copy() if copy else None
 
     def read(self) -> bytes:
-        """The next bytes, at most CHUNK, nothing at the end; raises BadArchive for a lie."""
+        """Return the next bytes, at most CHUNK, b"" at the end; raises BadArchive."""
         data = self._unpack()
         self._out += len(data)
         self._crc = zlib.crc32(data, self._crc)
@@ -100,7 +100,7 @@ class MemberStream:
 
 
 def sniff(head: bytes) -> str:
-    """The encoding that the first bytes of a file speak for."""
+    """Return the encoding that the first bytes of a file suggest."""
     for mark, name in (
         (codecs.BOM_UTF8, "utf-8-sig"),
         (codecs.BOM_UTF16_LE, "utf-16-le"),
@@ -121,9 +121,9 @@ def sniff(head: bytes) -> str:
 
 
 class Member:
-    """A text file of an archive; `open_archive` gives the archive anew for each reading.
+    """A text file of an archive; `open_archive` opens the archive for each read.
 
-    Text is handed on as UTF-8, whatever it was: two-byte encodings have no byte for a line's end.
+    Text is converted to UTF-8, because UTF-16 has no single byte for the end of a line.
     """
 
     def __init__(self, open_archive: Callable[[], BinaryIO], entry: Entry) -> None:
@@ -146,21 +146,21 @@ class Member:
 
     @property
     def is_wide(self) -> bool:
-        """Whether the file is UTF-16, which is turned into UTF-8 while it is read."""
+        """Whether the file is UTF-16, which is converted to UTF-8 while it is read."""
         return self.encoding.startswith("utf-16")
 
     def before_line(self, line: int) -> Checkpoint:
-        """The nearest known place at or before a line."""
+        """Return the nearest checkpoint at or before a line."""
         with self._lock:
             return max((p for p in self._places if p.line <= line), key=lambda p: p.offset)
 
     def places(self) -> list[Checkpoint]:
-        """All places known so far."""
+        """All checkpoints recorded so far."""
         with self._lock:
             return list(self._places)
 
     def chunks(self, start: Checkpoint) -> Iterator[bytes]:
-        """The text from a place to the end; places that are passed are remembered."""
+        """Yield the text from a checkpoint to the end, and record checkpoints on the way."""
         with self._open() as file:
             flow = MemberStream(file, self.entry)
             state, rest = start.state
@@ -191,14 +191,14 @@ class Member:
 
 
 class MemberCache:
-    """The members read last, so that the next page begins where the last one was."""
+    """The members read last, so that the next page begins at a known checkpoint."""
 
     def __init__(self) -> None:
         self._members: OrderedDict[tuple[str, int], Member] = OrderedDict()
         self._lock = threading.Lock()
 
     def member(self, key: str, open_archive: Callable[[], BinaryIO], entry: Entry) -> Member:
-        """The member of the archive with that name of ours; raises BadArchive."""
+        """Return the member of the stored archive with that name; raises BadArchive."""
         with self._lock:
             found = self._members.get((key, entry.place))
             if found:
