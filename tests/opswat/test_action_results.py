@@ -35,7 +35,7 @@ def test_a_device_without_a_row_is_missing():
     assert book.missing == ("d3", "d1")
 
 
-def test_a_row_of_nobody_is_foreign():
+def test_a_row_of_no_device_of_the_call_is_foreign():
     book = parse_results([row("d9"), row("d1"), "text", 7, {}, row(None), row("x\x00y")], ("d1",))
     nameless = "(a row without an id)"
     assert book.foreign == ("d9", nameless, nameless, nameless, nameless, "xy")
@@ -58,7 +58,7 @@ def test_an_id_in_another_case_is_matched_only_when_it_can_be_no_other():
     assert both.receipts["ABC"].status == 0
 
 
-def test_a_row_given_twice_counts_once_and_a_contradiction_says_nothing():
+def test_a_duplicate_row_counts_once_and_a_contradiction_not_at_all():
     same = parse_results([row("d1"), row("d1")], ("d1",))
     assert same.receipts["d1"].status == 1
     for other in (row("d1", 0), row("D1", -1), row("d1", 1, "c2"), row("d1", "1")):

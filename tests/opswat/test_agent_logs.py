@@ -60,7 +60,7 @@ def test_an_empty_archive_is_a_log():
 
 
 @pytest.mark.parametrize("code", [200, 202, 400, 404])
-def test_json_means_not_ready_with_the_vendors_words(code):
+def test_json_means_not_ready_with_the_vendors_text(code):
     report, written = ask(reply_json({"status": 0, "message": "still\n\x00collecting"}, code))
     assert report == ReportReply(False, 0, "", "still collecting")
     assert written == b""
@@ -79,7 +79,7 @@ def test_json_means_not_ready_with_the_vendors_words(code):
         (b"PK\x03", "PK"),
     ],
 )
-def test_404_means_not_ready_whatever_it_says(body, message):
+def test_404_means_not_ready_whatever_its_body(body, message):
     report, written = ask(reply(404, body))
     assert (report.ready, report.message, written) == (False, message, b"")
 

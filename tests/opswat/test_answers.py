@@ -103,7 +103,7 @@ def test_413_means_an_empty_page_of_groups_and_a_refusal_elsewhere():
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_429_says_how_long_to_wait_if_the_vendor_does(method):
+def test_429_carries_retry_after_if_the_vendor_sends_it(method):
     lines = ("X-RateLimit-Reset-Time: 500", "X-RateLimit-Remaining: 0")
     error = failure_of(method, reply(429, b"slow down", *lines))
     assert type(error) is Throttled
@@ -139,7 +139,7 @@ def test_a_dripping_answer_ends_when_the_time_is_up(method, fault):
 
 
 @pytest.mark.parametrize("code", [302, 401, 429, 400])
-def test_an_endless_body_does_not_hide_what_the_status_says(code):
+def test_an_endless_body_does_not_hide_the_status(code):
     def script(connection, arrived):
         connection.sendall(head(code, "Location: /elsewhere"))
         while True:
@@ -160,7 +160,7 @@ def test_a_gzip_bomb_is_stopped_by_its_decoded_size():
     assert peak < 64 * 2**20 * 3
 
 
-def test_the_vendors_words_are_shortened_and_cleaned():
+def test_the_vendors_text_is_shortened_and_cleaned():
     words = b"first\r\nsecond\x00\x1b[31m \xff" + b"x" * 1000
     error = failure_of("device_action", reply(400, words))
     assert error.body.startswith("first second[31m �xxx")
@@ -216,7 +216,7 @@ def test_what_the_api_cannot_take_is_never_sent():
         assert server.connections == 0
 
 
-def test_paging_and_details_are_asked_as_documented():
+def test_paging_and_details_are_requested_as_documented():
     with HostileServer(reply_json({"devices": [], "next_token": None})) as server:
         client = make_client(server.url)
         client.list_devices(Slot(2), TOKEN, None)

@@ -86,7 +86,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("url", HOSTILE)
-def test_a_hostile_address_is_refused_in_words_that_do_not_repeat_it(url):
+def test_the_refusal_of_an_address_does_not_repeat_it(url):
     with pytest.raises(ValueError, match=r"\.$") as caught:
         check_base_url(url)
     assert "password" not in str(caught.value)

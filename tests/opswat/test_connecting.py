@@ -103,7 +103,7 @@ def own_certificate(tmp_path: Path) -> ssl.SSLContext:
     return context
 
 
-def test_a_certificate_that_nobody_trusts_means_that_nothing_was_sent(own_certificate, monkeypatch):
+def test_an_untrusted_certificate_means_that_nothing_was_sent(own_certificate, monkeypatch):
     read: list[bytes] = []
 
     def serve(connection: socket.socket, _: object) -> None:
@@ -129,7 +129,7 @@ def test_a_proxy_of_the_surroundings_is_not_used(monkeypatch):
         assert proxy.connections == 0
 
 
-def test_a_password_file_of_the_surroundings_is_not_used(monkeypatch, tmp_path):
+def test_a_netrc_file_of_the_environment_is_not_used(monkeypatch, tmp_path):
     path = tmp_path / "netrc"
     path.write_text("machine 127.0.0.1 login somebody password something\n")
     path.chmod(0o600)

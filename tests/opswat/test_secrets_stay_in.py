@@ -53,12 +53,12 @@ def walk(value: object, seen: set[int] | None = None) -> list[str]:
 def traces_of(error: BaseException) -> list[str]:
     """All that could be kept of an exception."""
     assert error.__cause__ is error.__context__ is None
-    told = traceback.TracebackException.from_exception(error, capture_locals=True)
+    report = traceback.TracebackException.from_exception(error, capture_locals=True)
     pickled = pickle.dumps(error)
     copy = pickle.loads(pickled)  # noqa: S301 - made two lines above
     assert type(copy) is type(error)
     assert vars(copy) == vars(error)
-    return [*told.format(), pickled.decode("latin-1"), *walk(error)]
+    return [*report.format(), pickled.decode("latin-1"), *walk(error)]
 
 
 def assert_no_canary(texts) -> None:
@@ -69,7 +69,7 @@ def assert_no_canary(texts) -> None:
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("method", METHODS)
-def test_no_fault_lets_a_secret_out(method, fault, caplog, capfd, recwarn):
+def test_no_fault_reveals_a_secret(method, fault, caplog, capfd, recwarn):
     with HostileServer(FAULTS[fault]) as server:
         client = make_client(server.url, read_timeout=0.3, max_body_bytes=2**20)
         try:
@@ -84,7 +84,7 @@ def test_no_fault_lets_a_secret_out(method, fault, caplog, capfd, recwarn):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_refused_connection_lets_no_secret_out(method, caplog, capfd, closed_port):
+def test_a_refused_connection_reveals_no_secret(method, caplog, capfd, closed_port):
     with pytest.raises(VendorError) as caught:
         METHODS[method](make_client(f"http://127.0.0.1:{closed_port}"))
     assert_no_canary([*traces_of(caught.value), caplog.text, *capfd.readouterr()])
@@ -130,8 +130,8 @@ def test_a_stop_signal_in_the_middle_of_a_call_shows_no_secret(caplog, stop_duri
 
 
 def traces_of_signal(error: BaseException) -> list[str]:
-    told = traceback.TracebackException.from_exception(error, capture_locals=True)
-    return [*told.format(), *walk(error)]
+    report = traceback.TracebackException.from_exception(error, capture_locals=True)
+    return [*report.format(), *walk(error)]
 
 
 @pytest.mark.parametrize("token", ["", "a b" + TOKEN, TOKEN + "\n", TOKEN + "\ud800", TOKEN + "é"])

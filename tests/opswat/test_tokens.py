@@ -55,8 +55,8 @@ def test_a_key_of_another_size_is_refused_without_showing_key_or_token(size):
     ):
         with pytest.raises(ValueError, match="32 bytes") as caught:
             work()
-        told = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
-        text = "".join(told.format())
+        report = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+        text = "".join(report.format())
         assert TOKEN not in text
         assert repr(KEY[:8])[2:-1] not in text
 

@@ -1,4 +1,4 @@
-"""Archives that nobody would make by accident: each is told in words, and none costs much."""
+"""Hostile archives: each is refused with a reason, and none costs much."""
 
 import io
 import stat
@@ -64,7 +64,7 @@ REFUSED_WHOLE = {
     "cut off": (GOOD[: len(GOOD) // 2], "cut off"),
     "cut by a byte": (GOOD[:-1], "cut off"),
     "directory elsewhere": (GOOD[:-6] + struct.pack("<L", 10**6) + GOOD[-2:], "cut off"),
-    "more entries than told": (
+    "more entries than expected": (
         GOOD[:-14] + struct.pack("<2H", 1, 1) + GOOD[-10:],
         "more than it says",
     ),
@@ -139,8 +139,8 @@ def test_a_good_archive_holds_what_the_standard_library_says(files):
         if not entry.refusal:
             member = Member(lambda: io.BytesIO(packed), entry)
             data = b"".join(member.chunks(member.places()[0]))
-            told = zipfile.ZipFile(io.BytesIO(packed)).read(entry.name)
-            assert member.is_wide or data == told
+            expected = zipfile.ZipFile(io.BytesIO(packed)).read(entry.name)
+            assert member.is_wide or data == expected
 
 
 @settings(max_examples=150, deadline=None)
