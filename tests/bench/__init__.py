@@ -1,4 +1,4 @@
-"""`python -m tests.bench`: what the engine promises, measured against what else one could use.
+"""`python -m tests.bench`: what the engine bounds, measured against what else one could use.
 
 One figure is one function in a module of this package; its docstring says what it measures and
 how, and is printed below the table. The list of figures is in `figures.py`. Each runs in a

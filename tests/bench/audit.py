@@ -52,7 +52,7 @@ def trails(*, quick: bool) -> list[Line]:
     real signatures, which tell of 20,000 commands that are there (a tenth of all this when
     quick), and `audit_verify` walks it from end to end. Each kind of question is asked of the
     real page in this process, 20 times with other words (8 when quick): what is measured is the
-    server's time with its templates, and the 95th percentile is held against the promise.
+    server's time with its templates, and the 95th percentile is held against the bound.
     """
     records, commands, tries = (100_000, 2_000, 8) if quick else (1_000_000, 20_000, TRIES)
     lines = [
@@ -63,11 +63,11 @@ def trails(*, quick: bool) -> list[Line]:
     if connection.vendor == "sqlite":
         lines.append(_disk())
     before = AuditEvent.objects.count()
-    wishes = long_trail.build(records - before, commands)
-    lines.append(_verified(records, promised=not quick))
+    action_requests = long_trail.build(records - before, commands)
+    lines.append(_verified(records, bounded=not quick))
     client = _auditor()
-    for asked in _questions(wishes, before):
-        lines.append(_answered(client, asked, tries, promised=not quick))
+    for asked in _questions(action_requests, before):
+        lines.append(_answered(client, asked, tries, bounded=not quick))
     return lines
 
 
@@ -147,7 +147,7 @@ def _disk() -> Line:
 # The whole trail.
 
 
-def _verified(records: int, *, promised: bool) -> Line:
+def _verified(records: int, *, bounded: bool) -> Line:
     start, cpu = time.perf_counter(), time.process_time()
     report = verify()
     took, cpu = time.perf_counter() - start, time.process_time() - cpu
@@ -156,15 +156,15 @@ def _verified(records: int, *, promised: bool) -> Line:
             f"{report.records} records: {[str(each) for each in report.findings[:3]]}"
         )
     words = f"{duration(took)}, {took / records * 1e6:.0f} µs each (CPU {duration(cpu)})"
-    kept = took < SECONDS_TO_VERIFY if promised else None
-    promise = f"< {SECONDS_TO_VERIFY:g} s" if promised else ""
-    return Line(f"verify {records:,} records", words, took, promise, kept)
+    kept = took < SECONDS_TO_VERIFY if bounded else None
+    bound = f"< {SECONDS_TO_VERIFY:g} s" if bounded else ""
+    return Line(f"verify {records:,} records", words, took, bound, kept)
 
 
 # The auditor's desk.
 
 
-def _questions(wishes: list[UUID], first: int) -> Iterator[Asked]:
+def _questions(action_requests: list[UUID], first: int) -> Iterator[Asked]:
     words, device = long_trail.WORDS, long_trail.device_id
     day = now().date().isoformat()
     yield Asked("no question: the newest", lambda n: {})
@@ -195,7 +195,7 @@ def _questions(wishes: list[UUID], first: int) -> Iterator[Asked]:
     yield Asked("ticket", lambda n: {"q": f"chg-{n * 4711 % 100_000}"}, 0)
     yield Asked("time", lambda n: {"until": day})
     yield Asked("time and person", lambda n: {"until": day, "person": f"person{n}"})
-    yield Asked("request", lambda n: {"request": wishes[n * 7 % len(wishes)]})
+    yield Asked("request", lambda n: {"request": action_requests[n * 7 % len(action_requests)]})
     yield Asked("call", lambda n: {"call": n * 97})
     yield Asked("free text", lambda n: {"q": f"signed in\nperson{n}"})
     last = first + 1000  # Of the long part: a word stands in about fifty of so many records.
@@ -204,7 +204,7 @@ def _questions(wishes: list[UUID], first: int) -> Iterator[Asked]:
     yield Asked("last page of an outcome", lambda n: {"outcome": "confirmed", "before": last + n})
 
 
-def _answered(client: Client, asked: Asked, tries: int, *, promised: bool) -> Line:
+def _answered(client: Client, asked: Asked, tries: int, *, bounded: bool) -> Line:
     times = []
     for number in range(1, tries + 1):
         url = "/audit/?" + urlencode(asked.parts(number))
@@ -214,9 +214,9 @@ def _answered(client: Client, asked: Asked, tries: int, *, promised: bool) -> Li
         if answer.status_code != 200 or answer.content.count(b'id="event-') < asked.least:
             raise RuntimeError(f"{url} answered {answer.status_code}, or nothing was found")
     took = spread(times)
-    kept = took.p95 < SECONDS_TO_ANSWER if promised else None
-    promise = f"< {duration(SECONDS_TO_ANSWER)}" if promised else ""
-    return Line(asked.who, str(took), took.p95, promise, kept)
+    kept = took.p95 < SECONDS_TO_ANSWER if bounded else None
+    bound = f"< {duration(SECONDS_TO_ANSWER)}" if bounded else ""
+    return Line(asked.who, str(took), took.p95, bound, kept)
 
 
 def _auditor() -> Client:

@@ -56,11 +56,11 @@ def know(device_ids: list[str]) -> None:
 
 
 def submit(
-    device_ids: list[str], kind: str, *, listed: bool = False, **wishes: Any
+    device_ids: list[str], kind: str, *, listed: bool = False, **action_requests: Any
 ) -> ActionRequest:
     """Check and store a request as a form does."""
     if kind == "exempt":
-        wishes.setdefault("hours", "24")
+        action_requests.setdefault("hours", "24")
     submission = new_submission(
         Given(
             kind=kind,
@@ -69,15 +69,15 @@ def submit(
             targets=device_ids,
             reason="because a measurement says so",
             allow_unlisted=not listed,
-            **wishes,
+            **action_requests,
         )
     )
     return submit_action(submission, operator())
 
 
-def settled(*wishes: ActionRequest) -> bool:
+def settled(*action_requests: ActionRequest) -> bool:
     """Whether nothing of these requests waits any more."""
-    rows = DeviceCommand.objects.filter(request__in=wishes, status__in=list(WAITING))
+    rows = DeviceCommand.objects.filter(request__in=action_requests, status__in=list(WAITING))
     return not rows.exists()
 
 
@@ -87,6 +87,6 @@ def warm_up(vendor: Simulator) -> None:
     After that the vendor's log and what it has applied are empty.
     """
     vendor.add_device(device_id="warm-up")
-    wish = submit(["warm-up"], "dhcprenew")
-    until(lambda: settled(wish), 60)
+    action_request = submit(["warm-up"], "dhcprenew")
+    until(lambda: settled(action_request), 60)
     time.sleep(0.2)

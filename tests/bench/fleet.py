@@ -43,13 +43,13 @@ TEXTS = {
 def build(devices: int, commands_each: int) -> list[ActionRequest]:
     """Devices with as many commands each; returns the requests, the newest first."""
     make_devices(devices)
-    wishes = _make_requests(commands_each * -(-devices // EACH))
+    action_requests = _make_requests(commands_each * -(-devices // EACH))
     with without_indexes(DeviceCommand):
-        _make_commands(wishes, devices, commands_each)
+        _make_commands(action_requests, devices, commands_each)
     with connection.cursor() as cursor:
         # What PostgreSQL's autovacuum does by itself a minute later.
         cursor.execute("VACUUM ANALYZE" if connection.vendor == "postgresql" else "ANALYZE")
-    return wishes
+    return action_requests
 
 
 @contextmanager
@@ -84,7 +84,7 @@ def make_devices(count: int) -> None:
 
 def _make_requests(count: int) -> list[ActionRequest]:
     actor, moment = crew.operator(), now()
-    wishes = [
+    action_requests = [
         ActionRequest(
             form_token=uuid4(),
             kind_name="exempt" if number % 2 else "unexempt",
@@ -101,12 +101,12 @@ def _make_requests(count: int) -> list[ActionRequest]:
         )
         for number in range(count)
     ]
-    return ActionRequest.objects.bulk_create(wishes)
+    return ActionRequest.objects.bulk_create(action_requests)
 
 
-def _make_commands(wishes: list[ActionRequest], devices: int, each: int) -> None:
+def _make_commands(action_requests: list[ActionRequest], devices: int, each: int) -> None:
     """Each device has one command in one request of each of so many rounds."""
-    first, requests = wishes[0].pk, -(-devices // EACH)
+    first, requests = action_requests[0].pk, -(-devices // EACH)
     status = "CASE WHEN (place + k) % 50 < 45 THEN 'accepted' ELSE 'failed' END"
     number = f"(k * {requests} + (place - 1) / {EACH})"
     then = _ago(f"{number} * 3600")  # As old as its request.

@@ -1,4 +1,4 @@
-"""How quickly a wish reaches the vendor, and its answer the screen."""
+"""How quickly a action_request reaches the vendor, and its answer the screen."""
 
 import random
 import re
@@ -28,7 +28,7 @@ def idle(*, quick: bool) -> list[Line]:
     In real time, with a real worker, Redis, beat and SQLite; the limit is 1,000 calls a minute,
     so that only the way is measured. 25 tries (8 when quick), half a second apart, each with
     other hours so that none waits to fill a call. The comparison is the same with a Celery task
-    that calls at once and stores nothing: the price of the promises is the difference.
+    that calls at once and stores nothing: the price of the bounds is the difference.
     """
     tries = 8 if quick else 25
     with Stage() as stage:
@@ -39,18 +39,18 @@ def idle(*, quick: bool) -> list[Line]:
         stage.worker()
         stage.beat()
         crew.warm_up(vendor)
-        ours = spread([_one_wish(vendor, name, place) for place, name in enumerate(ids)])
+        ours = spread([_one_request(vendor, name, place) for place, name in enumerate(ids)])
     with Stage() as stage:
         stage.redis()
         bare = _bare_task(stage, crew.names("b", tries))
-    promise = f"< {duration(FIRST_BYTE)}"
+    bound = f"< {duration(FIRST_BYTE)}"
     return [
-        Line("this engine", str(ours), ours.median, promise, ours.median < FIRST_BYTE),
+        Line("this engine", str(ours), ours.median, bound, ours.median < FIRST_BYTE),
         Line("a bare Celery task", bare, None),
     ]
 
 
-def _one_wish(vendor: Simulator, name: str, place: int) -> float:
+def _one_request(vendor: Simulator, name: str, place: int) -> float:
     time.sleep(0.5)
     seen = len(vendor.received)
     start = time.monotonic()
@@ -111,9 +111,9 @@ def screen(*, quick: bool) -> list[Line]:
         seen = len(vendor.received)
         for pause in pauses:
             vendor.fault("slow", seconds=pause)
-        wish = crew.submit(ids, "exempt")
-        page = OpenPage(port, wish)
-        until(lambda: crew.settled(wish), calls * 2 + 20)
+        action_request = crew.submit(ids, "exempt")
+        page = OpenPage(port, action_request)
+        until(lambda: crew.settled(action_request), calls * 2 + 20)
         until(lambda: page.shown and page.shown[-1][1] == len(ids), 10)
         page.close()
         answered = [
@@ -125,17 +125,17 @@ def screen(*, quick: bool) -> list[Line]:
         if moment > page.opened:
             took.append(shown - moment)
     found = spread(took)
-    promise = f"< {duration(ON_SCREEN)}"
-    return [Line("this engine", str(found), found.median, promise, found.p95 < ON_SCREEN)]
+    bound = f"< {duration(ON_SCREEN)}"
+    return [Line("this engine", str(found), found.median, bound, found.p95 < ON_SCREEN)]
 
 
 class OpenPage:
     """The stream of one page; `shown` holds when an event came and how many were settled."""
 
-    def __init__(self, port: int, wish: ActionRequest) -> None:
+    def __init__(self, port: int, action_request: ActionRequest) -> None:
         self.shown: list[tuple[float, int]] = []
         self._socket = socket.create_connection(("127.0.0.1", port), 10)
-        path = reverse("action_request_stream", args=[wish.uuid])
+        path = reverse("action_request_stream", args=[action_request.uuid])
         self._socket.sendall(
             f"GET {path} HTTP/1.1\r\nHost: localhost\r\nCookie: {session_cookie()}\r\n\r\n".encode()
         )

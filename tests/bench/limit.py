@@ -25,7 +25,7 @@ def worst_window(*, quick: bool) -> list[Line]:
 
     Time runs ten times faster. Two real processes of each; every call arrives up to 0.6 s late
     and is answered up to 0.6 s late; every 9 s one process is killed (-9) and replaced. The
-    engine has three bulk jobs, urgent wishes at random moments, a full read of 2,000 devices and
+    engine has three bulk jobs, urgent requests at random moments, a full read of 2,000 devices and
     its read-back besides. The time begins with the first calls. Its rivals have a call for each
     device, they all start with a token that cost them nothing, and they run side by side, each
     with a vendor of its own. Refused calls are counted too: they arrived. Celery's `rate_limit`
@@ -60,10 +60,10 @@ def _ours(stage: Stage, seconds: float) -> Line:
     start_sync(crew.operator())
     until(lambda: len(vendor.received) > 1, PATIENCE)
 
-    def wish_something() -> None:
+    def submit_something() -> None:
         crew.submit([rng.choice(ids)], "exempt", hours=str(rng.randint(1, 60_000)))
 
-    trouble(stage, workers, stage.worker, seconds, rng, also=wish_something)
+    trouble(stage, workers, stage.worker, seconds, rng, also=submit_something)
     times = judge.arrivals(vendor)
     worst = judge.worst_window(times, LIMIT[1])
     apis = sorted({call.api for call in vendor.received})
@@ -137,13 +137,13 @@ def trouble(
 ) -> None:
     """For so long: kill and replace a process every nine seconds, and now and then `also`."""
     end = time.monotonic() + seconds
-    kill_at, wish_at = time.monotonic() + 9.0, time.monotonic() + 4.0
+    kill_at, submit_at = time.monotonic() + 9.0, time.monotonic() + 4.0
     while (now := time.monotonic()) < end:
         if now > kill_at and now < end - 4.0:
             kill_at += 9.0
             replace(stage, processes, start)
-        if now > wish_at:
-            wish_at += rng.uniform(1.0, 4.0)
+        if now > submit_at:
+            submit_at += rng.uniform(1.0, 4.0)
             also()
         time.sleep(0.05)
 

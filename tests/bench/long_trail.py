@@ -38,7 +38,7 @@ Told = dict[str, Any]
 
 
 @dataclass(slots=True)
-class _Wish:
+class _Request:
     """One request of the story, with what became of its devices."""
 
     number: int
@@ -72,7 +72,7 @@ def build(records: int, commands: int) -> list[UUID]:
 
     Older requests are told of by the trail alone, as after they were deleted.
     """
-    kept: list[_Wish] = []
+    kept: list[_Request] = []
     story = _Story(records)
     lines = story.lines(commands // EACH, kept)
     guards.drop_search_index(connection)
@@ -81,11 +81,11 @@ def build(records: int, commands: int) -> list[UUID]:
             _store(rows)
         _name_devices(story.first)
     guards.create_search_index(connection)
-    _store_wishes(kept)
+    _store_requests(kept)
     _store_aliases()
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE" if connection.vendor == "postgresql" else "ANALYZE")
-    return [wish.uuid for wish in kept]
+    return [action_request.uuid for action_request in kept]
 
 
 class _Story:
@@ -98,23 +98,23 @@ class _Story:
         self.begin = now() - timedelta(seconds=30 * (records + 1))
         self.first = self.last
 
-    def lines(self, newest: int, kept: list[_Wish]) -> Iterator[tuple[Any, ...]]:
-        """Rows of the table; the newest wishes are put aside."""
+    def lines(self, newest: int, kept: list[_Request]) -> Iterator[tuple[Any, ...]]:
+        """Rows of the table; the newest action_requests are put aside."""
         number = 0
         while self.last < self.end:
-            wish = self._wish(number)
+            action_request = self._request(number)
             number += 1
-            wanted = list(self._told(wish))
+            wanted = list(self._told(action_request))
             if self.last + len(wanted) > self.end:
                 wanted = wanted[:1] * (self.end - self.last)  # Somebody signs in, again and again.
             elif (self.end - self.last) / 3.9 <= newest:
-                kept.append(wish)
+                kept.append(action_request)
             for told in wanted:
                 yield self._signed(told)
 
-    def _wish(self, number: int) -> _Wish:
+    def _request(self, number: int) -> _Request:
         chance = self.chance
-        wish = _Wish(
+        action_request = _Request(
             number=number,
             uuid=UUID(int=chance.getrandbits(128), version=4),
             person=f"person{chance.randrange(PEOPLE)}",
@@ -126,36 +126,53 @@ class _Story:
         for place in range(EACH):
             name = device_id((number * EACH + place) * 7919)
             status = chance.choices(list(CODES), [950, 2, 48])[0]
-            wish.outcomes.append((name, status, f"{chance.getrandbits(128):032x}"))
-        return wish
+            action_request.outcomes.append((name, status, f"{chance.getrandbits(128):032x}"))
+        return action_request
 
-    def _told(self, wish: _Wish) -> Iterator[Told]:
-        person = {"user_id": 7, "actor": wish.person, "role": "operator", "source": "page"}
+    def _told(self, action_request: _Request) -> Iterator[Told]:
+        person = {
+            "user_id": 7,
+            "actor": action_request.person,
+            "role": "operator",
+            "source": "page",
+        }
         person |= {"address": "10.1.2.3", "request_id": f"{self.chance.getrandbits(128):032x}"}
-        signed_in = {"subject_kind": "person", "subject": wish.person}
+        signed_in = {"subject_kind": "person", "subject": action_request.person}
         yield {**person, **signed_in, "verb": "person.signed_in"}
-        about = {"subject_kind": "request", "subject": str(wish.uuid), "kind": wish.kind}
-        targets = [name for name, *_ in wish.outcomes]
+        about = {
+            "subject_kind": "request",
+            "subject": str(action_request.uuid),
+            "kind": action_request.kind,
+        }
+        targets = [name for name, *_ in action_request.outcomes]
         asked = {"params": {}, "addressing": "ids", "count": EACH, "targets": targets}
-        said = {"reason": wish.reason, "ticket": wish.ticket, "data": asked | {"kind": wish.kind}}
+        said = {
+            "reason": action_request.reason,
+            "ticket": action_request.ticket,
+            "data": asked | {"kind": action_request.kind},
+        }
         yield {**person, **about, **said, "verb": "request.submitted", "count": EACH}
         devices = [
             {"target": name, "status": str(status), "code": CODES[status], "command_id": command}
-            for name, status, command in wish.outcomes
+            for name, status, command in action_request.outcomes
         ]
-        answer: Told = {"kind": wish.kind, "call": wish.number + 1, "http_status": 200}
+        answer: Told = {
+            "kind": action_request.kind,
+            "call": action_request.number + 1,
+            "http_status": 200,
+        }
         answer |= {"devices": devices}
-        yield {**about, "verb": "call.answered", "call": wish.number + 1, "data": answer}
-        if wish.number % 10:
+        yield {**about, "verb": "call.answered", "call": action_request.number + 1, "data": answer}
+        if action_request.number % 10:
             shown = [line for line in devices if line["code"] == 1]
             if shown:
                 confirmed = [{**line, "status": "confirmed"} for line in shown]
-                data = {"kind": wish.kind, "devices": confirmed}
+                data = {"kind": action_request.kind, "devices": confirmed}
                 why = "Read back: the device shows the change."
                 yield {**about, "verb": "readback.confirmed", "detail": why, "data": data}
-                wish.outcomes = [
+                action_request.outcomes = [
                     (name, CommandStatus.CONFIRMED if CODES[status] == 1 else status, command)
-                    for name, status, command in wish.outcomes
+                    for name, status, command in action_request.outcomes
                 ]
 
     def _signed(self, told: Told) -> tuple[Any, ...]:
@@ -209,37 +226,37 @@ def _name_devices(after: int) -> None:
         )
 
 
-def _store_wishes(kept: list[_Wish]) -> None:
+def _store_requests(kept: list[_Request]) -> None:
     operator = crew.operator()
-    wishes = ActionRequest.objects.bulk_create(
-        [_request(wish, operator) for wish in kept], batch_size=1000
+    action_requests = ActionRequest.objects.bulk_create(
+        [_request(action_request, operator) for action_request in kept], batch_size=1000
     )
     DeviceCommand.objects.bulk_create(
         (
             _command(stored, *outcome)
-            for stored, wish in zip(wishes, kept, strict=True)
-            for outcome in wish.outcomes
+            for stored, action_request in zip(action_requests, kept, strict=True)
+            for outcome in action_request.outcomes
         ),
         batch_size=2000,
     )
 
 
-def _request(wish: _Wish, operator: Actor) -> ActionRequest:
+def _request(action_request: _Request, operator: Actor) -> ActionRequest:
     return ActionRequest(
-        uuid=wish.uuid,
-        form_token=wish.uuid,
-        kind_name=wish.kind,
+        uuid=action_request.uuid,
+        form_token=action_request.uuid,
+        kind_name=action_request.kind,
         addressing="ids",
         coalesce_key="x",
         lane=Lane.NORMAL,
         device_count=EACH,
-        reason=wish.reason,
-        ticket=wish.ticket,
+        reason=action_request.reason,
+        ticket=action_request.ticket,
         user_id=operator.user_id,
-        actor=wish.person,
+        actor=action_request.person,
         role="operator",
         source="page",
-        created_at=wish.at,
+        created_at=action_request.at,
     )
 
 

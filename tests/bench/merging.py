@@ -58,12 +58,12 @@ def _round(seed: int) -> tuple[int, float, float]:
         time.sleep(LIMIT[1])
         seen = len(vendor.received)
         start = time.monotonic()
-        wishes = []
+        action_requests = []
         for name, moment in zip(ids, sorted(rng.uniform(0, LIMIT[1]) for _ in ids), strict=True):
             time.sleep(max(0.0, start + moment - time.monotonic()))
-            wishes.append(crew.submit([name], "exempt"))
+            action_requests.append(crew.submit([name], "exempt"))
         came = time.monotonic() - start
-        until(lambda: crew.settled(*wishes), 60)
+        until(lambda: crew.settled(*action_requests), 60)
         took = time.monotonic() - start
         done = [vendor.applied["exempt", name] for name in ids]
         if done != [1] * REQUESTS:

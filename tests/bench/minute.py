@@ -19,7 +19,7 @@ def use(*, quick: bool) -> list[Line]:
     in 12 s, where margin and waking weigh more), an endless job, answers after 20 to 80 ms. The
     use is the window ÷ the mean time in which ten calls arrived, over three windows. Meanwhile a
     person submits an urgent request every third of a window or so, each with other hours (seed
-    10): how long these waited until they arrived at the vendor, with a promise of 10 s of the real
+    10): how long these waited until they arrived at the vendor, with a bound of 10 s of the real
     minute. Celery's `rate_limit` of ten calls a minute runs on three workers, in the quick window,
     against a vendor that refuses nothing; its calls are given for a whole minute.
     """

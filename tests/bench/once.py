@@ -83,9 +83,9 @@ def _ours(stage: Stage, count: int) -> Line:
     workers = [stage.worker(), stage.worker()]
     crew.warm_up(vendor)
     faulty(vendor)
-    wish = crew.submit(ids, "delete", listed=True)
-    _until_quiet(lambda: _decided(wish), 140, stage, workers, stage.worker)
-    clicks = _retries(wish, stage, workers)
+    action_request = crew.submit(ids, "delete", listed=True)
+    _until_quiet(lambda: _decided(action_request), 140, stage, workers, stage.worker)
+    clicks = _retries(action_request, stage, workers)
     told = dict(
         DeviceCommand.objects.filter(target__in=ids).order_by("id").values_list("target", "status")
     )
@@ -102,23 +102,23 @@ def _ours(stage: Stage, count: int) -> Line:
     )
 
 
-def _decided(wish: ActionRequest) -> bool:
+def _decided(action_request: ActionRequest) -> bool:
     """Nothing waits, and nothing will be looked at again."""
-    rows = DeviceCommand.objects.filter(request=wish)
+    rows = DeviceCommand.objects.filter(request=action_request)
     return (
-        crew.settled(wish)
+        crew.settled(action_request)
         and not rows.filter(status=CommandStatus.UNCONFIRMED, check_at__isnull=False).exists()
     )
 
 
-def _retries(wish: ActionRequest, stage: Stage, workers: list[Process]) -> int:
+def _retries(action_request: ActionRequest, stage: Stage, workers: list[Process]) -> int:
     """What a person does: press "retry" for what was not done, until nothing is left."""
     clicks = 0
     with suppress(Refused):
         while clicks < MOST_RETRIES:
-            wish = controls.retry(wish, crew.operator(), statuses=UNDECIDED)
+            action_request = controls.retry(action_request, crew.operator(), statuses=UNDECIDED)
             clicks += 1
-            _until_quiet(partial(_decided, wish), 60, stage, workers, stage.worker)
+            _until_quiet(partial(_decided, action_request), 60, stage, workers, stage.worker)
     return clicks
 
 

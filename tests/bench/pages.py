@@ -48,12 +48,12 @@ def _run(how: str, who: str, pages: int, changes: int) -> Line:
     with Stage() as stage:
         stage.redis()
         stage.tell(ENGINE_VERIFY_AFTER=0)
-        wish = crew.submit(crew.names(f"{how}-", 5_000), "exempt")
+        action_request = crew.submit(crew.names(f"{how}-", 5_000), "exempt")
         server, port = stage.web()
         os.environ["VISITORS_PORT"] = str(port)
         os.environ["VISITORS_COOKIE"] = session_cookie()
         view = "action_request_stream" if how == "stream" else "action_request"
-        os.environ["VISITORS_PATH"] = reverse(view, args=[wish.uuid])
+        os.environ["VISITORS_PATH"] = reverse(view, args=[action_request.uuid])
         # Time to open all, then the changes, then time for the last one to be seen.
         opening = 4.0 + pages * 0.03
         seconds = opening + changes * CHANGE_EVERY
@@ -65,7 +65,7 @@ def _run(how: str, who: str, pages: int, changes: int) -> Line:
         before, begin = _cpu(server.pid), time.monotonic()
         committed = {}
         for number in range(changes):
-            version, moment = _change(wish)
+            version, moment = _change(action_request)
             committed[version] = moment
             time.sleep(max(0.0, begin + (number + 1) * CHANGE_EVERY - time.monotonic() - 0.2))
         share = (_cpu(server.pid) - before) / (time.monotonic() - begin)
@@ -81,16 +81,16 @@ def _run(how: str, who: str, pages: int, changes: int) -> Line:
                 late.append(first - moment)
     found = spread(late)
     missed = f", {unseen} unseen" if unseen else ""
-    promise = "p95 < 500 ms" if how == "stream" else ""
+    bound = "p95 < 500 ms" if how == "stream" else ""
     kept = found.p95 < 0.5 and not unseen if how == "stream" else None
     text = f"{found}{missed}; {pages} pages, {share:.1%} of a core"
-    return Line(who, text, found.p95, promise, kept)
+    return Line(who, text, found.p95, bound, kept)
 
 
-def _change(wish: ActionRequest) -> tuple[int, float]:
+def _change(action_request: ActionRequest) -> tuple[int, float]:
     """Settle fifty rows of the request; its new version and when that was committed."""
     with transaction.atomic():
-        rows = DeviceCommand.objects.filter(request=wish, status=CommandStatus.QUEUED)
+        rows = DeviceCommand.objects.filter(request=action_request, status=CommandStatus.QUEUED)
         keys = list(rows.order_by("id").values_list("pk", flat=True)[:50])
         found = DeviceCommand.objects.filter(pk__in=keys)
         found.move(CommandStatus.QUEUED, CommandStatus.SENDING)
@@ -98,8 +98,8 @@ def _change(wish: ActionRequest) -> tuple[int, float]:
         moments: list[float] = []
         # Before the word that goes out to the open pages, which is given after the commit too.
         transaction.on_commit(lambda: moments.append(time.monotonic()))
-        recording.bump_version([wish.pk])
-    version = ActionRequest.objects.values_list("version", flat=True).get(pk=wish.pk)
+        recording.bump_version([action_request.pk])
+    version = ActionRequest.objects.values_list("version", flat=True).get(pk=action_request.pk)
     return version, moments[0]
 
 

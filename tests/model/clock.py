@@ -1,4 +1,4 @@
-"""Virtual time: seconds that pass for everybody, and a wall clock that somebody may set anew."""
+"""Virtual time: a monotonic clock, and a wall clock that a test may set."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -69,9 +69,9 @@ def check_inventory(world: World) -> None:
 
 
 def check_sums() -> None:
-    """Every wish has a command for each of its devices, and each command one outcome."""
-    wishes = ActionRequest.objects.annotate(found=Count("commands"))
-    assert not wishes.exclude(found=F("device_count")).exists()
+    """Every action_request has a command for each of its devices, and each command one outcome."""
+    action_requests = ActionRequest.objects.annotate(found=Count("commands"))
+    assert not action_requests.exclude(found=F("device_count")).exists()
     waits = Q(status__in=WAITING)
     odd = DeviceCommand.objects.filter(
         (waits & Q(settled_at__isnull=False)) | (~waits & Q(settled_at=None))
@@ -91,21 +91,21 @@ def check_repeats(world: World) -> None:
 
 
 def check_truth(world: World) -> None:
-    """Nobody is told that something was done which was not, or that it was not when it was."""
+    """Nobody is reported that something was done which was not, or that it was not when it was."""
     calls: dict[int, list[int]] = defaultdict(list)
     for call, rows in world.sent.items():
         for row in rows:
             calls[row.pk].append(call)
     for row in DeviceCommand.objects.iterator():
         done = [c for c in calls[row.pk] if row.target in world.vendor.done_in.get(c, ())]
-        told = f"{row.pk} {row.target} is {row.status} ({row.detail}); calls {calls[row.pk]}"
+        reported = f"{row.pk} {row.target} is {row.status} ({row.detail}); calls {calls[row.pk]}"
         if row.status in SAID_DONE:
-            assert done, f"never done: {told}{_history(row)}"
+            assert done, f"never done: {reported}{_history(row)}"
         if row.status in NEVER_SENT:
-            assert not done, f"done: {told}"
+            assert not done, f"done: {reported}"
         if row.status in SAID_UNDONE:
             # What is repeated by itself may fail at last although it was done at first.
-            assert not done or done[-1] != calls[row.pk][-1], f"done: {told}"
+            assert not done or done[-1] != calls[row.pk][-1], f"done: {reported}"
 
 
 def _history(row: DeviceCommand) -> str:
@@ -125,22 +125,24 @@ def check_trail() -> None:
     events = AuditEvent.objects.filter(subject_kind="request").order_by("id")
     for subject, verb, data in events.values_list("subject", "verb", "data"):
         lines[subject].append((verb, data))
-    told = {
+    reported = {
         (subject, target): said
         for subject, some in lines.items()
         for target, said in replay(some).items()
     }
     columns = ("request__uuid", "target", "status", "command_id", "vendor_status")
-    for wish, target, status, command_id, code in DeviceCommand.objects.values_list(*columns):
-        said = told.pop((str(wish), target))
+    for action_request, target, status, command_id, code in DeviceCommand.objects.values_list(
+        *columns
+    ):
+        said = reported.pop((str(action_request), target))
         if said.waits:
-            # How it waits, and that it is in a call, is told by counts only.
+            # How it waits, and that it is in a call, is reported by counts only.
             assert status in WAITING
         else:
             assert status == said.status
             assert said.command_id in (None, command_id)
             assert said.command_id is None or said.code == code
-    assert not told
+    assert not reported
 
 
 def check_logs() -> None:

@@ -22,7 +22,7 @@ from tests.model.world import World, unlucky
 S = CommandStatus
 
 SIZES = ((0.70, 1, 5), (0.92, 6, 60), (0.98, 61, 300), (1.0, 501, 2000))
-"""How many devices a wish names: the share of wishes up to here, and from how many to how many."""
+"""Sizes of requests in devices: the cumulative share of requests, the least and the most."""
 
 FEW = 20
 """A queue of so few commands is as good as none."""
@@ -49,7 +49,7 @@ class People:
         self.world, self.actor, self.chance = world, actor, chance
         self.names, self.hot = list(names), list(names)[:hot]
         self.fleet, self.most = len(names), most
-        self.wishes: list[int] = []
+        self.action_requests: list[int] = []
         self.end = float("inf")
         self.deepest = self.drained = 0
         self._wait_for_it = False
@@ -71,7 +71,7 @@ class People:
         def happen() -> None:
             if self.world.time.elapsed < self.end:
                 event()
-                self.world.pump()
+                self.world.dispatch()
                 self._again(event, pause)
 
         self.world.after(self.chance.expovariate(1 / pause), happen)
@@ -99,45 +99,49 @@ class People:
     def submit(self, kind: str, targets: list[str]) -> None:
         """Submit it, sometimes by MAC, for later, or to be given up after a while."""
         chance, wall = self.chance, self.world.time.wall
-        wishes: dict[str, Any] = {"allow_unlisted": True}
+        action_requests: dict[str, Any] = {"allow_unlisted": True}
         if kind == "exempt":
-            wishes["hours"] = chance.choice(["8", "24"])
+            action_requests["hours"] = chance.choice(["8", "24"])
         if kind == "assign_to_group":
-            wishes["group_id"] = chance.choice(list(GROUPS))
+            action_requests["group_id"] = chance.choice(list(GROUPS))
         if chance.random() < 0.1:
-            wishes["start_at"] = wall + timedelta(seconds=chance.uniform(1, 300))
+            action_requests["start_at"] = wall + timedelta(seconds=chance.uniform(1, 300))
         if chance.random() < 0.1:
-            wishes["give_up_at"] = wall + timedelta(seconds=chance.uniform(1, 600))
+            action_requests["give_up_at"] = wall + timedelta(seconds=chance.uniform(1, 600))
         if chance.random() < 0.1:
-            wishes |= {"addressing": "macs"}
+            action_requests |= {"addressing": "macs"}
             targets = [mac_of(name) for name in targets]
-        submission = make_submission(*targets, kind=kind, **wishes)
-        wish = unlucky(lambda: submit_action(submission, self.actor), Refused)
-        if wish is not None:
-            self.wishes.append(wish.pk)
+        submission = make_submission(*targets, kind=kind, **action_requests)
+        action_request = unlucky(lambda: submit_action(submission, self.actor), Refused)
+        if action_request is not None:
+            self.action_requests.append(action_request.pk)
         self.world.note_held()
 
     def change_their_mind(self) -> None:
         """Somebody cancels, pauses, resumes, retries or undoes a recent request, or stops all."""
-        if not self.wishes:
+        if not self.action_requests:
             return
         chance, actor = self.chance, self.actor
-        wish = ActionRequest.objects.get(pk=chance.choice(self.wishes[-8:]))
-        some = chance.sample(list(wish.commands.values_list("target", flat=True)[:5]), 1)
+        action_request = ActionRequest.objects.get(pk=chance.choice(self.action_requests[-8:]))
+        some = chance.sample(list(action_request.commands.values_list("target", flat=True)[:5]), 1)
         asked = chance.sample(list(RETRYABLE), 3)
         match chance.randrange(8):
             case 0:
-                control.cancel(wish, actor)
+                control.cancel(action_request, actor)
             case 1:
-                control.cancel(wish, actor, some)
+                control.cancel(action_request, actor, some)
             case 2 | 3:
-                control.pause(wish, actor)
+                control.pause(action_request, actor)
             case 4:
-                control.resume(wish, actor)
+                control.resume(action_request, actor)
             case 5:
-                self._linked(unlucky(lambda: control.retry(wish, actor, statuses=asked), Refused))
+                self._linked(
+                    unlucky(lambda: control.retry(action_request, actor, statuses=asked), Refused)
+                )
             case 6:
-                undone = unlucky(lambda: control.undo(wish, actor, hours="4"), Refused, NotAllowed)
+                undone = unlucky(
+                    lambda: control.undo(action_request, actor, hours="4"), Refused, NotAllowed
+                )
                 for linked in undone or ():
                     self._linked(linked)
             case 7:
@@ -151,11 +155,11 @@ class People:
 
     def _let_send(self) -> None:
         control.freeze(self.actor, frozen=False, reason="All is well again.")
-        self.world.pump()
+        self.world.dispatch()
 
-    def _linked(self, wish: ActionRequest | None) -> None:
-        if wish is not None and wish.pk not in self.wishes:
-            self.wishes.append(wish.pk)
+    def _linked(self, action_request: ActionRequest | None) -> None:
+        if action_request is not None and action_request.pk not in self.action_requests:
+            self.action_requests.append(action_request.pk)
 
     def read_inventory(self) -> None:
         """Somebody asks for a full read."""
@@ -183,5 +187,5 @@ class People:
     def let_all_go_on(self) -> None:
         """Nothing is frozen or paused any more."""
         control.freeze(self.actor, frozen=False, reason="All is well again.")
-        for wish in ActionRequest.objects.filter(paused=True):
-            control.resume(wish, self.actor)
+        for action_request in ActionRequest.objects.filter(paused=True):
+            control.resume(action_request, self.actor)

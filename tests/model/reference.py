@@ -18,7 +18,7 @@ MOST_SENDS = 3
 class Row:
     """One command as it should be; `starts` is None where only a person lets it go on."""
 
-    wish: int
+    request_id: int
     kind: str
     device: str
     target: str
@@ -47,17 +47,17 @@ class Reference:
         self.rows: dict[int, Row] = {}
         self.paused: set[int] = set()
 
-    def submitted(self, wish: ActionRequest) -> None:
+    def submitted(self, action_request: ActionRequest) -> None:
         """A new request; asked twice it is one."""
-        for row in DeviceCommand.objects.filter(request=wish).exclude(pk__in=self.rows):
+        for row in DeviceCommand.objects.filter(request=action_request).exclude(pk__in=self.rows):
             self.rows[row.pk] = Row(
-                wish=wish.pk,
-                kind=wish.kind_name,
+                request_id=action_request.pk,
+                kind=action_request.kind_name,
                 device=row.device_key,
                 target=row.target,
-                status=S.HELD if wish.start_at else S.QUEUED,
-                starts=wish.start_at,
-                expires=wish.give_up_at,
+                status=S.HELD if action_request.start_at else S.QUEUED,
+                starts=action_request.start_at,
+                expires=action_request.give_up_at,
             )
 
     def released(self, at: datetime) -> None:
@@ -109,7 +109,7 @@ class Reference:
     def unanswered(self, call: int) -> None:
         """Nobody knows what became of the call."""
         for row in self._carried(call):
-            stopped = row.cancel_asked or row.wish in self.paused
+            stopped = row.cancel_asked or row.request_id in self.paused
             if row.status == S.SENDING and row.repeats and not stopped:
                 row.in_doubt, row.status = True, S.QUEUED
             else:
@@ -121,10 +121,10 @@ class Reference:
             if row.status in WAITS and row.expires and row.expires <= at:
                 row.take_back(S.EXPIRED)
 
-    def cancelled(self, wish: int, targets: Iterable[str] = ()) -> None:
+    def cancelled(self, request_id: int, targets: Iterable[str] = ()) -> None:
         """A person takes back a request, or some devices of it."""
         chosen = set(targets)
-        for row in self._of(wish):
+        for row in self._of(request_id):
             if chosen and row.target not in chosen:
                 continue
             if row.status in WAITS:
@@ -132,19 +132,19 @@ class Reference:
             elif row.status == S.SENDING:
                 row.cancel_asked = True
 
-    def was_paused(self, wish: int) -> None:
+    def was_paused(self, request_id: int) -> None:
         """A person holds a request."""
-        self.paused.add(wish)
-        for row in self._of(wish):
+        self.paused.add(request_id)
+        for row in self._of(request_id):
             if row.status in WAITS:
                 row.status, row.starts = S.HELD, None
 
-    def resumed(self, wish: int, at: datetime, start: datetime | None) -> None:
+    def resumed(self, request_id: int, at: datetime, start: datetime | None) -> None:
         """A person lets a paused request go on, but not before its start."""
-        if wish not in self.paused:
+        if request_id not in self.paused:
             return
-        self.paused.discard(wish)
-        for row in self._of(wish):
+        self.paused.discard(request_id)
+        for row in self._of(request_id):
             if row.status == S.HELD:
                 row.starts = max(at, start or at)
                 row.status = S.HELD if row.starts > at else S.QUEUED
@@ -165,15 +165,15 @@ class Reference:
         here = (S.SENDING, S.UNCONFIRMED)
         return [row for row in self.rows.values() if row.call == call and row.status in here]
 
-    def _of(self, wish: int) -> list[Row]:
-        return [row for row in self.rows.values() if row.wish == wish]
+    def _of(self, request_id: int) -> list[Row]:
+        return [row for row in self.rows.values() if row.request_id == request_id]
 
     def _wait_again(self, row: Row) -> None:
         if row.status == S.UNCONFIRMED:
             row.status = S.UNCONFIRMED if row.in_doubt else S.FAILED
         elif row.cancel_asked:
             row.take_back(S.CANCELLED)
-        elif row.wish in self.paused:
+        elif row.request_id in self.paused:
             row.status, row.starts = S.HELD, None
         else:
             row.status = S.QUEUED

@@ -33,13 +33,13 @@ def test_five_hundred_logs_make_nobody_wait(operator, helpdesk, virtual_time, se
     for number in range(6):
         world.run(chance.uniform(10, 40))
         asked_at = virtual_time.elapsed
-        wish = make_request(helpdesk, names[LOGS + BULK + number], kind="dhcprenew")
-        row = DeviceCommand.objects.filter(request=wish, call__isnull=False)
+        action_request = make_request(helpdesk, names[LOGS + BULK + number], kind="dhcprenew")
+        row = DeviceCommand.objects.filter(request=action_request, call__isnull=False)
         assert row.count() == 0
         world.run(120, until=row.exists)
         waits.append(virtual_time.elapsed - asked_at)
 
-    # A look for free places every fifth of a second belongs to the promise.
+    # The bound includes the check for free slots every fifth of a second.
     assert max(waits) <= settings.ENGINE_URGENT_WAIT + 0.5, waits
     lanes = {lane for _, lane, api in world.sends if api != "token"}
     assert {Lane.URGENT, Lane.BULK, Lane.REPORTS} <= lanes

@@ -15,7 +15,7 @@ FLEET = [f"d{number:04}" for number in range(2000)]
 MINUTES = 5
 
 ASKED_BY_MANY, LEFT_ALONE = FLEET[1000:1600], FLEET[200:900]
-"""Whose turn comes late, and who has no older wish: an urgent wish never overtakes one."""
+"""Devices of requests that start late and have no older request, which none may overtake."""
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_two_hundred_people_who_ask_the_same_within_a_minute_cost_five_calls(
 
     def ask(name: str) -> None:
         make_request(operator, name, kind="unexempt")
-        world.pump()
+        world.dispatch()
 
     for name in FLEET[:200]:
         world.after(chance.uniform(0, 60), lambda name=name: ask(name))
@@ -59,14 +59,14 @@ def test_with_all_lanes_busy_the_minute_is_full_and_nobody_urgent_waits(operator
         hours = str(1000 + len(asked))  # Others ask something else, so that none shares a call.
         request = make_request(operator, chance.choice(LEFT_ALONE), kind="exempt", hours=hours)
         asked[request.pk] = world.time.elapsed
-        world.pump()
+        world.dispatch()
         world.after(chance.uniform(20, 60), urgent)
 
     def keep_busy(number: int = 0) -> None:
         start_sync(operator)
         make_request(operator, *FLEET[:150], kind="exempt", hours=str(1 + number))
         make_request(operator, *ASKED_BY_MANY, kind="exempt", hours=str(500 + number))
-        world.pump()
+        world.dispatch()
         world.after(60, lambda: keep_busy(number + 1))
 
     keep_busy()

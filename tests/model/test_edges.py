@@ -25,7 +25,7 @@ NAMES = [f"d{number}" for number in range(30)]
 
 @pytest.fixture
 def world(operator, virtual_time, settings) -> World:
-    """A vendor that does as it is told, and an engine that has a token and is trusted."""
+    """A vendor that does as it is reported, and an engine that has a token and is trusted."""
     settings.ENGINE_VERIFY_AFTER = 0
     chance = Random(1)
     world = World(virtual_time, ModelVendor(chance, NAMES, slow=0.0), chance)
@@ -64,7 +64,7 @@ def test_a_good_answer_of_a_call_that_was_on_its_way_lifts_no_pause(operator, wo
     make_request(operator, "d2", kind="unexempt")
     world.vendor.retry_afters = (20.0,)
     go(world, "throttled", ends=0.2)
-    world.pumping = False
+    world.dispatching = False
 
     world.run(3)
 
@@ -188,11 +188,11 @@ def test_what_may_have_happened_is_not_held_to_be_sent_later(operator, world):
 
 @pytest.mark.parametrize("end", ["cancelled", "expired"])
 def test_what_waits_to_be_repeated_ends_unconfirmed_and_not(operator, world, end):
-    """An earlier call with it had no answer: it may be done, whoever takes it back now."""
+    """An earlier call with it had no answer: it may have taken effect, although it is cancelled."""
     late = now() + timedelta(seconds=60)
     action_request = submit_action(make_submission("d1", give_up_at=late), operator)
     go(world, "cut_after")
-    world.pumping = False
+    world.dispatching = False
     world.run(3)
     assert statuses(action_request) == {"d1": S.QUEUED}
 
@@ -246,10 +246,10 @@ class TestReadBack:
         first = make_request(operator, "d1", kind="exempt", hours="8")
         second = make_request(operator, "d1", kind="exempt", hours="24")
         go(world)
-        world.pumping = False
+        world.dispatching = False
         world.run(2)
         go(world, "cut_before")
-        world.pumping = True
+        world.dispatching = True
 
         world.run(900)
 

@@ -105,7 +105,7 @@ class EngineMachine(RuleBasedStateMachine):
     )
     def submit(self, kind: str, names: list[str], start: int | None, give_up: int | None) -> None:
         wall = self.time.wall
-        wish = make_submission(
+        action_request = make_submission(
             *names,
             kind=kind,
             group_id="g2" if kind == "assign_to_group" else None,
@@ -113,7 +113,7 @@ class EngineMachine(RuleBasedStateMachine):
             give_up_at=wall + timedelta(seconds=give_up) if give_up else None,
             allow_unlisted=True,
         )
-        self.model.submitted(submit_action(wish, self.actor))
+        self.model.submitted(submit_action(action_request, self.actor))
         self.world.note_held()
 
     @rule(name=st.sampled_from(NAMES))
@@ -235,35 +235,39 @@ class EngineMachine(RuleBasedStateMachine):
         verb=st.sampled_from(["cancel", "cancel_one", "pause", "resume", "retry", "undo"]),
     )
     def change_a_mind(self, which: int, verb: str) -> None:
-        wishes = sorted(self.model.paused) if verb == "resume" else []
-        wishes = wishes or sorted({row.wish for row in self.model.rows.values()})
-        wish = ActionRequest.objects.get(pk=wishes[which % len(wishes)])
+        action_requests = sorted(self.model.paused) if verb == "resume" else []
+        action_requests = action_requests or sorted(
+            {row.request_id for row in self.model.rows.values()}
+        )
+        action_request = ActionRequest.objects.get(pk=action_requests[which % len(action_requests)])
         with suppress(Refused):  # Nothing to retry or to undo.
-            getattr(self, f"_{verb}")(wish)
+            getattr(self, f"_{verb}")(action_request)
         self.world.note_held()
 
-    def _cancel(self, wish: ActionRequest) -> None:
-        controls.cancel(wish, self.actor)
-        self.model.cancelled(wish.pk)
+    def _cancel(self, action_request: ActionRequest) -> None:
+        controls.cancel(action_request, self.actor)
+        self.model.cancelled(action_request.pk)
 
-    def _cancel_one(self, wish: ActionRequest) -> None:
-        controls.cancel(wish, self.actor, [NAMES[0]])
-        self.model.cancelled(wish.pk, [NAMES[0]])
+    def _cancel_one(self, action_request: ActionRequest) -> None:
+        controls.cancel(action_request, self.actor, [NAMES[0]])
+        self.model.cancelled(action_request.pk, [NAMES[0]])
 
-    def _pause(self, wish: ActionRequest) -> None:
-        controls.pause(wish, self.actor)
-        self.model.was_paused(wish.pk)
+    def _pause(self, action_request: ActionRequest) -> None:
+        controls.pause(action_request, self.actor)
+        self.model.was_paused(action_request.pk)
 
-    def _resume(self, wish: ActionRequest) -> None:
-        controls.resume(wish, self.actor)
-        self.model.resumed(wish.pk, self.time.wall, wish.start_at)
+    def _resume(self, action_request: ActionRequest) -> None:
+        controls.resume(action_request, self.actor)
+        self.model.resumed(action_request.pk, self.time.wall, action_request.start_at)
 
-    def _retry(self, wish: ActionRequest) -> None:
-        found = controls.retry(wish, self.actor, statuses=[S.FAILED, S.UNCONFIRMED, S.CANCELLED])
+    def _retry(self, action_request: ActionRequest) -> None:
+        found = controls.retry(
+            action_request, self.actor, statuses=[S.FAILED, S.UNCONFIRMED, S.CANCELLED]
+        )
         self.model.submitted(found)
 
-    def _undo(self, wish: ActionRequest) -> None:
-        for found in controls.undo(wish, self.actor, hours="4"):
+    def _undo(self, action_request: ActionRequest) -> None:
+        for found in controls.undo(action_request, self.actor, hours="4"):
             self.model.submitted(found)
 
     def _found(self) -> list[tuple[int, CommandStatus]]:

@@ -178,7 +178,7 @@ class ModelVendor:
         return Answer(self._told(taken, asked), 200, rate)
 
     def _told(self, taken: Claim, asked: Any) -> Any:
-        """What a call that only asks is told."""
+        """What a call that only asks is reported."""
         if asked == "token":
             return Token("a-token", 3_600.0)
         if asked == "groups":
@@ -205,8 +205,8 @@ class ModelVendor:
         """The latest first; both lists are turned by the page."""
         since, part = self.now - asked.age, slice((asked.page - 1) * PAGE, asked.page * PAGE)
         changed, deleted = (
-            sorted((name for name, at in told.items() if at >= since), key=told.get)[::-1][part]  # type: ignore[arg-type]
-            for told in (self.changed_at, self.deleted_at)
+            sorted((name for name, at in times.items() if at >= since), key=times.get)[::-1][part]  # type: ignore[arg-type]
+            for times in (self.changed_at, self.deleted_at)
         )
         rows = tuple(self.record(name) for name in changed)
         return ChangePage(rows, tuple(deleted), len(rows) + len(deleted))

@@ -41,7 +41,7 @@ class World:
         self.sent: dict[int, list[DeviceCommand]] = {}
         self.sends: list[tuple[float, Lane, str]] = []
         self.was_held: set[int] = set()
-        self.pumping = True
+        self.dispatching = True
         self.statuses: list[int | None] = []
         self._youngest: dict[str, tuple[int, frozenset[int]]] = {}
         self._events: list[tuple[float, int, Event]] = []
@@ -56,7 +56,7 @@ class World:
     def run(self, seconds: float, *, until: Callable[[], bool] = lambda: False) -> None:
         """Let time pass, with all that happens in it, for so long or `until` something is so."""
         end = self.time.elapsed + seconds
-        self.pump()
+        self.dispatch()
         while self._events and self._events[0][0] <= end and not until():
             moment, _, event = heapq.heappop(self._events)
             self.time.move_to(max(moment, self.time.elapsed))
@@ -68,7 +68,7 @@ class World:
         """As beat does: settle what is past its deadline, and look whether there is work."""
         self.sweep()
         if self._wake_at is None:
-            self.pump()
+            self.dispatch()
         self.after(SWEEP_EVERY, self.sweep_for_ever)
 
     def sweep(self) -> set[int]:
@@ -81,9 +81,9 @@ class World:
             sweeper.sweep()
         return set(calls.values_list("pk", flat=True)) - before
 
-    def pump(self) -> None:
+    def dispatch(self) -> None:
         """The free processes claim what they may, and one of them wakes when more is possible."""
-        while self.free and self.pumping:
+        while self.free and self.dispatching:
             memory = self.free.pop(self.chance.randrange(len(self.free)))
             taken = self.claim_as(memory)
             if isinstance(taken, Claim):
@@ -122,7 +122,7 @@ class World:
     def _wake(self, moment: float) -> None:
         if self._wake_at == moment:
             self._wake_at = None
-            self.pump()
+            self.dispatch()
 
     def send(self, taken: Claim, memory: Memory, trip: Trip | None = None) -> None:
         """The call is on its way; all that will become of it is drawn now, unless it is given."""
@@ -134,7 +134,7 @@ class World:
         if trip.ends is not None:
             self.after(trip.ends, lambda: self._finish(taken, reply, memory))
         else:
-            # Whoever starts in place of the dead process remembers nothing.
+            # A process that replaces a dead one has no memory.
             self.after(1.0, lambda: self._free([]))
 
     def _arrive(self, taken: Claim, asked: Any, trip: Trip, reply: list[Any]) -> None:
@@ -147,7 +147,7 @@ class World:
 
     def _free(self, memory: Memory) -> None:
         self.free.append(memory)
-        self.pump()
+        self.dispatch()
 
     def _note(self, taken: Claim) -> None:
         """Remember who is in the call, and see that nobody goes who should not."""
