@@ -1,4 +1,4 @@
-"""What people may do with an agent log: view, fetch now, stop fetching, read; each is recorded."""
+"""View, fetch, stop and read an agent log; everything but viewing is recorded in the trail."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -30,7 +30,7 @@ MIN_POLL_INTERVAL = timedelta(seconds=10)
 """Minimum time between two fetches of the same log."""
 
 ACCESS_RECORDED_FOR = timedelta(minutes=15)
-"""Paging through one file within this time is one line of the trail."""
+"""Reads of one file within this time are recorded as one line of the trail."""
 
 S = LogStatus
 
@@ -57,7 +57,7 @@ def _refusal_line(agent_log: AgentLog, **_: Any) -> dict[str, Any]:
 @records_refusals(Verb.LOG_CONTROL_REFUSED, _refusal_line)
 @transaction.atomic
 def poll_now(agent_log: AgentLog, actor: Actor) -> None:
-    """Fetch the log once in the urgent lane; fetching that was stopped or failed starts again."""
+    """Fetch the log once in the urgent lane; a stopped or failed log is fetched again."""
     check_reads_logs(actor.role)
     accounts.lock()
     row = AgentLog.objects.select_for_update(of=("self",)).get(pk=agent_log.pk)
@@ -94,7 +94,7 @@ def _check_pollable(row: AgentLog, at: datetime) -> None:
 @records_refusals(Verb.LOG_CONTROL_REFUSED, _refusal_line)
 @transaction.atomic
 def stop(agent_log: AgentLog, actor: Actor) -> None:
-    """Stop fetching; a file that a call in flight still brings is discarded."""
+    """Stop fetching; the file of a call in flight is discarded."""
     if not controls.may_control(agent_log.request, actor):
         raise NotAllowed(
             Code.NOT_YOUR_REQUEST,

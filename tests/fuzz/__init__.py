@@ -1,1 +1,1 @@
-"""Archives that nobody would make: `python -m tests.fuzz --cases 100000`."""
+"""Fuzzes the ZIP reader with corrupted archives: `python -m tests.fuzz --cases 100000`."""

@@ -1,4 +1,4 @@
-"""Many archives, one after the other: no crash, no file written, no unbounded time or memory."""
+"""Read many corrupted archives: no crash, no file written, at most `SLOWEST` seconds for each."""
 
 import argparse
 import resource
@@ -8,13 +8,14 @@ from random import Random
 from typing import Any
 
 from actions.agent_logs.zip.directory import BadArchive
-from tests.fuzz.archives import build, spoil, timed
+from tests.fuzz.archives import build, corrupt, timed
 
 SLOWEST = 1.0
+"""Seconds of processor time that one archive may take."""
 
 
 def main() -> int:
-    """Run so many cases from a seed; a failure names the case, which `--only` repeats."""
+    """Run `--cases` cases from a seed; a failure names its case, which `--only` repeats."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz")
     parser.add_argument("--cases", type=int, default=2_000)
     parser.add_argument("--seed", type=int, default=1)
@@ -25,12 +26,12 @@ def main() -> int:
     slowest, failures = (0.0, 0), Counter[str]()
     for number in cases:
         chance = Random(f"{options.seed}/{number}")
-        data = spoil(build(chance), chance)
+        data = corrupt(build(chance), chance)
         try:
             slowest = max(slowest, (timed(data), number))
         except BadArchive:
             raise
-        except Exception as error:  # noqa: BLE001  # Every kind of crash is what is looked for.
+        except Exception as error:  # noqa: BLE001  # Any crash is a failure.
             failures[f"case {number}: {type(error).__name__}: {error}"] += 1
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"{len(cases):,} cases, {sum(failures.values())} failures")
@@ -41,7 +42,7 @@ def main() -> int:
 
 
 def _forbid(event: str, details: tuple[Any, ...]) -> None:
-    """Nothing that an archive holds may ever become a file."""
+    """Fail if a file is opened for writing: the reader must not extract anything."""
     if event == "open" and isinstance(details[1], str) and set(details[1]) & set("wax+"):
         raise AssertionError(f"a file was written: {details[0]}")
 

@@ -1,4 +1,4 @@
-"""Make archives, good and hostile, and read them as the console does."""
+"""Build valid and hostile archives, and read them as the console does."""
 
 import io
 import struct
@@ -19,7 +19,7 @@ WORDS = (b"2026-01-01 00:00:00 ERROR oesis failed\n", b"INFO ok\r\n", b"\xff\xfe
 
 
 def build(chance: Random) -> bytes:
-    """An archive as the standard library writes it, with names and contents drawn by chance."""
+    """Return an archive of the standard library with random names and contents."""
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w") as archive:
         for _ in range(chance.randrange(5)):
@@ -31,31 +31,31 @@ def build(chance: Random) -> bytes:
     return target.getvalue()
 
 
-def spoil(data: bytes, chance: Random) -> bytes:
-    """The same bytes after some accident or malice."""
-    spoilt = bytearray(data)
+def corrupt(data: bytes, chance: Random) -> bytes:
+    """Return the bytes with up to three random changes."""
+    changed = bytearray(data)
     for _ in range(chance.randrange(4)):
-        at = chance.randrange(len(spoilt)) if spoilt else 0
+        at = chance.randrange(len(changed)) if changed else 0
         match chance.randrange(7):
             case 0:
-                spoilt[at : at + 1] = chance.randbytes(1)
+                changed[at : at + 1] = chance.randbytes(1)
             case 1:
-                spoilt[at : at + 4] = struct.pack("<L", chance.choice((0, 1, 2**31, 2**32 - 1)))
+                changed[at : at + 4] = struct.pack("<L", chance.choice((0, 1, 2**31, 2**32 - 1)))
             case 2:
-                del spoilt[at:]
+                del changed[at:]
             case 3:
-                del spoilt[at : at + chance.randrange(64)]
+                del changed[at : at + chance.randrange(64)]
             case 4:
-                spoilt[at:at] = spoilt[at : at + chance.randrange(200)]
+                changed[at:at] = changed[at : at + chance.randrange(200)]
             case 5:
-                _lie_in_directory(spoilt, chance)
+                _change_header(changed, chance)
             case 6:
-                spoilt += chance.randbytes(chance.randrange(64))
-    return bytes(spoilt)
+                changed += chance.randbytes(chance.randrange(64))
+    return bytes(changed)
 
 
-def _lie_in_directory(data: bytearray, chance: Random) -> None:
-    """Change one number of a record of the directory, or of its end."""
+def _change_header(data: bytearray, chance: Random) -> None:
+    """Change one number in a directory record, an end record or a local header."""
     sign = chance.choice((b"PK\x01\x02", b"PK\x05\x06", b"PK\x03\x04"))
     at = data.find(sign)
     if at >= 0:
@@ -64,29 +64,29 @@ def _lie_in_directory(data: bytearray, chance: Random) -> None:
 
 
 def read_all(data: bytes, phrase: str = "failed") -> tuple[list[str], list[str]]:
-    """Do all that the console does with an archive; returns what was opened and the messages."""
-    opened, said = [], []
+    """Read an archive as the console does; return the names opened and the messages."""
+    opened, messages = [], []
     try:
         entries = read_directory(io.BytesIO(data))
-    except BadArchive as flaw:
-        return [], [str(flaw)]
+    except BadArchive as error:
+        return [], [str(error)]
     for entry in entries:
         assert ".." not in entry.parts, entry
         assert not entry.name.startswith("/"), entry
         if entry.refusal:
-            said.append(entry.refusal)
+            messages.append(entry.refusal)
             continue
         try:
             _read(data, entry, phrase)
             opened.append(entry.name)
-        except BadArchive as flaw:
-            said.append(str(flaw))
-    return opened, said
+        except BadArchive as error:
+            messages.append(str(error))
+    return opened, messages
 
 
 def _read(data: bytes, entry: Entry, phrase: str) -> None:
     member = MemberCache().member("fuzz", lambda: io.BytesIO(data), entry)
-    total = sum(len(chunk) for chunk in member.chunks(member.places()[0]))
+    total = sum(len(chunk) for chunk in member.chunks(member.checkpoints()[0]))
     assert total <= 4 * entry.size, (total, entry)
     page = read_page(member, 1)
     assert len(page.lines) <= PAGE
@@ -97,7 +97,7 @@ def _read(data: bytes, entry: Entry, phrase: str) -> None:
 
 
 def timed(data: bytes) -> float:
-    """The seconds of processor time that reading all of it takes."""
+    """Return the seconds of processor time that reading the archive takes."""
     start = time.process_time()
     read_all(data)
     return time.process_time() - start

@@ -40,7 +40,7 @@ class BadArchive(Exception):
 class Entry:
     """One file of an archive; `refusal` is the reason why it is not opened, or "".
 
-    `place` is its index in the directory, `offset` the begin of its local header in bytes.
+    `place` is its index in the directory, `offset` the start of its local header in bytes.
     """
 
     place: int
@@ -70,52 +70,52 @@ def read_directory(file: BinaryIO) -> tuple[Entry, ...]:
     file.seek(start)
     table = file.read(length)
     entries = _read_table(table, count)
-    _check_places(entries, start)
+    _check_overlaps(entries, start)
     if sum(entry.size for entry in entries) > MAX_TOTAL:
-        raise BadArchive(f"its files claim more than {MAX_TOTAL // 2**30} GB together.")
-    return _without_twins(entries)
+        raise BadArchive(f"its files declare more than {MAX_TOTAL // 2**30} GB together.")
+    return _refuse_duplicates(entries)
 
 
 def _find_end(file: BinaryIO, size: int) -> tuple[int, int, int, int]:
     """Return the number of entries, and the length, start and end of the directory."""
-    reach = min(size, _END.size + _MAX_COMMENT)
-    file.seek(size - reach)
-    tail = file.read(reach)
-    place = len(tail)
-    while (place := tail.rfind(_END_SIGN, 0, place)) >= 0:
-        if place + _END.size <= len(tail):
-            _, disk, first, here, count, length, start, note = _END.unpack_from(tail, place)
-            if place + _END.size + note == len(tail):
+    tail_length = min(size, _END.size + _MAX_COMMENT)
+    file.seek(size - tail_length)
+    tail = file.read(tail_length)
+    position = len(tail)
+    while (position := tail.rfind(_END_SIGN, 0, position)) >= 0:
+        if position + _END.size <= len(tail):
+            _, disk, first, here, count, length, start, comment = _END.unpack_from(tail, position)
+            if position + _END.size + comment == len(tail):
                 break
     else:
         raise BadArchive("it is not a ZIP file, or it is cut off.")
     if count == 0xFFFF or 0xFFFFFFFF in (length, start):
-        raise BadArchive("it is of the kind for over 4 GB or 65,535 files (ZIP64).")
+        raise BadArchive("it is a ZIP64 archive (over 4 GB or 65,535 files), which is not read.")
     if disk or first or here != count:
-        raise BadArchive("it is one part of several.")
-    return count, length, start, size - reach + place
+        raise BadArchive("it is one of several parts of a split archive.")
+    return count, length, start, size - tail_length + position
 
 
 def _read_table(table: bytes, count: int) -> list[Entry]:
     entries, at = [], 0
-    for place in range(count):
+    for index in range(count):
         if at + _ENTRY.size > len(table) or table[at : at + 4] != _ENTRY_SIGN:
             raise BadArchive("its table of contents is damaged.")
         fields = _ENTRY.unpack_from(table, at)
-        name_length, extra, note = fields[10:13]
-        begin = at + _ENTRY.size
-        at = begin + name_length + extra + note
+        name_length, extra, comment = fields[10:13]
+        name_start = at + _ENTRY.size
+        at = name_start + name_length + extra + comment
         if at > len(table):
             raise BadArchive("its table of contents is damaged.")
-        entry = _entry(place, fields, table[begin : begin + name_length])
+        entry = _entry(index, fields, table[name_start : name_start + name_length])
         if entry is not None:
             entries.append(entry)
     if at != len(table):
-        raise BadArchive("its table of contents holds more than it says.")
+        raise BadArchive("its table of contents is longer than declared.")
     return entries
 
 
-def _entry(place: int, fields: tuple[int, ...], raw_name: bytes) -> Entry | None:
+def _entry(index: int, fields: tuple[int, ...], raw_name: bytes) -> Entry | None:
     """Return the entry of one record; None for a folder."""
     flags, method, crc, packed, size = fields[3], fields[4], *fields[7:10]
     mode, offset = fields[15] >> 16, fields[16]
@@ -127,9 +127,9 @@ def _entry(place: int, fields: tuple[int, ...], raw_name: bytes) -> Entry | None
         bad_name
         or _bad_kind(mode, flags, method)
         or _bad_size(size, packed, method)
-        or ("An archive inside of the archive: it is not opened." if _PACKED.search(name) else "")
+        or ("An archive inside the archive is not opened." if _PACKED.search(name) else "")
     )
-    return Entry(place, name, raw_name, size, packed, crc, method, offset, refusal)
+    return Entry(index, name, raw_name, size, packed, crc, method, offset, refusal)
 
 
 def _decode(raw: bytes, flags: int) -> str:
@@ -157,43 +157,43 @@ def _clean(text: str) -> tuple[str, str]:
 
 def _bad_kind(mode: int, flags: int, method: int) -> str:
     if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
-        return "A link or another special file: it is not followed."
+        return "A link or another special file is not opened."
     if flags & _ENCRYPTED:
         return "It is encrypted."
     if method not in (0, 8):
-        return f"It is packed in a way that is not read here (method {method})."
+        return f"Its compression method is not supported (method {method})."
     return ""
 
 
 def _bad_size(size: int, packed: int, method: int) -> str:
     if 0xFFFFFFFF in (size, packed) or size > MAX_FILE:
-        return f"It claims to be larger than {MAX_FILE // 2**30} GB."
+        return f"Its declared size is over {MAX_FILE // 2**30} GB."
     if method == 0 and size != packed:
         return "Its two sizes contradict each other."
     if size > BOMB_SIZE and size > packed * BOMB_RATIO:
-        return "It would grow to more than 400 times its size: it looks like a bomb."
+        return "It would unpack to more than 400 times its size, like a ZIP bomb."
     return ""
 
 
-def _check_places(entries: list[Entry], end: int) -> None:
-    """Refuse files that share bytes: by them a small archive unpacks to a huge one."""
-    before = 0
+def _check_overlaps(entries: list[Entry], end: int) -> None:
+    """Refuse files that share bytes: with them a small archive could unpack to a huge one."""
+    previous_end = 0
     for entry in sorted(entries, key=lambda each: each.offset):
-        if entry.offset < before:
-            raise BadArchive("two of its files claim the same bytes.")
-        before = entry.offset + _LOCAL.size + len(entry.raw_name) + entry.packed
-        if before > end:
+        if entry.offset < previous_end:
+            raise BadArchive("two of its files share the same bytes.")
+        previous_end = entry.offset + _LOCAL.size + len(entry.raw_name) + entry.packed
+        if previous_end > end:
             raise BadArchive("it is cut off, or one of its files lies outside of it.")
 
 
-def _without_twins(entries: list[Entry]) -> tuple[Entry, ...]:
+def _refuse_duplicates(entries: list[Entry]) -> tuple[Entry, ...]:
     """Refuse to open the second of two files with the same name."""
     seen: set[str] = set()
     kept = []
     for entry in entries:
         key = entry.name.casefold()
-        twin = "Another file of the archive has the same name." if key in seen else ""
-        kept.append(replace(entry, refusal=entry.refusal or twin))
+        duplicate = "Another file of the archive has the same name." if key in seen else ""
+        kept.append(replace(entry, refusal=entry.refusal or duplicate))
         seen.add(key)
     return tuple(kept)
 
@@ -201,10 +201,10 @@ def _without_twins(entries: list[Entry]) -> tuple[Entry, ...]:
 def data_start(file: BinaryIO, entry: Entry) -> int:
     """Return the offset of an entry's packed bytes; raises BadArchive if its header differs."""
     file.seek(entry.offset)
-    head = file.read(_LOCAL.size)
-    if len(head) < _LOCAL.size or not head.startswith(_LOCAL_SIGN):
+    header = file.read(_LOCAL.size)
+    if len(header) < _LOCAL.size or not header.startswith(_LOCAL_SIGN):
         raise BadArchive("the header of this file is damaged.")
-    fields = _LOCAL.unpack(head)
+    fields = _LOCAL.unpack(header)
     name_length, extra = fields[9], fields[10]
     same = file.read(name_length) == entry.raw_name and fields[3] == entry.method
     if not same or fields[2] & _ENCRYPTED:

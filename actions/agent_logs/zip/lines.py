@@ -45,7 +45,7 @@ _LEVEL = re.compile(
     rb"|(WARN|WARNING|WRN)|(ERROR|ERR|FATAL|CRITICAL|SEVERE|PANIC|ALERT|EMERG))(?![A-Za-z0-9_])",
 )
 _LEVEL_WITHIN = 160
-_WORDS = {
+_LEVEL_MARKS = {
     Level.DEBUG: re.compile(rb"[A-Z]{3}"),
     Level.INFO: re.compile(rb"INF|NOTICE|WARN|WRN|ERR|FATAL|CRITICAL|SEVERE|PANIC|ALERT|EMERG"),
     Level.WARNING: re.compile(rb"WARN|WRN|ERR|FATAL|CRITICAL|SEVERE|PANIC|ALERT|EMERG"),
@@ -81,7 +81,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class LinePage:
-    """A page of lines. `next_line` is where the next page begins, 0 at the end.
+    """A page of lines. `next_line` is the first line of the next page, 0 at the end.
 
     `stopped` says that SCAN bytes were read without filling the page: continue at `next_line`.
     """
@@ -102,7 +102,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """The hits of one search; `next_line` is where to continue, 0 at the end."""
+    """The hits of one search; `next_line` is the line to continue at, 0 at the end."""
 
     hits: tuple[Hit, ...]
     next_line: int
@@ -110,13 +110,13 @@ class SearchResult:
 
 
 def level_of(raw: bytes) -> Level:
-    """Return the level that a line names near its begin, in capitals only."""
+    """Return the level that a line names near its start, in capitals only."""
     found = _LEVEL.search(raw, 0, _LEVEL_WITHIN)
     return Level(found.lastindex or 0) if found else Level.NONE
 
 
 def time_of(raw: bytes) -> datetime | None:
-    """Return the time at the begin of a line, as UTC if it names no zone."""
+    """Return the time at the start of a line, as UTC if it names no zone."""
     found = _TIME.search(raw, 0, _TIME_WITHIN)
     if not found:
         return None
@@ -139,10 +139,10 @@ def blocks_from(member: Member, start: Checkpoint) -> Iterator[Block]:
     for data in member.chunks(start):
         chunk = data
         if skipping:
-            begin = chunk.find(_END) + 1
-            if not begin:
+            first_end = chunk.find(_END) + 1
+            if not first_end:
                 continue
-            chunk, number, skipping = chunk[begin:], number + 1, False
+            chunk, number, skipping = chunk[first_end:], number + 1, False
         end = chunk.rfind(_END) + 1
         if end:
             block = carry + chunk[:end]
@@ -159,12 +159,12 @@ def blocks_from(member: Member, start: Checkpoint) -> Iterator[Block]:
 def lines_of(block: Block) -> Iterator[Line]:
     """Yield the lines of a block."""
     number, data, cut = block
-    for place, raw in enumerate(data.removesuffix(_END).split(_END)):
-        lost = cut if place == 0 else 0
-        yield Line(number + place, raw[:MAX_SHOWN], lost + max(0, len(raw) - MAX_SHOWN))
+    for index, raw in enumerate(data.removesuffix(_END).split(_END)):
+        omitted = cut if index == 0 else 0
+        yield Line(number + index, raw[:MAX_SHOWN], omitted + max(0, len(raw) - MAX_SHOWN))
 
 
-def _place_for(member: Member, line: int) -> Checkpoint:
+def _checkpoint_before(member: Member, line: int) -> Checkpoint:
     """Return a checkpoint before the line, because the first line after one is left out."""
     return member.before_line(max(1, line - 1))
 
@@ -175,14 +175,14 @@ def read_page(member: Member, first: int, level: Level = Level.NONE) -> LinePage
     A line without a level has the level of the line before it, as in a traceback.
     """
     kept: list[Line] = []
-    current, looked = Level.NONE, 0
-    for block in blocks_from(member, _place_for(member, first)):
-        if looked > SCAN:
+    current, scanned = Level.NONE, 0
+    for block in blocks_from(member, _checkpoint_before(member, first)):
+        if scanned > SCAN:
             return LinePage(tuple(kept), block[0], stopped=True)
-        if level and current < level and not _WORDS[level].search(block[1]):
-            looked += len(block[1]) // 16  # No such line in it: skipped.
+        if level and current < level and not _LEVEL_MARKS[level].search(block[1]):
+            scanned += len(block[1]) // 16  # No such line in it: skipped.
             continue
-        looked += len(block[1])
+        scanned += len(block[1])
         for line in lines_of(block):
             own = level_of(line.raw)
             current = own or (Level.NONE if time_of(line.raw) else current)
@@ -198,20 +198,20 @@ def search(member: Member, phrase: str, first: int = 1, most: int = MAX_HITS) ->
     """Return the lines with the phrase, from `first` on; case is ignored."""
     needle = _needle(member, phrase)
     hits: list[Hit] = []
-    looked, tail = 0, b""
-    for block in blocks_from(member, _place_for(member, first)):
+    scanned, tail = 0, b""
+    for block in blocks_from(member, _checkpoint_before(member, first)):
         number, data, _ = block
-        if looked > SEARCH:
-            return SearchResult(tuple(hits), number, looked)
-        looked += len(data)
+        if scanned > SEARCH:
+            return SearchResult(tuple(hits), number, scanned)
+        scanned += len(data)
         if needle in data.lower():
             for hit in _hits_in(block, needle, tail):
                 if hit.line.number >= first:
                     if len(hits) == most:
-                        return SearchResult(tuple(hits), hit.line.number, looked)
+                        return SearchResult(tuple(hits), hit.line.number, scanned)
                     hits.append(hit)
         tail = data
-    return SearchResult(tuple(hits), 0, looked)
+    return SearchResult(tuple(hits), 0, scanned)
 
 
 def _hits_in(block: Block, needle: bytes, block_before: bytes) -> Iterator[Hit]:
@@ -219,28 +219,28 @@ def _hits_in(block: Block, needle: bytes, block_before: bytes) -> Iterator[Hit]:
     number, data, _ = block
     low, at, counted = data.lower(), 0, 0
     while (at := low.find(needle, at)) >= 0:
-        begin = data.rfind(_END, 0, at) + 1
-        number += data.count(_END, counted, begin)
-        counted = begin
+        start = data.rfind(_END, 0, at) + 1
+        number += data.count(_END, counted, start)
+        counted = start
         end = data.find(_END, at)
         end = len(data) if end < 0 else end
-        near = data[max(0, begin - _REACH) : begin]
+        near = data[max(0, start - _REACH) : start]
         if len(near) < _REACH:
             near = block_before[len(near) - _REACH :] + near
         before = near.removesuffix(_END).split(_END)[-AROUND:] if near else []
         after = data[end + 1 : end + 1 + _REACH].split(_END)[:AROUND]
         yield Hit(
-            _found_line(number, data[begin:end], at - begin),
-            tuple(_short(number - len(before) + place, raw) for place, raw in enumerate(before)),
-            tuple(_short(number + 1 + place, raw) for place, raw in enumerate(after) if raw),
+            _found_line(number, data[start:end], at - start),
+            tuple(_short(number - len(before) + index, raw) for index, raw in enumerate(before)),
+            tuple(_short(number + 1 + index, raw) for index, raw in enumerate(after) if raw),
         )
         at = end
 
 
 def _found_line(number: int, raw: bytes, at: int) -> Line:
     """Return the line of a hit; of a very long one the part around the phrase."""
-    begin = at - MAX_SHOWN // 4 if at > MAX_SHOWN // 2 else 0
-    part = raw[begin : begin + MAX_SHOWN]
+    start = at - MAX_SHOWN // 4 if at > MAX_SHOWN // 2 else 0
+    part = raw[start : start + MAX_SHOWN]
     return Line(number, part, len(raw) - len(part), level_of(raw))
 
 
@@ -253,29 +253,29 @@ def _needle(member: Member, phrase: str) -> bytes:
     return phrase.encode(encoding, "replace").lower()
 
 
-def line_at(member: Member, moment: datetime) -> int:
+def line_at(member: Member, at: datetime) -> int:
     """Return the first line not before a time, in a log with growing times; 0 for none.
 
     The first call reads the whole file; later ones only the part between two checkpoints.
     """
-    for _ in member.chunks(member.places()[-1]):
+    for _ in member.chunks(member.checkpoints()[-1]):
         pass  # Only to record all checkpoints.
-    start, *later = member.places()
-    for place in later:
-        first = _first_time(member, place)
-        if first and first >= moment:
+    start, *later = member.checkpoints()
+    for checkpoint in later:
+        first = _first_time(member, checkpoint)
+        if first and first >= at:
             break
-        start = place if first else start
+        start = checkpoint if first else start
     for block in blocks_from(member, start):
         for line in lines_of(block):
             found = time_of(line.raw)
-            if found and found >= moment:
+            if found and found >= at:
                 return line.number
     return 0
 
 
-def _first_time(member: Member, place: Checkpoint) -> datetime | None:
+def _first_time(member: Member, checkpoint: Checkpoint) -> datetime | None:
     """Return the first time after a checkpoint, within a block."""
-    block = next(blocks_from(member, place), None)
+    block = next(blocks_from(member, checkpoint), None)
     found = map(time_of, (line.raw for line in lines_of(block)) if block else ())
-    return next((moment for moment in found if moment), None)
+    return next(filter(None, found), None)

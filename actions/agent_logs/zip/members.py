@@ -1,7 +1,7 @@
 """Reads one file of an archive from any offset without extracting it.
 
-Deflated data can only be read from its begin. So while it is read, a copy of the decompressor is
-kept at every `STRIDE` bytes, with the number of lines before it: 50 kB each, 2.5 MB for a file of
+Deflated data can only be read from its start. So while it is read, a copy of the decompressor is
+kept every `STRIDE` bytes, with the number of lines before it: 50 kB each, 2.5 MB for a file of
 200 MB. A page then begins at the nearest checkpoint. The first page needs only the first bytes; the
 first jump to the end of 200 MB costs a second, later ones some milliseconds. Alternatives were an
 unpacked copy on the disk (it must be bounded, cleaned and kept private) and repacking each log when
@@ -35,7 +35,7 @@ StreamState = tuple[int, int, int, int, Any]
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A place at which reading can begin; `offset` counts bytes of text, `line` counts lines."""
+    """A position at which reading can begin; `offset` counts bytes of text, `line` counts lines."""
 
     offset: int
     line: int
@@ -69,16 +69,16 @@ class MemberStream:
         self._out += len(data)
         self._crc = zlib.crc32(data, self._crc)
         if self._out > self._entry.size:
-            raise BadArchive("the file holds more than it says.")
+            raise BadArchive("the file is larger than declared.")
         if not data and (self._out, self._crc) != (self._entry.size, self._entry.crc):
-            raise BadArchive("the file is damaged: it is not what its checksum says.")
+            raise BadArchive("the file is damaged: its size or checksum does not match.")
         return data
 
     def _unpack(self) -> bytes:
         if self._inflate is None:
-            return self._take(CHUNK)
+            return self._read_packed(CHUNK)
         while not self._inflate.eof:
-            packed = self._inflate.unconsumed_tail or self._take(_PACKED_CHUNK)
+            packed = self._inflate.unconsumed_tail or self._read_packed(_PACKED_CHUNK)
             try:
                 data = self._inflate.decompress(packed, CHUNK)
             except zlib.error:
@@ -89,11 +89,11 @@ class MemberStream:
                 break
         return b""
 
-    def _take(self, most: int) -> bytes:
+    def _read_packed(self, limit: int) -> bytes:
         self._file.seek(self._at)
-        data = self._file.read(min(most, self._left))
-        if len(data) < min(most, self._left):
-            raise BadArchive("the archive is cut off inside of this file.")
+        data = self._file.read(min(limit, self._left))
+        if len(data) < min(limit, self._left):
+            raise BadArchive("the archive is cut off inside this file.")
         self._at += len(data)
         self._left -= len(data)
         return data
@@ -101,12 +101,12 @@ class MemberStream:
 
 def sniff(head: bytes) -> str:
     """Return the encoding that the first bytes of a file suggest."""
-    for mark, name in (
+    for bom, name in (
         (codecs.BOM_UTF8, "utf-8-sig"),
         (codecs.BOM_UTF16_LE, "utf-16-le"),
         (codecs.BOM_UTF16_BE, "utf-16-be"),
     ):
-        if head.startswith(mark):
+        if head.startswith(bom):
             return name
     half = len(head) // 2
     if half > 8 and head[1::2].count(0) > half * 0.7 and head[::2].count(0) < half * 0.1:
@@ -129,20 +129,20 @@ class Member:
     def __init__(self, open_archive: Callable[[], BinaryIO], entry: Entry) -> None:
         self._open, self.entry = open_archive, entry
         self._lock = threading.Lock()
-        self._places: list[Checkpoint] = []
+        self._checkpoints: list[Checkpoint] = []
         self.encoding = ""
         self.binary = False
-        self._look()
+        self._detect_encoding()
 
-    def _look(self) -> None:
+    def _detect_encoding(self) -> None:
         with self._open() as file:
-            flow = MemberStream(file, self.entry)
-            start = flow.save()
-            head = flow.read()[:_SNIFF]
+            stream = MemberStream(file, self.entry)
+            start = stream.save()
+            head = stream.read()[:_SNIFF]
         self.encoding = sniff(head)
         wide = self.encoding.startswith("utf-16")
         self.binary = not wide and head.count(0) > 0
-        self._places.append(Checkpoint(0, 1, (start, b"")))
+        self._checkpoints.append(Checkpoint(0, 1, (start, b"")))
 
     @property
     def is_wide(self) -> bool:
@@ -152,46 +152,53 @@ class Member:
     def before_line(self, line: int) -> Checkpoint:
         """Return the nearest checkpoint at or before a line."""
         with self._lock:
-            return max((p for p in self._places if p.line <= line), key=lambda p: p.offset)
+            return max(
+                (each for each in self._checkpoints if each.line <= line),
+                key=lambda each: each.offset,
+            )
 
-    def places(self) -> list[Checkpoint]:
-        """All checkpoints recorded so far."""
+    def checkpoints(self) -> list[Checkpoint]:
+        """Return all checkpoints recorded so far."""
         with self._lock:
-            return list(self._places)
+            return list(self._checkpoints)
 
     def chunks(self, start: Checkpoint) -> Iterator[bytes]:
         """Yield the text from a checkpoint to the end, and record checkpoints on the way."""
         with self._open() as file:
-            flow = MemberStream(file, self.entry)
+            stream = MemberStream(file, self.entry)
             state, rest = start.state
-            flow.load(state)
+            stream.load(state)
             decoder = self._decoder()
             if decoder and rest:
                 decoder.setstate(rest)
             offset, line = start.offset, start.line
-            while data := flow.read():
+            while data := stream.read():
                 text = decoder.decode(data).encode() if decoder else data
                 yield text
                 offset += len(text)
                 line += text.count(b"\n")
-                self._remember(offset, line, flow, decoder)
+                self._add_checkpoint(offset, line, stream, decoder)
 
     def _decoder(self) -> codecs.IncrementalDecoder | None:
         if not self.is_wide:
             return None
         return codecs.getincrementaldecoder(self.encoding)(errors="replace")
 
-    def _remember(
-        self, offset: int, line: int, flow: MemberStream, decoder: codecs.IncrementalDecoder | None
+    def _add_checkpoint(
+        self,
+        offset: int,
+        line: int,
+        stream: MemberStream,
+        decoder: codecs.IncrementalDecoder | None,
     ) -> None:
         with self._lock:
-            if offset - self._places[-1].offset >= STRIDE:
+            if offset - self._checkpoints[-1].offset >= STRIDE:
                 rest = decoder.getstate() if decoder else b""
-                self._places.append(Checkpoint(offset, line, (flow.save(), rest)))
+                self._checkpoints.append(Checkpoint(offset, line, (stream.save(), rest)))
 
 
 class MemberCache:
-    """The members read last, so that the next page begins at a known checkpoint."""
+    """Keeps the members read last, so that the next page begins at a known checkpoint."""
 
     def __init__(self) -> None:
         self._members: OrderedDict[tuple[str, int], Member] = OrderedDict()
@@ -200,13 +207,13 @@ class MemberCache:
     def member(self, key: str, open_archive: Callable[[], BinaryIO], entry: Entry) -> Member:
         """Return the member of the stored archive with that name; raises BadArchive."""
         with self._lock:
-            found = self._members.get((key, entry.place))
-            if found:
+            member = self._members.get((key, entry.place))
+            if member:
                 self._members.move_to_end((key, entry.place))
-                return found
-        made = Member(open_archive, entry)
+                return member
+        member = Member(open_archive, entry)
         with self._lock:
-            self._members[key, entry.place] = made
+            self._members[key, entry.place] = member
             while len(self._members) > MAX_MEMBERS:
                 self._members.popitem(last=False)
-        return made
+        return member

@@ -1,4 +1,4 @@
-"""Hostile archives: each is refused with a reason, and none costs much."""
+"""Hostile archives are refused with a reason, in bounded time and memory."""
 
 import io
 import stat
@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from actions.agent_logs.zip.directory import BadArchive, read_directory
 from actions.agent_logs.zip.members import Member
-from tests.fuzz.archives import build, read_all, spoil
+from tests.fuzz.archives import build, corrupt, read_all
 
-MOST_MEMORY = 100 * 2**20
+MAX_MEMORY = 100 * 2**20
 
 
 def pack(*files: tuple[str | zipfile.ZipInfo, bytes], **options: int) -> bytes:
@@ -34,9 +34,9 @@ def link() -> zipfile.ZipInfo:
 
 
 def forge(data: bytes, at: int, value: int, form: str = "<L") -> bytes:
-    """Change a number of the first record of the directory, `at` bytes from its beginning."""
-    place = data.index(b"PK\x01\x02") + at
-    return data[:place] + struct.pack(form, value) + data[place + struct.calcsize(form) :]
+    """Change a number of the first record of the directory, `at` bytes from its start."""
+    start = data.index(b"PK\x01\x02") + at
+    return data[:start] + struct.pack(form, value) + data[start + struct.calcsize(form) :]
 
 
 GOOD = pack(("a.log", b"INFO fine\n" * 100), ("b.log", b"more\n"))
@@ -53,8 +53,8 @@ REFUSED_FILES = {
     "encrypted": (forge(pack(("a.log", b"x")), 8, 1, "<H"), "encrypted"),
     "unknown packing": (pack(("a.log", b"x"), method=zipfile.ZIP_LZMA), "method 14"),
     "bomb": (BOMB, "bomb"),
-    "larger than it says": (forge(pack(("a.log", b"x" * 5000)), 24, 10), "more than it says"),
-    "smaller than it says": (forge(pack(("a.log", b"x" * 50)), 24, 60), "checksum"),
+    "larger than declared": (forge(pack(("a.log", b"x" * 5000)), 24, 10), "larger than declared"),
+    "smaller than declared": (forge(pack(("a.log", b"x" * 50)), 24, 60), "checksum"),
     "wrong checksum": (forge(pack(("a.log", b"x" * 50)), 16, 7), "checksum"),
     "another name inside": (pack(("a.log", b"x")).replace(b"a.log", b"z.log", 1), "contradicts"),
 }
@@ -66,7 +66,7 @@ REFUSED_WHOLE = {
     "directory elsewhere": (GOOD[:-6] + struct.pack("<L", 10**6) + GOOD[-2:], "cut off"),
     "more entries than expected": (
         GOOD[:-14] + struct.pack("<2H", 1, 1) + GOOD[-10:],
-        "more than it says",
+        "longer than declared",
     ),
     "one part of several": (GOOD[:-18] + struct.pack("<H", 3) + GOOD[-16:], "several"),
     "file outside": (forge(GOOD, 42, 10**6), "cut off"),
@@ -77,29 +77,29 @@ REFUSED_WHOLE = {
 }
 
 
-@pytest.mark.parametrize(("data", "words"), REFUSED_FILES.values(), ids=REFUSED_FILES)
-def test_a_hostile_file_is_told_in_words_and_not_opened(data, words):
-    opened, said = read_all(data)
+@pytest.mark.parametrize(("data", "text"), REFUSED_FILES.values(), ids=REFUSED_FILES)
+def test_a_hostile_file_is_refused_with_a_reason(data, text):
+    opened, messages = read_all(data)
     assert opened == []
-    assert any(words in each for each in said), said
+    assert any(text in each for each in messages), messages
 
 
-@pytest.mark.parametrize(("data", "words"), REFUSED_WHOLE.values(), ids=REFUSED_WHOLE)
-def test_a_hostile_archive_is_refused_as_a_whole(data, words):
-    with pytest.raises(BadArchive, match=words):
+@pytest.mark.parametrize(("data", "text"), REFUSED_WHOLE.values(), ids=REFUSED_WHOLE)
+def test_a_hostile_archive_is_refused_as_a_whole(data, text):
+    with pytest.raises(BadArchive, match=text):
         read_directory(io.BytesIO(data))
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
-def test_of_two_files_with_one_name_the_second_is_not_opened():
-    opened, said = read_all(pack(("a.log", b"first"), ("A.LOG", b"second"), ("b.log", b"x")))
-    assert (opened, said) == (
+def test_the_second_of_two_files_with_the_same_name_is_not_opened():
+    opened, messages = read_all(pack(("a.log", b"first"), ("A.LOG", b"second"), ("b.log", b"x")))
+    assert (opened, messages) == (
         ["a.log", "b.log"],
         ["Another file of the archive has the same name."],
     )
 
 
-def test_a_hundred_thousand_entries_are_refused_unread():
+def test_a_directory_with_a_hundred_thousand_entries_is_refused():
     record = b"PK\x01\x02" + bytes(42)
     table = record * 100_000
     end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 9, 9, len(table), 0, 0)
@@ -108,37 +108,37 @@ def test_a_hundred_thousand_entries_are_refused_unread():
 
 
 @pytest.mark.parametrize("data", [BOMB, pack(*((f"{n}.log", b"x" * 999) for n in range(4_000)))])
-def test_the_largest_archives_cost_little(data):
+def test_large_archives_are_read_in_bounded_time_and_memory(data):
     tracemalloc.start()
     start = time.process_time()
     read_directory(io.BytesIO(data))
-    _, most = tracemalloc.get_traced_memory()
+    _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    # Tracing makes it several times slower; without it both take a tenth of a second at most.
+    # Tracing makes reading several times slower; without it both take at most 0.1 s.
     assert time.process_time() - start < 5
-    assert most < MOST_MEMORY
+    assert peak < MAX_MEMORY
 
 
-def test_a_bomb_that_lies_about_its_size_is_stopped_where_its_lie_ends():
+def test_a_bomb_with_a_forged_size_is_stopped_at_that_size():
     data = forge(BOMB, 24, 1000)
     (entry,) = read_directory(io.BytesIO(data))
     tracemalloc.start()
-    with pytest.raises(BadArchive, match="more than it says"):
+    with pytest.raises(BadArchive, match="larger than declared"):
         Member(lambda: io.BytesIO(data), entry)
-    _, most = tracemalloc.get_traced_memory()
+    _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert most < 2 * 2**20
+    assert peak < 2 * 2**20
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.dictionaries(st.text("abcXYZ._-", min_size=1, max_size=9), st.binary(max_size=3000)))
-def test_a_good_archive_holds_what_the_standard_library_says(files):
+def test_a_valid_archive_reads_as_with_the_standard_library(files):
     distinct = {name.casefold(): (name, data) for name, data in files.items()}
     chosen = [(name, data) for name, data in distinct.values() if name.strip(".")]
     for entry in read_directory(io.BytesIO(packed := pack(*chosen))):
         if not entry.refusal:
             member = Member(lambda: io.BytesIO(packed), entry)
-            data = b"".join(member.chunks(member.places()[0]))
+            data = b"".join(member.chunks(member.checkpoints()[0]))
             expected = zipfile.ZipFile(io.BytesIO(packed)).read(entry.name)
             assert member.is_wide or data == expected
 
@@ -148,7 +148,7 @@ def test_a_good_archive_holds_what_the_standard_library_says(files):
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_no_archive_crashes_the_reader(seed):
     chance = Random(seed)
-    read_all(spoil(build(chance), chance))
+    read_all(corrupt(build(chance), chance))
 
 
 @settings(max_examples=100, deadline=None)

@@ -1,4 +1,4 @@
-"""A file of an archive read by pages, by level, by phrase and by time."""
+"""Reading a file of an archive by page, level, phrase and time."""
 
 import io
 import zipfile
@@ -41,29 +41,29 @@ def log(lines: int) -> list[str]:
 
 @pytest.fixture(params=[zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED])
 def long(request, monkeypatch) -> tuple[Member, list[str]]:
-    """A file with many places where reading can begin."""
+    """Return a file with many checkpoints, and its lines."""
     monkeypatch.setattr(members, "STRIDE", 64 * 1024)
     lines = log(30_000)
     return make("\n".join(lines).encode(), request.param), lines
 
 
-def test_each_page_shows_its_lines_in_whatever_order_pages_are_opened(long):
+def test_pages_opened_in_any_order_hold_their_lines(long):
     member, lines = long
     for first in (1, 29_701, 15_001, 301, 29_702, 1):
         page = read_page(member, first)
         assert [line.number for line in page.lines] == list(range(first, min(first + PAGE, 30_001)))
         assert [line.text("utf-8") for line in page.lines] == lines[first - 1 : first - 1 + PAGE]
-    assert len(member.places()) > 5
+    assert len(member.checkpoints()) > 5
     assert read_page(member, 40_000).lines == ()
 
 
-def test_the_first_page_of_a_long_file_reads_only_its_beginning():
+def test_the_first_page_of_a_long_file_reads_only_its_start():
     member = make(b"a line of a log\n" * 2_000_000)
     assert len(read_page(member, 1).lines) == PAGE
-    assert len(member.places()) == 1
+    assert len(member.checkpoints()) == 1
 
 
-def test_only_errors(long):
+def test_a_page_of_errors_holds_only_errors(long):
     member, lines = long
     page = read_page(member, 1, Level.ERROR)
     assert [line.number for line in page.lines] == list(range(1000, 30_001, 1000))
@@ -85,7 +85,7 @@ def test_a_phrase_is_found_with_the_lines_around_it(long):
     assert [line.number for line in around] == list(range(12_344, 12_349))
 
 
-def test_many_hits_come_in_parts_and_none_twice(long):
+def test_a_search_that_continues_returns_each_hit_once(long):
     member, _ = long
     numbers, first = [], 1
     while first:
@@ -96,7 +96,7 @@ def test_many_hits_come_in_parts_and_none_twice(long):
 
 
 @pytest.mark.parametrize("seconds", [0, 1, 12_345, 29_999])
-def test_jumping_to_a_time(long, seconds):
+def test_line_at_returns_the_first_line_at_a_time(long, seconds):
     member, _ = long
     assert line_at(member, START + timedelta(seconds=seconds)) == seconds + 1
     assert line_at(member, START + timedelta(days=2)) == 0
@@ -119,13 +119,13 @@ def test_encodings_are_recognised(content, encoding, text):
     assert line.text(member.encoding) == (text or content.decode(encoding).rstrip())
 
 
-def test_a_wide_file_is_searched_and_paged_as_any_other():
+def test_a_utf_16_file_is_searched_and_paged():
     member = make("\ufeff".encode("utf-16-le") + "\n".join(log(3_000)).encode("utf-16-le"))
     assert search(member, "event 2500").hits[0].line.number == 2501
     assert read_page(member, 2501).lines[0].text(member.encoding).endswith("event 2500")
 
 
-def test_a_line_without_end_is_cut_and_says_so():
+def test_a_very_long_line_is_cut_and_counts_the_bytes_left_out():
     member = make(b"first\n" + b"x" * 3_000_000 + b"\nlast\n")
     first, middle, last = read_page(member, 1).lines
     assert (len(middle.raw), middle.cut) == (MAX_SHOWN, 3_000_000 - MAX_SHOWN)
@@ -133,7 +133,7 @@ def test_a_line_without_end_is_cut_and_says_so():
 
 
 @pytest.mark.parametrize(
-    ("raw", "level", "moment"),
+    ("raw", "level", "at"),
     [
         (b"2026-01-31 13:45:00 WARN x", Level.WARNING, datetime(2026, 1, 31, 13, 45, tzinfo=UTC)),
         (b"[2026-01-31T13:45:00.123+01:00] [error] FATAL", Level.ERROR, None),
@@ -143,11 +143,11 @@ def test_a_line_without_end_is_cut_and_says_so():
         (b"", Level.NONE, None),
     ],
 )
-def test_level_and_time_of_a_line(raw, level, moment):
+def test_level_and_time_of_a_line(raw, level, at):
     assert level_of(raw) == level
-    assert moment is None or time_of(raw) == moment
+    assert at is None or time_of(raw) == at
 
 
-def test_a_zone_is_turned_into_utc():
+def test_a_time_with_a_zone_is_converted_to_utc():
     assert time_of(b"2026-01-31T00:30:00+01:00") == datetime(2026, 1, 30, 23, 30, tzinfo=UTC)
     assert time_of(b"2026-13-31 13:45:00") is None
