@@ -140,17 +140,18 @@ def _insert(
     params: dict[str, list[Any]],
     before: list[Any],
 ) -> None:
-    """INSERT ... SELECT; a field that is not told is empty."""
-    told = dict(values)
+    """INSERT ... SELECT; a column without a value gets its database default, or is empty."""
+    filled = dict(values)
     for field in model._meta.concrete_fields:
         column = str(field.column)
-        if column not in told and not field.null and not field.primary_key:
-            told[column] = _blank(field)
-    columns = ", ".join(told)
-    given = [value for name in told for value in params.get(name, [])]
+        has_default = field.null or field.primary_key or field.has_db_default()
+        if column not in filled and not has_default:
+            filled[column] = _blank(field)
+    columns = ", ".join(filled)
+    given = [value for name in filled for value in params.get(name, [])]
     sql = (  # All names are those of our own models.
         f"INSERT INTO {model._meta.db_table} ({columns}) {head} "  # noqa: S608
-        f"SELECT {', '.join(told.values())} FROM {source}"
+        f"SELECT {', '.join(filled.values())} FROM {source}"
     )
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_portable(sql), [*before, *given])
