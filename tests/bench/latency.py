@@ -144,7 +144,7 @@ class OpenPage:
         self._thread.start()
 
     def _read(self) -> None:
-        heading = re.compile(rb"([0-9,]+) of [0-9,]+ devices settled|>(Finished)<")
+        heading = re.compile(rb"([0-9,]+) of [0-9,]+ devices finished|>(Finished)<")
         total = re.compile(rb"([0-9,]+) devices?</span>")
         buffer = b""
         self._socket.settimeout(60)
