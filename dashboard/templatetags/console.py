@@ -3,6 +3,9 @@
 from typing import TYPE_CHECKING
 
 from django import template
+from django.templatetags.static import static
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from actions.trail.verbs import label_of
 from dashboard.printable import printable
@@ -13,6 +16,20 @@ if TYPE_CHECKING:
 register = template.Library()
 
 register.filter(printable)
+
+
+@register.simple_tag
+def icon(name: str, suffix: str = "") -> SafeString:
+    """Return an icon of the sprite, named `name` and `suffix` joined.
+
+    A row of a table uses it: including `_icon.html` costs a third of the time of a row.
+    """
+    return format_html(
+        '<svg class="icon" aria-hidden="true"><use href="{}#{}{}"></use></svg>',
+        static("icons.svg"),
+        name,
+        suffix,
+    )
 
 
 @register.filter
