@@ -27,7 +27,6 @@ def use(*, quick: bool) -> list[Line]:
     window = limit[1]
     faster = 60.0 / window
     seconds = (2.3 if quick else 3.3) * window
-    rng = random.Random(SEED)
     with Stage() as stage:
         stage.redis()
         vendor = stage.vendor(limit)
@@ -37,13 +36,7 @@ def use(*, quick: bool) -> list[Line]:
         stage.worker()
         stage.beat()
         crew.submit(crew.names("u", 5_000), "dhcprenew")
-        asked: dict[str, float] = {}
-        begin = time.monotonic()
-        while time.monotonic() < begin + seconds:
-            time.sleep(rng.uniform(0.25, 0.42) * window)
-            name = f"urgent{len(asked)}"
-            asked[name] = time.monotonic()
-            crew.submit([name], "exempt", hours=str(len(asked)))
+        asked = _submit_urgent(seconds, window)
         time.sleep(0.25 * window)
         times = judge.arrivals(vendor)
         refused = judge.refused(vendor)
@@ -68,6 +61,19 @@ def use(*, quick: bool) -> list[Line]:
             waits.p95 <= 10.0 + faster * 0.2,
         ),
     ]
+
+
+def _submit_urgent(seconds: float, window: float) -> dict[str, float]:
+    """Submit urgent requests at random times for so many seconds; return the time of each."""
+    rng = random.Random(SEED)
+    asked: dict[str, float] = {}
+    begin = time.monotonic()
+    while time.monotonic() < begin + seconds:
+        time.sleep(rng.uniform(0.25, 0.42) * window)
+        name = f"urgent{len(asked)}"
+        asked[name] = time.monotonic()
+        crew.submit([name], "exempt", hours=str(len(asked)))
+    return asked
 
 
 def _celery(seconds: float) -> Line:

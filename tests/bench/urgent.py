@@ -20,7 +20,7 @@ def waits(*, quick: bool) -> list[Line]:
 
     In virtual time, with the limit of 10 calls in 60 s: the real claims and settling on SQLite,
     calls with random delays, several workers. 100 tries (20 when quick) at random moments 40 to
-    90 s apart, each with other hours so that none rides along with another; a new job of 5,000
+    90 s apart, each with other hours so that none shares a call with another; a new job of 5,000
     follows when one ends, so that the backlog never does. Seed 4.
     """
     tries = 20 if quick else 100
@@ -28,12 +28,9 @@ def waits(*, quick: bool) -> list[Line]:
     with Stage() as stage, own_time():
         stage.tell(ENGINE_VERIFY_AFTER=0)
         world = World(SEED)
-        rng = random.Random(SEED)
         submitted: dict[str, float] = {}
-        moments = [120.0]
-        while len(moments) < tries:
-            moments.append(moments[-1] + rng.uniform(40, 90))
-        jobs = int(moments[-1] // 540) + 2
+        times = _random_times(tries)
+        jobs = int(times[-1] // 540) + 2
 
         def job(number: int) -> None:
             crew.submit(crew.names(f"j{number}-", 5_000), "exempt", hours="8")
@@ -47,9 +44,9 @@ def waits(*, quick: bool) -> list[Line]:
 
         for number in range(jobs):
             world.at(number * 500.0, partial(job, number))
-        for number, moment in enumerate(moments):
-            world.at(moment, partial(action_request, number))
-        world.run(until=lambda: world.now > moments[-1] + 120)
+        for number, at in enumerate(times):
+            world.at(at, partial(action_request, number))
+        world.run(until=lambda: world.now > times[-1] + 120)
         found = {name: call.at for call in world.arrivals for name in call.targets}
         arrived = submitted.keys() & found.keys()
         if len(arrived) < tries:
@@ -65,3 +62,12 @@ def waits(*, quick: bool) -> list[Line]:
             took.longest <= bound + SLACK,
         )
     ]
+
+
+def _random_times(count: int) -> list[float]:
+    """Return so many times, in seconds, 40 to 90 s apart."""
+    rng = random.Random(SEED)
+    times = [120.0]
+    while len(times) < count:
+        times.append(times[-1] + rng.uniform(40, 90))
+    return times

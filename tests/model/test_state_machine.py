@@ -26,7 +26,7 @@ from actions.actor import Actor
 from actions.audit.verify import verify
 from actions.dispatch.claims import Claim
 from actions.errors import Refused
-from actions.inventory import refresh as looks
+from actions.inventory import refresh
 from actions.inventory.models import Device, DeviceGroup
 from actions.inventory.refresh import DetailRead
 from actions.inventory.store import store_records
@@ -42,7 +42,6 @@ from tests.model.vendor import GIVES_UP, GROUPS, ModelVendor, asked_of, without_
 from tests.model.world import Memory, World, record
 
 S = CommandStatus
-
 NAMES = ("d1", "d2", "d3")
 LIMIT = 4
 PATIENCE = 70.0
@@ -104,22 +103,21 @@ class EngineMachine(RuleBasedStateMachine):
         give_up=st.sampled_from([None, None, None, 45]),
     )
     def submit(self, kind: str, names: list[str], start: int | None, give_up: int | None) -> None:
-        wall = self.time.wall
-        action_request = make_submission(
+        submission = make_submission(
             *names,
             kind=kind,
             group_id="g2" if kind == "assign_to_group" else None,
-            start_at=wall + timedelta(seconds=start) if start else None,
-            give_up_at=wall + timedelta(seconds=give_up) if give_up else None,
+            start_at=self.time.wall + timedelta(seconds=start) if start else None,
+            give_up_at=self.time.wall + timedelta(seconds=give_up) if give_up else None,
             allow_unlisted=True,
         )
-        self.model.submitted(submit_action(action_request, self.actor))
+        self.model.submitted(submit_action(submission, self.actor))
         self.world.note_held()
 
     @rule(name=st.sampled_from(NAMES))
-    def look(self, name: str) -> None:
-        """Somebody waits for fresh data of a device."""
-        looks.refresh(Device.objects.get(vendor_id=name), self.actor)
+    def request_refresh(self, name: str) -> None:
+        """A user requests a refresh of a device."""
+        refresh.refresh(Device.objects.get(vendor_id=name), self.actor)
 
     @rule(everything=st.booleans())
     def read(self, everything: bool) -> None:
