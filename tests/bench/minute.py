@@ -3,8 +3,9 @@
 import random
 import time
 
+from actions.simulator import Simulator
 from tests.bench import crew, judge
-from tests.bench.result import Line, spread
+from tests.bench.result import Line, Spread, spread
 from tests.bench.rivals import Rival
 from tests.bench.stage import Stage
 
@@ -24,8 +25,7 @@ def use(*, quick: bool) -> list[Line]:
     against a vendor that refuses nothing; its calls are given for a whole minute.
     """
     limit = QUICK if quick else LIMIT
-    window = limit[1]
-    faster = 60.0 / window
+    window, faster = limit[1], 60.0 / limit[1]
     seconds = (2.3 if quick else 3.3) * window
     with Stage() as stage:
         stage.redis()
@@ -40,18 +40,12 @@ def use(*, quick: bool) -> list[Line]:
         time.sleep(0.25 * window)
         times = judge.arrivals(vendor)
         refused = judge.refused(vendor)
-        found = {name: call.at for call in vendor.received for name in judge.targets(call)}
-        waits = spread([(found[name] - at) * faster for name, at in asked.items() if name in found])
+        waits = _waits(vendor, asked, faster)
     share = judge.use_of_the_limit(times, *limit)
     lost = len(asked) - len(waits.times)
+    text = f"{share:.1%} ({len(times)} calls, {refused} refused)"
     return [
-        Line(
-            "this engine, 2 workers",
-            f"{share:.1%} ({len(times)} calls, {refused} refused)",
-            share,
-            "≥ 98 %",
-            share >= 0.98 and not refused,
-        ),
+        Line("this engine, 2 workers", text, share, "≥ 98 %", share >= 0.98 and not refused),
         _celery(14.0 if quick else 20.0),
         Line(
             "urgent meanwhile, real processes",
@@ -61,6 +55,12 @@ def use(*, quick: bool) -> list[Line]:
             waits.p95 <= 10.0 + faster * 0.2,
         ),
     ]
+
+
+def _waits(vendor: Simulator, asked: dict[str, float], faster: float) -> Spread:
+    """Return the time from each submit to its arrival, in seconds of the real minute."""
+    found = {name: call.at for call in vendor.received for name in judge.targets(call)}
+    return spread([(found[name] - at) * faster for name, at in asked.items() if name in found])
 
 
 def _submit_urgent(seconds: float, window: float) -> dict[str, float]:

@@ -23,8 +23,7 @@ def waits(*, quick: bool) -> list[Line]:
     90 s apart, each with other hours so that none shares a call with another; a new job of 5,000
     follows when one ends, so that the backlog never does. Seed 4.
     """
-    tries = 20 if quick else 100
-    bound = settings.ENGINE_URGENT_WAIT
+    tries, bound = 20 if quick else 100, settings.ENGINE_URGENT_WAIT
     with Stage() as stage, own_time():
         stage.tell(ENGINE_VERIFY_AFTER=0)
         world = World(SEED)
@@ -48,9 +47,8 @@ def waits(*, quick: bool) -> list[Line]:
             world.at(at, partial(action_request, number))
         world.run(until=lambda: world.now > times[-1] + 120)
         found = {name: call.at for call in world.arrivals for name in call.targets}
-        arrived = submitted.keys() & found.keys()
-        if len(arrived) < tries:
-            raise AssertionError(f"{tries - len(arrived)} urgent requests never arrived")
+        if (arrived := len(submitted.keys() & found.keys())) < tries:
+            raise AssertionError(f"{tries - arrived} urgent requests never arrived")
         took = spread([found[name] - at for name, at in submitted.items()])
         refused = sum(not call.allowed for call in world.arrivals)
     return [
