@@ -46,7 +46,7 @@ def settle(call: VendorCall, result: ActionResult) -> None:
     """
     groups: dict[tuple[CommandStatus, Changes], Commands] = defaultdict(list)
     for command in _carried(call):
-        groups[_outcome(result.receipts.get(command.target), call)].append(command)
+        groups[_outcome(result.results.get(command.target), call)].append(command)
     moved: Commands = []
     for (status, changes), commands in groups.items():
         check_at = _first_check(status, call.kind_name)

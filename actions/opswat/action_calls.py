@@ -17,8 +17,8 @@ class ActionCall:
     """The content of one call: the kind, its parameter and the devices.
 
     `targets` are device ids or MAC addresses, as `addressing` says: the vendor accepts one or the
-    other, never both. `exempt_hours` is for `exempt` alone (0 means permanent), `group_id` for
-    `assign_to_group` alone. Nothing is checked before `body` is called.
+    other, never both. `exempt_hours` is for `exempt` only (0 means permanent), `group_id` for
+    `assign_to_group` only. `body` checks the values; the constructor does not.
     """
 
     kind: str
@@ -30,9 +30,9 @@ class ActionCall:
     def body(self) -> dict[str, object]:
         """Return the JSON body; raises ValueError if the call is not well formed."""
         if self.kind not in KINDS:
-            raise ValueError(f"There is no action {self.kind!r}.")
+            raise ValueError(f"Unknown action kind: {self.kind!r}.")
         if self.addressing not in ("ids", "macs"):
-            raise ValueError("Devices are named by ids or by macs.")
+            raise ValueError("Devices must be addressed by ids or by macs.")
         body: dict[str, object] = {"types": self.kind, self.addressing: self._checked_targets()}
         params = self._params()
         if params:
@@ -41,16 +41,16 @@ class ActionCall:
 
     def _checked_targets(self) -> list[str]:
         if not isinstance(self.targets, tuple) or not self.targets:
-            raise ValueError("An order names its devices in a tuple, at least one.")
+            raise ValueError("A call needs a tuple of at least one device.")
         for target in self.targets:
             if not isinstance(target, str) or not target.strip():
-                raise ValueError("A device cannot have an empty name.")
-        names = list(self.targets)
+                raise ValueError("A device identifier cannot be empty.")
+        identifiers = list(self.targets)
         if self.addressing == "macs":
-            names = [_checked_mac(target) for target in names]
-        if len(set(names)) != len(names):
-            raise ValueError("An order names each device once.")
-        return names
+            identifiers = [_checked_mac(target) for target in identifiers]
+        if len(set(identifiers)) != len(identifiers):
+            raise ValueError("A call must not name a device twice.")
+        return identifiers
 
     def _params(self) -> dict[str, object]:
         parameter = KINDS[self.kind].parameter
@@ -75,9 +75,9 @@ def _checked_mac(text: str) -> str:
 
 
 def _checked_hours(hours: object) -> int:
-    # The vendor reads a missing value as 0, which is permanent: so a value is always required.
+    # A value is required, because the vendor reads a missing one as 0, which is permanent.
     if isinstance(hours, bool) or not isinstance(hours, int):
-        raise ValueError("An exemption needs its length in whole hours.")
+        raise ValueError("An exemption needs a duration in whole hours.")
     if not 0 <= hours <= MAX_EXEMPT_HOURS:
-        raise ValueError(f"An exemption lasts from 0 (for ever) to {MAX_EXEMPT_HOURS} hours.")
+        raise ValueError(f"An exemption lasts from 0 (permanent) to {MAX_EXEMPT_HOURS} hours.")
     return hours

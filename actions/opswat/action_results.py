@@ -1,8 +1,8 @@
 """The answer of Device Action, device by device.
 
 Source: page "Device Action v3.1", table "Response Parameters": a JSON array of `id`, `status` and
-`command_id`. Neither the order of the rows nor the fate of unknown ids is documented, so rows are
-matched by `id` alone, and a device without a row of its own has an unknown outcome.
+`command_id`. Neither the order of the rows nor the treatment of unknown ids is documented, so rows
+are matched by `id` only, and the outcome of a device without a row is unknown.
 """
 
 import json
@@ -35,11 +35,11 @@ class DeviceResult:
 class ActionResult:
     """All results of one call.
 
-    `receipts` by target; `foreign` are rows that belong to none of our devices (their names, as
-    text); `missing` are our devices without a certain result, in the order of the call.
+    `results` has the device results by target. `foreign` are the ids of rows that match no device
+    of the call; `missing` are the devices without an unambiguous result, in the order of the call.
     """
 
-    receipts: dict[str, DeviceResult]
+    results: dict[str, DeviceResult]
     foreign: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
 
@@ -53,20 +53,20 @@ def parse_results(body: object, targets: Sequence[str]) -> ActionResult:
     if not isinstance(body, list):
         raise Unconfirmed("The vendor's answer is not a list of devices.")
     find = _Finder(targets)
-    receipts: dict[str, DeviceResult] = {}
-    doubtful: set[str] = set()
+    results: dict[str, DeviceResult] = {}
+    contradictory: set[str] = set()
     foreign: list[str] = []
     for row in body:
         target = find(row)
         if target is None:
             foreign.append(_foreign_name(row))
             continue
-        receipt = _read_row(row, target)
-        if receipts.setdefault(target, receipt) != receipt:
-            doubtful.add(target)
-    known = {target: receipts[target] for target in receipts if target not in doubtful}
-    missing = tuple(target for target in dict.fromkeys(targets) if target not in known)
-    return ActionResult(receipts=known, foreign=tuple(foreign), missing=missing)
+        result = _read_row(row, target)
+        if results.setdefault(target, result) != result:
+            contradictory.add(target)
+    certain = {target: results[target] for target in results if target not in contradictory}
+    missing = tuple(target for target in dict.fromkeys(targets) if target not in certain)
+    return ActionResult(results=certain, foreign=tuple(foreign), missing=missing)
 
 
 class _Finder:
@@ -88,10 +88,10 @@ class _Finder:
 def _unambiguous(targets: Iterable[str], key: Callable[[str], str | None]) -> dict[str, str]:
     found: dict[str, list[str]] = {}
     for target in targets:
-        word = key(target)
-        if word:
-            found.setdefault(word, []).append(target)
-    return {word: names[0] for word, names in found.items() if len(names) == 1}
+        normalized = key(target)
+        if normalized:
+            found.setdefault(normalized, []).append(target)
+    return {normalized: names[0] for normalized, names in found.items() if len(names) == 1}
 
 
 def _row_name(row: object) -> str:

@@ -25,9 +25,9 @@ def first_ip(adapters: object) -> str:
     Loopback, link-local and unspecified addresses do not locate a device.
     """
     for adapter in _adapters(adapters):
-        for word in _words(adapter.get("ipv4")):
+        for part in _split(adapter.get("ipv4")):
             try:
-                address = ipaddress.IPv4Address(word)
+                address = ipaddress.IPv4Address(part)
             except ValueError:
                 continue
             if not (address.is_unspecified or address.is_loopback or address.is_link_local):
@@ -46,8 +46,8 @@ def _adapters(value: object) -> list[dict[str, object]]:
     return [row for row in rows[:_MAX_ADAPTERS] if isinstance(row, dict)]
 
 
-def _words(value: object) -> list[str]:
+def _split(value: object) -> list[str]:
     values = value if isinstance(value, list) else [value]
     return [
-        word for item in values[:_MAX_ADAPTERS] for word in re.split(r"[,;\s]+", read_text(item))
+        part for item in values[:_MAX_ADAPTERS] for part in re.split(r"[,;\s]+", read_text(item))
     ]

@@ -1,7 +1,7 @@
 """The answer of Get Reports: an agent log as a ZIP file, or a text why there is none yet.
 
 Source: page "Get Reports" v3.1 (formats CSV, ZIP and JSON). The answer while a log is not ready is
-missing in every copy of that page, so the content decides, never the HTTP code.
+missing in every copy of that page, so the content decides, not the HTTP status.
 """
 
 import hashlib
@@ -17,8 +17,8 @@ REPORT_CODES = (200, 202, 204, 400, 404)
 
 _SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06")
 _SIGNATURE_BYTES = 4
-_MAX_WORDS = 64 * 1024
-_WORD_FIELDS = ("message", "error_description", "error", "status")
+_MAX_MESSAGE = 64 * 1024
+_MESSAGE_FIELDS = ("message", "error_description", "error", "status")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +35,10 @@ class ReportReply:
 
 
 class ReportBody(Body):
-    """Streams a ZIP into `sink` and keeps anything else as text, judged by the first four bytes."""
+    """Streams a ZIP, detected by its first four bytes, into `sink`; keeps other content as text."""
 
     def __init__(self, sink: BinaryIO, cap: int) -> None:
-        super().__init__(_MAX_WORDS)
+        super().__init__(_MAX_MESSAGE)
         self._sink = sink
         self._sink_cap = cap
         self._digest = hashlib.sha256()
@@ -64,27 +64,27 @@ class ReportBody(Body):
         self._size += len(chunk)
         return True
 
-    def words(self, scrubber: Redactor) -> str:
+    def message(self, redactor: Redactor) -> str:
         """Return the vendor's reason why there is no log, from its JSON or as plain text."""
         is_json, value = self.json()
         if not is_json:
-            return self.excerpt(scrubber)
+            return self.excerpt(redactor)
         fields = value if isinstance(value, dict) else {}
-        found = (read_text(fields.get(name), _MAX_WORDS) for name in _WORD_FIELDS)
-        text = next((word for word in found if word), "") or self.excerpt(scrubber)
-        return clean_text(scrubber.text(text), MAX_EXCERPT)
+        found = (read_text(fields.get(name), _MAX_MESSAGE) for name in _MESSAGE_FIELDS)
+        text = next(filter(None, found), "") or self.excerpt(redactor)
+        return clean_text(redactor.text(text), MAX_EXCERPT)
 
     def reply(self) -> ReportReply:
         """Return what was written to the sink."""
         return ReportReply(ready=True, size=self._size, sha256=self._digest.hexdigest())
 
 
-def read_report(reply: Reply, body: ReportBody, scrubber: Redactor) -> ReportReply | None:
+def read_report(reply: Reply, body: ReportBody, redactor: Redactor) -> ReportReply | None:
     """Return the log or the reason why there is none; None if the answer shows neither."""
     if reply.http_status not in REPORT_CODES:
         return None
     if body.is_archive:
-        return None if reply.flaw else body.reply()
+        return None if reply.error else body.reply()
     # An incomplete refusal is still a refusal; an incomplete success may have been the log.
-    says_no = reply.http_status != 200 or (not reply.flaw and body.json()[0])
-    return ReportReply(ready=False, message=body.words(scrubber)) if says_no else None
+    is_refusal = reply.http_status != 200 or (not reply.error and body.json()[0])
+    return ReportReply(ready=False, message=body.message(redactor)) if is_refusal else None

@@ -1,7 +1,7 @@
 """Checks which addresses may be called: the vendor's, those of a setting, and this machine.
 
-An address that an attacker chose would receive the client secret. So addresses are not parsed and
-then judged: only texts of one strict form are accepted.
+An address that an attacker chose would receive the client secret. So the check accepts only texts
+of one strict form; it does not parse an arbitrary address and inspect its host.
 """
 
 import re
@@ -37,7 +37,8 @@ def check_base_url(url: str, allowed_hosts: Iterable[str] = ()) -> str:
     extra = {name.strip().lower() for name in allowed_hosts}
     if host not in VENDOR_HOSTS | LOOPBACK_HOSTS | extra:
         raise ValueError(
-            f"The host {host} is not among the vendor's; add it to the allowed hosts if it is."
+            f"The host {host} is not among the vendor's known hosts. If it is correct, add it to "
+            "the allowed hosts."
         )
     return origin
 

@@ -77,87 +77,87 @@ class VendorClient:
         )
         body = Body(self._config.max_body_bytes)
         reply = self._send(slot, "POST", "/o/oauth/token", read=body, form=form)
-        raise_for_status(reply, self._scrubber(), refused=(400, 401))
-        token = None if reply.flaw else read_token(body.json()[1])
+        raise_for_status(reply, self._redactor(), refused=(400, 401))
+        token = None if reply.error else read_token(body.json()[1])
         if token is None:
-            # Without the vendor's text: it may contain a token.
+            # The vendor's text is left out, because it may contain a token.
             raise Unconfirmed(
-                f"{reply.what}: the answer holds no usable token.",
+                f"{reply.endpoint}: the answer contains no usable token.",
                 http_status=reply.http_status,
                 rate=reply.rate,
             )
         return Answer(token, reply.http_status, reply.rate)
 
-    def device_action(self, slot: Slot, token: str, order: ActionCall) -> Answer[ActionResult]:
+    def device_action(self, slot: Slot, token: str, call: ActionCall) -> Answer[ActionResult]:
         """Request one action for the devices of the call (Device Action v3 to v3.3).
 
         HTTP 200 does not mean that anything was done: each device has its own result.
         """
-        hidden = Secret(token)
+        secret = Secret(token)
         del token
         version = self._config.action_version
-        if order.kind not in VERSIONS[version].kinds:
-            raise ValueError(f"Device Action {version} does not know {order.kind!r}.")
+        if call.kind not in VERSIONS[version].kinds:
+            raise ValueError(f"Device Action {version} does not support {call.kind!r}.")
         return self._fetch(
             slot,
             f"/o/api/{version}/devices/action",
-            hidden,
-            order.body(),
-            lambda body: parse_results(body, order.targets),
+            secret,
+            call.body(),
+            lambda body: parse_results(body, call.targets),
         )
 
     def list_devices(
         self, slot: Slot, token: str, cursor: str | None, limit: int = MAX_PER_CALL
     ) -> Answer[DevicePage]:
         """Read one page of all devices, oldest enrolment first (Get Devices v3.7)."""
-        hidden = Secret(token)
+        secret = Secret(token)
         del token
-        asked: dict[str, object] = {"limit": _checked(limit, "limit", MAX_PER_CALL)}
+        payload: dict[str, object] = {"limit": _check_range(limit, "limit", MAX_PER_CALL)}
         if cursor is not None:
-            asked["token"] = cursor
+            payload["token"] = cursor
         path = "/o/api/v3.7/devices"
-        return self._fetch(slot, path, hidden, asked, lambda body: read_device_page(body, cursor))
+        return self._fetch(slot, path, secret, payload, lambda body: read_device_page(body, cursor))
 
     def device_details(
         self, slot: Slot, token: str, ids: Sequence[str]
     ) -> Answer[tuple[DeviceRecord, ...]]:
         """Read 1 to 50 devices by their ids (Device Details v3.8); unknown ones are omitted."""
-        hidden = Secret(token)
+        secret = Secret(token)
         del token
-        names = list(ids)
-        _checked(len(names), "number of ids", MAX_PER_CALL)
-        if not all(name.strip() for name in names):
-            raise ValueError("A device cannot have an empty name.")
+        identifiers = list(ids)
+        _check_range(len(identifiers), "number of ids", MAX_PER_CALL)
+        if not all(identifier.strip() for identifier in identifiers):
+            raise ValueError("A device identifier cannot be empty.")
         # `opt` 0 means device ids or MACs in v3; it had other meanings before: always sent.
-        asked: dict[str, object] = {"opt": 0, "ids": names, "verbose": {"system_info": 1}}
-        return self._fetch(slot, "/o/api/v3.8/devices/detail", hidden, asked, read_device_list)
+        payload: dict[str, object] = {"opt": 0, "ids": identifiers, "verbose": {"system_info": 1}}
+        return self._fetch(slot, "/o/api/v3.8/devices/detail", secret, payload, read_device_list)
 
     def status_changes(
         self, slot: Slot, token: str, age: int, page: int, limit: int = MAX_PER_CALL
     ) -> Answer[ChangePage]:
         """Read one page of the changes of the last `age` seconds (Status Change v3.0)."""
-        hidden = Secret(token)
+        secret = Secret(token)
         del token
-        asked: dict[str, object] = {
-            "age": _checked(age, "age", MAX_AGE),
+        payload: dict[str, object] = {
+            "age": _check_range(age, "age", MAX_AGE),
             "verbose": 1,
-            "limit": _checked(limit, "limit", MAX_PER_CALL),
-            "page": _checked(page, "page", 1_000_000),
+            "limit": _check_range(limit, "limit", MAX_PER_CALL),
+            "page": _check_range(page, "page", 1_000_000),
         }
         path = "/o/api/v3/devices/status_changed"
-        return self._paged(slot, path, hidden, asked, read_changes, ChangePage())
+        return self._paged(slot, path, secret, payload, read_changes, ChangePage())
 
     def list_groups(
         self, slot: Slot, token: str, page: int, limit: int = MAX_PER_CALL
     ) -> Answer[tuple[GroupRecord, ...]]:
         """Read one page of groups, from page 1 (Get Groups v3.0); past the end it is empty."""
-        hidden = Secret(token)
+        secret = Secret(token)
         del token
-        asked: dict[str, object] = {
-            "limit": _checked(limit, "limit", MAX_PER_CALL),
-            "page": _checked(page, "page", 1_000_000),
+        payload: dict[str, object] = {
+            "limit": _check_range(limit, "limit", MAX_PER_CALL),
+            "page": _check_range(page, "page", 1_000_000),
         }
-        return self._paged(slot, "/o/api/v3/groups", hidden, asked, read_groups, ())
+        return self._paged(slot, "/o/api/v3/groups", secret, payload, read_groups, ())
 
     def get_report(
         self, slot: Slot, token: str, command_id: str, sink: BinaryIO
@@ -168,7 +168,7 @@ class VendorClient:
         text. On any error the caller discards the content of the sink. Errors of the sink itself
         (a full disk) pass through.
         """
-        hidden = Secret(token)
+        secret = Secret(token)
         del token
         body = ReportBody(sink, self._config.max_report_bytes)
         query = {"type": "agent_log", "command_id": command_id}
@@ -179,12 +179,12 @@ class VendorClient:
             read=body,
             read_for=REPORT_CODES,
             query=query,
-            token=hidden,
+            token=secret,
         )
-        scrubber = self._scrubber(hidden)
-        value = read_report(reply, body, scrubber)
+        redactor = self._redactor(secret)
+        value = read_report(reply, body, redactor)
         if value is None:
-            raise_for_status(reply, scrubber)
+            raise_for_status(reply, redactor)
             if body.is_over:
                 cap = self._config.max_report_bytes / 2**20
                 raise TooLarge(
@@ -192,8 +192,8 @@ class VendorClient:
                     http_status=reply.http_status,
                     rate=reply.rate,
                 )
-            flaw = reply.flaw or "it is neither a ZIP file nor JSON"
-            raise unusable(reply, scrubber, flaw)
+            error = reply.error or "it is neither a ZIP file nor JSON"
+            raise unusable(reply, redactor, error)
         return Answer(value, reply.http_status, reply.rate)
 
     def _paged(
@@ -201,44 +201,44 @@ class VendorClient:
         slot: Slot,
         path: str,
         token: Secret[str],
-        asked: dict[str, object],
+        payload: dict[str, object],
         read: Callable[[object], T],
-        nothing: T,
+        empty: T,
     ) -> Answer[T]:
         """Like `_fetch`; the vendor answers 413 for a page beyond the last one."""
         try:
-            return self._fetch(slot, path, token, asked, read)
+            return self._fetch(slot, path, token, payload, read)
         except Rejected as error:
             if error.http_status != 413:
                 raise
-            return Answer(nothing, 413, error.rate or RateLimitStatus())
+            return Answer(empty, 413, error.rate or RateLimitStatus())
 
     def _fetch(
         self,
         slot: Slot,
         path: str,
         token: Secret[str],
-        asked: dict[str, object],
+        payload: dict[str, object],
         read: Callable[[object], T],
     ) -> Answer[T]:
         """POST JSON and read JSON, as all calls but the token and the report do."""
         body = Body(self._config.max_body_bytes)
-        reply = self._send(slot, "POST", path, read=body, json=asked, token=token)
-        scrubber = self._scrubber(token)
-        raise_for_status(reply, scrubber)
-        flaw = reply.flaw
-        if not flaw:
+        reply = self._send(slot, "POST", path, read=body, json=payload, token=token)
+        redactor = self._redactor(token)
+        raise_for_status(reply, redactor)
+        error = reply.error
+        if not error:
             is_json, value = body.json()
-            value = scrubber.tree(value)
-            flaw = "" if is_json else "it is not JSON"
-        if not flaw:
+            value = redactor.tree(value)
+            error = "" if is_json else "it is not JSON"
+        if not error:
             try:
                 return Answer(read(value), reply.http_status, reply.rate)
-            except Unconfirmed as error:
-                flaw = str(error)
-        raise unusable(reply, scrubber, flaw)
+            except Unconfirmed as unreadable:
+                error = str(unreadable)
+        raise unusable(reply, redactor, error)
 
-    def _scrubber(self, *tokens: Secret[str]) -> Redactor:
+    def _redactor(self, *tokens: Secret[str]) -> Redactor:
         return Redactor((*tokens, Secret(self._config.client_secret)))
 
     def _send(
@@ -262,17 +262,12 @@ class VendorClient:
         if not isinstance(slot, Slot):
             raise TypeError("A call to the vendor needs a slot.")
         if token is not None and not is_token(token.reveal()):
-            raise ValueError("The access token holds characters that no token has.")
-        journey = CallProgress(self._config.read_timeout)
-        adapter = SecretQueryAdapter(journey, token=token, form=form)
-        with requests.Session() as session:
-            # No proxies, certificates or .netrc from the environment.
-            session.trust_env = False
-            session.mount("https://", adapter)
-            session.mount("http://", adapter)
-            request = requests.Request(
-                method, self._origin + path, headers=_HEADERS, params=query, json=json
-            )
+            raise ValueError("The access token contains characters that a token cannot have.")
+        progress = CallProgress(self._config.read_timeout)
+        request = requests.Request(
+            method, self._origin + path, headers=_HEADERS, params=query, json=json
+        )
+        with _session(SecretQueryAdapter(progress, token=token, form=form)) as session:
             response = session.send(
                 session.prepare_request(request),
                 stream=True,
@@ -283,7 +278,16 @@ class VendorClient:
             return read_reply(f"{method} {path}", response, body)
 
 
-def _checked(number: int, name: str, largest: int) -> int:
-    if not 1 <= number <= largest:
-        raise ValueError(f"The {name} must be from 1 to {largest}.")
+def _session(adapter: SecretQueryAdapter) -> requests.Session:
+    """Return a session that ignores proxies, certificates and .netrc of the environment."""
+    session = requests.Session()
+    session.trust_env = False
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return session
+
+
+def _check_range(number: int, name: str, maximum: int) -> int:
+    if not 1 <= number <= maximum:
+        raise ValueError(f"The {name} must be from 1 to {maximum}.")
     return number

@@ -15,7 +15,7 @@ _MILLISECONDS = 100_000_000_000
 _NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?", re.ASCII)
 
 
-def read_moment(value: object) -> datetime | None:
+def read_datetime(value: object) -> datetime | None:
     """Return the time in UTC, or None for anything else; never raises.
 
     Takes ISO 8601 with Z, with an offset or without (then it is UTC, the vendor says GMT), and
@@ -25,16 +25,16 @@ def read_moment(value: object) -> datetime | None:
         return None
     try:
         if isinstance(value, int | float):
-            moment = _from_epoch(value)
+            at = _from_epoch(value)
         elif isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
-            moment = _from_epoch(float(value))
+            at = _from_epoch(float(value))
         elif isinstance(value, str):
-            moment = _from_text(value.strip())
+            at = _from_text(value.strip())
         else:
             return None
     except (ValueError, OverflowError, OSError):
         return None
-    return moment if _FIRST <= moment < _LAST else None
+    return at if _FIRST <= at < _LAST else None
 
 
 def _from_epoch(number: float) -> datetime:
@@ -43,7 +43,7 @@ def _from_epoch(number: float) -> datetime:
 
 
 def _from_text(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        return moment.replace(tzinfo=UTC)
-    return moment.astimezone(UTC)
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        return at.replace(tzinfo=UTC)
+    return at.astimezone(UTC)

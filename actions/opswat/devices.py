@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from actions.opswat.addresses import first_ip, read_ip, read_macs
-from actions.opswat.datetimes import read_moment
+from actions.opswat.datetimes import read_datetime
 from actions.opswat.errors import Unconfirmed
 from actions.opswat.sanitize import clean_text, read_count, read_name, read_text
 
@@ -113,12 +113,12 @@ def read_device_page(body: object, cursor: str | None) -> DevicePage:
     if rows is None:
         rows = []
     if not isinstance(rows, list):
-        raise Unconfirmed("The vendor's page of devices holds no list.")
-    following = _read_cursor(body.get("next_token"))
+        raise Unconfirmed("The vendor's page of devices contains no list.")
+    next_cursor = _read_cursor(body.get("next_token"))
     devices = _read_rows(rows)
     return DevicePage(
         devices=devices,
-        next_cursor=following if rows and following != cursor else None,
+        next_cursor=next_cursor if rows and next_cursor != cursor else None,
         dropped=len(rows) - len(devices),
     )
 
@@ -146,7 +146,7 @@ def read_changes(body: object) -> ChangePage:
         raise Unconfirmed("The vendor's answer is not a page of changes.")
     changed, deleted = (body.get(name) or [] for name in ("monitored_devices", "deleted_devices"))
     if not isinstance(changed, list) or not isinstance(deleted, list):
-        raise Unconfirmed("The vendor's page of changes holds no lists.")
+        raise Unconfirmed("The vendor's page of changes contains no lists.")
     ids = (row.get("device_id") if isinstance(row, dict) else row for row in deleted)
     names = dict.fromkeys(filter(None, map(read_name, ids)))
     return ChangePage(_read_rows(changed), tuple(names), len(changed) + len(deleted))
@@ -184,22 +184,22 @@ def _read_device(row: object) -> DeviceRecord | None:
         name=read_text(row.get("device_name")),
         host_name=read_text(row.get("host_name")),
         nickname=read_text(row.get("nickname")) or read_text(row.get("nick_name")),
-        status=_read_word(row.get("status")),
-        severity=_read_word(row.get("severity")),
-        device_type=_read_word(row.get("device_type")),
+        status=_read_keyword(row.get("status")),
+        severity=_read_keyword(row.get("severity")),
+        device_type=_read_keyword(row.get("device_type")),
         os_family=read_text(system.get("family")),
         os_name=read_text(system.get("name")),
         os_version=read_text(system.get("version")),
-        agent_type=_read_word(row.get("agent_type")),
+        agent_type=_read_keyword(row.get("agent_type")),
         agent_version=read_text(row.get("agent_version")),
         group_name=read_text(row.get("group_name")),
         public_ip=read_ip(row.get("public_ip")),
         ip=first_ip(row.get("network_info")),
         macs=read_macs(row.get("network_info")),
         user_name=_read_user(row),
-        enrolled_at=read_moment(row.get("enrolled_at")),
-        last_seen=read_moment(row.get("last_seen")),
-        last_reboot=read_moment(row.get("last_reboot")),
+        enrolled_at=read_datetime(row.get("enrolled_at")),
+        last_seen=read_datetime(row.get("last_seen")),
+        last_reboot=read_datetime(row.get("last_reboot")),
         total_issues=_read_issues(issues, "total_issue", "total_issues"),
         critical_issues=_read_issues(
             issues, "total_critical_issue", "total_critical", "total_critical_issues"
@@ -219,7 +219,7 @@ def _part(row: dict[str, object], name: str) -> dict[str, object]:
     return part if isinstance(part, dict) else {}
 
 
-def _read_word(value: object) -> str:
+def _read_keyword(value: object) -> str:
     """Return a keyword of the vendor, with underscores: it writes non-compliant as well."""
     return read_text(value).lower().replace("-", "_").replace(" ", "_")
 
@@ -246,5 +246,5 @@ def _read_cursor(value: object) -> str | None:
     if not isinstance(token, str) or len(token) > _MAX_CURSOR:
         raise Unconfirmed("The vendor's token for the next page cannot be used.")
     if clean_text(token, _MAX_CURSOR) != token:
-        raise Unconfirmed("The vendor's token for the next page holds control characters.")
+        raise Unconfirmed("The vendor's token for the next page contains control characters.")
     return token

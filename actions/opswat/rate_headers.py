@@ -53,6 +53,6 @@ def _read_reset(text: str | None) -> float | None:
     number = _read_number(text)
     if number is None or number <= EPOCH_FROM:
         return number
-    moment = number / 1000 if number >= _MILLISECONDS_FROM else number
-    wait = max(0.0, moment - time.time())
+    epoch_seconds = number / 1000 if number >= _MILLISECONDS_FROM else number
+    wait = max(0.0, epoch_seconds - time.time())
     return wait if wait <= EPOCH_FROM else None

@@ -28,7 +28,7 @@ _NAMED = re.compile(
 )
 
 # These write the URL at DEBUG, and at WARNING if the headers of an answer are malformed.
-_TALKATIVE = ("urllib3.connectionpool", "urllib3.util.retry", "urllib3.connection")
+_URL_LOGGERS = ("urllib3.connectionpool", "urllib3.util.retry", "urllib3.connection")
 
 
 class Secret(Generic[T]):
@@ -44,10 +44,10 @@ class Secret(Generic[T]):
         return self._value
 
     def __repr__(self) -> str:
-        return "Hidden()"
+        return "Secret()"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("A hidden value is never pickled.")
+        raise TypeError("A secret cannot be pickled.")
 
 
 class Redactor:
@@ -73,17 +73,17 @@ class Redactor:
         It is not recursive, because the vendor decides the depth.
         """
         root: list[object] = [tree]
-        waiting: list[object] = [root]
-        while waiting:
-            part = waiting.pop()
+        pending: list[object] = [root]
+        while pending:
+            part = pending.pop()
             if isinstance(part, list):
                 part[:] = [self._leaf(value) for value in part]
-                waiting += [value for value in part if isinstance(value, list | dict)]
+                pending += [value for value in part if isinstance(value, list | dict)]
             elif isinstance(part, dict):
                 fields = [(self._leaf(name), self._leaf(value)) for name, value in part.items()]
                 part.clear()
                 part.update(fields)
-                waiting += [value for value in part.values() if isinstance(value, list | dict)]
+                pending += [value for value in part.values() if isinstance(value, list | dict)]
         return root[0]
 
     def _leaf(self, value: object) -> object:
@@ -128,5 +128,5 @@ def silence_urls() -> None:
     It runs before each call, because a later logging configuration resets the levels.
     """
     logging.getLogger("urllib3").setLevel(logging.WARNING)
-    for name in _TALKATIVE:
+    for name in _URL_LOGGERS:
         logging.getLogger(name).addFilter(_SILENCE)

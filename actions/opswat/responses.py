@@ -41,42 +41,42 @@ class Body:
         except (ValueError, RecursionError):
             return False, None
 
-    def excerpt(self, scrubber: Redactor) -> str:
-        """Return the begin of the body to show: one line, no control characters, no secrets."""
+    def excerpt(self, redactor: Redactor) -> str:
+        """Return the beginning of the body as one line, no control characters, no secrets."""
         text = clean_text(self._data.decode("utf-8", "replace"), len(self._data))
-        return clean_text(scrubber.text(text), MAX_EXCERPT)
+        return clean_text(redactor.text(text), MAX_EXCERPT)
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
     """One answer: its status, the rate limit headers, its body.
 
-    `flaw` is "" for a complete body, else what went wrong with it.
+    `endpoint` is the method and the path; `error` says why the body is incomplete, "" if it is not.
     """
 
-    what: str
+    endpoint: str
     http_status: int
     rate: RateLimitStatus
     body: Body = field(repr=False)
-    flaw: str = ""
+    error: str = ""
 
 
-def read_reply(what: str, response: requests.Response, body: Body) -> Reply:
+def read_reply(endpoint: str, response: requests.Response, body: Body) -> Reply:
     """Read the answer into `body` and close it; errors of `body.feed` pass through."""
     status, rate = response.status_code, read_rate(response.headers)
     with contextlib.closing(response):
         # A redirect is never followed, so its body is not read.
-        flaw = "a redirect" if 300 <= status < 400 else _pour(response, body)
-    return Reply(what, status, rate, body, flaw)
+        error = "a redirect" if 300 <= status < 400 else _read_into(response, body)
+    return Reply(endpoint, status, rate, body, error)
 
 
-def _pour(response: requests.Response, body: Body) -> str:
+def _read_into(response: requests.Response, body: Body) -> str:
     chunks = response.iter_content(_CHUNK)
     while True:
         # A Secret, because tracebacks show the variables of a frame: this may be a token.
-        chunk, flaw = _next_chunk(chunks)
-        if flaw or chunk is None:
-            return flaw
+        chunk, error = _next_chunk(chunks)
+        if error or chunk is None:
+            return error
         if not body.feed(chunk.reveal()):
             return "it is too large"
 

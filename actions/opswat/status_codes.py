@@ -21,45 +21,46 @@ _MEANING = {
 }
 
 
-def raise_for_status(reply: Reply, scrubber: Redactor, refused: tuple[int, ...] = (401,)) -> None:
+def raise_for_status(reply: Reply, redactor: Redactor, refused: tuple[int, ...] = (401,)) -> None:
     """Return for 200, else raise; `refused` are the codes that mean bad credentials.
 
     Raises Unauthorized for those, Throttled for 429, Rejected for all other 4xx, and Unconfirmed
     for the rest: a redirect or a 5xx does not say whether the request was carried out.
     """
-    status, what = reply.http_status, reply.what
+    status, endpoint = reply.http_status, reply.endpoint
     if status == 200:
         return
-    known = _known(reply, scrubber)
+    details = _details(reply, redactor)
     meaning = f" ({_MEANING[status]})" if status in _MEANING else ""
     if status in refused:
-        raise Unauthorized(f"{what}: the vendor does not accept our credentials.", **known)
+        raise Unauthorized(f"{endpoint}: the vendor does not accept our credentials.", **details)
     if status == 429:
         raise Throttled(
-            f"{what}: the vendor's rate limit is reached.",
+            f"{endpoint}: the vendor's rate limit is reached.",
             retry_after=reply.rate.reset_after,
-            **known,
+            **details,
         )
     if 400 <= status < 500:
-        raise Rejected(f"{what}: the vendor refused it with HTTP {status}{meaning}.", **known)
+        raise Rejected(f"{endpoint}: the vendor refused it with HTTP {status}{meaning}.", **details)
     if 300 <= status < 400:
         raise Unconfirmed(
-            f"{what}: the vendor answered with a redirect (HTTP {status}), not followed.", **known
+            f"{endpoint}: the vendor answered with a redirect (HTTP {status}), not followed.",
+            **details,
         )
-    raise Unconfirmed(f"{what}: the vendor answered HTTP {status}{meaning}.", **known)
+    raise Unconfirmed(f"{endpoint}: the vendor answered HTTP {status}{meaning}.", **details)
 
 
-def unusable(reply: Reply, scrubber: Redactor, flaw: str) -> Unconfirmed:
+def unusable(reply: Reply, redactor: Redactor, error: str) -> Unconfirmed:
     """Return the error for an answer whose body cannot be used."""
     return Unconfirmed(
-        f"{reply.what}: HTTP {reply.http_status}, but the answer cannot be used: {flaw}",
-        **_known(reply, scrubber),
+        f"{reply.endpoint}: HTTP {reply.http_status}, but the answer cannot be used: {error}",
+        **_details(reply, redactor),
     )
 
 
-def _known(reply: Reply, scrubber: Redactor) -> dict[str, Any]:
+def _details(reply: Reply, redactor: Redactor) -> dict[str, Any]:
     return {
         "http_status": reply.http_status,
         "rate": reply.rate,
-        "body": reply.body.excerpt(scrubber),
+        "body": reply.body.excerpt(redactor),
     }

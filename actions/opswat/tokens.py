@@ -54,31 +54,31 @@ def encrypt(value: str, key: bytes) -> str:
 
     The result is text that only `decrypt` can read, and a change of it is detected.
     """
-    hidden, secret = Secret(value), Secret(key)
+    secret_value, secret_key = Secret(value), Secret(key)
     del value, key
     nonce = os.urandom(_NONCE_BYTES)
-    sealed = _cipher(secret).encrypt(nonce, _to_bytes(hidden), _AAD)
-    return _VERSION + base64.urlsafe_b64encode(nonce + sealed).decode("ascii")
+    ciphertext = _cipher(secret_key).encrypt(nonce, _to_bytes(secret_value), _AAD)
+    return _VERSION + base64.urlsafe_b64encode(nonce + ciphertext).decode("ascii")
 
 
 def decrypt(text: str, key: bytes) -> str:
     """Decrypt the result of `encrypt`; raises ValueError if it was changed or has another key."""
-    secret = Secret(key)
+    secret_key = Secret(key)
     del key
-    opened = _open(text, _cipher(secret))
-    if opened is None:
-        raise ValueError("The kept token cannot be read: it was changed or the key is another.")
-    return opened.reveal()
+    plaintext = _open(text, _cipher(secret_key))
+    if plaintext is None:
+        raise ValueError("The stored token cannot be read: it was altered, or the key is wrong.")
+    return plaintext.reveal()
 
 
 def _cipher(key: Secret[bytes]) -> AESGCM:
     if len(key.reveal()) != _KEY_BYTES:
-        raise ValueError(f"The key that seals tokens must have {_KEY_BYTES} bytes.")
+        raise ValueError(f"The key that encrypts tokens must have {_KEY_BYTES} bytes.")
     return AESGCM(key.reveal())
 
 
 def _to_bytes(value: Secret[str]) -> bytes:
-    # An encoding error would contain the whole token, so none may occur.
+    # An encoding error would contain the whole token, so surrogates are passed through.
     return value.reveal().encode("utf-8", "surrogatepass")
 
 
@@ -87,8 +87,8 @@ def _open(text: str, cipher: AESGCM) -> Secret[str] | None:
         return None
     try:
         packed = base64.b64decode(text.removeprefix(_VERSION), altchars=b"-_", validate=True)
-        opened = cipher.decrypt(packed[:_NONCE_BYTES], packed[_NONCE_BYTES:], _AAD)
-        return Secret(opened.decode("utf-8", "surrogatepass"))
+        plaintext = cipher.decrypt(packed[:_NONCE_BYTES], packed[_NONCE_BYTES:], _AAD)
+        return Secret(plaintext.decode("utf-8", "surrogatepass"))
     except (InvalidTag, binascii.Error, ValueError):
         return None
 

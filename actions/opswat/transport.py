@@ -41,16 +41,16 @@ class SecretQueryAdapter(HTTPAdapter):
 
     def __init__(
         self,
-        journey: CallProgress,
+        progress: CallProgress,
         *,
         token: Secret[str] | None = None,
         form: Secret[dict[str, str]] | None = None,
     ) -> None:
-        self._journey = journey
+        self._progress = progress
         self._token = token
         self._form = form
         silence_urls()
-        # No retries: the library must never send anything again.
+        # No retries: the library must not send a request twice.
         super().__init__(pool_connections=1, pool_maxsize=1, max_retries=Retry(0, read=False))
 
     def init_poolmanager(
@@ -58,7 +58,7 @@ class SecretQueryAdapter(HTTPAdapter):
     ) -> None:
         """Make the pools whose connections report the progress of this call."""
         super().init_poolmanager(connections, maxsize, block=block, **pool_kwargs)
-        self.poolmanager.pool_classes_by_scheme = pool_classes(self._journey)
+        self.poolmanager.pool_classes_by_scheme = pool_classes(self._progress)
 
     def send(
         self,
@@ -77,7 +77,7 @@ class SecretQueryAdapter(HTTPAdapter):
             response = super().send(wire, stream=True, timeout=timeout, verify=True)
             return _without_secrets(response, request)
         except EXPECTED as error:
-            failure = self._explain(request, error)
+            failure = self._vendor_error(request, error)
         except BaseException as error:  # noqa: BLE001 - a stop signal: passed on below
             failure = strip_context(error)
         finally:
@@ -90,18 +90,18 @@ class SecretQueryAdapter(HTTPAdapter):
         if self._form is not None:
             wire.prepare_body(self._form.reveal(), None)
 
-    def _explain(self, request: requests.PreparedRequest, error: Exception) -> VendorError:
-        what = f"{request.method} {urlsplit(request.url or '').path}"
+    def _vendor_error(self, request: requests.PreparedRequest, error: Exception) -> VendorError:
+        endpoint = f"{request.method} {urlsplit(request.url or '').path}"
         if self._never_sent(error):
-            return Unreachable(f"{what}: the vendor could not be reached ({_reason(error)}).")
-        return Unconfirmed(f"{what}: sent, but no usable answer came ({_reason(error)}).")
+            return Unreachable(f"{endpoint}: the vendor could not be reached ({_reason(error)}).")
+        return Unconfirmed(f"{endpoint}: sent, but no usable answer came ({_reason(error)}).")
 
     def _never_sent(self, error: Exception) -> bool:
-        if self._journey.stage is Stage.CONNECTING:
+        if self._progress.stage is Stage.CONNECTING:
             return True
-        # Preparing fails on our side (a missing file of certificates); the library's own errors
-        # without a connection would mean that our notes no longer work: then nothing is certain.
-        return self._journey.stage is Stage.PREPARING and not isinstance(
+        # Preparation fails locally (a missing certificate file). An error of the HTTP library in
+        # this stage would mean that the stage is not recorded: then the outcome is unknown.
+        return self._progress.stage is Stage.PREPARING and not isinstance(
             error, requests.RequestException | wire_errors.HTTPError | http.client.HTTPException
         )
 
@@ -137,12 +137,12 @@ def _reason(error: BaseException) -> str:
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
     """Return the exception and all that it wraps, as argument, reason, cause or context."""
-    waiting, seen = [error], set[int]()
-    while waiting:
-        cause = waiting.pop(0)
+    pending, seen = [error], set[int]()
+    while pending:
+        cause = pending.pop(0)
         if id(cause) in seen:
             continue
         seen.add(id(cause))
         yield cause
         wrapped = (*cause.args, getattr(cause, "reason", None), cause.__cause__, cause.__context__)
-        waiting.extend(item for item in wrapped if isinstance(item, BaseException))
+        pending.extend(item for item in wrapped if isinstance(item, BaseException))

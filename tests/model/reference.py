@@ -86,7 +86,7 @@ class Reference:
     def answered(self, call: int, book: ActionResult) -> None:
         """The vendor said of each device what became of it, or nothing."""
         for row in self._carried(call):
-            receipt = book.receipts.get(row.target)
+            receipt = book.results.get(row.target)
             said = receipt.status if receipt else None
             row.status = S.UNCONFIRMED if said is None else VENDOR_STATUS[said]
 

@@ -1,4 +1,4 @@
-"""Fixtures of the vendor package's tests."""
+"""Fixtures of the tests of actions.opswat."""
 
 import contextlib
 import signal
@@ -10,7 +10,7 @@ import pytest
 
 @pytest.fixture
 def closed_port() -> Iterator[int]:
-    """A loopback port that nobody listens on and nobody else can take."""
+    """Reserve a loopback port on which no process listens."""
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         yield held.getsockname()[1]
@@ -18,7 +18,7 @@ def closed_port() -> Iterator[int]:
 
 @pytest.fixture
 def stop_during():
-    """A context that raises in the main thread after some seconds, as a task's time limit does."""
+    """Return a context that raises in the main thread after some seconds, as a time limit does."""
 
     @contextlib.contextmanager
     def context(kind: type[BaseException], seconds: float) -> Iterator[None]:

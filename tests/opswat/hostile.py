@@ -10,12 +10,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-PATIENCE = 5.0
+TIMEOUT = 5.0
 
 
 @dataclass(frozen=True)
 class Arrived:
-    """One request as it came over the wire."""
+    """One request as the server received it."""
 
     method: str
     target: str
@@ -48,11 +48,11 @@ class HostileServer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        # shutdown wakes the thread out of accept; close alone does not on Linux.
+        # shutdown ends the accept of the thread; on Linux close alone does not.
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
-        self._thread.join(PATIENCE)
+        self._thread.join(TIMEOUT)
 
     def _accept(self) -> None:
         while True:
@@ -64,7 +64,7 @@ class HostileServer:
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
-        connection.settimeout(PATIENCE)
+        connection.settimeout(TIMEOUT)
         with contextlib.suppress(OSError), connection:
             arrived = Arrived("", "", {}, b"")
             if self._reads:
@@ -76,10 +76,10 @@ class HostileServer:
 def _read_request(connection: socket.socket) -> Arrived:
     data = b""
     while b"\r\n\r\n" not in data:
-        piece = connection.recv(65536)
-        if not piece:
-            raise ConnectionError("The client went away.")
-        data += piece
+        chunk = connection.recv(65536)
+        if not chunk:
+            raise ConnectionError("The client disconnected.")
+        data += chunk
     head, _, body = data.partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
     headers = {name.lower(): value.strip() for name, _, value in (x.partition(":") for x in lines)}
@@ -90,12 +90,12 @@ def _read_request(connection: socket.socket) -> Arrived:
 
 
 def head(code: int, *lines: str) -> bytes:
-    """The first lines of an answer."""
+    """Return the status line and the header of an answer."""
     return "\r\n".join([f"HTTP/1.1 {code} Whatever", *lines, "", ""]).encode("latin-1")
 
 
 def reply(code: int, body: bytes, *lines: str) -> Script:
-    """Answer completely."""
+    """Return a script that sends a complete answer."""
 
     def script(connection: socket.socket, arrived: Arrived) -> None:
         connection.sendall(head(code, f"Content-Length: {len(body)}", *lines) + body)
@@ -104,12 +104,12 @@ def reply(code: int, body: bytes, *lines: str) -> Script:
 
 
 def reply_json(value: object, code: int = 200, *lines: str) -> Script:
-    """Answer with JSON."""
+    """Return a script that answers with JSON."""
     return reply(code, json.dumps(value).encode(), "Content-Type: application/json", *lines)
 
 
 def echo(code: int, form: str = "{}", *lines: str) -> Script:
-    """Answer with the whole request, secrets and all, in the header lines and in the body."""
+    """Return a script that repeats the request, with its secrets, in the header and the body."""
 
     def script(connection: socket.socket, arrived: Arrived) -> None:
         body = form.replace("{}", arrived.text.replace('"', "'")).encode()
@@ -120,21 +120,21 @@ def echo(code: int, form: str = "{}", *lines: str) -> Script:
 
 
 def cut(connection: socket.socket, arrived: Arrived) -> None:
-    """Close without a word."""
+    """Close without an answer."""
 
 
 def reset(connection: socket.socket, arrived: Arrived) -> None:
-    """Close so that the other side sees a reset."""
+    """Close with a TCP reset."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def silent(connection: socket.socket, arrived: Arrived) -> None:
-    """Say nothing until the client has gone."""
+    """Send nothing until the client disconnects."""
     connection.recv(1)
 
 
 def half_body(connection: socket.socket, arrived: Arrived) -> None:
-    """Promise more than is sent."""
+    """Send less than the declared length."""
     connection.sendall(head(200, "Content-Length: 100000") + b'[{"id": "' + arrived.text.encode())
 
 
@@ -146,33 +146,33 @@ def broken_chunks(connection: socket.socket, arrived: Arrived) -> None:
 
 
 def _drip(connection: socket.socket, data: bytes) -> None:
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + TIMEOUT
     while time.monotonic() < until:
-        for place in range(len(data)):
-            connection.sendall(data[place : place + 1])
+        for index in range(len(data)):
+            connection.sendall(data[index : index + 1])
             time.sleep(0.02)
 
 
 def drip_head(connection: socket.socket, arrived: Arrived) -> None:
-    """Send header lines for ever, a byte at a time."""
+    """Send header lines without end, one byte at a time."""
     connection.sendall(b"HTTP/1.1 200 OK\r\n")
     _drip(connection, f"X-Echo: {arrived.target}\r\n".encode())
 
 
 def drip_body(connection: socket.socket, arrived: Arrived) -> None:
-    """Send a body for ever, a byte at a time."""
+    """Send a body without end, one byte at a time."""
     connection.sendall(head(200))
     _drip(connection, b"[ " + arrived.text.encode())
 
 
 def drip_chunks(connection: socket.socket, arrived: Arrived) -> None:
-    """Send a chunked body for ever, a byte at a time."""
+    """Send a chunked body without end, one byte at a time."""
     connection.sendall(head(200, "Transfer-Encoding: chunked"))
     _drip(connection, b"1\r\n[\r\n")
 
 
-def continue_for_ever(connection: socket.socket, arrived: Arrived) -> None:
-    """Send nothing but interim answers."""
+def endless_continue(connection: socket.socket, arrived: Arrived) -> None:
+    """Send interim answers only."""
     _drip(connection, b"HTTP/1.1 100 Continue\r\n\r\n")
 
 
@@ -202,7 +202,7 @@ def gzip_bomb(connection: socket.socket, arrived: Arrived) -> None:
 
 
 def bad_gzip(connection: socket.socket, arrived: Arrived) -> None:
-    """Promise gzip and send the request instead."""
+    """Declare gzip and send the request as plain text."""
     body = arrived.text.encode()
     connection.sendall(head(200, "Content-Encoding: gzip", f"Content-Length: {len(body)}") + body)
 
@@ -216,7 +216,7 @@ FAULTS: dict[str, Script] = {
     "drip_head": drip_head,
     "drip_body": drip_body,
     "drip_chunks": drip_chunks,
-    "continue_for_ever": continue_for_ever,
+    "endless_continue": endless_continue,
     "garbage": garbage,
     "bad_header_line": bad_header_line,
     "huge": huge,
@@ -243,4 +243,4 @@ FAULTS: dict[str, Script] = {
     },
     **{f"status_{code}": echo(code) for code in (500, 501, 502, 503, 504, 599, 700)},
 }
-"""Answers by name; most of them repeat the request, and with it the secrets."""
+"""Answers by name; most of them repeat the request with its secrets."""

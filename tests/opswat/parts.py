@@ -1,4 +1,4 @@
-"""What the tests of the vendor package share."""
+"""Shared helpers of the tests of actions.opswat."""
 
 import io
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from actions.opswat.payloads import ActionCall
 TOKEN = "canary-token-0f3c+/=7b51"
 SECRET = "canary-secret-9d2e&%4a60"
 SLOT = Slot(call_id=1)
-ORDER = ActionCall("unexempt", "ids", ("d1", "d2"))
+ACTION_CALL = ActionCall("unexempt", "ids", ("d1", "d2"))
 
 
 def make_client(url: str, **changes: Any) -> VendorClient:
@@ -20,11 +20,11 @@ def make_client(url: str, **changes: Any) -> VendorClient:
 
 METHODS: dict[str, Callable[[VendorClient], Any]] = {
     "fetch_token": lambda client: client.fetch_token(SLOT),
-    "device_action": lambda client: client.device_action(SLOT, TOKEN, ORDER),
+    "device_action": lambda client: client.device_action(SLOT, TOKEN, ACTION_CALL),
     "list_devices": lambda client: client.list_devices(SLOT, TOKEN, "page-2"),
     "device_details": lambda client: client.device_details(SLOT, TOKEN, ["d1"]),
     "list_groups": lambda client: client.list_groups(SLOT, TOKEN, 1),
     "status_changes": lambda client: client.status_changes(SLOT, TOKEN, 300, 1),
     "get_report": lambda client: client.get_report(SLOT, TOKEN, "c1", io.BytesIO()),
 }
-"""Each call that the client can make."""
+"""The calls of the client by method name."""

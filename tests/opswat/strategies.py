@@ -1,14 +1,14 @@
-"""What hypothesis draws: any JSON value, and rows with the vendor's names and odd values."""
+"""Hypothesis strategies: any JSON value, and rows with the vendor's keys and odd values."""
 
 import math
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-# The machine is shared: how long an example takes says nothing about the code.
+# No deadline: on a shared machine the duration of an example depends on other processes.
 steady = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
-# With lone surrogates and control characters, which JSON can carry by its escapes.
+# With lone surrogates and control characters, which JSON can contain as escapes.
 TEXTS = st.text(st.characters(codec=None, exclude_categories=()), max_size=12)
 
 JSON = st.recursive(
@@ -24,5 +24,5 @@ JSON = st.recursive(
 
 
 def rows_with(*names: str) -> st.SearchStrategy[object]:
-    """Objects that have some of `names`, with any JSON value behind each."""
+    """Return objects with some of `names` as keys, each with any JSON value."""
     return st.dictionaries(st.sampled_from(names), JSON, max_size=len(names))

@@ -1,4 +1,4 @@
-"""An order is exactly well formed, or it is not sent."""
+"""The body of a call is well formed, or ValueError is raised."""
 
 import pytest
 from hypothesis import given
@@ -24,7 +24,7 @@ def test_a_mac_has_one_form_whatever_its_notation(parts, upper):
 
 @steady
 @given(st.text(max_size=20))
-def test_any_text_is_a_mac_in_our_form_or_none(text):
+def test_any_text_gives_a_normalized_mac_or_none(text):
     mac = normalise_mac(text)
     assert mac is None or normalise_mac(mac) == mac
 
@@ -37,7 +37,7 @@ def test_any_text_is_a_mac_in_our_form_or_none(text):
         "\u0660\u0660:bb:cc:dd:ee:ff",
     ],
 )
-def test_what_is_no_mac_is_none(text):
+def test_text_that_is_not_a_mac_gives_none(text):
     assert normalise_mac(text) is None
 
 
@@ -51,19 +51,19 @@ def test_a_kind_without_a_parameter_sends_none_and_takes_none(kind):
 
 @pytest.mark.parametrize("hours", [0, 1, 64_999])
 def test_an_exemption_sends_its_hours(hours):
-    order = ActionCall("exempt", "ids", ("d1",), exempt_hours=hours)
-    assert order.body()["params"] == {"exempt_time": hours}
+    call = ActionCall("exempt", "ids", ("d1",), exempt_hours=hours)
+    assert call.body()["params"] == {"exempt_time": hours}
 
 
 @pytest.mark.parametrize("hours", [None, -1, 65_000, True, 1.5, "5"])
-def test_an_exemption_without_plain_hours_is_no_order(hours):
+def test_an_exemption_without_whole_hours_is_refused(hours):
     with pytest.raises(ValueError, match="hours"):
         ActionCall("exempt", "ids", ("d1",), exempt_hours=hours).body()
 
 
 def test_a_group_is_named_by_its_id():
-    order = ActionCall("assign_to_group", "ids", ("d1",), group_id="default")
-    assert order.body()["params"] == {"group_id": "default"}
+    call = ActionCall("assign_to_group", "ids", ("d1",), group_id="default")
+    assert call.body()["params"] == {"group_id": "default"}
     for group in (None, "", "  "):
         with pytest.raises(ValueError, match="group"):
             ActionCall("assign_to_group", "ids", ("d1",), group_id=group).body()
@@ -71,16 +71,16 @@ def test_a_group_is_named_by_its_id():
         ActionCall("assign_to_group", "ids", ("d1",), exempt_hours=1, group_id="g").body()
 
 
-def test_macs_are_sent_in_one_form_and_under_their_own_name():
-    order = ActionCall("unexempt", "macs", ("1a2a.3a4a.5a6a", "1B-2B-3B-4B-5B-6B"))
-    assert order.body() == {
+def test_macs_are_sent_normalized_under_the_key_macs():
+    call = ActionCall("unexempt", "macs", ("1a2a.3a4a.5a6a", "1B-2B-3B-4B-5B-6B"))
+    assert call.body() == {
         "types": "unexempt",
         "macs": ["1A:2A:3A:4A:5A:6A", "1B:2B:3B:4B:5B:6B"],
     }
 
 
 @pytest.mark.parametrize(
-    "order",
+    "call",
     [
         ActionCall("", "ids", ("d1",)),
         ActionCall("scan_threats", "ids", ("d1",)),
@@ -96,6 +96,6 @@ def test_macs_are_sent_in_one_form_and_under_their_own_name():
         ActionCall("delete", "macs", ("aabbccddeeff", "AA:BB:CC:DD:EE:FF")),
     ],
 )
-def test_an_order_with_a_flaw_is_refused(order):
+def test_a_malformed_call_is_refused(call):
     with pytest.raises(ValueError, match=r"\.$"):
-        order.body()
+        call.body()

@@ -1,4 +1,4 @@
-"""Two independent readings of the vendor's documents, the client's and the simulator's, agree."""
+"""The client and the simulator, two implementations of the vendor's documents, agree."""
 
 import time
 from datetime import UTC, datetime
@@ -25,13 +25,13 @@ def make_sim(devices: int = 5, **switches) -> Simulator:
     return Simulator(devices=devices, limit=None, log_delay=(0.0, 0.0), **switches)
 
 
-def test_a_token_is_given_and_a_wrong_secret_is_unauthorized():
+def test_a_token_is_fetched_and_a_wrong_secret_is_unauthorized():
     with make_sim() as sim:
         _, token = connect(sim)
         assert token.expires_in == 43199
-        stranger = VendorClient(VendorConfig(sim.url, sim.client_id, "another secret"))
+        other = VendorClient(VendorConfig(sim.url, sim.client_id, "another secret"))
         with pytest.raises(Unauthorized) as caught:
-            stranger.fetch_token(SLOT)
+            other.fetch_token(SLOT)
     assert "invalid_client" in caught.value.body
 
 
@@ -53,32 +53,32 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     ("version", "kind"),
     [(name, kind) for name in VERSIONS for kind in sorted(VERSIONS[name].kinds)],
 )
-def test_every_kind_of_every_version_gets_a_receipt_for_every_device(version, kind):
+def test_every_kind_of_every_version_gets_a_result_for_every_device(version, kind):
     with make_sim(devices=40) as sim:
         client, token = connect(sim, action_version=version)
         targets = tuple(sim.devices)
-        order = ActionCall(kind, "ids", targets, **PARAMETERS.get(kind, {}))
-        book = client.device_action(SLOT, token.value, order).value
+        call = ActionCall(kind, "ids", targets, **PARAMETERS.get(kind, {}))
+        answer = client.device_action(SLOT, token.value, call).value
         done = {device_id for name, device_id in sim.applied if name == kind}
-    assert (book.missing, book.foreign) == ((), ())
-    accepted = {name for name, receipt in book.receipts.items() if receipt.status == 1}
+    assert (answer.missing, answer.foreign) == ((), ())
+    accepted = {name for name, result in answer.results.items() if result.status == 1}
     assert accepted == done
-    assert {receipt.status for receipt in book.receipts.values()} <= {1, 0, -1}
-    with_command = {name for name, receipt in book.receipts.items() if receipt.command_id}
+    assert {result.status for result in answer.results.values()} <= {1, 0, -1}
+    with_command = {name for name, result in answer.results.items() if result.command_id}
     assert with_command == (accepted if kind == "fetch_agent_log" else set())
 
 
 @pytest.mark.parametrize("echo", ["as_sent", "upper", "lower"])
-@pytest.mark.parametrize("order_of_rows", ["as_sent", "by_id"])
-def test_devices_named_by_mac_get_their_receipts(echo, order_of_rows):
-    with make_sim(id_echo=echo, row_order=order_of_rows) as sim:
+@pytest.mark.parametrize("row_order", ["as_sent", "by_id"])
+def test_devices_named_by_mac_get_their_results(echo, row_order):
+    with make_sim(id_echo=echo, row_order=row_order) as sim:
         client, token = connect(sim)
         first = sim.add_device(macs=("AA:BB:CC:DD:EE:01",)).device_id
         sim.add_device(macs=("AA:BB:CC:DD:EE:02",), status="unknown")
         targets = ("aabb.ccdd.ee02", "aa-bb-cc-dd-ee-01", "aabbccddee03")
-        book = client.device_action(SLOT, token.value, ActionCall("unexempt", "macs", targets))
+        answer = client.device_action(SLOT, token.value, ActionCall("unexempt", "macs", targets))
         assert sim.applied == {("unexempt", first): 1}
-    statuses = [book.value.receipts[target].status for target in targets]
+    statuses = [answer.value.results[target].status for target in targets]
     assert statuses == [0, 1, -1]
 
 
@@ -101,7 +101,7 @@ def test_devices_named_by_mac_get_their_receipts(echo, order_of_rows):
     ],
 )
 @pytest.mark.parametrize("api", ["token", "action", "devices", "detail", "groups"])
-def test_no_fault_is_taken_for_an_answer(api, fault, options):
+def test_every_fault_is_unconfirmed(api, fault, options):
     with make_sim() as sim:
         client, token = connect(sim, read_timeout=0.5, max_body_bytes=2**20)
         targets = tuple(sim.devices)
@@ -122,7 +122,7 @@ def test_no_fault_is_taken_for_an_answer(api, fault, options):
         assert len(sim.received) == before + 1
 
 
-def test_malformed_rows_never_give_a_device_a_result_of_another():
+def test_malformed_rows_never_give_a_device_the_result_of_another():
     with make_sim() as sim:
         client, token = connect(sim)
         targets = tuple(sim.devices)
@@ -139,22 +139,22 @@ def test_malformed_rows_never_give_a_device_a_result_of_another():
         sim.fault("doubled_differing", count=1)
         assert act().value.missing == targets[:1]
         sim.fault("reordered")
-        assert list(act().value.receipts) == list(reversed(targets))
+        assert list(act().value.results) == list(reversed(targets))
         sim.fault("foreign_rows", count=1)
-        book = act().value
-        assert (len(book.foreign), book.missing) == (1, ())
+        answer = act().value
+        assert (len(answer.foreign), answer.missing) == (1, ())
         sim.fault("odd_status", value="done", count=1)
-        receipt = act().value.receipts[targets[0]]
-        assert (receipt.status, receipt.raw) == (None, '"done"')
+        result = act().value.results[targets[0]]
+        assert (result.status, result.raw) == (None, '"done"')
 
 
 def test_a_refused_call_keeps_the_vendors_text_in_each_shape():
     for shape in ("object", "nested", "text", "empty"):
         with make_sim(error_body=shape, unknown_group="400") as sim:
             client, token = connect(sim)
-            order = ActionCall("assign_to_group", "ids", tuple(sim.devices), group_id="none")
+            call = ActionCall("assign_to_group", "ids", tuple(sim.devices), group_id="none")
             with pytest.raises(Rejected) as caught:
-                client.device_action(SLOT, token.value, order)
+                client.device_action(SLOT, token.value, call)
             assert caught.value.http_status == 400
             assert ("does not exist" in caught.value.body) == (shape != "empty")
 
@@ -182,12 +182,12 @@ def read_all(client: VendorClient, token: Token, limit: int) -> list[DeviceRecor
         cursor = page.next_cursor
         if cursor is None:
             return found
-    raise AssertionError("the list has no end")
+    raise AssertionError("The list has no end.")
 
 
 @pytest.mark.parametrize("mark", ["empty", "missing", "null", "repeated", "empty_page"])
 @pytest.mark.parametrize("devices", [0, 1, 50, 120])
-def test_the_list_is_read_to_its_end_whatever_marks_it(mark, devices):
+def test_the_list_is_read_to_its_end_with_every_end_mark(mark, devices):
     with make_sim(devices=devices, end_mark=mark) as sim:
         client, token = connect(sim)
         found = read_all(client, token, 50)
@@ -197,7 +197,7 @@ def test_the_list_is_read_to_its_end_whatever_marks_it(mark, devices):
 
 @pytest.mark.parametrize("spelling", ["long", "short", "plural"])
 @pytest.mark.parametrize("shape", ["array", "object"])
-def test_list_and_details_say_the_same_of_a_device(spelling, shape):
+def test_list_and_details_give_the_same_record_of_a_device(spelling, shape):
     switches = {"issue_in_list": spelling, "issue_in_detail": spelling, "detail_shape": shape}
     with make_sim(agent_type_in_list=True, detail_spelling="hyphen", **switches) as sim:
         client, token = connect(sim)

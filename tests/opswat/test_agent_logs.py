@@ -1,4 +1,4 @@
-"""An agent log is known by its first bytes; everything else is the vendor's reason to wait."""
+"""A log is detected by its first bytes; other content is the reason why it is not ready."""
 
 import hashlib
 import io
@@ -20,15 +20,15 @@ def make_zip(size: int = 200_000) -> bytes:
     return target.getvalue()
 
 
-def ask(script, **changes) -> tuple[ReportReply, bytes]:
+def fetch(script, **changes) -> tuple[ReportReply, bytes]:
     sink = io.BytesIO()
     with HostileServer(script) as server:
         answer = make_client(server.url, **changes).get_report(SLOT, TOKEN, "c/1 &x", sink)
         (arrived,) = server.received
     parts = urlsplit(arrived.target)
     assert (arrived.method, parts.path) == ("GET", "/o/api/v3.1/get_reports")
-    asked = parse_qs(parts.query)
-    assert asked == {"type": ["agent_log"], "command_id": ["c/1 &x"], "access_token": [TOKEN]}
+    query = parse_qs(parts.query)
+    assert query == {"type": ["agent_log"], "command_id": ["c/1 &x"], "access_token": [TOKEN]}
     return answer.value, sink.getvalue()
 
 
@@ -36,12 +36,12 @@ def ask(script, **changes) -> tuple[ReportReply, bytes]:
 @pytest.mark.parametrize("kind", ["application/zip", "application/json", "text/html"])
 def test_a_zip_is_the_log_whatever_code_and_type_it_has(code, kind):
     log = make_zip()
-    report, written = ask(reply(code, log, f"Content-Type: {kind}"))
+    report, written = fetch(reply(code, log, f"Content-Type: {kind}"))
     assert written == log
     assert report == ReportReply(True, len(log), hashlib.sha256(log).hexdigest(), "")
 
 
-def test_a_log_that_comes_byte_by_byte_is_the_same_log():
+def test_a_log_that_arrives_byte_by_byte_is_read_completely():
     log = make_zip(100)
 
     def script(connection, arrived):
@@ -50,18 +50,18 @@ def test_a_log_that_comes_byte_by_byte_is_the_same_log():
             connection.sendall(b"1\r\n" + bytes([byte]) + b"\r\n")
         connection.sendall(b"0\r\n\r\n")
 
-    report, written = ask(script)
+    report, written = fetch(script)
     assert (report.ready, written) == (True, log)
 
 
 def test_an_empty_archive_is_a_log():
-    report, written = ask(reply(200, b"PK\x05\x06" + bytes(18)))
+    report, written = fetch(reply(200, b"PK\x05\x06" + bytes(18)))
     assert (report.ready, len(written)) == (True, 22)
 
 
 @pytest.mark.parametrize("code", [200, 202, 400, 404])
 def test_json_means_not_ready_with_the_vendors_text(code):
-    report, written = ask(reply_json({"status": 0, "message": "still\n\x00collecting"}, code))
+    report, written = fetch(reply_json({"status": 0, "message": "still\n\x00collecting"}, code))
     assert report == ReportReply(False, 0, "", "still collecting")
     assert written == b""
 
@@ -80,12 +80,12 @@ def test_json_means_not_ready_with_the_vendors_text(code):
     ],
 )
 def test_404_means_not_ready_whatever_its_body(body, message):
-    report, written = ask(reply(404, body))
+    report, written = fetch(reply(404, body))
     assert (report.ready, report.message, written) == (False, message, b"")
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"PK", b"PK\x03\x03 and more", b"\xff\xfe"])
-def test_a_success_that_is_neither_zip_nor_json_is_not_taken_for_anything(body):
+def test_a_success_that_is_neither_zip_nor_json_is_unconfirmed(body):
     with HostileServer(reply(200, body)) as server, pytest.raises(Unconfirmed):
         make_client(server.url).get_report(SLOT, TOKEN, "c1", io.BytesIO())
 
@@ -98,7 +98,7 @@ def test_a_zip_behind_a_refusal_is_not_read(code):
     assert sink.getvalue() == b""
 
 
-def test_a_log_that_breaks_off_is_no_log():
+def test_an_incomplete_log_is_unconfirmed():
     def script(connection, arrived):
         connection.sendall(head(200, "Content-Length: 1000") + b"PK\x03\x04" + bytes(100))
 
@@ -106,7 +106,7 @@ def test_a_log_that_breaks_off_is_no_log():
         make_client(server.url).get_report(SLOT, TOKEN, "c1", io.BytesIO())
 
 
-def test_a_log_over_the_cap_is_no_log_and_never_writes_more():
+def test_a_log_over_the_size_limit_is_unconfirmed_and_writes_no_more():
     sink = io.BytesIO()
     refused = pytest.raises(Unconfirmed, match="too large")
     with HostileServer(reply(200, make_zip(500_000))) as server, refused:

@@ -1,4 +1,4 @@
-"""Each answer has one meaning: done, not done, or not known."""
+"""Each answer means one of three: done, not done, or outcome unknown."""
 
 import time
 import tracemalloc
@@ -10,7 +10,7 @@ from actions.opswat.client import Slot, VendorConfig
 from actions.opswat.errors import Rejected, Throttled, Unauthorized, Unconfirmed, VendorError
 from actions.opswat.payloads import ActionCall, RateLimitStatus
 from tests.opswat.hostile import FAULTS, HostileServer, head, reply, reply_json
-from tests.opswat.parts import METHODS, ORDER, SECRET, SLOT, TOKEN, make_client
+from tests.opswat.parts import ACTION_CALL, METHODS, SECRET, SLOT, TOKEN, make_client
 
 JSON_METHODS = [name for name in METHODS if name not in ("fetch_token", "get_report")]
 GOOD = {
@@ -43,24 +43,24 @@ def test_a_good_answer_carries_its_status_and_the_rate(method):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_each_call_closes_its_connection_and_takes_the_token_in_the_url(method):
+def test_each_call_closes_its_connection_and_sends_the_token_in_the_url(method):
     with HostileServer(reply_json(GOOD[method])) as server:
         METHODS[method](make_client(server.url))
         (arrived,) = server.received
     assert arrived.headers["connection"] == "close"
-    asked = parse_qs(urlsplit(arrived.target).query)
+    query = parse_qs(urlsplit(arrived.target).query)
     if method == "fetch_token":
-        assert "access_token" not in asked
+        assert "access_token" not in query
         assert parse_qs(arrived.body.decode())["client_secret"] == [SECRET]
         assert arrived.headers["content-type"] == "application/x-www-form-urlencoded"
     else:
-        assert asked["access_token"] == [TOKEN]
+        assert query["access_token"] == [TOKEN]
         assert TOKEN not in arrived.body.decode()
 
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("code", [300, 301, 302, 303, 304, 307, 308, 500, 501, 502, 503, 504, 599])
-def test_redirects_and_server_errors_leave_it_unknown(method, code):
+def test_redirects_and_server_errors_are_unconfirmed(method, code):
     error = failure_of(method, reply(code, b"oops", "Location: http://127.0.0.1:9/"))
     assert type(error) is Unconfirmed
     assert error.http_status == code
@@ -68,7 +68,7 @@ def test_redirects_and_server_errors_leave_it_unknown(method, code):
 
 @pytest.mark.parametrize("method", JSON_METHODS)
 @pytest.mark.parametrize("code", [201, 202, 204, 206, 299])
-def test_a_success_that_is_not_200_leaves_it_unknown(method, code):
+def test_a_success_other_than_200_is_unconfirmed(method, code):
     assert type(failure_of(method, reply(code, b"[]"))) is Unconfirmed
 
 
@@ -85,13 +85,13 @@ def test_400_for_the_token_means_that_our_credentials_are_not_accepted():
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("code", [403, 405, 406, 409, 415, 418])
-def test_other_4xx_are_final(method, code):
+def test_other_4xx_are_rejected(method, code):
     assert type(failure_of(method, reply(code, b"no"))) is Rejected
 
 
 @pytest.mark.parametrize("method", JSON_METHODS)
 @pytest.mark.parametrize("code", [400, 404])
-def test_400_and_404_are_final_for_all_but_reports(method, code):
+def test_400_and_404_are_rejected_except_for_reports(method, code):
     assert type(failure_of(method, reply(code, b"no"))) is Rejected
 
 
@@ -109,9 +109,9 @@ def test_429_carries_retry_after_if_the_vendor_sends_it(method):
     assert type(error) is Throttled
     assert error.retry_after == 500.0
     assert error.rate == RateLimitStatus(remaining=0, reset_after=500.0)
-    silent = failure_of(method, reply(429, b""))
-    assert isinstance(silent, Throttled)
-    assert silent.retry_after is None
+    bare = failure_of(method, reply(429, b""))
+    assert isinstance(bare, Throttled)
+    assert bare.retry_after is None
 
 
 UNUSABLE = (
@@ -122,7 +122,7 @@ UNUSABLE = (
 
 @pytest.mark.parametrize("method", [*JSON_METHODS, "fetch_token"])
 @pytest.mark.parametrize("fault", UNUSABLE.split())
-def test_a_success_that_cannot_be_read_leaves_it_unknown(method, fault):
+def test_a_success_that_cannot_be_read_is_unconfirmed(method, fault):
     error = failure_of(method, FAULTS[fault], max_body_bytes=2**20)
     assert type(error) is Unconfirmed
     assert error.http_status == 200
@@ -130,9 +130,9 @@ def test_a_success_that_cannot_be_read_leaves_it_unknown(method, fault):
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(
-    "fault", ["drip_head", "drip_body", "drip_chunks", "continue_for_ever", "silent"]
+    "fault", ["drip_head", "drip_body", "drip_chunks", "endless_continue", "silent"]
 )
-def test_a_dripping_answer_ends_when_the_time_is_up(method, fault):
+def test_a_slow_answer_ends_at_the_read_timeout(method, fault):
     started = time.monotonic()
     assert type(failure_of(method, FAULTS[fault], read_timeout=0.3)) is Unconfirmed
     assert time.monotonic() - started < 2
@@ -156,13 +156,13 @@ def test_a_gzip_bomb_is_stopped_by_its_decoded_size():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert "too large" in str(error)
-    # The server of this very process makes the bomb, which takes twice its 64 MB.
+    # The server runs in this process and builds the bomb, which takes twice its 64 MB.
     assert peak < 64 * 2**20 * 3
 
 
 def test_the_vendors_text_is_shortened_and_cleaned():
-    words = b"first\r\nsecond\x00\x1b[31m \xff" + b"x" * 1000
-    error = failure_of("device_action", reply(400, words))
+    text = b"first\r\nsecond\x00\x1b[31m \xff" + b"x" * 1000
+    error = failure_of("device_action", reply(400, text))
     assert error.body.startswith("first second[31m �xxx")
     assert len(error.body) == 300
 
@@ -174,10 +174,10 @@ def test_no_call_is_made_without_a_slot():
         assert server.connections == 0
 
 
-def test_an_order_is_sent_to_the_configured_version_as_documented():
-    order = ActionCall("exempt", "ids", ("device123", "device456"), exempt_hours=60)
+def test_an_action_call_is_sent_to_the_configured_version_as_documented():
+    call = ActionCall("exempt", "ids", ("device123", "device456"), exempt_hours=60)
     with HostileServer(reply_json([])) as server:
-        answer = make_client(server.url, action_version="v3.2").device_action(SLOT, TOKEN, order)
+        answer = make_client(server.url, action_version="v3.2").device_action(SLOT, TOKEN, call)
         (arrived,) = server.received
     assert arrived.method == "POST"
     assert arrived.target.startswith("/o/api/v3.2/devices/action?access_token=")
@@ -188,20 +188,20 @@ def test_an_order_is_sent_to_the_configured_version_as_documented():
     assert answer.value.missing == ("device123", "device456")
 
 
-def test_an_action_that_the_version_does_not_know_is_never_sent():
-    order = ActionCall("fetch_agent_log", "ids", ("d1",))
+def test_an_action_that_the_version_does_not_support_is_not_sent():
+    call = ActionCall("fetch_agent_log", "ids", ("d1",))
     with HostileServer(reply_json([])) as server:
-        with pytest.raises(ValueError, match="does not know"):
-            make_client(server.url, action_version="v3").device_action(SLOT, TOKEN, order)
+        with pytest.raises(ValueError, match="does not support"):
+            make_client(server.url, action_version="v3").device_action(SLOT, TOKEN, call)
         with pytest.raises(ValueError, match="no Device Action version"):
             make_client(server.url, action_version="v9/../..")
         assert server.connections == 0
 
 
-def test_what_the_api_cannot_take_is_never_sent():
+def test_arguments_that_the_api_does_not_accept_are_not_sent():
     with HostileServer(reply_json([])) as server:
         client = make_client(server.url)
-        for call in (
+        for func in (
             lambda: client.list_devices(SLOT, TOKEN, None, limit=51),
             lambda: client.list_groups(SLOT, TOKEN, 0),
             lambda: client.status_changes(SLOT, TOKEN, 86_401, 1),
@@ -212,7 +212,7 @@ def test_what_the_api_cannot_take_is_never_sent():
             lambda: client.device_action(SLOT, TOKEN, ActionCall("exempt", "ids", ("d1",))),
         ):
             with pytest.raises(ValueError, match=r"must be|needs|empty"):
-                call()
+                func()
         assert server.connections == 0
 
 
@@ -233,4 +233,4 @@ def test_paging_and_details_are_requested_as_documented():
 def test_the_defaults_are_those_of_the_contract():
     config = VendorConfig("https://gears.opswat.com", "id", "secret")
     assert (config.action_version, config.connect_timeout, config.read_timeout) == ("v3.1", 5, 60)
-    assert ORDER.body() == {"types": "unexempt", "ids": ["d1", "d2"]}
+    assert ACTION_CALL.body() == {"types": "unexempt", "ids": ["d1", "d2"]}

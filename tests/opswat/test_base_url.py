@@ -1,4 +1,4 @@
-"""Only the vendor's hosts, the installation's own additions and this machine can be called."""
+"""The client calls only the vendor's hosts, the allowed hosts and this machine."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What had no connection was not sent; what had one may have arrived. Real sockets decide."""
+"""An error before the connection means not sent; one after it means unconfirmed."""
 
 import datetime
 import socket
@@ -34,7 +34,7 @@ def test_an_unknown_name_means_that_nothing_was_sent():
 
 @pytest.fixture
 def full_port() -> Iterator[int]:
-    """A port whose queue of waiting connections is full, so that nobody answers a new one."""
+    """A port whose connection queue is full, so that a new connection gets no answer."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)
@@ -54,7 +54,7 @@ def test_a_connection_that_takes_too_long_means_that_nothing_was_sent(full_port)
         METHODS["device_action"](make_client(f"http://127.0.0.1:{full_port}", connect_timeout=0.2))
 
 
-def test_a_server_that_does_not_speak_tls_gets_nothing():
+def test_a_server_without_tls_means_that_nothing_was_sent():
     with HostileServer(garbage, reads=False) as server, pytest.raises(Unreachable, match="TLS"):
         METHODS["device_action"](make_client(f"https://127.0.0.1:{server.port}"))
 
@@ -74,7 +74,7 @@ def test_a_tls_handshake_that_breaks_off_means_that_nothing_was_sent(ending):
 
 @pytest.fixture
 def own_certificate(tmp_path: Path) -> ssl.SSLContext:
-    """A server's context with a certificate that nobody has signed."""
+    """A TLS server context with a self-signed certificate."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.datetime.now(datetime.UTC)
@@ -110,7 +110,7 @@ def test_an_untrusted_certificate_means_that_nothing_was_sent(own_certificate, m
         with own_certificate.wrap_socket(connection, server_side=True) as secure:
             read.append(secure.recv(1))
 
-    # Variables of the surroundings do not change whom we trust.
+    # Environment variables do not change the trusted certificates.
     monkeypatch.setenv("CURL_CA_BUNDLE", "")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "")
     refused = pytest.raises(Unreachable, match="no trusted TLS connection")
@@ -119,7 +119,7 @@ def test_an_untrusted_certificate_means_that_nothing_was_sent(own_certificate, m
     assert not any(read)
 
 
-def test_a_proxy_of_the_surroundings_is_not_used(monkeypatch):
+def test_a_proxy_of_the_environment_is_not_used(monkeypatch):
     with HostileServer(reply(200, b"[]")) as proxy, HostileServer(reply(200, b"[]")) as server:
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "HTTPS_PROXY"):
             monkeypatch.setenv(name, proxy.url)
@@ -142,10 +142,10 @@ def test_a_netrc_file_of_the_environment_is_not_used(monkeypatch, tmp_path):
 @pytest.mark.parametrize("ending", [cut, reset])
 @pytest.mark.parametrize("reads", [True, False])
 @pytest.mark.parametrize("method", METHODS)
-def test_a_connection_lost_after_it_stood_is_unconfirmed_and_not_tried_again(method, ending, reads):
+def test_a_connection_lost_after_connecting_is_unconfirmed_and_not_retried(method, ending, reads):
     def script(connection: socket.socket, arrived: Arrived) -> None:
         if not reads:
-            # Otherwise the reset may come before the client knows that its connection stands.
+            # Otherwise the reset may come before the client has recorded the connection.
             time.sleep(0.1)
         ending(connection, arrived)
 
@@ -157,7 +157,7 @@ def test_a_connection_lost_after_it_stood_is_unconfirmed_and_not_tried_again(met
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_silence_after_sending_is_unconfirmed_and_ends_in_time(method):
+def test_no_answer_after_sending_is_unconfirmed_at_the_timeout(method):
     with HostileServer(silent) as server:
         started = time.monotonic()
         with pytest.raises(Unconfirmed, match="no answer in time"):

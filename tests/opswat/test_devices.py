@@ -1,10 +1,10 @@
-"""Devices and groups are read with patience: a row may be odd, a page may not."""
+"""A malformed row of devices or groups is dropped; a malformed page is an error."""
 
 from datetime import UTC, datetime
 
 import pytest
 
-from actions.opswat.datetimes import read_moment
+from actions.opswat.datetimes import read_datetime
 from actions.opswat.errors import Unconfirmed
 from actions.opswat.payloads import (
     ChangePage,
@@ -45,7 +45,7 @@ FULL = {
 }
 
 
-ODD_MOMENTS: list[object] = [
+ODD_TIMES: list[object] = [
     *("", "N/A", "<private>", "0001-01-01", "2014-13-01", "9" * 15, None, True, [], {}),
     *(0, -1, 10**400, float("nan"), float("inf")),
 ]
@@ -61,7 +61,7 @@ def one(**changes: object) -> DeviceRecord:
     return record
 
 
-def test_a_full_row_is_read_in_all_its_fields():
+def test_all_fields_of_a_full_row_are_read():
     (record,) = read_device_page({"devices": [FULL], "next_token": "n"}, None).devices
     assert record == DeviceRecord(
         vendor_id="0123456789abcdef0123456789abcdef",
@@ -103,7 +103,7 @@ def test_issues_are_counted_in_all_three_spellings(issue):
     assert (record.total_issues, record.critical_issues, record.warning_issues) == (3, 1, 2)
 
 
-def test_other_names_of_a_field_are_understood():
+def test_alternative_names_of_a_field_are_read():
     assert one(nick_name="n").nickname == "n"
     assert one(link_user={"username": "u"}).user_name == "u"
     assert one(user_info={"username": ""}, link_user={"username": "u"}).user_name == "u"
@@ -129,7 +129,7 @@ def test_a_numeric_id_is_taken_as_text():
 
 
 @pytest.mark.parametrize(
-    ("value", "moment"),
+    ("value", "expected"),
     [
         ("2014-07-18T08:59:00Z", datetime(2014, 7, 18, 8, 59, tzinfo=UTC)),
         ("2014-07-18T10:59:00+02:00", datetime(2014, 7, 18, 8, 59, tzinfo=UTC)),
@@ -139,13 +139,13 @@ def test_a_numeric_id_is_taken_as_text():
         (1_405_673_940, datetime(2014, 7, 18, 8, 59, tzinfo=UTC)),
         ("1405673940000", datetime(2014, 7, 18, 8, 59, tzinfo=UTC)),
         (1_405_673_940_000.0, datetime(2014, 7, 18, 8, 59, tzinfo=UTC)),
-        *((odd, None) for odd in ODD_MOMENTS),
+        *((odd, None) for odd in ODD_TIMES),
         ("0001-01-01T00:00:00+23:00", None),
         ("9999-12-31T23:59:59-23:00", None),
     ],
 )
-def test_moments_are_read_in_all_forms_that_were_seen(value, moment):
-    assert read_moment(value) == moment
+def test_times_are_read_in_all_known_forms(value, expected):
+    assert read_datetime(value) == expected
 
 
 @pytest.mark.parametrize("end", [None, "", False])
@@ -166,12 +166,12 @@ def test_a_page_of_rows_that_are_all_unusable_is_not_the_end():
 
 
 @pytest.mark.parametrize("body", ODD_PAGES)
-def test_an_answer_that_is_no_page_is_never_taken_for_the_end(body):
+def test_an_answer_that_is_not_a_page_does_not_mean_the_end(body):
     with pytest.raises(Unconfirmed):
         read_device_page(body, None)
 
 
-def test_details_come_as_list_under_a_name_or_alone():
+def test_details_are_read_as_list_under_a_key_or_as_one_device():
     for body in ([FULL], {"devices": [FULL]}, FULL):
         assert [record.name for record in read_device_list(body)] == ["kiosk-7"]
     for odd in (None, "x", {}, {"error": "x"}):
@@ -215,6 +215,6 @@ def test_changes_are_read_in_both_forms_of_a_deletion():
 
 
 @pytest.mark.parametrize("body", [None, [], "x", {}, {"error": "x"}, {"deleted_devices": "x"}])
-def test_an_answer_that_is_no_page_of_changes_is_never_taken_for_silence(body):
+def test_an_answer_that_is_not_a_page_of_changes_does_not_mean_no_change(body):
     with pytest.raises(Unconfirmed):
         read_changes(body)

@@ -1,4 +1,4 @@
-"""No answer can break the reading of devices, changes and groups."""
+"""No answer crashes the reading of devices, changes and groups."""
 
 from dataclasses import fields
 
@@ -16,7 +16,7 @@ from tests.opswat.strategies import JSON, rows_with, steady
 from tests.opswat.test_devices import FULL
 
 
-def assert_fit_to_store(record: object) -> None:
+def assert_storable(record: object) -> None:
     for field in fields(record):  # type: ignore[arg-type]
         value = getattr(record, field.name)
         for text in value if isinstance(value, tuple) else [value]:
@@ -45,14 +45,14 @@ NESTED = st.fixed_dictionaries(
 
 @steady
 @given(body=JSON | st.lists(ROWS | NESTED, max_size=4) | ROWS)
-def test_no_answer_can_break_the_reading_of_details(body):
+def test_no_answer_crashes_the_reading_of_details(body):
     try:
         records = read_device_list(body)
     except Unconfirmed:
         return
     for record in records:
         assert record.vendor_id
-        assert_fit_to_store(record)
+        assert_storable(record)
 
 
 @steady
@@ -62,14 +62,14 @@ def test_no_answer_can_break_the_reading_of_details(body):
         {}, optional={"devices": JSON | st.lists(ROWS | NESTED, max_size=4), "next_token": JSON}
     )
 )
-def test_no_answer_can_break_the_reading_of_a_page(body):
+def test_no_answer_crashes_the_reading_of_a_page(body):
     try:
         page = read_device_page(body, "d1")
     except Unconfirmed:
         return
     assert page.next_cursor != "d1"
     for record in page.devices:
-        assert_fit_to_store(record)
+        assert_storable(record)
 
 
 @steady
@@ -83,22 +83,22 @@ def test_no_answer_can_break_the_reading_of_a_page(body):
         },
     )
 )
-def test_no_answer_can_break_the_reading_of_changes(body):
+def test_no_answer_crashes_the_reading_of_changes(body):
     try:
         page = read_changes(body)
     except Unconfirmed:
         return
     assert len(page.changed) + len(page.deleted) <= page.rows
     for record in page.changed:
-        assert_fit_to_store(record)
+        assert_storable(record)
 
 
 @steady
 @given(body=JSON | st.lists(rows_with("group_id", "group_name", "number_of_devices") | JSON))
-def test_no_answer_can_break_the_reading_of_groups(body):
+def test_no_answer_crashes_the_reading_of_groups(body):
     try:
         groups = read_groups(body)
     except Unconfirmed:
         return
     for group in groups:
-        assert_fit_to_store(group)
+        assert_storable(group)

@@ -1,4 +1,4 @@
-"""The vendor's word on its limit is read in both units, and nonsense is no word."""
+"""The rate limit headers are read in both units; malformed values are ignored."""
 
 import time
 
@@ -51,7 +51,7 @@ def test_a_limit_of_millions_is_ignored():
 
 @steady
 @given(st.text())
-def test_no_header_can_break_the_reading(text):
+def test_no_header_crashes_the_reading(text):
     names = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset-Time")
     rate = read_rate(dict.fromkeys(names, text))
     assert rate.reset_after is None or rate.reset_after >= 0

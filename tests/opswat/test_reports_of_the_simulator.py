@@ -13,14 +13,14 @@ from tests.opswat.test_against_the_simulator import SLOT, connect, make_sim
 
 
 @pytest.mark.parametrize("code", ["200", "404", "400"])
-def test_a_log_is_polled_and_then_read_whole(code):
+def test_a_log_is_polled_and_then_read_completely(code):
     with Simulator(devices=0, limit=None, log_delay=(0.3, 0.3), log_not_ready=code) as sim:
         client, token = connect(sim)
         device_id = sim.add_device().device_id
-        order = ActionCall("fetch_agent_log", "ids", (device_id,))
-        receipt = client.device_action(SLOT, token.value, order).value.receipts[device_id]
+        call = ActionCall("fetch_agent_log", "ids", (device_id,))
+        result = client.device_action(SLOT, token.value, call).value.results[device_id]
         sink = io.BytesIO()
-        report = client.get_report(SLOT, token.value, receipt.command_id, sink).value
+        report = client.get_report(SLOT, token.value, result.command_id, sink).value
         assert (report.ready, report.size, report.message) == (
             False,
             0,
@@ -28,7 +28,7 @@ def test_a_log_is_polled_and_then_read_whole(code):
         )
         assert sink.getvalue() == b""
         time.sleep(0.35)
-        report = client.get_report(SLOT, token.value, receipt.command_id, sink).value
+        report = client.get_report(SLOT, token.value, result.command_id, sink).value
     log = sink.getvalue()
     assert (report.ready, report.size) == (True, len(log))
     assert report.sha256 == hashlib.sha256(log).hexdigest()

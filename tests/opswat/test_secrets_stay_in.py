@@ -1,4 +1,4 @@
-"""The token and the client's secret are in nothing that anybody could read later."""
+"""The token and the client secret appear in no answer, error, traceback, log or output."""
 
 import dataclasses
 import http.client
@@ -14,7 +14,7 @@ from actions.opswat.client import Token, VendorClient
 from actions.opswat.errors import VendorError
 from actions.opswat.redaction import Redactor, Secret
 from tests.opswat.hostile import FAULTS, HostileServer, echo, reply, reply_json
-from tests.opswat.parts import METHODS, ORDER, SECRET, SLOT, TOKEN, make_client
+from tests.opswat.parts import ACTION_CALL, METHODS, SECRET, SLOT, TOKEN, make_client
 
 CANARIES = {
     spelling for value in (TOKEN, SECRET) for spelling in (value, quote(value), quote_plus(value))
@@ -22,8 +22,8 @@ CANARIES = {
 
 
 @pytest.fixture(autouse=True)
-def everything_talks(caplog, monkeypatch):
-    """All loggers at DEBUG, and the standard library prints what it sends."""
+def verbose_logging(caplog, monkeypatch):
+    """Set all loggers to DEBUG, and let the standard library print what it sends."""
     caplog.set_level(logging.DEBUG)
     for name in ("urllib3", "urllib3.connectionpool", "urllib3.util.retry", "requests"):
         caplog.set_level(logging.DEBUG, logger=name)
@@ -31,7 +31,7 @@ def everything_talks(caplog, monkeypatch):
 
 
 def walk(value: object, seen: set[int] | None = None) -> list[str]:
-    """All texts that can be reached from a value over its attributes, items and causes."""
+    """Return all texts that can be reached from a value: attributes, items and causes."""
     seen = set() if seen is None else seen
     if id(value) in seen:
         return []
@@ -51,7 +51,7 @@ def walk(value: object, seen: set[int] | None = None) -> list[str]:
 
 
 def traces_of(error: BaseException) -> list[str]:
-    """All that could be kept of an exception."""
+    """Return all texts that could be stored of an exception."""
     assert error.__cause__ is error.__context__ is None
     report = traceback.TracebackException.from_exception(error, capture_locals=True)
     pickled = pickle.dumps(error)
@@ -77,7 +77,7 @@ def test_no_fault_reveals_a_secret(method, fault, caplog, capfd, recwarn):
         except VendorError as error:
             kept = traces_of(error)
         sent = server.received[0].text
-    assert any(canary in sent for canary in CANARIES)  # The secret did travel.
+    assert any(canary in sent for canary in CANARIES)  # The secret was sent.
     records = [text for record in caplog.records for text in walk(vars(record))]
     warned = [str(warning.message) for warning in recwarn]
     assert_no_canary([*kept, caplog.text, *records, *warned, *capfd.readouterr()])
@@ -92,7 +92,7 @@ def test_a_refused_connection_reveals_no_secret(method, caplog, capfd, closed_po
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
-def test_a_redirect_is_not_followed_and_takes_no_secret_along(method, code, caplog):
+def test_a_redirect_is_not_followed_and_forwards_no_secret(method, code, caplog):
     with HostileServer(reply_json([])) as elsewhere:
         with HostileServer(echo(code, "{}", f"Location: {elsewhere.url}/stolen")) as server:
             with pytest.raises(VendorError) as caught:
@@ -110,7 +110,7 @@ class FullDisk(io.BytesIO):
         raise OSError(28, "No space left on device")
 
 
-def test_a_sink_that_fails_is_the_callers_own_error_and_shows_no_secret(caplog):
+def test_an_error_of_the_sink_passes_through_and_shows_no_secret(caplog):
     fails = pytest.raises(OSError, match="No space left")
     with HostileServer(reply(200, b"PK\x03\x04" + b"x" * 100)) as server, fails as caught:
         make_client(server.url).get_report(SLOT, TOKEN, "c1", FullDisk())
@@ -118,13 +118,13 @@ def test_a_sink_that_fails_is_the_callers_own_error_and_shows_no_secret(caplog):
 
 
 class StopSignal(BaseException):
-    """Stands for what a worker raises in the middle of anything when its time is up."""
+    """Interrupts a call at any point, as the time limit of a worker does."""
 
 
 def test_a_stop_signal_in_the_middle_of_a_call_shows_no_secret(caplog, stop_during):
     stops, stop = pytest.raises(StopSignal), stop_during(StopSignal, seconds=0.3)
     with HostileServer(FAULTS["silent"]) as server, stops as caught, stop:
-        make_client(server.url).device_action(SLOT, TOKEN, ORDER)
+        make_client(server.url).device_action(SLOT, TOKEN, ACTION_CALL)
     assert caught.value.__context__ is None
     assert_no_canary([*traces_of_signal(caught.value), caplog.text])
 
@@ -135,7 +135,7 @@ def traces_of_signal(error: BaseException) -> list[str]:
 
 
 @pytest.mark.parametrize("token", ["", "a b" + TOKEN, TOKEN + "\n", TOKEN + "\ud800", TOKEN + "é"])
-def test_a_token_that_cannot_travel_is_refused_before_anything_is_sent(token, caplog):
+def test_a_malformed_token_is_refused_before_anything_is_sent(token, caplog):
     with HostileServer(reply_json([])) as server:
         error = value_error_of(make_client(server.url), Secret(token))
         assert server.connections == 0
@@ -143,7 +143,7 @@ def test_a_token_that_cannot_travel_is_refused_before_anything_is_sent(token, ca
 
 
 def value_error_of(client: VendorClient, token: Secret[str]) -> ValueError:
-    # A frame of its own, so that the test's variable is not part of the traceback.
+    # A separate frame, so that the variable of the test is not part of the traceback.
     try:
         client.list_groups(SLOT, token.reveal(), 1)
     except ValueError as error:
@@ -158,7 +158,7 @@ def test_the_reprs_of_configuration_and_token_hide_the_secrets():
     assert_no_canary([repr(dataclasses.fields(token))])
 
 
-def test_a_hidden_value_cannot_be_pickled():
+def test_a_secret_cannot_be_pickled():
     with pytest.raises(TypeError):
         pickle.dumps(Secret(TOKEN))
 
@@ -169,17 +169,17 @@ def test_an_address_with_a_wrong_form_does_not_show_the_secret():
     assert_no_canary(traces_of(caught.value))
 
 
-def test_the_scrubber_finds_all_spellings_and_leaves_other_text_alone():
-    scrubber = Redactor([Secret('se"cret/+&<1'), Secret("short")])
+def test_the_redactor_removes_all_spellings_and_leaves_other_text_unchanged():
+    redactor = Redactor([Secret('se"cret/+&<1'), Secret("short")])
     for spelling in ('se"cret/+&<1', "SE%22CRET%2F%2B%26%3C1", 'se\\"cret/+&<1'):
-        assert scrubber.text(f"a {spelling} z") == "a [removed] z"
-    assert scrubber.text("a short text") == "a short text"
-    assert scrubber.text('{"access_token": "unknown", "a": 1}') == (
+        assert redactor.text(f"a {spelling} z") == "a [removed] z"
+    assert redactor.text("a short text") == "a short text"
+    assert redactor.text('{"access_token": "unknown", "a": 1}') == (
         '{"access_token": "[removed]", "a": 1}'
     )
 
 
-def test_a_secret_is_taken_out_of_names_and_values_of_any_depth():
+def test_a_secret_is_removed_from_names_and_values_of_any_depth():
     tree: object = TOKEN
     for _ in range(5000):
         tree = [{f"a{TOKEN}": tree}]

@@ -1,4 +1,4 @@
-"""A kept token can be read with its key alone, and a change of it is noticed."""
+"""A stored token can be decrypted only with its key, and a change of it is detected."""
 
 import base64
 import os
@@ -16,32 +16,32 @@ KEY = bytes(range(32))
 
 @steady
 @given(TEXTS)
-def test_what_was_sealed_can_be_unsealed(value):
+def test_an_encrypted_token_can_be_decrypted(value):
     assert decrypt(encrypt(value, KEY), KEY) == value
 
 
-def test_sealing_twice_gives_two_texts_without_the_token():
+def test_encrypting_twice_gives_two_texts_without_the_token():
     first, second = encrypt(TOKEN, KEY), encrypt(TOKEN, KEY)
     assert first != second
     assert TOKEN not in first
     assert first.isascii()
 
 
-def test_a_change_of_any_byte_is_noticed():
+def test_a_change_of_any_byte_is_detected():
     packed = base64.urlsafe_b64decode(encrypt(TOKEN, KEY).removeprefix("v1."))
-    for place in range(len(packed)):
-        changed = packed[:place] + bytes([packed[place] ^ 1]) + packed[place + 1 :]
+    for index in range(len(packed)):
+        changed = packed[:index] + bytes([packed[index] ^ 1]) + packed[index + 1 :]
         with pytest.raises(ValueError, match="cannot be read"):
             decrypt("v1." + base64.urlsafe_b64encode(changed).decode(), KEY)
 
 
 @pytest.mark.parametrize("text", ["", "v1.", "v1.AAAA", "v2.AAAA", "v1.é", "v1.\ud800", "v1.===="])
-def test_other_text_is_no_sealed_token(text):
+def test_other_text_cannot_be_decrypted(text):
     with pytest.raises(ValueError, match="cannot be read"):
         decrypt(text, KEY)
 
 
-def test_another_key_does_not_open_it():
+def test_a_token_cannot_be_decrypted_with_another_key():
     with pytest.raises(ValueError, match="cannot be read") as caught:
         decrypt(encrypt(TOKEN, KEY), os.urandom(32))
     assert caught.value.__context__ is None
@@ -49,12 +49,12 @@ def test_another_key_does_not_open_it():
 
 @pytest.mark.parametrize("size", [0, 16, 31, 33])
 def test_a_key_of_another_size_is_refused_without_showing_key_or_token(size):
-    for work in (
+    for func in (
         lambda: encrypt(TOKEN, KEY[:size] + b"k" * (size - 32)),
         lambda: decrypt("v1.", KEY[:16]),
     ):
         with pytest.raises(ValueError, match="32 bytes") as caught:
-            work()
+            func()
         report = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
         text = "".join(report.format())
         assert TOKEN not in text
@@ -73,12 +73,12 @@ def test_a_token_without_a_usable_lifetime_is_used_for_ten_minutes(lifetime):
 
 
 @pytest.mark.parametrize("value", ["", None, 7, "a b", "a\n", "é", "x" * 5000, "\ud800"])
-def test_what_cannot_travel_is_no_token(value):
+def test_a_value_that_cannot_be_sent_is_not_a_token(value):
     assert read_token({"access_token": value, "expires_in": 60}) is None
 
 
 @steady
 @given(JSON | rows_with("access_token", "expires_in"))
-def test_no_answer_can_break_the_reading_of_a_token(body):
+def test_no_answer_crashes_the_reading_of_a_token(body):
     token = read_token(body)
     assert token is None or token.expires_in > 0
