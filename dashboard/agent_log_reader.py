@@ -57,7 +57,7 @@ def file_view(request: DashboardRequest, log: "AgentLog", entry: "Entry") -> dic
     """Return the context of one file: the lines, or the hits of a phrase, that the URL asks for."""
     phrase = read_text(request.GET.get("q"), max_length=MAX_PHRASE)
     level = Level(read_int(request.GET.get("level"), default=0, high=4))
-    url = "?" + urlencode({"file": entry.place})
+    url = "?" + urlencode({"file": entry.index})
     context = {"phrase": phrase, "level": int(level), "levels": LEVELS, "file_url": url}
     try:
         text = agent_logs.member(log, entry)
@@ -136,7 +136,7 @@ def _hits(text: Member, phrase: str, first: int, url: str) -> dict[str, Any]:
 
 def hits_of(part: "FoundInLog", phrase: str) -> list[list[LineView]]:
     """Return the hits in one file of one log, each with the lines around it."""
-    url = f"{reverse('agent_log', args=[part.log.uuid])}?file={part.entry.place}"
+    url = f"{reverse('agent_log', args=[part.log.uuid])}?file={part.entry.index}"
     return _hit_views(part.found.hits, part.encoding, url, phrase)
 
 

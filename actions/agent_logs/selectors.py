@@ -131,7 +131,7 @@ def search_all(action_request: ActionRequest, phrase: str, first: int = 0) -> Fo
             return FoundInLogs(tuple(parts), searched, log.pk, tuple(errors))
         searched += 1
         for part in _search_log(log, phrase, errors):
-            scanned += part.found.looked
+            scanned += part.found.scanned
             if part.found.hits:
                 parts.append(part)
     return FoundInLogs(tuple(parts), searched, 0, tuple(errors))
@@ -142,7 +142,7 @@ def _search_log(log: AgentLog, phrase: str, errors: list[str]) -> Iterator[Found
         for entry in files(log):
             if not entry.refusal:
                 text = member(log, entry)
-                found = search(text, phrase, most=HITS_OF_A_LOG)
+                found = search(text, phrase, limit=HITS_OF_A_LOG)
                 yield FoundInLog(log, entry, text.encoding, found)
     except BadArchive as error:
         errors.append(f"{log.command.label}: {error}")

@@ -109,7 +109,7 @@ def _files_of(request: DashboardRequest, log: "AgentLog") -> dict[str, Any]:
 def _entry(request: DashboardRequest, entries: "tuple[Entry, ...]") -> "Entry | None":
     """Return the file that the URL names, otherwise the first *.log file."""
     index = read_int(request.GET.get("file"), default=-1, low=0)
-    named = next((entry for entry in entries if entry.place == index), None)
+    named = next((entry for entry in entries if entry.index == index), None)
     good = [entry for entry in entries if not entry.refusal]
     first = next((entry for entry in good if entry.name.casefold().endswith(".log")), None)
     return named or first or next(iter(good or entries), None)
@@ -150,7 +150,7 @@ def agent_log_download(request: DashboardRequest, token: UUID) -> HttpResponseBa
         controls.record_access(log, actor_of(request), Verb.LOG_DOWNLOADED)
         return attachment(request, agent_logs.whole(log), f"{name}.zip", log.size)
     index = read_int(request.GET["file"], default=-1, low=0)
-    entry = next((each for each in entries if each.place == index and not each.refusal), None)
+    entry = next((each for each in entries if each.index == index and not each.refusal), None)
     if entry is None:
         raise Http404("There is no such file.")
     controls.record_access(log, actor_of(request), Verb.LOG_DOWNLOADED, file=entry.name)

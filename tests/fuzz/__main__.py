@@ -25,8 +25,8 @@ def main() -> int:
     cases = range(options.cases) if options.only is None else (options.only,)
     slowest, failures = (0.0, 0), Counter[str]()
     for number in cases:
-        chance = Random(f"{options.seed}/{number}")
-        data = corrupt(build(chance), chance)
+        rng = Random(f"{options.seed}/{number}")
+        data = corrupt(build(rng), rng)
         try:
             slowest = max(slowest, (timed(data), number))
         except BadArchive:

@@ -18,49 +18,49 @@ NAMES = (
 WORDS = (b"2026-01-01 00:00:00 ERROR oesis failed\n", b"INFO ok\r\n", b"\xff\xfe\x00x", b"\n", b"z")
 
 
-def build(chance: Random) -> bytes:
+def build(rng: Random) -> bytes:
     """Return an archive of the standard library with random names and contents."""
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w") as archive:
-        for _ in range(chance.randrange(5)):
-            info = zipfile.ZipInfo(chance.choice(NAMES) or "empty")
-            info.compress_type = chance.choice((zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED, 12))
-            info.external_attr = chance.choice((0, 0o100644, 0o120777, 0o010644)) << 16
-            archive.writestr(info, chance.choice(WORDS) * chance.randrange(3000))
-        archive.comment = chance.randbytes(chance.choice((0, 0, 3, 100)))
+        for _ in range(rng.randrange(5)):
+            info = zipfile.ZipInfo(rng.choice(NAMES) or "empty")
+            info.compress_type = rng.choice((zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED, 12))
+            info.external_attr = rng.choice((0, 0o100644, 0o120777, 0o010644)) << 16
+            archive.writestr(info, rng.choice(WORDS) * rng.randrange(3000))
+        archive.comment = rng.randbytes(rng.choice((0, 0, 3, 100)))
     return target.getvalue()
 
 
-def corrupt(data: bytes, chance: Random) -> bytes:
+def corrupt(data: bytes, rng: Random) -> bytes:
     """Return the bytes with up to three random changes."""
     changed = bytearray(data)
-    for _ in range(chance.randrange(4)):
-        at = chance.randrange(len(changed)) if changed else 0
-        match chance.randrange(7):
+    for _ in range(rng.randrange(4)):
+        at = rng.randrange(len(changed)) if changed else 0
+        match rng.randrange(7):
             case 0:
-                changed[at : at + 1] = chance.randbytes(1)
+                changed[at : at + 1] = rng.randbytes(1)
             case 1:
-                changed[at : at + 4] = struct.pack("<L", chance.choice((0, 1, 2**31, 2**32 - 1)))
+                changed[at : at + 4] = struct.pack("<L", rng.choice((0, 1, 2**31, 2**32 - 1)))
             case 2:
                 del changed[at:]
             case 3:
-                del changed[at : at + chance.randrange(64)]
+                del changed[at : at + rng.randrange(64)]
             case 4:
-                changed[at:at] = changed[at : at + chance.randrange(200)]
+                changed[at:at] = changed[at : at + rng.randrange(200)]
             case 5:
-                _change_header(changed, chance)
+                _change_header(changed, rng)
             case 6:
-                changed += chance.randbytes(chance.randrange(64))
+                changed += rng.randbytes(rng.randrange(64))
     return bytes(changed)
 
 
-def _change_header(data: bytearray, chance: Random) -> None:
+def _change_header(data: bytearray, rng: Random) -> None:
     """Change one number in a directory record, an end record or a local header."""
-    sign = chance.choice((b"PK\x01\x02", b"PK\x05\x06", b"PK\x03\x04"))
+    sign = rng.choice((b"PK\x01\x02", b"PK\x05\x06", b"PK\x03\x04"))
     at = data.find(sign)
     if at >= 0:
-        at += 4 + 2 * chance.randrange(20)
-        data[at : at + 2] = struct.pack("<H", chance.choice((0, 1, 8, 0x20, 0xFFFF)))
+        at += 4 + 2 * rng.randrange(20)
+        data[at : at + 2] = struct.pack("<H", rng.choice((0, 1, 8, 0x20, 0xFFFF)))
 
 
 def read_all(data: bytes, phrase: str = "failed") -> tuple[list[str], list[str]]:

@@ -40,10 +40,10 @@ class BadArchive(Exception):
 class Entry:
     """One file of an archive; `refusal` is the reason why it is not opened, or "".
 
-    `place` is its index in the directory, `offset` the start of its local header in bytes.
+    `index` is its position in the directory, `offset` the start of its local header in bytes.
     """
 
-    place: int
+    index: int
     name: str
     raw_name: bytes
     size: int

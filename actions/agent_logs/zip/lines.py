@@ -106,7 +106,7 @@ class SearchResult:
 
     hits: tuple[Hit, ...]
     next_line: int
-    looked: int
+    scanned: int
 
 
 def level_of(raw: bytes) -> Level:
@@ -194,7 +194,7 @@ def read_page(member: Member, first: int, level: Level = Level.NONE) -> LinePage
     return LinePage(tuple(kept), 0)
 
 
-def search(member: Member, phrase: str, first: int = 1, most: int = MAX_HITS) -> SearchResult:
+def search(member: Member, phrase: str, first: int = 1, limit: int = MAX_HITS) -> SearchResult:
     """Return the lines with the phrase, from `first` on; case is ignored."""
     needle = _needle(member, phrase)
     hits: list[Hit] = []
@@ -207,7 +207,7 @@ def search(member: Member, phrase: str, first: int = 1, most: int = MAX_HITS) ->
         if needle in data.lower():
             for hit in _hits_in(block, needle, tail):
                 if hit.line.number >= first:
-                    if len(hits) == most:
+                    if len(hits) == limit:
                         return SearchResult(tuple(hits), hit.line.number, scanned)
                     hits.append(hit)
         tail = data

@@ -207,13 +207,13 @@ class MemberCache:
     def member(self, key: str, open_archive: Callable[[], BinaryIO], entry: Entry) -> Member:
         """Return the member of the stored archive with that name; raises BadArchive."""
         with self._lock:
-            member = self._members.get((key, entry.place))
+            member = self._members.get((key, entry.index))
             if member:
-                self._members.move_to_end((key, entry.place))
+                self._members.move_to_end((key, entry.index))
                 return member
         member = Member(open_archive, entry)
         with self._lock:
-            self._members[key, entry.place] = member
+            self._members[key, entry.index] = member
             while len(self._members) > MAX_MEMBERS:
                 self._members.popitem(last=False)
         return member

@@ -147,8 +147,8 @@ def test_a_valid_archive_reads_as_with_the_standard_library(files):
 @given(st.integers(min_value=0))
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_no_archive_crashes_the_reader(seed):
-    chance = Random(seed)
-    read_all(corrupt(build(chance), chance))
+    rng = Random(seed)
+    read_all(corrupt(build(rng), rng))
 
 
 @settings(max_examples=100, deadline=None)

@@ -89,7 +89,7 @@ def test_a_search_that_continues_returns_each_hit_once(long):
     member, _ = long
     numbers, first = [], 1
     while first:
-        found = search(member, "error", first, most=7)
+        found = search(member, "error", first, limit=7)
         numbers += [hit.line.number for hit in found.hits]
         first = found.next_line
     assert numbers == list(range(1000, 30_001, 1000))
