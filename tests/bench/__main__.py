@@ -1,7 +1,7 @@
-"""`python -m tests.bench [--only NAME ...] [--quick]`: measure, print one table, keep it.
+"""`python -m tests.bench [--only NAME ...] [--quick]`: measure, print one table, save it.
 
-A whole run that is not quick writes docs/benchmarks.md. Ctrl-C ends all that was started; the page
-then names what was not measured.
+A whole run that is not quick writes docs/benchmarks.md. Ctrl-C ends all processes of the run; the
+table then names what was not measured.
 """
 
 import argparse
@@ -19,22 +19,22 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from tests.bench.figures import FIGURES, Figure
-from tests.bench.report import line_words, report
+from tests.bench.report import line_cells, report
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "benchmarks.md"
 SECONDS_TO_END = 20.0
-"""How long a figure that was interrupted may clean up after itself."""
+"""Time in which an interrupted figure may clean up."""
 
 Results = list[tuple[Figure, dict[str, Any]]]
 
 
 def main() -> int:
-    """Measure what was asked; 0 if every figure could be measured."""
+    """Measure the chosen figures; return 0 if every one could be measured."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench")
     known = [figure.name for figure in FIGURES]
     parser.add_argument("--only", nargs="+", choices=known, default=known, metavar="NAME")
-    parser.add_argument("--quick", action="store_true", help="smaller, for a look in passing")
+    parser.add_argument("--quick", action="store_true", help="smaller jobs and fewer tries")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, _interrupt)
     start, load = time.monotonic(), os.getloadavg()[0]
@@ -61,12 +61,12 @@ def main() -> int:
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> NoReturn:
-    """A polite kill ends the run as Ctrl-C does, so that nothing is left behind."""
+    """End the run on SIGTERM as on Ctrl-C, so that no process is left."""
     raise KeyboardInterrupt
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    """What every process of a figure is told; the vendor is filled in once it runs."""
+    """Environment of every process of a figure; `Stage.vendor` replaces the vendor's address."""
     env = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     return env | {
         "READ_DOT_ENV": "0",
@@ -81,7 +81,7 @@ def _environment(folder: Path) -> dict[str, str]:
 
 
 def _prepare(folder: Path) -> None:
-    """An empty, migrated database and the static files, from which each figure's are copied."""
+    """Make an empty, migrated database and the static files; each figure gets a copy."""
     template = folder / "template"
     template.mkdir()
     for command in (["migrate"], ["collectstatic", "--no-input"]):
@@ -94,9 +94,9 @@ def _prepare(folder: Path) -> None:
 
 
 def _measure(figure: Figure, folder: Path, *, quick: bool) -> dict[str, Any]:
-    """Run the figure's process; what cannot be measured is said, and never hidden."""
+    """Run the figure's process; return its result, or `failed` with the reason."""
     print(f"{figure.title} …", flush=True)
-    # A short name, because sockets lie in it.
+    # A short name: it holds Unix sockets, whose paths are limited to 108 bytes.
     own = folder / f"f{FIGURES.index(figure)}"
     shutil.copytree(folder / "template", own)
     result = own / "result.json"
@@ -119,17 +119,17 @@ def _measure(figure: Figure, folder: Path, *, quick: bool) -> dict[str, Any]:
         _kill_all_of(own)
     if process.returncode or not result.exists():
         print(problem[-3000:], file=sys.stderr)
-        said = {"failed": (problem.strip().splitlines() or ["no result"])[-1][:200]}
+        output = {"failed": (problem.strip().splitlines() or ["no result"])[-1][:200]}
     else:
-        said = json.loads(result.read_text())
+        output = json.loads(result.read_text())
     shutil.rmtree(own, ignore_errors=True)
-    for words in line_words(said):
-        print("   ", *words, flush=True)
-    return said
+    for cells in line_cells(output):
+        print("   ", *cells, flush=True)
+    return output
 
 
 def _end(process: "subprocess.Popen[str]") -> None:
-    """End it as Ctrl-C does, and by force if it does not end."""
+    """Interrupt the process as Ctrl-C does; kill it if it does not end."""
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
         try:
@@ -140,10 +140,10 @@ def _end(process: "subprocess.Popen[str]") -> None:
 
 
 def _kill_all_of(folder: Path) -> None:
-    """Kill what still runs of this run: only its processes were told of its folder."""
+    """Kill the remaining processes of this run: those whose environment names its folder."""
     mark = os.fsencode(folder)
     for entry in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):  # It has ended, or it is somebody else's.
+        with suppress(OSError):  # It has ended, or belongs to another user.
             if mark in (entry / "environ").read_bytes() and int(entry.name) != os.getpid():
                 os.kill(int(entry.name), signal.SIGKILL)
 

@@ -1,4 +1,4 @@
-"""The console's settings with Django's own admin beside it, for the comparison alone."""
+"""The console's settings with Django's admin installed, for the comparison."""
 
 from dashboard.settings import *  # noqa: F403
 from dashboard.settings import INSTALLED_APPS as OURS

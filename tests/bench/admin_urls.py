@@ -1,4 +1,4 @@
-"""The console's addresses and the admin's, which lists the same devices in the same columns."""
+"""The console's URLs and those of the admin, which lists the same devices and columns."""
 
 from django.contrib import admin
 from django.urls import path
@@ -8,7 +8,7 @@ from dashboard.urls import urlpatterns as ours
 
 
 class DeviceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Not at run time.
-    """As one would set it up for this table: our columns, filters, search and order."""
+    """The admin's list with the same columns, filters, search and order as ours."""
 
     list_display = (
         *("name", "status", "device_type", "os_name", "agent_version", "user_name"),

@@ -1,4 +1,4 @@
-"""How fast the trail is written by many at once, proved whole, and asked by an auditor."""
+"""How fast the audit trail is written concurrently, verified, and queried."""
 
 import multiprocessing
 import os
@@ -33,8 +33,8 @@ WRITERS, NAMED, TRIES = 4, 5, 20
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """One kind of question, with other words for each try; at least so many lines answer it."""
+class Query:
+    """One kind of query with other values for each try; at least `least` lines match."""
 
     who: str
     parts: Callable[[int], dict[str, Any]]
@@ -42,17 +42,17 @@ class Asked:
 
 
 def trails(*, quick: bool) -> list[Line]:
-    """Four processes write at once; then 1,000,000 records are proved whole, and asked about.
+    """Four processes write at once; then 1,000,000 records are verified and queried.
 
     Each event names five devices; it is recorded in a transaction of its own, and then ten in
     each. The time counts from when all writers are ready to when the last one is done, and the
-    chain must be whole afterwards. On SQLite each transaction ends with a sync of the disk, so it
-    is said how many of those the disk alone does in a second; the PostgreSQL of the tests never
-    waits for the disk. Then the trail is filled up in bulk to 1,000,000 records with
-    real signatures, which tell of 20,000 commands that are there (a tenth of all this when
-    quick), and `audit_verify` walks it from end to end. Each kind of question is asked of the
-    real page in this process, 20 times with other words (8 when quick): what is measured is the
-    server's time with its templates, and the 95th percentile is held against the bound.
+    chain must be whole afterwards. On SQLite each transaction ends with a sync of the disk, so
+    the disk's own syncs per second are shown as well; the PostgreSQL of the tests never waits
+    for the disk. Then the trail is filled up in bulk to 1,000,000 records with real signatures,
+    with 20,000 existing commands (a tenth of all this when quick), and `audit_verify` walks it
+    from end to end. Each kind of query is sent to the real page in this process, 20 times with
+    other values (8 when quick): what is measured is the server's time with its templates, and
+    the 95th percentile is compared with the bound.
     """
     records, commands, tries = (100_000, 2_000, 8) if quick else (1_000_000, 20_000, TRIES)
     lines = [
@@ -66,8 +66,8 @@ def trails(*, quick: bool) -> list[Line]:
     action_requests = long_trail.build(records - before, commands)
     lines.append(_verified(records, bounded=not quick))
     client = _auditor()
-    for asked in _questions(action_requests, before):
-        lines.append(_answered(client, asked, tries, bounded=not quick))
+    for query in _page_queries(action_requests, before):
+        lines.append(_answered(client, query, tries, bounded=not quick))
     return lines
 
 
@@ -75,7 +75,7 @@ def trails(*, quick: bool) -> list[Line]:
 
 
 def _written(who: str, each: int, together: int) -> Line:
-    """Events in a second, from the first writer's beginning to the last one's end."""
+    """Measure events per second from the first writer's start to the last one's end."""
     connections.close_all()
     fork = multiprocessing.get_context("fork")
     barrier, times = fork.Barrier(WRITERS), fork.SimpleQueue()
@@ -89,14 +89,14 @@ def _written(who: str, each: int, together: int) -> Line:
         writer.join()
     took = max(end for _, end in spans) - min(start for start, _ in spans)
     rate = WRITERS * each / took
-    words = f"{rate:,.0f} events/s ({WRITERS} processes, {WRITERS * each:,} events)"
-    return Line(who, words, rate, f"≥ {RATE} /s", rate >= RATE)
+    text = f"{rate:,.0f} events/s ({WRITERS} processes, {WRITERS * each:,} events)"
+    return Line(who, text, rate, f"≥ {RATE} /s", rate >= RATE)
 
 
 def _write(barrier: Barrier, times: Any, each: int, together: int) -> None:
     actor = Actor(name="oscar", role=Role.OPERATOR, source="page", user_id=1, address="10.1.2.3")
     uuid = str(uuid4())
-    trail.head()  # It is connected before the clock runs.
+    trail.head()  # Connects before the clock starts.
     barrier.wait()
     start = time.monotonic()
     for first in range(0, each, together):
@@ -125,15 +125,15 @@ def _record(actor: Actor, uuid: str, number: int) -> None:
 
 
 def _whole(report: VerificationReport) -> Line:
-    """Nothing is missing and nothing was changed."""
-    found = "; ".join(map(str, report.findings[:2])) or "nothing is wrong"
+    """Report whether the chain verifies: nothing missing, nothing changed."""
+    found = "; ".join(map(str, report.findings[:2])) or "no findings"
     who = "the chain that they wrote"
-    words = f"{report.records:,} records: {found}"
-    return Line(who, words, len(report.findings), "whole", not report.findings)
+    text = f"{report.records:,} records: {found}"
+    return Line(who, text, len(report.findings), "whole", not report.findings)
 
 
 def _disk() -> Line:
-    """How many syncs the disk does in a second when nothing else is asked of it."""
+    """Measure how many fsyncs per second the idle disk does."""
     tries = 200
     with tempfile.TemporaryFile(dir=settings.DATA_DIR, buffering=0) as file:
         start = time.monotonic()
@@ -155,68 +155,68 @@ def _verified(records: int, *, bounded: bool) -> Line:
         raise RuntimeError(
             f"{report.records} records: {[str(each) for each in report.findings[:3]]}"
         )
-    words = f"{duration(took)}, {took / records * 1e6:.0f} µs each (CPU {duration(cpu)})"
+    text = f"{duration(took)}, {took / records * 1e6:.0f} µs each (CPU {duration(cpu)})"
     kept = took < SECONDS_TO_VERIFY if bounded else None
     bound = f"< {SECONDS_TO_VERIFY:g} s" if bounded else ""
-    return Line(f"verify {records:,} records", words, took, bound, kept)
+    return Line(f"verify {records:,} records", text, took, bound, kept)
 
 
-# The auditor's desk.
+# The audit page.
 
 
-def _questions(action_requests: list[UUID], first: int) -> Iterator[Asked]:
+def _page_queries(action_requests: list[UUID], first: int) -> Iterator[Query]:
     words, device = long_trail.WORDS, long_trail.device_id
     day = now().date().isoformat()
-    yield Asked("no question: the newest", lambda n: {})
-    yield Asked("device by id", lambda n: {"device": device(n * 701)})
-    yield Asked("device by MAC", lambda n: {"device": long_trail.device_mac(n * 701)})
-    yield Asked("device by name", lambda n: {"device": long_trail.device_name(n * 701)})
-    yield Asked("device by a part of its name", lambda n: {"device": f"pc-{n * 37:04}"[:6]})
-    yield Asked("device and time", lambda n: {"device": device(n * 701), "until": day})
-    yield Asked("person", lambda n: {"person": f"person{n}"})
-    yield Asked("kind", lambda n: {"kind": long_trail.KINDS[n % 5]})
-    yield Asked("kind and person", lambda n: {"kind": "delete", "person": f"person{n}"})
-    yield Asked("source: none", lambda n: {"source": "command"}, 0)
-    yield Asked("event and kind: none", lambda n: {"verb": "person.signed_in", "kind": "delete"}, 0)
-    yield Asked("outcome", lambda n: {"outcome": ("failed", "unsupported", "confirmed")[n % 3]})
-    yield Asked("outcome and kind", lambda n: {"outcome": "unsupported", "kind": "delete"})
-    yield Asked(
+    yield Query("no filter: the newest", lambda n: {})
+    yield Query("device by id", lambda n: {"device": device(n * 701)})
+    yield Query("device by MAC", lambda n: {"device": long_trail.device_mac(n * 701)})
+    yield Query("device by name", lambda n: {"device": long_trail.device_name(n * 701)})
+    yield Query("device by a part of its name", lambda n: {"device": f"pc-{n * 37:04}"[:6]})
+    yield Query("device and time", lambda n: {"device": device(n * 701), "until": day})
+    yield Query("person", lambda n: {"person": f"person{n}"})
+    yield Query("kind", lambda n: {"kind": long_trail.KINDS[n % 5]})
+    yield Query("kind and person", lambda n: {"kind": "delete", "person": f"person{n}"})
+    yield Query("source: none", lambda n: {"source": "command"}, 0)
+    yield Query("event and kind: none", lambda n: {"verb": "person.signed_in", "kind": "delete"}, 0)
+    yield Query("outcome", lambda n: {"outcome": ("failed", "unsupported", "confirmed")[n % 3]})
+    yield Query("outcome and kind", lambda n: {"outcome": "unsupported", "kind": "delete"})
+    yield Query(
         "outcome and person: none", lambda n: {"outcome": "failed", "person": f"person{n}"}, 0
     )
-    yield Asked("a word of the reason", lambda n: {"q": words[n % len(words)]})
-    yield Asked(
+    yield Query("a word of the reason", lambda n: {"q": words[n % len(words)]})
+    yield Query(
         "two words of the reason", lambda n: {"q": f"{words[n % 9]} {words[(n + 4) % 9]}"}, 0
     )
-    yield Asked("a word that is nowhere", lambda n: {"q": f"nowhere{n}"}, 0)
-    yield Asked("a word and an event", lambda n: {"q": words[n % 9], "verb": "request.submitted"})
-    yield Asked(
+    yield Query("a word that is nowhere", lambda n: {"q": f"nowhere{n}"}, 0)
+    yield Query("a word and an event", lambda n: {"q": words[n % 9], "verb": "request.submitted"})
+    yield Query(
         "a word and an event: none", lambda n: {"q": words[n % 9], "verb": "call.answered"}, 0
     )
-    yield Asked("ticket", lambda n: {"q": f"chg-{n * 4711 % 100_000}"}, 0)
-    yield Asked("time", lambda n: {"until": day})
-    yield Asked("time and person", lambda n: {"until": day, "person": f"person{n}"})
-    yield Asked("request", lambda n: {"request": action_requests[n * 7 % len(action_requests)]})
-    yield Asked("call", lambda n: {"call": n * 97})
-    yield Asked("free text", lambda n: {"q": f"signed in\nperson{n}"})
-    last = first + 1000  # Of the long part: a word stands in about fifty of so many records.
-    yield Asked("last page of a kind", lambda n: {"kind": "delete", "before": last + n})
-    yield Asked("last page of a word", lambda n: {"q": words[n % 9], "before": last + n})
-    yield Asked("last page of an outcome", lambda n: {"outcome": "confirmed", "before": last + n})
+    yield Query("ticket", lambda n: {"q": f"chg-{n * 4711 % 100_000}"}, 0)
+    yield Query("time", lambda n: {"until": day})
+    yield Query("time and person", lambda n: {"until": day, "person": f"person{n}"})
+    yield Query("request", lambda n: {"request": action_requests[n * 7 % len(action_requests)]})
+    yield Query("call", lambda n: {"call": n * 97})
+    yield Query("free text", lambda n: {"q": f"signed in\nperson{n}"})
+    last = first + 1000  # In the bulk part about fifty of 1,000 records contain a word.
+    yield Query("last page of a kind", lambda n: {"kind": "delete", "before": last + n})
+    yield Query("last page of a word", lambda n: {"q": words[n % 9], "before": last + n})
+    yield Query("last page of an outcome", lambda n: {"outcome": "confirmed", "before": last + n})
 
 
-def _answered(client: Client, asked: Asked, tries: int, *, bounded: bool) -> Line:
+def _answered(client: Client, query: Query, tries: int, *, bounded: bool) -> Line:
     times = []
     for number in range(1, tries + 1):
-        url = "/audit/?" + urlencode(asked.parts(number))
+        url = "/audit/?" + urlencode(query.parts(number))
         start = time.perf_counter()
         answer = client.get(url)
         times.append(time.perf_counter() - start)
-        if answer.status_code != 200 or answer.content.count(b'id="event-') < asked.least:
+        if answer.status_code != 200 or answer.content.count(b'id="event-') < query.least:
             raise RuntimeError(f"{url} answered {answer.status_code}, or nothing was found")
     took = spread(times)
     kept = took.p95 < SECONDS_TO_ANSWER if bounded else None
     bound = f"< {duration(SECONDS_TO_ANSWER)}" if bounded else ""
-    return Line(asked.who, str(took), took.p95, bound, kept)
+    return Line(query.who, str(took), took.p95, bound, kept)
 
 
 def _auditor() -> Client:

@@ -22,11 +22,11 @@ from tests.bench.figures import FIGURES
 
 
 def main(name: str, result: Path, *, quick: bool) -> None:
-    """Measure, and write the lines with the words of the function's docstring."""
+    """Measure, and write the lines and the docstring of the figure's function."""
     figure = next(figure for figure in FIGURES if figure.name == name)
     with ExitStack() as stack:
         if figure.database == "postgresql":
-            # From a module that not every checkout has.
+            # Imported only where it is needed.
             postgres: Any = importlib.import_module("tests.postgres")
             os.environ["DATABASE_URL"] = stack.enter_context(postgres.own_postgres(lasting=True))
         os.environ["DJANGO_SETTINGS_MODULE"] = figure.settings
@@ -37,8 +37,8 @@ def main(name: str, result: Path, *, quick: bool) -> None:
         measure = getattr(importlib.import_module(f"tests.bench.{module}"), function)
         start = time.monotonic()
         lines = [asdict(line) for line in measure(quick=quick)]
-    said = {"how": inspect.getdoc(measure), "lines": lines, "took": time.monotonic() - start}
-    result.write_text(json.dumps(said))
+    output = {"how": inspect.getdoc(measure), "lines": lines, "took": time.monotonic() - start}
+    result.write_text(json.dumps(output))
 
 
 if __name__ == "__main__":

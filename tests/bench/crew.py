@@ -19,25 +19,25 @@ from tests.bench.stage import until
 
 
 def operator() -> Actor:
-    """A person who may send everything."""
+    """Return an operator, who may submit every kind."""
     person, _ = User.objects.get_or_create(username="oscar", role=Role.OPERATOR)
     return Actor(name=person.username, role=Role.OPERATOR, source="page", user_id=person.pk)
 
 
 def names(prefix: str, count: int) -> list[str]:
-    """So many device ids."""
+    """Return `count` device ids."""
     return [f"{prefix}{number:06}" for number in range(count)]
 
 
-def enrol(vendor: Simulator, device_ids: Iterable[str]) -> None:
-    """Devices that the vendor has and the inventory has not."""
+def add_to_vendor(vendor: Simulator, device_ids: Iterable[str]) -> None:
+    """Add devices to the vendor but not to the inventory."""
     for device_id in device_ids:
         vendor.add_device(device_id=device_id)
 
 
-def know(device_ids: list[str]) -> None:
-    """Devices in the inventory, with the fields that a request copies."""
-    moment = now()
+def add_to_inventory(device_ids: list[str]) -> None:
+    """Add devices to the inventory, with the fields that a request copies."""
+    read_at = now()
     Device.objects.bulk_create(
         (
             Device(
@@ -47,7 +47,7 @@ def know(device_ids: list[str]) -> None:
                 group_name="Default",
                 mac=":".join(f"{place:012x}"[at : at + 2].upper() for at in range(0, 12, 2)),
                 search_text=f"host-{name}",
-                read_at=moment,
+                read_at=read_at,
             )
             for place, name in enumerate(device_ids)
         ),
@@ -56,11 +56,11 @@ def know(device_ids: list[str]) -> None:
 
 
 def submit(
-    device_ids: list[str], kind: str, *, listed: bool = False, **action_requests: Any
+    device_ids: list[str], kind: str, *, listed: bool = False, **values: Any
 ) -> ActionRequest:
     """Check and store a request as a form does."""
     if kind == "exempt":
-        action_requests.setdefault("hours", "24")
+        values.setdefault("hours", "24")
     submission = new_submission(
         Given(
             kind=kind,
@@ -69,22 +69,22 @@ def submit(
             targets=device_ids,
             reason="because a measurement says so",
             allow_unlisted=not listed,
-            **action_requests,
+            **values,
         )
     )
     return submit_action(submission, operator())
 
 
 def settled(*action_requests: ActionRequest) -> bool:
-    """Whether nothing of these requests waits any more."""
+    """Return whether no command of these requests is waiting."""
     rows = DeviceCommand.objects.filter(request__in=action_requests, status__in=list(WAITING))
     return not rows.exists()
 
 
 def warm_up(vendor: Simulator) -> None:
-    """Have a token fetched and one good answer given, and the slots of both free again.
+    """Send one request, so that a token is stored and the workers run.
 
-    After that the vendor's log and what it has applied are empty.
+    Its two calls stay in the vendor's log and hold their slots for a window.
     """
     vendor.add_device(device_id="warm-up")
     action_request = submit(["warm-up"], "dhcprenew")

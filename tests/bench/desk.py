@@ -1,4 +1,4 @@
-"""How fast a large fleet is listed, searched and counted, beside Django's own admin."""
+"""How fast a large fleet is listed, searched and counted, compared with Django's admin."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ from tests.bench.result import Line, Spread, duration, spread
 
 SECONDS, QUERIES = 0.15, 10
 LAST = 5
-"""Pages of the admin from its end, asked for in turn."""
+"""How many of the admin's last pages are requested in turn."""
 
 
 _SEARCHES: dict[str, Callable[[int], str]] = {
@@ -34,79 +34,79 @@ _SEARCHES: dict[str, Callable[[int], str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """One thing to ask: addresses for try after try; of the admin only where it has the like."""
+class Query:
+    """One list page: its query string for each try, and the admin's where it has the same."""
 
     who: str
     ours: Callable[[int], str]
     admins: Callable[[int], str] | None = None
     typed: bool = False
-    """Whether the box or a filter asks it: then the browser is given the list without its frame."""
+    """Whether the search box or a filter sends it: the browser then gets only the list."""
 
 
 def lists(*, quick: bool) -> list[Line]:
-    """Pages of 50 of 100,000 devices with 2,000,000 commands, as a browser asks for them.
+    """Pages of 50 of 100,000 devices with 2,000,000 commands, as a browser requests them.
 
-    The table is filled by INSERT ... SELECT in the database. Each page is asked of the real views
-    in this process, 40 times with other words or places each time (8 when quick, and a tenth of
-    the rows): what is measured is the server's time with its templates. What the search box and
-    the filters ask is measured twice: as the whole page that its address gives, and, "as typed",
-    as the list that a browser then asks for. Django's admin lists the same table with the same
-    columns, filters and search in the same run; it counts with each page, so where both are
-    compared, ours is what the browser asks for and the exact count together. The 95th percentile
-    is held against the bound.
+    The table is filled by INSERT ... SELECT in the database. Each page is requested from the
+    real views in this process, 40 times with other values each time (8 when quick, and a tenth
+    of the rows): what is measured is the server's time with its templates. Searches and filters
+    are measured twice: as the whole page of the URL, and, "as typed", as the list alone, which
+    a browser requests while the user types. Django's admin lists the same table with the same
+    columns, filters and search in the same run; it counts with each page, so in the comparison
+    ours is the page and the exact count together; the ratio has no bound. The 95th percentile
+    of our own pages is compared with the bound.
     """
     devices, tries = (10_000, 8) if quick else (100_000, 40)
-    call_command("collectstatic", interactive=False, verbosity=0)  # The admin has its own.
+    call_command("collectstatic", interactive=False, verbosity=0)  # The admin has static files too.
     action_requests = fleet.build(devices, 20)
-    client = _visitor()
+    client = _signed_in_client()
     lines = []
-    for asked in _questions(devices, action_requests):
-        lines += _compared(client, asked, tries, bounded=not quick)
+    for query in _page_queries(devices, action_requests):
+        lines += _compared(client, query, tries, bounded=not quick)
     lines.append(_queries(client))
     return lines
 
 
-def _questions(devices: int, action_requests: list[ActionRequest]) -> Iterator[Asked]:
+def _page_queries(devices: int, action_requests: list[ActionRequest]) -> Iterator[Query]:
     last = -(-devices // 50)
     failed = urlencode({"request": action_requests[3].uuid, "outcome": "failed"})
-    yield Asked("list", lambda n: "", lambda n: "")
-    yield Asked(
+    yield Query("list", lambda n: "", lambda n: "")
+    yield Query(
         "filter by two",
         lambda n: "status=non_compliant&type=laptop",
         lambda n: "status=non_compliant&device_type=laptop",
         typed=True,
     )
     for who, search in _SEARCHES.items():
-        yield Asked(who, search, search, typed=True)
-    yield Asked("sort by last seen", lambda n: "sort=-seen", lambda n: "o=-9")
-    yield Asked("sort by agent version", lambda n: "sort=agent", lambda n: "o=5")
-    yield Asked("last page", lambda n: "page=last", lambda n: f"p={last - n % LAST}")
-    yield Asked(
+        yield Query(who, search, search, typed=True)
+    yield Query("sort by last seen", lambda n: "sort=-seen", lambda n: "o=-9")
+    yield Query("sort by agent version", lambda n: "sort=agent", lambda n: "o=5")
+    yield Query("last page", lambda n: "page=last", lambda n: f"p={last - n % LAST}")
+    yield Query(
         "last page by last seen", lambda n: "sort=seen&page=last", lambda n: f"o=9&p={last}"
     )
-    yield Asked("acted on in the last 7 days", lambda n: f"acted={7 + n}d")
-    yield Asked("acted on in the last hours", lambda n: f"acted={1 + n % 4}h")
-    yield Asked("failed in a request", lambda n: failed)
-    yield Asked("exempted, by last seen", lambda n: "exemption=now&sort=-seen")
+    yield Query("acted on in the last 7 days", lambda n: f"acted={7 + n}d")
+    yield Query("acted on in the last hours", lambda n: f"acted={1 + n % 4}h")
+    yield Query("failed in a request", lambda n: failed)
+    yield Query("exempted, by last seen", lambda n: "exemption=now&sort=-seen")
 
 
-def _compared(client: Client, asked: Asked, tries: int, *, bounded: bool) -> list[Line]:
-    page = _times(client, "/devices/?", asked.ours, tries)
-    counting = _times(client, "/devices/count/?", asked.ours, tries, "device-count")
+def _compared(client: Client, query: Query, tries: int, *, bounded: bool) -> list[Line]:
+    page = _times(client, "/devices/?", query.ours, tries)
+    counting = _times(client, "/devices/count/?", query.ours, tries, "device-count")
     lines = [
-        _line(asked.who, page, bounded=bounded),
-        _line(f"{asked.who}: its exact count", counting, bounded=bounded),
+        _line(query.who, page, bounded=bounded),
+        _line(f"{query.who}: its exact count", counting, bounded=bounded),
     ]
-    if asked.typed:
-        page = _times(client, "/devices/?", asked.ours, tries, "device-list")
-        lines.append(_line(f"{asked.who}: as typed", page, bounded=bounded))
-    if asked.admins:
-        theirs = _times(client, "/admin/actions/device/?", asked.admins, max(5, tries // 4))
+    if query.typed:
+        page = _times(client, "/devices/?", query.ours, tries, "device-list")
+        lines.append(_line(f"{query.who}: as typed", page, bounded=bounded))
+    if query.admins:
+        theirs = _times(client, "/admin/actions/device/?", query.admins, max(5, tries // 4))
         both = page.median + counting.median
         ratio = theirs.median / both
         text = f"{duration(theirs.median)} against {duration(both)}: {ratio:.1f} ×"
-        lines.append(Line(f"{asked.who}: Django's admin", text, ratio))
+        lines.append(Line(f"{query.who}: Django's admin", text, ratio))
     return lines
 
 
@@ -118,7 +118,7 @@ def _line(who: str, took: Spread, *, bounded: bool) -> Line:
 def _times(
     client: Client, place: str, query: Callable[[int], str], tries: int, part: str = ""
 ) -> Spread:
-    """How long the addresses take, whole or as the part of that name that htmx asks for."""
+    """Measure the URLs as whole pages, or as the fragment `part` that htmx requests."""
     headers = {"HX-Request": "true", "HX-Target": part} if part else {}
     urls = [place + query(n) for n in range(1, tries + 1)]
     return spread([_seconds(client, url, headers) for url in urls])
@@ -135,21 +135,21 @@ def _seconds(client: Client, url: str, headers: dict[str, str]) -> float:
 
 
 def _queries(client: Client) -> Line:
-    most = 0
+    highest = 0
     for query in ("", "q=user1&status=compliant", "sort=-seen&page=last", "acted=7d"):
         with CaptureQueriesContext(connection) as found:
             client.get(f"/devices/?{query}")
-        most = max(most, len(found))
-    return Line("queries of a page", str(most), most, f"≤ {QUERIES}", most <= QUERIES)
+        highest = max(highest, len(found))
+    return Line("queries of a page", str(highest), highest, f"≤ {QUERIES}", highest <= QUERIES)
 
 
-def _visitor() -> Client:
+def _signed_in_client() -> Client:
     person = User.objects.get(username="oscar")
     person.is_staff = person.is_superuser = True
     person.save()
     client = Client(headers={"host": "localhost"})
     client.force_login(person)
-    # As in life, where a worker gives a sign of life every few seconds and calls have been made.
+    # As in production: a dispatcher's heartbeat and the vendor account exist.
     DispatcherHeartbeat.objects.create(name="bench", heartbeat_at=now() + timedelta(hours=1))
     VendorAccount.objects.get_or_create(pk=1)
     client.get("/devices/")

@@ -8,7 +8,7 @@ from typing import Literal
 class Figure:
     """One figure: the function that measures it, as `module:function` of this package.
 
-    The function takes `quick` and returns lines. `seconds` is after how long it is given up;
+    The function takes `quick` and returns lines. `seconds` is its time-out;
     `settings` are those of the console unless a comparison needs more.
     """
 
@@ -46,7 +46,7 @@ FIGURES = (
     ),
     Figure("once", "600 deletes, faults and kills", "once:deletes", 700),
     Figure("settle", "Rows settled per second", "settling:rows", 90),
-    Figure("minute", "Use of the minute under backlog", "minute:use", 400),
+    Figure("minute", "Use of the rate limit under backlog", "minute:use", 400),
     Figure("pages", "Open pages: commit → page, and the server's CPU", "pages:open_pages", 180),
     Figure(
         "desk",
@@ -63,10 +63,10 @@ FIGURES = (
         "postgresql",
         "tests.bench.admin_settings",
     ),
-    Figure("audit", "The trail: written, proved, asked (SQLite)", "audit:trails", 900),
+    Figure("audit", "The trail: written, verified, queried (SQLite)", "audit:trails", 900),
     Figure(
         "audit-postgresql",
-        "The trail: written, proved, asked (PostgreSQL)",
+        "The trail: written, verified, queried (PostgreSQL)",
         "audit:trails",
         900,
         "postgresql",

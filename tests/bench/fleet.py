@@ -1,4 +1,4 @@
-"""A large fleet with a long history, made by the database itself."""
+"""A large fleet with a long history, generated in SQL."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,20 +41,20 @@ TEXTS = {
 
 
 def build(devices: int, commands_each: int) -> list[ActionRequest]:
-    """Devices with as many commands each; returns the requests, the newest first."""
+    """Make devices with so many commands each; return the requests, the newest first."""
     make_devices(devices)
     action_requests = _make_requests(commands_each * -(-devices // EACH))
     with without_indexes(DeviceCommand):
         _make_commands(action_requests, devices, commands_each)
     with connection.cursor() as cursor:
-        # What PostgreSQL's autovacuum does by itself a minute later.
+        # PostgreSQL's autovacuum would do this automatically a minute later.
         cursor.execute("VACUUM ANALYZE" if connection.vendor == "postgresql" else "ANALYZE")
     return action_requests
 
 
 @contextmanager
 def without_indexes(model: type[models.Model]) -> Iterator[None]:
-    """Make the indexes afterwards, in one go each: row by row takes ten times as long."""
+    """Drop the indexes and create them afterwards: row by row takes ten times as long."""
     with connection.schema_editor(atomic=False) as editor:
         for index in model._meta.indexes:
             editor.remove_index(model, index)
@@ -65,7 +65,7 @@ def without_indexes(model: type[models.Model]) -> Iterator[None]:
 
 
 def make_devices(count: int) -> None:
-    """So many devices, d1000001 and on, whose fields differ as those of a fleet do."""
+    """Make devices with the ids d1000001 and following, with varied fields."""
     search = " || char(10) || ".join(
         f"lower({TEXTS[name]})"
         for name in ("name", "host_name", "vendor_id", "ip", "public_ip", "user_name", "group_name")
@@ -83,7 +83,7 @@ def make_devices(count: int) -> None:
 
 
 def _make_requests(count: int) -> list[ActionRequest]:
-    actor, moment = crew.operator(), now()
+    actor, created_at = crew.operator(), now()
     action_requests = [
         ActionRequest(
             form_token=uuid4(),
@@ -97,7 +97,7 @@ def _make_requests(count: int) -> list[ActionRequest]:
             actor=actor.name,
             role=actor.role,
             source=actor.source,
-            created_at=moment - timedelta(hours=number),
+            created_at=created_at - timedelta(hours=number),
         )
         for number in range(count)
     ]
@@ -164,13 +164,13 @@ def _blank(field: "models.Field[Any, Any]") -> str:
 
 
 def _ago(seconds: str) -> str:
-    """A moment so many seconds ago, as this database writes it."""
+    """Return the SQL of the time so many seconds ago."""
     if connection.vendor == "postgresql":
         return f"now() - ({seconds}) * interval '1 second'"
     return f"datetime('now', '-' || ({seconds}) || ' seconds')"
 
 
 def _portable(sql: str) -> str:
-    """Per cent signs of the arithmetic are no places for values; PostgreSQL's char() is chr()."""
+    """Escape the modulo operators; PostgreSQL's char() is chr()."""
     sql = sql.replace(" % ", " %% ")
     return sql.replace("char(10)", "chr(10)") if connection.vendor == "postgresql" else sql

@@ -1,4 +1,4 @@
-"""What the vendor's own log says; nothing here asks the engine."""
+"""Counts from the vendor's own log, independent of the engine."""
 
 from collections.abc import Sequence
 from statistics import mean
@@ -8,27 +8,27 @@ from actions.simulator.handler import Received
 
 
 def arrivals(vendor: Simulator, api: str = "") -> list[float]:
-    """When each call arrived (monotonic seconds, in order), also those that were refused."""
+    """Return when each call arrived (monotonic seconds, sorted), refused ones included."""
     return sorted(call.at for call in vendor.received if api in ("", call.api))
 
 
 def worst_window(times: Sequence[float], window: float) -> int:
-    """The most arrivals in any stretch of `window` seconds; an arrival one window later is out."""
+    """Return the most arrivals in any half-open interval of `window` seconds."""
     worst = first = 0
-    for last, moment in enumerate(times):
-        while times[first] <= moment - window:
+    for last, at in enumerate(times):
+        while times[first] <= at - window:
             first += 1
         worst = max(worst, last - first + 1)
     return worst
 
 
 def refused(vendor: Simulator) -> int:
-    """Calls that the vendor refused because of its limit."""
+    """Count the calls that the vendor refused because of its limit."""
     return sum(call.status == 429 for call in vendor.received)
 
 
 def least_seconds(calls: int, limit: int, window: float) -> float:
-    """The shortest time from the first to the last of so many calls that the limit allows.
+    """Return the shortest time from the first to the last call that the limit allows.
 
     `limit` calls may come at once, so this is less than calls * window / limit.
     """
@@ -36,26 +36,26 @@ def least_seconds(calls: int, limit: int, window: float) -> float:
 
 
 def use_of_the_limit(times: Sequence[float], limit: int, window: float) -> float:
-    """The share of the limit that was used: the window ÷ the mean time of `limit` calls.
+    """Return the share of the limit that was used: the window ÷ the mean time of `limit` calls.
 
-    Raises ValueError when there are not enough calls for a single stretch.
+    Raises ValueError when there are at most `limit` calls.
     """
-    stretches = [late - early for early, late in zip(times, times[limit:], strict=False)]
-    if not stretches:
-        raise ValueError("too few calls to tell")
-    return window / mean(stretches)
+    spans = [late - early for early, late in zip(times, times[limit:], strict=False)]
+    if not spans:
+        raise ValueError("too few calls to measure")
+    return window / mean(spans)
 
 
 def targets(call: Received) -> list[str]:
-    """The device ids that the call named."""
+    """Return the device ids that the call named."""
     ids = (call.body or {}).get("ids")
     return [str(name) for name in ids] if isinstance(ids, list) else []
 
 
 def acted_twice(log: Sequence[Received]) -> int:
-    """Devices that were named again in a call which arrived after the action had been done.
+    """Count devices named again in a call that arrived after the action had been done.
 
-    Refused calls do not count: nothing is done by them.
+    Refused calls do not count: they change nothing.
     """
     done: set[str] = set()
     again: set[str] = set()

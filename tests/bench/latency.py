@@ -1,4 +1,4 @@
-"""How quickly a action_request reaches the vendor, and its answer the screen."""
+"""How quickly a request reaches the vendor, and its result an open page."""
 
 import random
 import re
@@ -26,16 +26,16 @@ def idle(*, quick: bool) -> list[Line]:
     """From the call of the submit service to the arrival at the vendor, on an idle system.
 
     In real time, with a real worker, Redis, beat and SQLite; the limit is 1,000 calls a minute,
-    so that only the way is measured. 25 tries (8 when quick), half a second apart, each with
+    so that only the latency is measured. 25 tries (8 when quick), half a second apart, each with
     other hours so that none waits to fill a call. The comparison is the same with a Celery task
-    that calls at once and stores nothing: the price of the bounds is the difference.
+    that calls at once and stores nothing: the difference is the cost of storing first.
     """
     tries = 8 if quick else 25
     with Stage() as stage:
         stage.redis()
         vendor = stage.vendor(LIMIT)
         ids = crew.names("i", tries)
-        crew.enrol(vendor, ids)
+        crew.add_to_vendor(vendor, ids)
         stage.worker()
         stage.beat()
         crew.warm_up(vendor)
@@ -65,16 +65,16 @@ def _next_arrival(vendor: Simulator, seen: int) -> float:
 
 def _bare_task(stage: Stage, ids: list[str]) -> str:
     vendor = stage.vendor(LIMIT, token_counts=False)
-    crew.enrol(vendor, ids)
+    crew.add_to_vendor(vendor, ids)
     rival = Rival(stage, vendor, LIMIT, "exempt")
     rival.worker()
-    rival.ask(["warm-up"])
+    rival.enqueue(["warm-up"])
     until(lambda: judge.arrivals(vendor, "action"), 30)
     took = []
-    with rival.words():
+    with rival.environment():
         from tests.bench.rival_tasks import act
 
-        act.delay(ids[0])  # The first one opens the connection to Redis.
+        act.delay(ids[0])  # The first call opens the connection to Redis.
         until(lambda: len(judge.arrivals(vendor, "action")) > 1, 15)
         for name in ids:
             time.sleep(0.2)
@@ -86,13 +86,13 @@ def _bare_task(stage: Stage, ids: list[str]) -> str:
 
 
 def screen(*, quick: bool) -> list[Line]:
-    """From the moment the vendor's answer leaves to the event on an open stream that shows it.
+    """From the vendor's answer to the event on an open stream that shows it.
 
     In real time: a real worker, Redis and beat, the page's stream from uvicorn, and a job of 20
-    calls (10 when quick) one after the other. The vendor thinks for 0.3 to 1.5 s, a time that is
-    drawn beforehand (seed 6), so the moment of its answer is arrival + that time. The way to the
-    worker and its commit are part of the figure, and so is the pause of 0.5 s between two events
-    of one page. The event that shows an answer is the first that counts its devices as settled.
+    calls (10 when quick) one after the other. The vendor answers after 0.3 to 1.5 s, drawn
+    beforehand (seed 6), so its answer leaves at arrival + that time. The way to the worker and
+    its commit are part of the figure, and so is the pause of 0.5 s between two events of one
+    page. The event that shows an answer is the first that counts its devices as settled.
     """
     calls = 10 if quick else 20
     rng = random.Random(SEED)
@@ -100,9 +100,9 @@ def screen(*, quick: bool) -> list[Line]:
     with Stage() as stage:
         stage.redis()
         vendor = stage.vendor(LIMIT)
-        stage.tell(ENGINE_IN_FLIGHT=1, ENGINE_VERIFY_AFTER=0)
+        stage.configure(ENGINE_IN_FLIGHT=1, ENGINE_VERIFY_AFTER=0)
         ids = crew.names("l", calls * 50)
-        crew.enrol(vendor, ids)
+        crew.add_to_vendor(vendor, ids)
         crew.operator()
         _, port = stage.web()
         stage.worker()
@@ -120,17 +120,17 @@ def screen(*, quick: bool) -> list[Line]:
             call.at + pause for call, pause in zip(vendor.received[seen:], pauses, strict=True)
         ]
     took = []
-    for number, moment in enumerate(answered, start=1):
+    for number, answered_at in enumerate(answered, start=1):
         shown = next(at for at, settled in page.shown if settled >= number * 50)
-        if moment > page.opened:
-            took.append(shown - moment)
+        if answered_at > page.opened:
+            took.append(shown - answered_at)
     found = spread(took)
     bound = f"< {duration(ON_SCREEN)}"
     return [Line("this engine", str(found), found.median, bound, found.p95 < ON_SCREEN)]
 
 
 class OpenPage:
-    """The stream of one page; `shown` holds when an event came and how many were settled."""
+    """The stream of one page; `shown` lists the time and settled count of each event."""
 
     def __init__(self, port: int, action_request: ActionRequest) -> None:
         self.shown: list[tuple[float, int]] = []
@@ -149,7 +149,7 @@ class OpenPage:
         buffer = b""
         self._socket.settimeout(60)
         while data := self._receive():
-            moment = time.monotonic()
+            received_at = time.monotonic()
             buffer += data
             while b"\n\n" in buffer:
                 event, buffer = buffer.split(b"\n\n", 1)
@@ -157,12 +157,12 @@ class OpenPage:
                 if found and found[2]:
                     found = total.search(event)
                 if found:
-                    self.shown.append((moment, int(found[1].replace(b",", b""))))
+                    self.shown.append((received_at, int(found[1].replace(b",", b""))))
 
     def _receive(self) -> bytes:
         try:
             return self._socket.recv(65536)
-        except OSError:  # It was closed by us.
+        except OSError:  # `close` closed it.
             return b""
 
     def close(self) -> None:
@@ -173,7 +173,7 @@ class OpenPage:
 
 
 def session_cookie() -> str:
-    """The cookie of a person who is signed in."""
+    """Return the Cookie header of a signed-in user."""
     client = Client()
     client.force_login(User.objects.get(username="oscar"))
     return "; ".join(f"{name}={cookie.value}" for name, cookie in client.cookies.items())

@@ -1,4 +1,4 @@
-"""Never more calls than the vendor allows, whatever happens on the way."""
+"""The number of calls in any window, under delays and killed processes."""
 
 import random
 import time
@@ -14,10 +14,10 @@ from tests.bench.stage import Process, Stage, until
 
 LIMIT = (10, 6.0)
 SEED = 1
-PATIENCE = 40.0
+FIRST_CALL_SECONDS = 40.0
 DEVICES = 1_500
-BEHIND = 0.6
-"""Most seconds that a call, and that an answer, is under way: with time ÷ 10, as on a bad line."""
+MAX_DELAY = 0.6
+"""Longest delay of a call and of an answer in seconds; 6 s with time ÷ 10."""
 
 
 def worst_window(*, quick: bool) -> list[Line]:
@@ -25,11 +25,11 @@ def worst_window(*, quick: bool) -> list[Line]:
 
     Time runs ten times faster. Two real processes of each; every call arrives up to 0.6 s late
     and is answered up to 0.6 s late; every 9 s one process is killed (-9) and replaced. The
-    engine has three bulk jobs, urgent requests at random moments, a full read of 2,000 devices and
-    its read-back besides. The time begins with the first calls. Its rivals have a call for each
-    device, they all start with a token that cost them nothing, and they run side by side, each
-    with a vendor of its own. Refused calls are counted too: they arrived. Celery's `rate_limit`
-    is what its documentation offers, 10 calls in a window for each worker. Seed 1.
+    engine has three bulk jobs, urgent requests at random times, a full read of 2,000 devices
+    and its read-back besides. The time begins with the first calls. The alternatives make a
+    call for each device, start with a token that costs no call, and run side by side, each with
+    a vendor of its own. Refused calls are counted too: they arrived. Celery's `rate_limit` is
+    what its documentation offers, 10 calls in a window for each worker. Seed 1.
     """
     seconds = 20.0 if quick else 38.0
     with Stage() as stage:
@@ -42,7 +42,7 @@ def worst_window(*, quick: bool) -> list[Line]:
 
 def _ours(stage: Stage, seconds: float) -> Line:
     vendor = stage.vendor(LIMIT, devices=2_000)
-    stage.tell(
+    stage.configure(
         OPSWAT_TIMEOUT=(1.0, 3.0),
         OPSWAT_MAX_DEVICES=10,
         ENGINE_RUN_SECONDS=2.0,
@@ -50,7 +50,7 @@ def _ours(stage: Stage, seconds: float) -> Line:
         ENGINE_URGENT_WAIT=1.0,
         ENGINE_VERIFY_AFTER=6.0,
     )
-    bad_line(vendor)
+    add_delays(vendor)
     rng = random.Random(SEED)
     ids = list(vendor.devices)
     stage.beat()
@@ -58,18 +58,18 @@ def _ours(stage: Stage, seconds: float) -> Line:
     for kind, first in (("unexempt", 0), ("ignore", 600), ("dhcprenew", 1_200)):
         crew.submit(ids[first : first + 600], kind)
     start_sync(crew.operator())
-    until(lambda: len(vendor.received) > 1, PATIENCE)
+    until(lambda: len(vendor.received) > 1, FIRST_CALL_SECONDS)
 
     def submit_something() -> None:
         crew.submit([rng.choice(ids)], "exempt", hours=str(rng.randint(1, 60_000)))
 
-    trouble(stage, workers, stage.worker, seconds, rng, also=submit_something)
+    run_with_kills(stage, workers, stage.worker, seconds, rng, also=submit_something)
     times = judge.arrivals(vendor)
     worst = judge.worst_window(times, LIMIT[1])
     apis = sorted({call.api for call in vendor.received})
     refused = judge.refused(vendor)
     if worst < LIMIT[0]:
-        raise AssertionError(f"{len(times)} calls were too few to try the limit")
+        raise AssertionError(f"{len(times)} calls were too few to test the limit")
     return Line(
         "this engine, 2 workers",
         f"{worst} ({len(times)} calls in {seconds:.0f} s to {', '.join(apis)}; {refused} refused)",
@@ -84,15 +84,15 @@ def _rivals(stage: Stage, seconds: float) -> list[Line]:
     rivals: dict[str, tuple[Rival, list[Process], Callable[[], Process]]] = {}
     for who in ("Celery rate_limit, 2 workers", "a fixed window in Redis", "requests-ratelimiter"):
         vendor = stage.vendor(LIMIT, token_counts=False)
-        crew.enrol(vendor, ids)
+        crew.add_to_vendor(vendor, ids)
         rival = Rival(stage, vendor, LIMIT, "dhcprenew", retries=3)
-        bad_line(vendor)
+        add_delays(vendor)
         starts = _starter(rival, who, ids)
         if who.startswith("Celery"):
-            rival.ask(ids)
+            rival.enqueue(ids)
         rivals[who] = (rival, [starts(), starts()], starts)
     for rival, _, _ in rivals.values():
-        until(partial(judge.arrivals, rival.vendor, "action"), PATIENCE)
+        until(partial(judge.arrivals, rival.vendor, "action"), FIRST_CALL_SECONDS)
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         pause = min(9.0, max(0.0, end - time.monotonic()))
@@ -121,13 +121,13 @@ def _starter(rival: Rival, who: str, ids: list[str]) -> Callable[[], Process]:
     return start
 
 
-def bad_line(vendor: Simulator) -> None:
-    """Calls and answers that are late, each by another time."""
-    vendor.fault("late", times=None, api=None, seconds=0.0, jitter=BEHIND)
-    vendor.fault("slow", times=None, api=None, seconds=0.0, jitter=BEHIND)
+def add_delays(vendor: Simulator) -> None:
+    """Delay calls and answers, each by a random time."""
+    vendor.fault("late", times=None, api=None, seconds=0.0, jitter=MAX_DELAY)
+    vendor.fault("slow", times=None, api=None, seconds=0.0, jitter=MAX_DELAY)
 
 
-def trouble(
+def run_with_kills(
     stage: Stage,
     processes: list[Process],
     start: Callable[[], Process],
@@ -135,7 +135,7 @@ def trouble(
     rng: random.Random,
     also: Callable[[], None],
 ) -> None:
-    """For so long: kill and replace a process every nine seconds, and now and then `also`."""
+    """For `seconds`: kill and replace a process every 9 s, and call `also` every 1 to 4 s."""
     end = time.monotonic() + seconds
     kill_at, submit_at = time.monotonic() + 9.0, time.monotonic() + 4.0
     while (now := time.monotonic()) < end:
@@ -150,7 +150,7 @@ def trouble(
 
 def replace(stage: Stage, processes: list[Process], start: Callable[[], Process]) -> None:
     """Kill one of the processes, and start another like it."""
-    # The oldest first, so that of two scripts with a list each both are struck in turn.
+    # The oldest first, so that two scripts with a list each are killed in turn.
     stage.kill(processes.pop(0))
     processes.append(start())
 

@@ -1,4 +1,4 @@
-"""A trail as long as that of years, chained and signed as the engine does it, but in bulk."""
+"""A trail of several years, chained and signed like the engine's, written in bulk."""
 
 import json
 import random
@@ -23,7 +23,7 @@ from actions.trail.models import AuditDevice, AuditEvent
 from tests.bench import crew, fleet
 
 DEVICES, EACH, PEOPLE = 20_000, 5, 300
-"""Devices of the fleet, devices of a request, and people who ask."""
+"""Devices of the fleet, devices of a request, and users who submit."""
 
 WORDS = (
     *("windows", "update", "weekend", "maintenance", "caller", "locked", "malware", "scan"),
@@ -34,12 +34,12 @@ KINDS = ("exempt", "unexempt", "delete", "dhcprenew", "fetch_agent_log")
 COLUMNS = [field.attname for field in AuditEvent._meta.concrete_fields]
 CODES = {CommandStatus.ACCEPTED: 1, CommandStatus.UNSUPPORTED: 0, CommandStatus.FAILED: -1}
 
-Told = dict[str, Any]
+EventData = dict[str, Any]
 
 
 @dataclass(slots=True)
 class _Request:
-    """One request of the story, with what became of its devices."""
+    """One request of the history, with the outcomes of its devices."""
 
     number: int
     uuid: UUID
@@ -52,34 +52,34 @@ class _Request:
 
 
 def device_id(number: int) -> str:
-    """The id of a device of the story."""
+    """Return the vendor id of a device."""
     return f"d{1_000_000 + number % DEVICES}"
 
 
 def device_name(number: int) -> str:
-    """What it is called."""
+    """Return the host name of a device."""
     return f"pc-{number % DEVICES:05}.corp.example"
 
 
 def device_mac(number: int) -> str:
-    """Its address."""
+    """Return the MAC of a device."""
     text = f"02005e{number % DEVICES:06x}"
     return ":".join(text[at : at + 2] for at in range(0, 12, 2))
 
 
 def build(records: int, commands: int) -> list[UUID]:
-    """Write so many records; returns the ids of its newest requests, which have commands.
+    """Write so many records; return the ids of the newest requests, which have commands.
 
-    Older requests are told of by the trail alone, as after they were deleted.
+    Older requests appear only in the trail, as after their deletion.
     """
     kept: list[_Request] = []
-    story = _Story(records)
-    lines = story.lines(commands // EACH, kept)
+    history = _History(records)
+    lines = history.lines(commands // EACH, kept)
     guards.drop_search_index(connection)
     with fleet.without_indexes(AuditEvent), fleet.without_indexes(AuditDevice):
         while rows := list(islice(lines, 5000)):
             _store(rows)
-        _name_devices(story.first)
+        _name_devices(history.first)
     guards.create_search_index(connection)
     _store_requests(kept)
     _store_aliases()
@@ -88,29 +88,29 @@ def build(records: int, commands: int) -> list[UUID]:
     return [action_request.uuid for action_request in kept]
 
 
-class _Story:
-    """Signs in, asks, is answered, is read back: told until there are enough lines."""
+class _History:
+    """Generates signed lines: sign-in, submission, answer, read-back, and again."""
 
     def __init__(self, records: int) -> None:
-        self.chance = random.Random(7)  # The same story each time.
+        self.chance = random.Random(7)  # The same history each time.
         self.last, self.previous = trail.head()
         self.end = self.last + records
         self.begin = now() - timedelta(seconds=30 * (records + 1))
         self.first = self.last
 
     def lines(self, newest: int, kept: list[_Request]) -> Iterator[tuple[Any, ...]]:
-        """Rows of the table; the newest action_requests are put aside."""
+        """Yield rows of the table; append the newest requests to `kept`."""
         number = 0
         while self.last < self.end:
             action_request = self._request(number)
             number += 1
-            wanted = list(self._told(action_request))
+            wanted = list(self._events(action_request))
             if self.last + len(wanted) > self.end:
-                wanted = wanted[:1] * (self.end - self.last)  # Somebody signs in, again and again.
+                wanted = wanted[:1] * (self.end - self.last)  # Fill up with sign-ins.
             elif (self.end - self.last) / 3.9 <= newest:
                 kept.append(action_request)
-            for told in wanted:
-                yield self._signed(told)
+            for event in wanted:
+                yield self._signed(event)
 
     def _request(self, number: int) -> _Request:
         chance = self.chance
@@ -121,7 +121,7 @@ class _Story:
             kind=chance.choice(KINDS),
             reason=" ".join(chance.sample(WORDS, 4)),
             ticket=f"CHG-{chance.randrange(100_000)}",
-            at=self._moment(),
+            at=self._timestamp(),
         )
         for place in range(EACH):
             name = device_id((number * EACH + place) * 7919)
@@ -129,7 +129,7 @@ class _Story:
             action_request.outcomes.append((name, status, f"{chance.getrandbits(128):032x}"))
         return action_request
 
-    def _told(self, action_request: _Request) -> Iterator[Told]:
+    def _events(self, action_request: _Request) -> Iterator[EventData]:
         person = {
             "user_id": 7,
             "actor": action_request.person,
@@ -145,18 +145,18 @@ class _Story:
             "kind": action_request.kind,
         }
         targets = [name for name, *_ in action_request.outcomes]
-        asked = {"params": {}, "addressing": "ids", "count": EACH, "targets": targets}
-        said = {
+        submission = {"params": {}, "addressing": "ids", "count": EACH, "targets": targets}
+        submitted = {
             "reason": action_request.reason,
             "ticket": action_request.ticket,
-            "data": asked | {"kind": action_request.kind},
+            "data": submission | {"kind": action_request.kind},
         }
-        yield {**person, **about, **said, "verb": "request.submitted", "count": EACH}
+        yield {**person, **about, **submitted, "verb": "request.submitted", "count": EACH}
         devices = [
             {"target": name, "status": str(status), "code": CODES[status], "command_id": command}
             for name, status, command in action_request.outcomes
         ]
-        answer: Told = {
+        answer: EventData = {
             "kind": action_request.kind,
             "call": action_request.number + 1,
             "http_status": 200,
@@ -175,14 +175,14 @@ class _Story:
                     for name, status, command in action_request.outcomes
                 ]
 
-    def _signed(self, told: Told) -> tuple[Any, ...]:
+    def _signed(self, event: EventData) -> tuple[Any, ...]:
         self.last += 1
-        engine: Told = {"user_id": None, "actor": "engine", "role": "", "source": "system"}
+        engine: EventData = {"user_id": None, "actor": "engine", "role": "", "source": "system"}
         blank = dict.fromkeys(("address", "request_id", "reason", "detail", "ticket", "kind"), "")
-        data = told.get("data", {})
-        line = {**engine, **blank, "account": 1, "call": None, "data": data, **told}
+        data = event.get("data", {})
+        line = {**engine, **blank, "account": 1, "call": None, "data": data, **event}
         line.setdefault("count", len(data["devices"]) if "devices" in data else None)
-        line |= {"id": self.last, "at": self._moment(), "previous": self.previous}
+        line |= {"id": self.last, "at": self._timestamp(), "previous": self.previous}
         line["key_id"] = next(iter(settings.AUDIT_KEYS))
         content = chain.content(line)
         line["signature"] = self.previous = chain.sign(settings.AUDIT_KEYS[line["key_id"]], content)
@@ -191,7 +191,7 @@ class _Story:
         line["data"] = json.dumps(data)
         return tuple(line[name] for name in COLUMNS)
 
-    def _moment(self) -> datetime:
+    def _timestamp(self) -> datetime:
         return self.begin + timedelta(seconds=30 * (self.last - self.first))
 
 
@@ -210,7 +210,7 @@ def _store(rows: list[tuple[Any, ...]]) -> None:
 
 
 def _name_devices(after: int) -> None:
-    """The index of devices is made of what the lines say."""
+    """Fill the index of devices from the data of the lines."""
     part = (
         "line->>'target', line->>'status' FROM actions_auditevent e, "
         "jsonb_array_elements(e.data->'devices') AS lines(line)"
@@ -263,7 +263,7 @@ def _request(action_request: _Request, operator: Actor) -> ActionRequest:
 def _command(
     stored: ActionRequest, name: str, status: CommandStatus, command: str
 ) -> DeviceCommand:
-    moments = dict.fromkeys(("due_at", "moved_at", "created_at", "settled_at"), stored.created_at)
+    times = dict.fromkeys(("due_at", "moved_at", "created_at", "settled_at"), stored.created_at)
     code = CODES.get(status, 1)
     return DeviceCommand(
         request=stored,
@@ -274,7 +274,7 @@ def _command(
         attempts=1,
         vendor_status=code,
         command_id=command,
-        **moments,
+        **times,
     )
 
 

@@ -1,4 +1,4 @@
-"""Many people who ask the same: how many calls does it cost?"""
+"""How many calls many equal requests of one device each need."""
 
 import random
 import time
@@ -17,28 +17,30 @@ SEED = 3
 def calls(*, quick: bool) -> list[Line]:
     """Calls that arrived at the vendor for 200 requests of one device each, of one kind.
 
-    They come at random moments within 12 s, a minute with time five times faster, while a real
+    They come at random times within 12 s, a minute with time five times faster, while a real
     worker, Redis and beat run and the limit is 10 calls in 12 s. If this machine is too slow to
-    let them come within that time, the time that it took is told. Two rounds (one when quick),
-    each with its own seed from 3 on; the most calls of a round count. The comparison is a Celery
-    task for each request, whose count does not depend on the pace: so that nobody waits for
-    twenty minutes it is measured without limit, and the time is reckoned.
+    submit them within that time, the time that it took is shown. Two rounds (one when quick),
+    each with its own seed from 3 on; the most calls of a round count. The comparison is a
+    Celery task for each request, whose count does not depend on the pace: so it is measured
+    without limit, which saves twenty minutes, and the time is calculated.
     """
     rounds = [_round(seed) for seed in range(SEED, SEED + (1 if quick else 2))]
-    most = max(count for count, _, _ in rounds)
-    came = max(seconds for _, seconds, _ in rounds)
+    worst = max(count for count, _, _ in rounds)
+    submit_seconds = max(seconds for _, seconds, _ in rounds)
     longest = max(seconds for _, _, seconds in rounds)
     least = -(-REQUESTS // 50)
     all_counts = ", ".join(str(count) for count, _, _ in rounds)
     window = LIMIT[1]
-    slow = f"; they came in {came / window:.1f} min" if came > 1.1 * window else ""
+    slow = (
+        f"; they came in {submit_seconds / window:.1f} min" if submit_seconds > 1.1 * window else ""
+    )
     return [
         Line(
             "this engine",
-            f"{most} (rounds: {all_counts}; all answered within {longest / window:.1f} min{slow})",
-            most,
+            f"{worst} (rounds: {all_counts}; all answered within {longest / window:.1f} min{slow})",
+            worst,
             f"≤ {least + 1}: the first goes at once",
-            most <= least + 1,
+            worst <= least + 1,
         ),
         _one_by_one(),
     ]
@@ -50,8 +52,8 @@ def _round(seed: int) -> tuple[int, float, float]:
     with Stage() as stage:
         stage.redis()
         vendor = stage.vendor(LIMIT)
-        stage.tell(ENGINE_VERIFY_AFTER=0, ENGINE_URGENT_WAIT=10.0 / FASTER)
-        crew.enrol(vendor, ids)
+        stage.configure(ENGINE_VERIFY_AFTER=0, ENGINE_URGENT_WAIT=10.0 / FASTER)
+        crew.add_to_vendor(vendor, ids)
         stage.worker()
         stage.beat()
         crew.warm_up(vendor)
@@ -59,16 +61,16 @@ def _round(seed: int) -> tuple[int, float, float]:
         seen = len(vendor.received)
         start = time.monotonic()
         action_requests = []
-        for name, moment in zip(ids, sorted(rng.uniform(0, LIMIT[1]) for _ in ids), strict=True):
-            time.sleep(max(0.0, start + moment - time.monotonic()))
+        for name, offset in zip(ids, sorted(rng.uniform(0, LIMIT[1]) for _ in ids), strict=True):
+            time.sleep(max(0.0, start + offset - time.monotonic()))
             action_requests.append(crew.submit([name], "exempt"))
-        came = time.monotonic() - start
+        submit_seconds = time.monotonic() - start
         until(lambda: crew.settled(*action_requests), 60)
         took = time.monotonic() - start
         done = [vendor.applied["exempt", name] for name in ids]
         if done != [1] * REQUESTS:
             raise AssertionError("not every device was acted on exactly once")
-        return sum(call.api == "action" for call in vendor.received[seen:]), came, took
+        return sum(call.api == "action" for call in vendor.received[seen:]), submit_seconds, took
 
 
 def _one_by_one() -> Line:
@@ -76,10 +78,10 @@ def _one_by_one() -> Line:
     with Stage() as stage:
         stage.redis()
         vendor = stage.vendor(None)
-        crew.enrol(vendor, ids)
+        crew.add_to_vendor(vendor, ids)
         rival = Rival(stage, vendor, LIMIT, "exempt")
         rival.worker()
-        rival.ask(ids)
+        rival.enqueue(ids)
         until(lambda: len(judge.arrivals(vendor, "action")) >= REQUESTS, 60)
         count = len(judge.arrivals(vendor, "action"))
     minutes = judge.least_seconds(count, *LIMIT) / LIMIT[1]

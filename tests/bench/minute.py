@@ -1,4 +1,4 @@
-"""The limit is never broken, and never wasted either."""
+"""The share of the rate limit that is used while work waits."""
 
 import random
 import time
@@ -16,13 +16,14 @@ SEED = 10
 def use(*, quick: bool) -> list[Line]:
     """The share of the limit that was used while there was always work.
 
-    Real processes, two workers, the vendor's real minute (when quick five times faster: 10 calls
-    in 12 s, where margin and waking weigh more), an endless job, answers after 20 to 80 ms. The
-    use is the window ÷ the mean time in which ten calls arrived, over three windows. Meanwhile a
-    person submits an urgent request every third of a window or so, each with other hours (seed
-    10): how long these waited until they arrived at the vendor, with a bound of 10 s of the real
-    minute. Celery's `rate_limit` of ten calls a minute runs on three workers, in the quick window,
-    against a vendor that refuses nothing; its calls are given for a whole minute.
+    Real processes, two workers, the vendor's real limit (when quick five times faster: 10 calls
+    in 12 s, where margin and wake-up weigh more), an endless job, answers after 20 to 80 ms.
+    The use is the window ÷ the mean time in which ten calls arrived, over three windows.
+    Meanwhile a person submits an urgent request every third of a window or so, each with other
+    hours (seed 10): how long these waited until they arrived at the vendor, with a bound of 10
+    s at the real limit. Celery's `rate_limit` of ten calls a minute runs on three workers, in
+    the quick window, against a vendor that refuses nothing; its calls are scaled to a whole
+    minute.
     """
     limit = QUICK if quick else LIMIT
     window, faster = limit[1], 60.0 / limit[1]
@@ -30,19 +31,19 @@ def use(*, quick: bool) -> list[Line]:
     with Stage() as stage:
         stage.redis()
         vendor = stage.vendor(limit)
-        stage.tell(ENGINE_URGENT_WAIT=10.0 / faster, ENGINE_VERIFY_AFTER=0)
+        stage.configure(ENGINE_URGENT_WAIT=10.0 / faster, ENGINE_VERIFY_AFTER=0)
         vendor.fault("slow", times=None, api=None, seconds=0.02, jitter=0.06)
         stage.worker()
         stage.worker()
         stage.beat()
         crew.submit(crew.names("u", 5_000), "dhcprenew")
-        asked = _submit_urgent(seconds, window)
+        submitted = _submit_urgent(seconds, window)
         time.sleep(0.25 * window)
         times = judge.arrivals(vendor)
         refused = judge.refused(vendor)
-        waits = _waits(vendor, asked, faster)
+        waits = _waits(vendor, submitted, faster)
     share = judge.use_of_the_limit(times, *limit)
-    lost = len(asked) - len(waits.times)
+    lost = len(submitted) - len(waits.times)
     text = f"{share:.1%} ({len(times)} calls, {refused} refused)"
     return [
         Line("this engine, 2 workers", text, share, "≥ 98 %", share >= 0.98 and not refused),
@@ -57,23 +58,23 @@ def use(*, quick: bool) -> list[Line]:
     ]
 
 
-def _waits(vendor: Simulator, asked: dict[str, float], faster: float) -> Spread:
-    """Return the time from each submit to its arrival, in seconds of the real minute."""
+def _waits(vendor: Simulator, submitted: dict[str, float], faster: float) -> Spread:
+    """Return the seconds from each submit to its arrival, scaled to the window of 60 s."""
     found = {name: call.at for call in vendor.received for name in judge.targets(call)}
-    return spread([(found[name] - at) * faster for name, at in asked.items() if name in found])
+    return spread([(found[name] - at) * faster for name, at in submitted.items() if name in found])
 
 
 def _submit_urgent(seconds: float, window: float) -> dict[str, float]:
     """Submit urgent requests at random times for so many seconds; return the time of each."""
     rng = random.Random(SEED)
-    asked: dict[str, float] = {}
+    submitted: dict[str, float] = {}
     begin = time.monotonic()
     while time.monotonic() < begin + seconds:
         time.sleep(rng.uniform(0.25, 0.42) * window)
-        name = f"urgent{len(asked)}"
-        asked[name] = time.monotonic()
-        crew.submit([name], "exempt", hours=str(len(asked)))
-    return asked
+        name = f"urgent{len(submitted)}"
+        submitted[name] = time.monotonic()
+        crew.submit([name], "exempt", hours=str(len(submitted)))
+    return submitted
 
 
 def _celery(seconds: float) -> Line:
@@ -83,12 +84,12 @@ def _celery(seconds: float) -> Line:
         stage.redis()
         vendor = stage.vendor(None)
         rival = Rival(stage, vendor, QUICK, "dhcprenew")
-        rival.ask(ids)
+        rival.enqueue(ids)
         for _ in range(3):
             rival.worker(rate=f"{calls * 60.0 / window:g}/m")
         time.sleep(seconds + 4.0)
         times = judge.arrivals(vendor, "action")
-    times = [moment for moment in times if moment > times[-1] - seconds]
+    times = [at for at in times if at > times[-1] - seconds]
     per_minute = (len(times) - 1) / (times[-1] - times[0]) * window
     share = per_minute / calls
     return Line(

@@ -1,4 +1,4 @@
-"""Each device exactly once: not twice, and none forgotten without a word."""
+"""Each device is acted on exactly once, under faults and killed processes."""
 
 import time
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from tests.bench.stage import Process, Stage, until
 LIMIT = (10, 0.5)
 SEED = 8
 FAULTS: tuple[tuple[str, float, dict[str, Any]], ...] = (
-    # The share of each is of the calls that the ones before it left alone.
+    # The share of each is of the calls that the ones before it did not hit.
     ("cut_after", 0.06, {}),
     ("cut_before", 0.045, {}),
     ("status", 0.045, {"code": 500, "apply": True}),
@@ -28,7 +28,7 @@ FAULTS: tuple[tuple[str, float, dict[str, Any]], ...] = (
     ("broken_json", 0.04, {}),
 )
 UNDECIDED = (CommandStatus.FAILED, CommandStatus.UNCONFIRMED, CommandStatus.NOT_SEEN)
-MOST_RETRIES = 8
+MAX_RETRIES = 8
 RETRIES = 8
 VISIBLE_AFTER = 8.0
 
@@ -36,17 +36,17 @@ VISIBLE_AFTER = 8.0
 def deletes(*, quick: bool) -> list[Line]:
     """600 deletes (120 when quick), one in a call, with every fifth answer faulty and kills.
 
-    The limit is 10 calls in 0.5 s (time ÷ 120). Of the calls 6 % are cut after and 4 % before the
-    vendor acts, 4 % end with a 500 after it acted, 3 % with a 503 before, and 4 % with broken
-    JSON. Two processes of each; every 8 s one is killed (-9) and replaced. The engine carries one
-    device in a call here, so that everybody meets as many faults. *Twice*: the vendor's log names
-    a device again, in a call that it took, after the delete had been done. *Never*: the delete
-    was not done, after all retries. *Wrongly told*: who asked was told otherwise than it is.
-    The engine never repeats a delete by itself: it reads the devices back, and a person presses
-    "retry" for those of which it says that it was not done (counted, at most 8 times). Celery
-    has `acks_late`, half of the limit as `rate_limit` for each of two workers, 8 retries, and
-    8 s visibility time-out; requests-ratelimiter shares its bucket in Redis and has 8 retries of
-    urllib3 and of its own.
+    The limit is 10 calls in 0.5 s (time ÷ 120). Of the calls 6 % are cut after and 4 % before
+    the vendor acts, 4 % end with a 500 after it acted, 3 % with a 503 before, and 4 % with
+    broken JSON. Two processes of each; every 8 s one is killed (-9) and replaced. The engine
+    carries one device in a call here, so that all meet equally many faults. *Twice*: the
+    vendor's log names a device again, in a call that it took, after the delete had been done.
+    *Never*: the delete was not done, after all retries. *Misreported*: the status shown differs
+    from the fact. The engine never repeats a delete automatically: it reads the devices back,
+    and the operator presses "retry" for those reported as not done (counted, at most 8 times).
+    Celery has `acks_late`, half of the limit as `rate_limit` for each of two workers, 8
+    retries, and 8 s visibility time-out; requests-ratelimiter shares its bucket in Redis and
+    has 8 retries of urllib3 and of its own.
     """
     count = 120 if quick else 600
     with Stage() as stage:
@@ -60,14 +60,14 @@ def deletes(*, quick: bool) -> list[Line]:
 
 
 def faulty(vendor: Simulator) -> None:
-    """Every fifth answer goes wrong in one of five ways."""
+    """Make every fifth answer fail in one of five ways."""
     for name, share, options in FAULTS:
         vendor.fault(name, times=None, share=share, **options)
 
 
 def _ours(stage: Stage, count: int) -> Line:
     vendor = stage.vendor(LIMIT)
-    stage.tell(
+    stage.configure(
         OPSWAT_TIMEOUT=(1.0, 2.0),
         OPSWAT_MAX_DEVICES=50,
         ENGINE_RUN_SECONDS=2.0,
@@ -76,25 +76,25 @@ def _ours(stage: Stage, count: int) -> Line:
         ENGINE_URGENT_WAIT=0.1,
     )
     ids = crew.names("del-", count)
-    crew.enrol(vendor, ids)
-    crew.know(ids)
+    crew.add_to_vendor(vendor, ids)
+    crew.add_to_inventory(ids)
     stage.beat()
-    stage.tell(OPSWAT_MAX_DEVICES=1)
+    stage.configure(OPSWAT_MAX_DEVICES=1)
     workers = [stage.worker(), stage.worker()]
     crew.warm_up(vendor)
     faulty(vendor)
     action_request = crew.submit(ids, "delete", listed=True)
-    _until_quiet(lambda: _decided(action_request), 140, stage, workers, stage.worker)
+    _wait_with_kills(lambda: _decided(action_request), 140, stage, workers, stage.worker)
     clicks = _retries(action_request, stage, workers)
-    told = dict(
+    reported = dict(
         DeviceCommand.objects.filter(target__in=ids).order_by("id").values_list("target", "status")
     )
     done = {name for name in ids if vendor.applied["delete", name]}
-    wrong = sum((told[name] in SUCCEEDED) != (name in done) for name in ids)
+    wrong = sum((reported[name] in SUCCEEDED) != (name in done) for name in ids)
     twice, never = judge.acted_twice(vendor.received), count - len(done)
     return Line(
         "this engine",
-        f"twice {twice}, never {never}, wrongly told {wrong} ({_struck(vendor)}; retry was "
+        f"twice {twice}, never {never}, misreported {wrong} ({_call_counts(vendor)}; retry was "
         f"pressed {clicks} times)",
         twice,
         "0 / 0",
@@ -103,7 +103,7 @@ def _ours(stage: Stage, count: int) -> Line:
 
 
 def _decided(action_request: ActionRequest) -> bool:
-    """Nothing waits, and nothing will be looked at again."""
+    """Return whether no command waits and no read-back is due."""
     rows = DeviceCommand.objects.filter(request=action_request)
     return (
         crew.settled(action_request)
@@ -112,25 +112,25 @@ def _decided(action_request: ActionRequest) -> bool:
 
 
 def _retries(action_request: ActionRequest, stage: Stage, workers: list[Process]) -> int:
-    """What a person does: press "retry" for what was not done, until nothing is left."""
+    """Retry what was not done until nothing is left, as an operator does; return the count."""
     clicks = 0
     with suppress(Refused):
-        while clicks < MOST_RETRIES:
+        while clicks < MAX_RETRIES:
             action_request = controls.retry(action_request, crew.operator(), statuses=UNDECIDED)
             clicks += 1
-            _until_quiet(partial(_decided, action_request), 60, stage, workers, stage.worker)
+            _wait_with_kills(partial(_decided, action_request), 60, stage, workers, stage.worker)
     return clicks
 
 
 def _theirs(stage: Stage, who: str, count: int) -> Line:
     vendor = stage.vendor(LIMIT, token_counts=False)
     ids = crew.names("del-", count)
-    crew.enrol(vendor, ids)
+    crew.add_to_vendor(vendor, ids)
     rival = Rival(stage, vendor, LIMIT, "delete", retries=RETRIES)
     rival.env["RIVAL_VISIBILITY"] = str(VISIBLE_AFTER)
     faulty(vendor)
     if who.startswith("Celery"):
-        rival.ask(ids)
+        rival.enqueue(ids)
         calls, window = LIMIT
         rate = f"{calls / window / 2:g}/s"
 
@@ -148,12 +148,12 @@ def _theirs(stage: Stage, who: str, count: int) -> Line:
 
     processes = [start(), start()]
     quiet = VISIBLE_AFTER + 4.0
-    with suppress(TimeoutError):  # One that never ends is judged by what it did until then.
-        _until_quiet(lambda: _silent(vendor, quiet), 150, stage, processes, start)
+    with suppress(TimeoutError):  # One that never ends is counted up to here.
+        _wait_with_kills(lambda: _silent(vendor, quiet), 150, stage, processes, start)
     going = "" if _silent(vendor, quiet) else "; still calling after 150 s"
     done = {name for name in ids if vendor.applied["delete", name]}
     twice, never = judge.acted_twice(vendor.received), count - len(done)
-    return Line(who, f"twice {twice}, never {never} ({_struck(vendor)}{going})", twice)
+    return Line(who, f"twice {twice}, never {never} ({_call_counts(vendor)}{going})", twice)
 
 
 def _silent(vendor: Simulator, seconds: float) -> bool:
@@ -161,21 +161,21 @@ def _silent(vendor: Simulator, seconds: float) -> bool:
     return bool(calls) and time.monotonic() - calls[-1].at > seconds
 
 
-def _struck(vendor: Simulator) -> str:
+def _call_counts(vendor: Simulator) -> str:
     calls = [call for call in vendor.received if call.api == "action"]
     faults = sum(bool(call.fault) for call in calls)
     refused = sum(call.status == 429 for call in calls)
     return f"{len(calls)} calls, {faults} faulty, {refused} refused"
 
 
-def _until_quiet(
+def _wait_with_kills(
     done: Callable[[], bool],
     seconds: float,
     stage: Stage,
     processes: list[Process],
     start: Callable[[], Process],
 ) -> None:
-    """Wait, and kill and replace a process every eight seconds, three times at most."""
+    """Wait until `done`; kill and replace a process every 8 s, three times at most."""
     begin = time.monotonic()
     kills = 0
 

@@ -1,4 +1,4 @@
-"""Many people look at one running job: what it costs the server, and how old what they see is."""
+"""Many open pages of one running request: the server's CPU and the delay of updates."""
 
 import json
 import os
@@ -29,10 +29,10 @@ def open_pages(*, quick: bool) -> list[Line]:
     In real time: uvicorn with one process, Redis and SQLite; one request of 5,000 devices whose
     fifty next rows are settled every 6 s, five times (100 pages, twice, when quick). The pages
     are sockets of one other process, all of the same request. First each holds its stream open,
-    then the same pages ask every 2 s for what is newer than they have, as the page's script does
-    without a stream; an answer of "nothing new" is a 204. The server's CPU is user and system
-    time of its process over the time in which changes came. A page that saw a change late, by
-    more than the run lasted after it, counts with the next one that it saw, or else as unseen.
+    then the same pages poll every 2 s for newer versions, as the page's script does without a
+    stream; an answer of "nothing new" is a 204. The server's CPU is user and system time of its
+    process over the time in which changes came. A page that saw a change late, by more than the
+    run lasted after it, counts with the next one that it saw, or else as unseen.
     """
     pages, changes = (100, 2) if quick else (300, 5)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -47,7 +47,7 @@ def open_pages(*, quick: bool) -> list[Line]:
 def _run(how: str, who: str, pages: int, changes: int) -> Line:
     with Stage() as stage:
         stage.redis()
-        stage.tell(ENGINE_VERIFY_AFTER=0)
+        stage.configure(ENGINE_VERIFY_AFTER=0)
         action_request = crew.submit(crew.names(f"{how}-", 5_000), "exempt")
         server, port = stage.web()
         os.environ["VISITORS_PORT"] = str(port)
@@ -65,20 +65,20 @@ def _run(how: str, who: str, pages: int, changes: int) -> Line:
         before, begin = _cpu(server.pid), time.monotonic()
         committed = {}
         for number in range(changes):
-            version, moment = _change(action_request)
-            committed[version] = moment
+            version, committed_at = _change(action_request)
+            committed[version] = committed_at
             time.sleep(max(0.0, begin + (number + 1) * CHANGE_EVERY - time.monotonic() - 0.2))
         share = (_cpu(server.pid) - before) / (time.monotonic() - begin)
-        said, _ = visitors.communicate(timeout=60)
-    seen = json.loads(said)
+        output, _ = visitors.communicate(timeout=60)
+    seen = json.loads(output)
     late, unseen = [], 0
     for page in seen:
-        for version, moment in committed.items():
+        for version, committed_at in committed.items():
             first = next((at for had, at in page if had >= version), None)
             if first is None:
                 unseen += 1
             else:
-                late.append(first - moment)
+                late.append(first - committed_at)
     found = spread(late)
     missed = f", {unseen} unseen" if unseen else ""
     bound = "p95 < 500 ms" if how == "stream" else ""
@@ -95,12 +95,12 @@ def _change(action_request: ActionRequest) -> tuple[int, float]:
         found = DeviceCommand.objects.filter(pk__in=keys)
         found.move(CommandStatus.QUEUED, CommandStatus.SENDING)
         found.move(CommandStatus.SENDING, CommandStatus.ACCEPTED)
-        moments: list[float] = []
-        # Before the word that goes out to the open pages, which is given after the commit too.
-        transaction.on_commit(lambda: moments.append(time.monotonic()))
+        commit_times: list[float] = []
+        # Registered before the publish to the open pages, which runs after the commit too.
+        transaction.on_commit(lambda: commit_times.append(time.monotonic()))
         recording.bump_version([action_request.pk])
     version = ActionRequest.objects.values_list("version", flat=True).get(pk=action_request.pk)
-    return version, moments[0]
+    return version, commit_times[0]
 
 
 def _cpu(pid: int) -> float:

@@ -1,4 +1,4 @@
-"""How long a person waits who pastes a hundred thousand lines, and who composes for as many."""
+"""How long it takes to match 100,000 pasted lines, and to open Compose for as many."""
 
 import time
 from collections.abc import Callable
@@ -21,16 +21,16 @@ TRIES = 5
 
 
 def pick(*, quick: bool) -> list[Line]:
-    """From pasted lines to the bucket of each, and Compose with its price tag for as many devices.
+    """From pasted lines to the match of each, and Compose with its cost for as many devices.
 
     The inventory holds as many devices as there are lines; the lines are ids, MACs in four
-    notations, names in another case and texts that name nothing, in equal parts. Compose is asked
-    of the real view in this process: the page without an action, then the part with the price
-    tag. Medians of five tries (three when quick); the first of each is not counted.
+    notations, names in another case and texts that name nothing, in equal parts. Compose is
+    requested from the real view in this process: the page without an action, then the part with
+    the cost. Medians of five tries (three when quick); the first of each is not counted.
     """
     count, tries = (20_000, 3) if quick else (100_000, TRIES)
     ids = crew.names("d", count)
-    crew.know(ids)
+    crew.add_to_inventory(ids)
     devices = list(Device.objects.order_by("pk"))
     DeviceMac.objects.bulk_create(
         (DeviceMac(device=device, mac=device.mac) for device in devices), batch_size=5000
@@ -66,20 +66,22 @@ def _compose(tries: int) -> list[Line]:
     client.force_login(User.objects.get(username="oscar"))
     page = f"{reverse('compose')}?selection={chosen.uuid}"
     part = {"HX-Request": "true", "HX-Target": "preview"}
-    asked: dict[str, Callable[[], Any]] = {
+    requests: dict[str, Callable[[], Any]] = {
         "Compose for them": lambda: client.get(page),
-        "the price tag of exempt": lambda: client.get(f"{page}&kind=exempt", headers=part),
-        "the price tag of fetch agent log": lambda: client.get(
+        "the cost of exempt": lambda: client.get(f"{page}&kind=exempt", headers=part),
+        "the cost of fetch agent log": lambda: client.get(
             f"{page}&kind=fetch_agent_log", headers=part
         ),
     }
-    return [_timed(who, ask, tries, SECONDS_TO_COMPOSE) for who, ask in asked.items()]
+    return [_timed(who, ask, tries, SECONDS_TO_COMPOSE) for who, ask in requests.items()]
 
 
-def _timed(who: str, work: Callable[[], object], tries: int, most: float) -> Line:
+def _timed(who: str, work: Callable[[], object], tries: int, max_seconds: float) -> Line:
     work()
     took = spread([_seconds(work) for _ in range(tries)])
-    return Line(who, str(took), took.median, f"< {duration(most)}", took.median < most)
+    return Line(
+        who, str(took), took.median, f"< {duration(max_seconds)}", took.median < max_seconds
+    )
 
 
 def _seconds(work: Callable[[], object]) -> float:

@@ -21,7 +21,7 @@ HEAD = ("Figure", "Who", "Measured", "÷ ours", "Bound")
 def report(
     results: list[tuple[Figure, dict[str, Any]]], *, quick: bool, seconds: float, load: float
 ) -> str:
-    """The whole page."""
+    """Return the whole page as Markdown."""
     parts = ["# Benchmarks", "", "Written by `make bench`; every number is from one run."]
     if quick:
         parts.append("This was a quick run: few tries, small jobs.")
@@ -33,8 +33,8 @@ def report(
     return "\n".join(parts).rstrip() + "\n"
 
 
-def line_words(result: dict[str, Any]) -> Iterator[tuple[str, str, str, str]]:
-    """Each line of one figure: who, what was measured, ratio to the engine's own, bound."""
+def line_cells(result: dict[str, Any]) -> Iterator[tuple[str, str, str, str]]:
+    """Yield the cells of each line: who, measured, ratio to the engine's own, bound."""
     if "failed" in result:
         yield "", f"not measured: {result['failed']}", "", ""
         return
@@ -46,7 +46,7 @@ def line_words(result: dict[str, Any]) -> Iterator[tuple[str, str, str, str]]:
         if value is not None and ours:
             ratio = f"{value / ours:.3g}"
         kept = {True: " – kept", False: " – **not kept**", None: ""}[line["met"]]
-        yield line["who"], line["said"], ratio, f"{line['target']}{kept}"
+        yield line["who"], line["text"], ratio, f"{line['target']}{kept}"
 
 
 def _table(results: list[tuple[Figure, dict[str, Any]]]) -> Iterator[str]:
@@ -54,8 +54,8 @@ def _table(results: list[tuple[Figure, dict[str, Any]]]) -> Iterator[str]:
     yield "|---|---|---|---:|---|"
     for figure, result in results:
         title = figure.title
-        for words in line_words(result):
-            cells = [word.replace("|", "¦") for word in (title, *words)]
+        for row in line_cells(result):
+            cells = [word.replace("|", "¦") for word in (title, *row)]
             yield f"| {' | '.join(cells)} |"
             title = ""
 
@@ -69,10 +69,10 @@ def _circumstances(seconds: float, load: float) -> Iterator[str]:
         f"{platform.python_implementation()} {platform.python_version()}"
     )
     if load > 1:
-        yield "- **Others worked on this machine meanwhile: times are longer than they need be**"
+        yield "- **Other processes used this machine: times are longer than on an idle one**"
     yield f"- SQLite {sqlite3.sqlite_version}, {', '.join(_versions())}"
     yield "- Seeds are fixed: 7 in the simulator, and those named below"
-    yield "- The judge is the vendor's own log, wherever calls or devices are counted"
+    yield "- Calls and devices are counted in the vendor's own log"
 
 
 def _versions() -> Iterator[str]:

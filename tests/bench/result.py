@@ -1,4 +1,4 @@
-"""What a figure hands over: lines of the table, the first of them the engine's own."""
+"""The result of a figure: lines of the table, the first one the engine's own."""
 
 import math
 from collections.abc import Sequence
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line: who was measured, what came out as text, and as a number for the ratio.
+    """One line: who was measured, the result as text, and as a number for the ratio.
 
-    `target` is the bound and `met` whether it was kept; both only where there is a bound.
+    `target` is the bound and `met` whether it was kept; both are empty where there is no bound.
     """
 
     who: str
-    said: str
+    text: str
     value: float | None = None
     target: str = ""
     met: bool | None = None
@@ -26,23 +26,23 @@ class Spread:
     times: tuple[float, ...]
 
     def at(self, share: float) -> float:
-        """The smallest of the times that is not exceeded by this share of them."""
+        """Return the time that this share of the times does not exceed."""
         ordered = sorted(self.times)
         return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
     @property
     def median(self) -> float:
-        """Half of them took at most so long."""
+        """The 50th percentile (nearest rank)."""
         return self.at(0.5)
 
     @property
     def p95(self) -> float:
-        """95 % of them took at most so long."""
+        """The 95th percentile (nearest rank)."""
         return self.at(0.95)
 
     @property
     def longest(self) -> float:
-        """The worst of them."""
+        """The longest time."""
         return max(self.times)
 
     def __str__(self) -> str:
@@ -51,12 +51,12 @@ class Spread:
 
 
 def spread(times: Sequence[float]) -> Spread:
-    """The times as one; raises ValueError when nothing was measured."""
+    """Return the times as a Spread; raises ValueError when nothing was measured."""
     if not times:
         raise ValueError("nothing was measured")
     return Spread(tuple(times))
 
 
 def duration(seconds: float) -> str:
-    """A time in the unit in which it is easiest to read."""
+    """Format a time in ms below one second, else in s."""
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.2f} s"

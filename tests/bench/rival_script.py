@@ -1,9 +1,9 @@
-"""Two other ways that many would take: `python -m tests.bench.rival_script KIND LIST DONE`.
+"""Two alternatives to the engine: `python -m tests.bench.rival_script KIND LIST DONE`.
 
 KIND is `fixed` (a counter in Redis for each window) or `ratelimiter` (requests-ratelimiter with
-its bucket in Redis, shared by all processes, and urllib3's retries). LIST names one device on a
-line; DONE is where those that were answered are written, so that a second start skips them.
-Told by its environment as `rival_tasks.py` is, and by RIVAL_LIMIT (calls/seconds).
+its bucket in Redis, shared by all processes, and urllib3's retries). LIST is a file with one
+device a line; answered devices are appended to DONE, so that a second start skips them. Its
+environment is that of `rival_tasks.py`, and RIVAL_LIMIT (calls/seconds).
 """
 
 import os
@@ -20,7 +20,7 @@ from requests_ratelimiter import LimiterSession
 from requests_ratelimiter.buckets import HostBucketFactory
 from urllib3.util import Retry
 
-MOST_TRIES = 10
+MAX_TRIES = 10
 
 
 def main(kind: str, todo: Path, done: Path) -> None:
@@ -30,10 +30,10 @@ def main(kind: str, todo: Path, done: Path) -> None:
     make = fixed_window if kind == "fixed" else ratelimiter
     call = make(store, int(calls), seconds)
     skip = set(done.read_text().split()) if done.exists() else set()
-    with done.open("a", buffering=1) as said:
+    with done.open("a", buffering=1) as log:
         for device in todo.read_text().split():
             if device not in skip and _try(call, device):
-                said.write(f"{device}\n")
+                log.write(f"{device}\n")
 
 
 def fixed_window(store: "redis.Redis", limit: int, window: float) -> Callable[[str], bool]:
@@ -53,7 +53,7 @@ def fixed_window(store: "redis.Redis", limit: int, window: float) -> Callable[[s
 
 
 def ratelimiter(store: "redis.Redis", limit: int, window: float) -> Callable[[str], bool]:
-    """The package as it is documented for several processes, with retries of the transport."""
+    """Use the package as documented for several processes, with retries of the transport."""
     buckets = HostBucketFactory(
         rates=[Rate(limit, int(window * 1000))],
         bucket_class=RedisBucket,
@@ -80,8 +80,8 @@ def _post(session: requests.Session, device: str) -> bool:
 
 
 def _try(call: Callable[[str], bool], device: str) -> bool:
-    """Try until there is an answer, as often as retries are allowed."""
-    for _ in range(1 + min(MOST_TRIES, int(os.environ.get("RIVAL_RETRIES", "0")))):
+    """Call until there is an answer, at most 1 + RIVAL_RETRIES times."""
+    for _ in range(1 + min(MAX_TRIES, int(os.environ.get("RIVAL_RETRIES", "0")))):
         try:
             return call(device)
         except requests.RequestException:

@@ -1,7 +1,7 @@
-"""What many would write first: one Celery task for each device, held back by `rate_limit`.
+"""The simplest alternative: one Celery task for each device, limited by `rate_limit`.
 
-It is told by its environment: RIVAL_URL, RIVAL_TOKEN, RIVAL_BROKER, RIVAL_RATE, RIVAL_KIND and,
-where it shall try again, RIVAL_RETRIES and RIVAL_VISIBILITY (seconds).
+Its environment: RIVAL_URL, RIVAL_TOKEN, RIVAL_BROKER, RIVAL_RATE, RIVAL_KIND and,
+for retries, RIVAL_RETRIES and RIVAL_VISIBILITY (seconds).
 """
 
 import os
@@ -15,7 +15,7 @@ app = Celery("tests.bench.rival_tasks", broker=os.environ.get("RIVAL_BROKER", "m
 app.conf.task_default_queue = "rival"
 app.conf.task_ignore_result = True
 if RETRIES:
-    # What is advised so that a killed worker loses no task.
+    # Late acknowledgement, so that a killed worker loses no task.
     app.conf.task_acks_late = True
     app.conf.task_reject_on_worker_lost = True
     app.conf.broker_transport_options = {

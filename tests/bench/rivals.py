@@ -1,4 +1,4 @@
-"""Start the comparisons: each with a vendor of its own that behaves as ours does."""
+"""Start the alternatives, each with a simulated vendor of its own."""
 
 import json
 import os
@@ -19,13 +19,13 @@ CELERY = "tests.bench.rival_tasks"
 
 
 class Rival:
-    """One comparison: its vendor, and the words that its processes are told."""
+    """One alternative: its vendor and the environment of its processes."""
 
     def __init__(
         self, stage: Stage, vendor: Simulator, limit: tuple[int, float], kind: str, retries: int = 0
     ) -> None:
         self.stage, self.vendor, self.limit = stage, vendor, limit
-        # The token is fetched before the clock runs, so that its call is not held against it.
+        # The token is fetched before the clock starts, so that its call does not count.
         self.env = {
             "RIVAL_URL": vendor.url,
             "RIVAL_TOKEN": _token(vendor),
@@ -37,19 +37,19 @@ class Rival:
         }
 
     def worker(self, rate: str = "") -> Process:
-        """A Celery worker with that `rate_limit`."""
+        """Start a Celery worker with that `rate_limit`."""
         self.env["RIVAL_RATE"] = rate
-        with self.words():
+        with self.environment():
             return self.stage.worker(CELERY, concurrency=4)
 
     def script(self, kind: str, todo: Path, done: Path) -> Process:
-        """One process of the other two."""
+        """Start one process of `rival_script`."""
         python = (sys.executable, "-m", "tests.bench.rival_script")
-        with self.words():
+        with self.environment():
             return self.stage.spawn(*python, kind, str(todo), str(done))
 
-    def ask(self, devices: list[str]) -> None:
-        """Put a task for each device into the queue, from a process that knows the rival."""
+    def enqueue(self, devices: list[str]) -> None:
+        """Queue a task for each device, from a process with the alternative's environment."""
         code = (
             "import sys; from tests.bench.rival_tasks import act;"
             "[act.delay(device) for device in sys.stdin.read().split()]"
@@ -63,8 +63,8 @@ class Rival:
         )
 
     @contextmanager
-    def words(self) -> Iterator[None]:
-        """Let this process, and those that it starts meanwhile, know the rival."""
+    def environment(self) -> Iterator[None]:
+        """Give this process, and those started inside the block, the alternative's environment."""
         before = dict(os.environ)
         os.environ.update(self.env)
         try:

@@ -1,4 +1,4 @@
-"""How quickly an answer of fifty devices becomes fifty settled rows."""
+"""How many rows per second are settled."""
 
 import time
 from collections.abc import Callable
@@ -30,7 +30,7 @@ Rows = list[DeviceCommand]
 def rows(*, quick: bool) -> list[Line]:
     """Rows per second of `outcomes.settle` on calls of 50 devices, each call one transaction.
 
-    That is all of it: reading the rows, the moves, the audit line with fifty devices and the
+    This includes reading the rows, the moves, the audit line with fifty devices and the
     request's new version. Below it the update alone, on the same rows with the same fields:
     grouped as `settle` does it, by `bulk_update`, and by `save()` one by one, each in one
     transaction for 50 rows. SQLite with `synchronous=FULL`; medians of 60 calls each (20 when
@@ -39,7 +39,7 @@ def rows(*, quick: bool) -> list[Line]:
     calls = 20 if quick else 60
     with Stage() as stage:
         stage.redis()
-        stage.tell(OPSWAT_RATE_LIMIT=(100_000, 60.0), ENGINE_IN_FLIGHT=100_000)
+        stage.configure(OPSWAT_RATE_LIMIT=(100_000, 60.0), ENGINE_IN_FLIGHT=100_000)
         crew.submit(crew.names("s", (4 * calls + 1) * BATCH), "exempt")
         taken = _claimed(4 * calls)
         ways: dict[str, Callable[[VendorCall], None]] = {
@@ -55,12 +55,12 @@ def rows(*, quick: bool) -> list[Line]:
 
 
 def _claimed(count: int) -> list[VendorCall]:
-    """Calls that carry fifty devices each and wait for an answer."""
+    """Return open calls of fifty devices each."""
     token = claims.claim()
     if not isinstance(token, claims.Claim):
         raise AssertionError("there was nothing to claim")
-    word = RateLimitStatus(None, None, None)
-    results.record_answer(token, Answer(Token("t", 43199.0), 200, word))
+    rate = RateLimitStatus(None, None, None)
+    results.record_answer(token, Answer(Token("t", 43199.0), 200, rate))
     with transaction.atomic():
         breaker.record_success(accounts.lock())
     taken = [claims.claim() for _ in range(count)]
@@ -84,8 +84,8 @@ def _line(who: str, way: Callable[[VendorCall], None], calls: list[VendorCall]) 
 
 def _settle(call: VendorCall) -> None:
     targets = DeviceCommand.objects.filter(call=call).values_list("target", flat=True)
-    said = {name: DeviceResult(name, 1, "1", "") for name in targets}
-    outcomes.settle(call, ActionResult(said, (), ()))
+    devices = {name: DeviceResult(name, 1, "1", "") for name in targets}
+    outcomes.settle(call, ActionResult(devices, (), ()))
 
 
 def _changed(call: VendorCall) -> Rows:

@@ -1,7 +1,7 @@
 """An installation for one figure: its settings, vendor, Redis, workers and web server.
 
-The process of the figure is part of it: it has the same settings and database, so it submits and
-reads as the console's own processes do.
+The process of the figure has the same settings and database, so it submits and reads as the
+console's own processes do.
 """
 
 import os
@@ -30,7 +30,7 @@ Process = subprocess.Popen[bytes]
 
 
 class Stage:
-    """Starts what a figure needs, and ends all of it."""
+    """Starts the processes that a figure needs, and ends them on exit."""
 
     def __init__(self) -> None:
         self.folder: Path = settings.DATA_DIR
@@ -47,8 +47,8 @@ class Stage:
 
     # Settings.
 
-    def tell(self, **values: Any) -> None:
-        """Change settings, here and for the processes that are started from now on."""
+    def configure(self, **values: Any) -> None:
+        """Change settings, here and for processes started later."""
         for name, value in values.items():
             setattr(settings, name, value)
             pair = isinstance(value, tuple)
@@ -59,13 +59,13 @@ class Stage:
         choices: dict[str, Any] = {"devices": 0, "log_delay": (0.0, 0.0)}
         vendor = self._end.enter_context(Simulator(limit=limit, **choices | options))
         clock.forget()
-        self.tell(
+        self.configure(
             OPSWAT_BASE_URL=vendor.url,
             OPSWAT_CLIENT_ID=vendor.client_id,
             OPSWAT_CLIENT_SECRET=vendor.client_secret,
         )
         if limit:
-            self.tell(OPSWAT_RATE_LIMIT=limit)
+            self.configure(OPSWAT_RATE_LIMIT=limit)
         return vendor
 
     # Processes.
@@ -75,8 +75,8 @@ class Stage:
         self._end.enter_context(own_redis(settings.REDIS_SOCKET))
 
     def spawn(self, *command: str, **more: Any) -> Process:
-        """Start a process that leads a group of its own; what it says goes to one file."""
-        with (self.folder / "said.log").open("ab") as log:
+        """Start a process in a group of its own; its output goes to one file."""
+        with (self.folder / "output.log").open("ab") as log:
             options: dict[str, Any] = {"stdout": log, "stderr": log}
             process: Process = subprocess.Popen(
                 command,
@@ -96,7 +96,7 @@ class Stage:
         return self.spawn(*celery, "worker", *many, *QUIET)
 
     def beat(self) -> Process:
-        """Start the real clock."""
+        """Start Celery beat."""
         celery = [sys.executable, "-m", "celery", "-q", "-A", "dashboard"]
         schedule = str(self.folder / "beat-schedule")
         return self.spawn(*celery, "beat", "--schedule", schedule, "--loglevel", "ERROR")
@@ -114,18 +114,18 @@ class Stage:
         return process, port
 
     def kill(self, process: Process) -> None:
-        """Kill -9 of the process and of all that it started, as a lost machine would be.
+        """Kill (-9) the process and its children, as when a machine is lost.
 
-        Once it has been waited for, its number may be somebody else's: then it is left alone.
+        A process that was waited for is skipped: its id may belong to another one by now.
         """
         if process.returncode is None:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
-    def said(self) -> str:
-        """The last words of all processes."""
-        log = self.folder / "said.log"
+    def output(self) -> str:
+        """Return the last 3,000 characters that the processes wrote."""
+        log = self.folder / "output.log"
         return log.read_text(errors="replace")[-3000:] if log.exists() else ""
 
 
@@ -138,7 +138,7 @@ def _answers(url: str) -> bool:
 
 
 def until(condition: Callable[[], object], seconds: float, pause: float = 0.05) -> None:
-    """Wait for it; raises TimeoutError."""
+    """Wait until `condition` is true; raises TimeoutError after `seconds`."""
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:

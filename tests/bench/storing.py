@@ -1,4 +1,4 @@
-"""How long a person waits who submits a whole fleet, and who then looks at it."""
+"""How long it takes to submit a whole fleet, and to open the pages of the request."""
 
 import time
 from collections.abc import Callable
@@ -22,15 +22,15 @@ def submit(*, quick: bool) -> list[Line]:
     """From the list of ids to the committed request, and the pages of it while it runs.
 
     All devices are in the inventory and each try is checked, stored and committed whole: the
-    request, a row for each device with what was known of it, and the audit line. After the first
+    request, a row for each device with its known fields, and the audit line. After the first
     one half of its rows are settled, and its page, its live part and the list of requests are
-    asked of the real views in this process: what is measured is the server's time. In the end all
-    tries wait, and the page of the last one is asked again. Medians of five tries (three when
-    quick); the first page after the start is not counted.
+    requested from the real views in this process: what is measured is the server's time. In the
+    end all tries wait, and the page of the last one is requested again. Medians of five tries
+    (three when quick); the first page after the start is not counted.
     """
     count, tries = (20_000, 3) if quick else (100_000, TRIES)
     ids = crew.names("d", count)
-    crew.know(ids)
+    crew.add_to_inventory(ids)
     with Stage() as stage:
         stage.redis()
         took = [_seconds(lambda: crew.submit(ids, "exempt", listed=True))]
@@ -40,7 +40,7 @@ def submit(*, quick: bool) -> list[Line]:
         while len(took) < tries:
             took.append(_seconds(lambda: crew.submit(ids, "exempt", listed=True)))
         stored = spread(took)
-        crowd = _pages(ActionRequest.objects.latest("id"), tries)[0]
+        last_page = _pages(ActionRequest.objects.latest("id"), tries)[0]
         return [
             Line(
                 f"{count:,} devices until stored",
@@ -50,7 +50,7 @@ def submit(*, quick: bool) -> list[Line]:
                 None if quick else stored.median < SECONDS_TO_STORE,
             ),
             *pages,
-            Line(f"its page while {tries} such wait", crowd.said, crowd.value),
+            Line(f"its page while {tries} such wait", last_page.text, last_page.value),
         ]
 
 
@@ -59,7 +59,7 @@ def _pages(action_request: ActionRequest, tries: int) -> list[Line]:
     client.force_login(User.objects.get(username="oscar"))
     page = reverse("action_request", args=[action_request.uuid])
     live = {"HX-Request": "true", "HX-Target": "progress-live"}
-    asked: dict[str, Callable[[], object]] = {
+    requests: dict[str, Callable[[], object]] = {
         "its page while it runs": lambda: client.get(page),
         "its live part": lambda: client.get(page, {"v": "0"}, headers=live),
         "its last page of devices": lambda: client.get(
@@ -68,7 +68,7 @@ def _pages(action_request: ActionRequest, tries: int) -> list[Line]:
         "the list of requests": lambda: client.get(reverse("action_requests")),
     }
     lines = []
-    for who, ask in asked.items():
+    for who, ask in requests.items():
         ask()
         took = spread([_seconds(ask) for _ in range(tries)])
         kept = took.median < SECONDS_TO_SHOW
@@ -78,7 +78,7 @@ def _pages(action_request: ActionRequest, tries: int) -> list[Line]:
 
 
 def _settle_half(action_request: ActionRequest) -> None:
-    """As if half of the job were done: every second row accepted, one in a hundred failed."""
+    """Settle the first half of the rows: one in a hundred failed, the others accepted."""
     rows = DeviceCommand.objects.filter(request=action_request)
     first, last = rows.order_by("id")[0].pk, rows.order_by("-id")[0].pk
     middle = rows.filter(pk__lt=(first + last) // 2)

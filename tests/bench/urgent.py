@@ -1,4 +1,4 @@
-"""A person who waits never stands behind five thousand devices."""
+"""How long urgent requests wait while a job of 5,000 devices runs."""
 
 import random
 from functools import partial
@@ -8,24 +8,24 @@ from django.conf import settings
 from tests.bench import crew
 from tests.bench.result import Line, spread
 from tests.bench.stage import Stage
-from tests.bench.virtual import World, own_time
+from tests.bench.virtual import World, unsynced_database
 
 SEED = 4
 SLACK = 1.0
-"""Seconds that a call itself takes here, at most: waking, and the way to the vendor."""
+"""Longest time of a call here in seconds: wake-up and the way to the vendor."""
 
 
 def waits(*, quick: bool) -> list[Line]:
     """From the commit of a one-device request to its arrival, while a job of 5,000 runs.
 
     In virtual time, with the limit of 10 calls in 60 s: the real claims and settling on SQLite,
-    calls with random delays, several workers. 100 tries (20 when quick) at random moments 40 to
-    90 s apart, each with other hours so that none shares a call with another; a new job of 5,000
-    follows when one ends, so that the backlog never does. Seed 4.
+    calls with random delays, several workers. 100 tries (20 when quick) at random times 40 to
+    90 s apart, each with other hours so that none shares a call with another; a new job of
+    5,000 follows when one ends, so that there is always a backlog. Seed 4.
     """
     tries, bound = 20 if quick else 100, settings.ENGINE_URGENT_WAIT
-    with Stage() as stage, own_time():
-        stage.tell(ENGINE_VERIFY_AFTER=0)
+    with Stage() as stage, unsynced_database():
+        stage.configure(ENGINE_VERIFY_AFTER=0)
         world = World(SEED)
         submitted: dict[str, float] = {}
         times = _random_times(tries)
@@ -35,16 +35,16 @@ def waits(*, quick: bool) -> list[Line]:
             crew.submit(crew.names(f"j{number}-", 5_000), "exempt", hours="8")
             world.wake()
 
-        def action_request(number: int) -> None:
+        def urgent(number: int) -> None:
             name = f"urgent-{number}"
             submitted[name] = world.now
             crew.submit([name], "exempt", hours=str(100 + number))
             world.wake()
 
         for number in range(jobs):
-            world.at(number * 500.0, partial(job, number))
+            world.schedule(number * 500.0, partial(job, number))
         for number, at in enumerate(times):
-            world.at(at, partial(action_request, number))
+            world.schedule(at, partial(urgent, number))
         world.run(until=lambda: world.now > times[-1] + 120)
         found = {name: call.at for call in world.arrivals for name in call.targets}
         if (arrived := len(submitted.keys() & found.keys())) < tries:

@@ -1,6 +1,6 @@
-"""The real claims and the real settling, on a real database, in a time of our own.
+"""The real claims and settling on a real database, in virtual time.
 
-Only the waiting is left out. The vendor's limit is the simulator's own, run on the same clock.
+Only the waiting is skipped. The vendor's limit is the simulator's own, run on the same clock.
 """
 
 import random
@@ -32,8 +32,8 @@ from actions.simulator.limiter import Limiter, Verdict
 from tests.factories import make_record
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-MOST_EVENTS = 200_000
-"""After so many events a run has lost its way."""
+MAX_EVENTS = 200_000
+"""A run with more events is taken for an endless loop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +49,9 @@ class Arrival:
 
 @dataclass
 class World:
-    """A vendor, workers that look whenever there may be something to do, and a clock.
+    """A vendor, workers that claim whenever work may be due, and a clock.
 
-    Each call is on its way for 50-300 ms and the vendor thinks for 100-600 ms; a worker needs
+    Each call is on its way for 50-300 ms and the vendor answers after 100-600 ms; a worker needs
     5-50 ms to wake up.
     """
 
@@ -64,42 +64,42 @@ class World:
         self.rng = random.Random(self.seed)
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = count()
-        self._look_at: float | None = None
+        self._wake_at: float | None = None
         self._limiter = Limiter(self.limit, clock=lambda: self.now)
 
-    def at(self, moment: float, event: Callable[[], None]) -> None:
-        """Let something happen then."""
-        heappush(self._events, (moment, next(self._numbers), event))
+    def schedule(self, at: float, event: Callable[[], None]) -> None:
+        """Call `event` at that time (seconds from the start)."""
+        heappush(self._events, (at, next(self._numbers), event))
 
-    def wake(self, moment: float | None = None) -> None:
-        """Let a worker look at the table, then or as soon as it can."""
-        at = self.now + self.rng.uniform(0.005, 0.05) if moment is None else moment
-        if self._look_at is None or at < self._look_at:
-            self._look_at = at
-            self.at(at, lambda: self._look(at))
+    def wake(self, when: float | None = None) -> None:
+        """Let a worker claim at that time, or 5-50 ms from now."""
+        at = self.now + self.rng.uniform(0.005, 0.05) if when is None else when
+        if self._wake_at is None or at < self._wake_at:
+            self._wake_at = at
+            self.schedule(at, lambda: self._claim(at))
 
     def run(self, until: Callable[[], bool] = lambda: False) -> None:
-        """Go on until nothing is left to happen, or until `until`."""
+        """Process events until none is left or `until` is true."""
         with time_machine.travel(START, tick=False) as traveller:
-            for _ in range(MOST_EVENTS):
+            for _ in range(MAX_EVENTS):
                 if not self._events or until():
                     return
                 self.now, _, event = heappop(self._events)
                 traveller.move_to(START + timedelta(seconds=self.now))
                 event()
-        raise RuntimeError("the run has lost its way")
+        raise RuntimeError("the run did not end")
 
-    def _look(self, at: float) -> None:
-        if self._look_at != at:
-            return  # An earlier look has taken its place.
-        self._look_at = None
+    def _claim(self, at: float) -> None:
+        if self._wake_at != at:
+            return  # An earlier wake-up replaced this one.
+        self._wake_at = None
         clock.forget()
         taken = claims.claim()
         if isinstance(taken, claims.Wait):
             self.wake(self.now + max(0.001, taken.seconds))
         elif taken is not None:
             arrives = self.now + self.rng.uniform(0.05, 0.3)
-            self.at(arrives, lambda: self._arrive(taken))
+            self.schedule(arrives, lambda: self._arrive(taken))
             self.wake()
 
     def _arrive(self, taken: claims.Claim) -> None:
@@ -107,7 +107,7 @@ class World:
         targets = taken.payload.targets if isinstance(taken.payload, ActionCall) else ()
         call = taken.call
         self.arrivals.append(Arrival(self.now, call.pk, call.api, targets, verdict.allowed))
-        self.at(self.now + self.rng.uniform(0.1, 0.6), lambda: self._reply(taken, verdict))
+        self.schedule(self.now + self.rng.uniform(0.1, 0.6), lambda: self._reply(taken, verdict))
 
     def _reply(self, taken: claims.Claim, verdict: Verdict) -> None:
         if verdict.allowed:
@@ -120,12 +120,12 @@ class World:
 
 
 def _answer(taken: claims.Claim, rate: RateLimitStatus) -> "Answer[object]":
-    """All accepted; who is looked at shows what was asked (here always an exemption)."""
+    """Return an answer that accepts all; read-back shows the exemption."""
     if taken.call.api == "token":
         return Answer(Token("t", 43199.0), 200, rate)
     if isinstance(taken.payload, ActionCall):
-        said = {name: DeviceResult(name, 1, "1", "") for name in taken.payload.targets}
-        return Answer(ActionResult(said, (), ()), 200, rate)
+        devices = {name: DeviceResult(name, 1, "1", "") for name in taken.payload.targets}
+        return Answer(ActionResult(devices, (), ()), 200, rate)
     if isinstance(taken.payload, DetailRead):
         shown = tuple(make_record(name, status="exempted") for name in taken.payload.ids)
         return Answer(shown, 200, rate)
@@ -133,8 +133,8 @@ def _answer(taken: claims.Claim, rate: RateLimitStatus) -> "Answer[object]":
 
 
 @contextmanager
-def own_time() -> Iterator[None]:
-    """A database that need not wait for the disk, for its times are not what is measured."""
+def unsynced_database() -> Iterator[None]:
+    """Turn off SQLite's disk syncs: in virtual time they are not measured."""
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA synchronous = OFF")
     yield
@@ -142,5 +142,5 @@ def own_time() -> Iterator[None]:
 
 
 def calls_made() -> int:
-    """How many calls the engine thinks it made, to be compared with what arrived."""
+    """Count the calls in the engine's ledger, to compare with the arrivals."""
     return VendorCall.objects.count()

@@ -1,6 +1,6 @@
 """Many open pages in one process: `python -m tests.bench.visitors HOW PAGES SECONDS`.
 
-HOW is `stream` or `poll`. The port, path and cookie come by VISITORS_PORT, VISITORS_PATH and
+HOW is `stream` or `poll`. The environment gives VISITORS_PORT, VISITORS_PATH and
 VISITORS_COOKIE. Writes what each page saw to standard output, as JSON: [version, monotonic time].
 """
 
@@ -21,7 +21,7 @@ Seen = list[tuple[int, float]]
 
 
 def request(query: str = "", *, closing: bool) -> bytes:
-    """The bytes of a GET as the page's script sends it."""
+    """Return the bytes of a GET as the page's script sends it."""
     lines = [
         f"GET {os.environ['VISITORS_PATH']}{query} HTTP/1.1",
         "Host: localhost",
@@ -41,21 +41,21 @@ async def stream(end: float, seen: Seen) -> None:
         while time.monotonic() < end:
             async with asyncio.timeout(max(0.01, end - time.monotonic())):
                 data = await reader.read(65536)
-            moment = time.monotonic()
+            received_at = time.monotonic()
             if not data:
                 break
             buffer += data
             while b"\n\n" in buffer:
                 event, buffer = buffer.split(b"\n\n", 1)
-                seen += [(int(found[1]), moment) for found in EVENT_ID.finditer(event)]
+                seen += [(int(found[1]), received_at) for found in EVENT_ID.finditer(event)]
     writer.close()
 
 
 async def poll(end: float, seen: Seen) -> None:
-    """Ask every two seconds for what is newer, over one connection that stays open."""
+    """Poll every 2 s for a newer version, over one connection that stays open."""
     reader, writer = await _connect()
     version = 0
-    # The pages of different people do not ask in step.
+    # Pages of different users do not poll at the same time.
     await asyncio.sleep(random.uniform(0, POLL_EVERY))
     with suppress(TimeoutError):
         while time.monotonic() < end:
@@ -83,7 +83,7 @@ async def _answer(reader: asyncio.StreamReader) -> bytes:
 
 
 async def main(how: str, pages: int, seconds: float) -> None:
-    """Open all pages, say so, and stay."""
+    """Open all pages, keep them open for `seconds`, print what each saw."""
     random.seed(11)
     end = time.monotonic() + seconds
     seen: list[Seen] = [[] for _ in range(pages)]
