@@ -6,11 +6,11 @@ import time_machine
 from django.db import connection
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-"""What the wall clock shows when no second has passed."""
+"""The wall clock's time at zero elapsed seconds."""
 
 
 class VirtualTime:
-    """`elapsed` are the seconds that have really passed; the wall clock may be off by steps."""
+    """A monotonic clock (`elapsed`, in seconds) and a wall clock that steps move away from it."""
 
     def __init__(self, traveller: time_machine.Traveller) -> None:
         self.elapsed = 0.0
@@ -23,27 +23,27 @@ class VirtualTime:
 
     @property
     def wall(self) -> datetime:
-        """What the clock on the wall shows."""
+        """The wall clock's time, with all steps."""
         return START + timedelta(seconds=self.elapsed + self._off)
 
     def monotonic(self) -> float:
-        """The machine's own clock, which nobody can set."""
+        """Seconds of the monotonic clock, which no step changes."""
         return self.elapsed
 
     def move_to(self, elapsed: float) -> None:
-        """Let time pass until so many seconds have passed in all."""
+        """Advance both clocks to `elapsed` seconds from the start."""
         assert elapsed >= self.elapsed
         self.elapsed = elapsed
         self._show()
 
     def step(self, seconds: float) -> None:
-        """Somebody sets the wall clock forwards or backwards; no time passes."""
+        """Set the wall clock forwards or backwards; no time passes."""
         self._off += seconds
         self.steps.append((self.elapsed, seconds))
         self._show()
 
     def begin(self) -> None:
-        """No second has passed yet, and the clock is right."""
+        """Reset to zero elapsed seconds and remove all steps."""
         self.elapsed = self._off = 0.0
         self.steps.clear()
         self._show()
@@ -56,9 +56,9 @@ class VirtualTime:
 
 
 def _replace_clock_timestamp() -> None:
-    """PostgreSQL finds ours before its own by the search path; the test's end rolls that back.
+    """Put a virtual clock_timestamp() first in the search path; the test's rollback removes it.
 
-    The moment is a setting and no row: thousands of updates in one transaction would be slow.
+    The time is a setting, not a row: thousands of updates in one transaction would be slow.
     """
     with connection.cursor() as cursor:
         cursor.execute("CREATE SCHEMA virtual_time")

@@ -12,7 +12,7 @@ from tests.model.clock import START, VirtualTime
 
 @pytest.fixture
 def virtual_time(db: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[VirtualTime]:
-    """Time of the test's own, which passes only when reported to; the engine as it is delivered."""
+    """Virtual time that only the test advances; the engine has its default limit and timeouts."""
     settings.OPSWAT_RATE_LIMIT = (10, 60.0)
     settings.OPSWAT_TIMEOUT = (5.0, 60.0)
     clock.forget()

@@ -1,4 +1,4 @@
-"""What must be true of every run, whatever happened in it."""
+"""Checks that must hold in every run, with any faults."""
 
 from collections import Counter, defaultdict
 from typing import Any
@@ -20,29 +20,29 @@ from tests.model.world import World
 
 S = CommandStatus
 
-SAID_DONE = {S.ACCEPTED, S.CONFIRMED, S.NOT_SEEN}
+REPORTED_DONE = {S.ACCEPTED, S.CONFIRMED, S.NOT_SEEN}
 NEVER_SENT = {S.CANCELLED, S.EXPIRED}
-SAID_UNDONE = {S.FAILED, S.UNSUPPORTED}
+REPORTED_UNDONE = {S.FAILED, S.UNSUPPORTED}
 
 
 def check_limit(world: World) -> None:
-    """The vendor never saw more than its limit, and nobody was taken for a stranger."""
+    """Check that no window exceeds the limit and no own call counts as another client's."""
     worst = worst_window(world.vendor.arrivals)
     assert worst <= world.vendor.limit, f"{worst} calls in a window; clock set {world.time.steps}"
     assert world.vendor.refused == 0
     foreign = VendorCall.objects.filter(state=CallState.FOREIGN).values_list("claimed_at", "id")
-    assert not foreign, f"strangers at {list(foreign)}; clock set {world.time.steps}"
+    assert not foreign, f"calls of another client at {list(foreign)}; clock set {world.time.steps}"
 
 
 def check_order(world: World) -> None:
-    """No two open calls name one device."""
+    """Check that no two open calls name the same device."""
     rows = DeviceCommand.objects.filter(status=S.SENDING, coalesced=False)
     keys = Counter(rows.values_list("device_key", flat=True))
     assert not [key for key, number in keys.items() if number > 1]
 
 
 def unfinished() -> list[Any]:
-    """Some of what the engine still has to do by itself."""
+    """Return up to three rows that the engine still has to process."""
     for left in (
         DeviceCommand.objects.filter(status__in=WAITING).values(),
         DeviceCommand.objects.filter(check_at__isnull=False).values(),
@@ -57,19 +57,19 @@ def unfinished() -> list[Any]:
 
 
 def check_finished() -> None:
-    """Nothing is left in a passing state."""
+    """Check that no row is left in a transient state."""
     left = unfinished()
     assert not left, left
 
 
 def check_inventory(world: World) -> None:
-    """After a read in peace we know exactly the devices that the vendor has, and how they are."""
+    """Check that the inventory equals the vendor's devices; call it after a read without faults."""
     known = Device.objects.filter(gone_at=None).values_list("vendor_id", "status")
     assert dict(known) == {name: each.status for name, each in world.vendor.devices.items()}
 
 
 def check_sums() -> None:
-    """Every action_request has a command for each of its devices, and each command one outcome."""
+    """Check that a request has a command for each device, and each command one outcome."""
     action_requests = ActionRequest.objects.annotate(found=Count("commands"))
     assert not action_requests.exclude(found=F("device_count")).exists()
     waits = Q(status__in=WAITING)
@@ -80,7 +80,7 @@ def check_sums() -> None:
 
 
 def check_repeats(world: World) -> None:
-    """What is not safe to repeat happened at most as often as it was asked for."""
+    """Check that non-idempotent actions ran at most as often as they were requested."""
     asked: Counter[tuple[str, str]] = Counter()
     rows = DeviceCommand.objects.values_list("request__kind_name", "target")
     for kind, target in rows:
@@ -91,25 +91,25 @@ def check_repeats(world: World) -> None:
 
 
 def check_truth(world: World) -> None:
-    """Nobody is reported that something was done which was not, or that it was not when it was."""
+    """Check that each reported outcome agrees with what the vendor did."""
     calls: dict[int, list[int]] = defaultdict(list)
     for call, rows in world.sent.items():
         for row in rows:
             calls[row.pk].append(call)
     for row in DeviceCommand.objects.iterator():
         done = [c for c in calls[row.pk] if row.target in world.vendor.done_in.get(c, ())]
-        reported = f"{row.pk} {row.target} is {row.status} ({row.detail}); calls {calls[row.pk]}"
-        if row.status in SAID_DONE:
-            assert done, f"never done: {reported}{_history(row)}"
+        label = f"{row.pk} {row.target} is {row.status} ({row.detail}); calls {calls[row.pk]}"
+        if row.status in REPORTED_DONE:
+            assert done, f"never done: {label}{_history(row)}"
         if row.status in NEVER_SENT:
-            assert not done, f"done: {reported}"
-        if row.status in SAID_UNDONE:
-            # What is repeated by itself may fail at last although it was done at first.
-            assert not done or done[-1] != calls[row.pk][-1], f"done: {reported}"
+            assert not done, f"done: {label}"
+        if row.status in REPORTED_UNDONE:
+            # The last of several automatic attempts may fail although the first took effect.
+            assert not done or done[-1] != calls[row.pk][-1], f"done: {label}"
 
 
 def _history(row: DeviceCommand) -> str:
-    """All that was asked of the same device, for the message of a failure."""
+    """List all commands of the same device, for the assertion message."""
     rows = DeviceCommand.objects.filter(device_key=row.device_key).order_by("id")
     return "".join(
         f"\n{other.pk} {other.request.kind_name} {other.request.params} {other.status} "
@@ -120,36 +120,36 @@ def _history(row: DeviceCommand) -> str:
 
 
 def check_trail() -> None:
-    """The trail alone rebuilds the outcome of every command, and names no other."""
+    """Check that the trail alone rebuilds the outcomes of exactly the stored commands."""
     lines: dict[str, list[tuple[str, dict[str, Any]]]] = defaultdict(list)
     events = AuditEvent.objects.filter(subject_kind="request").order_by("id")
     for subject, verb, data in events.values_list("subject", "verb", "data"):
         lines[subject].append((verb, data))
-    reported = {
-        (subject, target): said
+    outcomes = {
+        (subject, target): replayed
         for subject, some in lines.items()
-        for target, said in replay(some).items()
+        for target, replayed in replay(some).items()
     }
     columns = ("request__uuid", "target", "status", "command_id", "vendor_status")
     for action_request, target, status, command_id, code in DeviceCommand.objects.values_list(
         *columns
     ):
-        said = reported.pop((str(action_request), target))
-        if said.waits:
-            # How it waits, and that it is in a call, is reported by counts only.
+        replayed = outcomes.pop((str(action_request), target))
+        if replayed.waits:
+            # The trail holds only counts of the commands that are queued, held or in a call.
             assert status in WAITING
         else:
-            assert status == said.status
-            assert said.command_id in (None, command_id)
-            assert said.command_id is None or said.code == code
-    assert not reported
+            assert status == replayed.status
+            assert replayed.command_id in (None, command_id)
+            assert replayed.command_id is None or replayed.code == code
+    assert not outcomes
 
 
 def check_logs() -> None:
-    """Each accepted fetch with a command ID has one log, and only a log that is here has a file."""
+    """Check that accepted fetches with a command ID have a log, and only ready logs a file."""
     fetched = DeviceCommand.objects.filter(request__kind_name="fetch_agent_log")
-    promised = fetched.filter(status=S.ACCEPTED).exclude(command_id="")
-    assert not promised.filter(agent_log=None).exists()
+    accepted = fetched.filter(status=S.ACCEPTED).exclude(command_id="")
+    assert not accepted.filter(agent_log=None).exists()
     odd = Q(status=LogStatus.READY, stored_as="") | (~Q(status=LogStatus.READY) & ~Q(stored_as=""))
     assert not AgentLog.objects.filter(odd).exists()
     assert not AgentLog.objects.filter(open=False, status__in=LOG_OPEN).exists()
@@ -157,7 +157,7 @@ def check_logs() -> None:
 
 
 def check_all(world: World) -> None:
-    """All that must be true at every moment."""
+    """Run the checks that must hold at any time."""
     check_limit(world)
     check_order(world)
     check_sums()

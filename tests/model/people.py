@@ -1,4 +1,4 @@
-"""People in virtual time: they ask for all kinds of things and change their minds."""
+"""Simulated users in virtual time: they submit, control and refresh at random."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -12,28 +12,28 @@ from actions.action_requests.submit import submit_action
 from actions.actor import Actor
 from actions.catalog import KINDS
 from actions.errors import NotAllowed, Refused
-from actions.inventory import refresh as looks
+from actions.inventory import refresh
 from actions.inventory.models import Device
 from actions.inventory.sync import start_due, start_sync
 from tests.factories import make_submission
 from tests.model.vendor import GROUPS, mac_of
-from tests.model.world import World, unlucky
+from tests.model.world import World, none_if_refused
 
 S = CommandStatus
 
 SIZES = ((0.70, 1, 5), (0.92, 6, 60), (0.98, 61, 300), (1.0, 501, 2000))
-"""Sizes of requests in devices: the cumulative share of requests, the least and the most."""
+"""Sizes of requests in devices: the cumulative share of requests, the minimum and the maximum."""
 
 FEW = 20
-"""A queue of so few commands is as good as none."""
+"""A queue of at most so many commands counts as drained."""
 
 
 class People:
-    """`hot` devices are named by many; every so many seconds somebody does something.
+    """Users who act at random intervals; many requests name one of the `hot` devices.
 
-    They ask for more than the vendor's minute holds: so the queue grows. When more than `most`
-    commands wait they see it, and ask for nothing new until all but a few of them are through:
-    so the queue is deep at times, and drains. `deepest` and `drained` tell of that.
+    They request more than the rate limit allows, so the queue grows. When more than `max_queued`
+    commands are queued, they submit nothing until at most FEW are left, so the queue drains.
+    `deepest` is the longest queue seen, `drained` how often it drained.
     """
 
     def __init__(
@@ -44,24 +44,24 @@ class People:
         chance: Random,
         *,
         hot: int = 5,
-        most: int = 1500,
+        max_queued: int = 1500,
     ) -> None:
         self.world, self.actor, self.chance = world, actor, chance
         self.names, self.hot = list(names), list(names)[:hot]
-        self.fleet, self.most = len(names), most
+        self.fleet, self.max_queued = len(names), max_queued
         self.action_requests: list[int] = []
         self.end = float("inf")
         self.deepest = self.drained = 0
-        self._wait_for_it = False
+        self._waits_for_drain = False
 
     def live_until(self, end: float, *, asks: float, controls: float, reads: float) -> None:
-        """From now on they do things, on average as many seconds apart as given here."""
+        """Act until `end`; the other arguments are the mean seconds between two actions."""
         self.end = end
         for event, pause in (
             (self.ask, asks),
-            (self.change_their_mind, controls),
+            (self.control_a_request, controls),
             (self.read_inventory, reads),
-            (self.look_at_a_device, 3 * asks),
+            (self.refresh_a_device, 3 * asks),
             (self.keep_inventory, 30.0),
             (self.enroll, 300.0),
         ):
@@ -77,8 +77,8 @@ class People:
         self.world.after(self.chance.expovariate(1 / pause), happen)
 
     def ask(self) -> None:
-        """Somebody submits something for between one and two thousand devices."""
-        if self._see_a_long_queue():
+        """Submit a random action for one to two thousand devices."""
+        if self._queue_is_long():
             return
         chance = self.chance
         draw = chance.random()
@@ -88,37 +88,37 @@ class People:
         targets |= dict.fromkeys(chance.sample(self.hot, min(2, len(self.hot))))
         self.submit(chance.choice(list(KINDS)), list(targets))
 
-    def _see_a_long_queue(self) -> bool:
+    def _queue_is_long(self) -> bool:
         queued = DeviceCommand.objects.filter(status=S.QUEUED).count()
         self.deepest = max(self.deepest, queued)
-        if self._wait_for_it and queued <= FEW:
+        if self._waits_for_drain and queued <= FEW:
             self.drained += 1
-        self._wait_for_it = queued > (FEW if self._wait_for_it else self.most)
-        return self._wait_for_it
+        self._waits_for_drain = queued > (FEW if self._waits_for_drain else self.max_queued)
+        return self._waits_for_drain
 
     def submit(self, kind: str, targets: list[str]) -> None:
-        """Submit it, sometimes by MAC, for later, or to be given up after a while."""
+        """Submit an action, sometimes by MAC, with a start or with an expiry."""
         chance, wall = self.chance, self.world.time.wall
-        action_requests: dict[str, Any] = {"allow_unlisted": True}
+        fields: dict[str, Any] = {"allow_unlisted": True}
         if kind == "exempt":
-            action_requests["hours"] = chance.choice(["8", "24"])
+            fields["hours"] = chance.choice(["8", "24"])
         if kind == "assign_to_group":
-            action_requests["group_id"] = chance.choice(list(GROUPS))
+            fields["group_id"] = chance.choice(list(GROUPS))
         if chance.random() < 0.1:
-            action_requests["start_at"] = wall + timedelta(seconds=chance.uniform(1, 300))
+            fields["start_at"] = wall + timedelta(seconds=chance.uniform(1, 300))
         if chance.random() < 0.1:
-            action_requests["give_up_at"] = wall + timedelta(seconds=chance.uniform(1, 600))
+            fields["give_up_at"] = wall + timedelta(seconds=chance.uniform(1, 600))
         if chance.random() < 0.1:
-            action_requests |= {"addressing": "macs"}
+            fields |= {"addressing": "macs"}
             targets = [mac_of(name) for name in targets]
-        submission = make_submission(*targets, kind=kind, **action_requests)
-        action_request = unlucky(lambda: submit_action(submission, self.actor), Refused)
+        submission = make_submission(*targets, kind=kind, **fields)
+        action_request = none_if_refused(lambda: submit_action(submission, self.actor), Refused)
         if action_request is not None:
             self.action_requests.append(action_request.pk)
         self.world.note_held()
 
-    def change_their_mind(self) -> None:
-        """Somebody cancels, pauses, resumes, retries or undoes a recent request, or stops all."""
+    def control_a_request(self) -> None:
+        """Cancel, pause, resume, retry or undo a recent request, or freeze all sending."""
         if not self.action_requests:
             return
         chance, actor = self.chance, self.actor
@@ -136,24 +136,26 @@ class People:
                 control.resume(action_request, actor)
             case 5:
                 self._linked(
-                    unlucky(lambda: control.retry(action_request, actor, statuses=asked), Refused)
+                    none_if_refused(
+                        lambda: control.retry(action_request, actor, statuses=asked), Refused
+                    )
                 )
             case 6:
-                undone = unlucky(
+                undone = none_if_refused(
                     lambda: control.undo(action_request, actor, hours="4"), Refused, NotAllowed
                 )
                 for linked in undone or ():
                     self._linked(linked)
             case 7:
-                self._stop_all()
+                self._freeze_all()
         self.world.note_held()
 
-    def _stop_all(self) -> None:
-        """Somebody stops all sending, and lets it go on some minutes later."""
+    def _freeze_all(self) -> None:
+        """Freeze all sending, and resume it some minutes later."""
         control.freeze(self.actor, frozen=True, reason="A person says so.")
-        self.world.after(self.chance.expovariate(1 / 120), self._let_send)
+        self.world.after(self.chance.expovariate(1 / 120), self._resume_sending)
 
-    def _let_send(self) -> None:
+    def _resume_sending(self) -> None:
         control.freeze(self.actor, frozen=False, reason="All is well again.")
         self.world.dispatch()
 
@@ -162,20 +164,20 @@ class People:
             self.action_requests.append(action_request.pk)
 
     def read_inventory(self) -> None:
-        """Somebody asks for a full read."""
+        """Start a full read."""
         start_sync(self.actor)
 
-    def look_at_a_device(self) -> None:
-        """Somebody waits for fresh data of a device, be it gone or not."""
+    def refresh_a_device(self) -> None:
+        """Request a refresh of a device, which may be gone."""
         device = Device.objects.get(vendor_id=self.chance.choice(self.names))
-        looks.refresh(device, self.actor)
+        refresh.refresh(device, self.actor)
 
     def keep_inventory(self) -> None:
-        """As beat does: start the small reads and the sweep when their time has come."""
+        """Start the reads that are due, as Celery beat does."""
         start_due()
 
     def enroll(self) -> None:
-        """New devices come where others were deleted; people name those that our list shows."""
+        """Replace deleted devices with new ones; use our inventory's devices from now on."""
         self.world.vendor.enroll(self.fleet)
         self.names = list(
             Device.objects.filter(gone_at=None)
@@ -184,8 +186,8 @@ class People:
         )
         self.hot = self.names[: len(self.hot)]
 
-    def let_all_go_on(self) -> None:
-        """Nothing is frozen or paused any more."""
+    def resume_all(self) -> None:
+        """End the freeze and resume all paused requests."""
         control.freeze(self.actor, frozen=False, reason="All is well again.")
         for action_request in ActionRequest.objects.filter(paused=True):
             control.resume(action_request, self.actor)

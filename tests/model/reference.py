@@ -1,4 +1,4 @@
-"""The states of commands once more, in a few lines of plain Python, to compare the engine with."""
+"""A reference model of command states in plain Python, to compare the engine with."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from actions.opswat.payloads import ActionResult
 
 S = CommandStatus
 WAITS = (S.QUEUED, S.HELD)
-MOST_SENDS = 3
+MAX_SENDS = 3
 
 
 @dataclass(slots=True)
 class Row:
-    """One command as it should be; `starts` is None where only a person lets it go on."""
+    """The expected state of a command; `starts` is None where only a user resumes it."""
 
     request_id: int
     kind: str
@@ -32,23 +32,23 @@ class Row:
 
     @property
     def repeats(self) -> bool:
-        """Whether it may be sent again without an answer."""
-        return KINDS[self.kind].idempotent and self.sends < MOST_SENDS
+        """Whether it may be sent again after a call without an answer."""
+        return KINDS[self.kind].idempotent and self.sends < MAX_SENDS
 
     def take_back(self, status: CommandStatus) -> None:
-        """It will not be sent any more; but what may have happened is never denied."""
+        """End it without sending: unconfirmed if an earlier call may have taken effect."""
         self.status = S.UNCONFIRMED if self.in_doubt else status
 
 
 class Reference:
-    """All commands by their key, and the requests that are paused."""
+    """The expected commands by primary key, and the paused requests."""
 
     def __init__(self) -> None:
         self.rows: dict[int, Row] = {}
         self.paused: set[int] = set()
 
     def submitted(self, action_request: ActionRequest) -> None:
-        """A new request; asked twice it is one."""
+        """Add a request's commands; a request already known adds none."""
         for row in DeviceCommand.objects.filter(request=action_request).exclude(pk__in=self.rows):
             self.rows[row.pk] = Row(
                 request_id=action_request.pk,
@@ -61,13 +61,13 @@ class Reference:
             )
 
     def released(self, at: datetime) -> None:
-        """Held commands whose time has come wait for their turn."""
+        """Queue the held commands that start by `at`."""
         for row in self.rows.values():
             if row.status == S.HELD and row.starts and row.starts <= at:
                 row.status = S.QUEUED
 
     def claimed(self, call: int, keys: Iterable[int], at: datetime) -> None:
-        """A call took these, each of them in its turn."""
+        """Mark commands as sending, and check that each was the next of its device."""
         carried = set(keys)
         for key in carried:
             row = self.rows[key]
@@ -78,25 +78,25 @@ class Reference:
                     continue
                 assert other.status != S.SENDING, "two calls are out with one device"
                 waits = other.status == S.QUEUED and not (other.expires and other.expires <= at)
-                assert not (waits and other_key < key), "an older one still waits"
+                assert not (waits and other_key < key), "an older command still waits"
         for key in carried:
             row = self.rows[key]
             row.status, row.call, row.sends = S.SENDING, call, row.sends + 1
 
     def answered(self, call: int, book: ActionResult) -> None:
-        """The vendor said of each device what became of it, or nothing."""
+        """Set the status that the vendor reported per device, or unconfirmed if none."""
         for row in self._carried(call):
             receipt = book.results.get(row.target)
-            said = receipt.status if receipt else None
-            row.status = S.UNCONFIRMED if said is None else VENDOR_STATUS[said]
+            reported = receipt.status if receipt else None
+            row.status = S.UNCONFIRMED if reported is None else VENDOR_STATUS[reported]
 
     def not_done(self, call: int) -> None:
-        """The call did nothing: its commands wait again, unless the sweeper gave them up."""
+        """Requeue the commands of a call without effect; fail those the sweeper unconfirmed."""
         for row in self._carried(call):
             self._wait_again(row)
 
     def refused(self, call: int, http_status: int) -> None:
-        """The vendor refused the call as a whole."""
+        """Fail the commands of a rejected call; requeue them if a 400 named several targets."""
         carried = self._carried(call)
         for row in carried:
             if http_status == 400 and len({other.target for other in carried}) > 1:
@@ -107,7 +107,7 @@ class Reference:
                 row.status = S.FAILED
 
     def unanswered(self, call: int) -> None:
-        """Nobody knows what became of the call."""
+        """Requeue the repeatable commands of a call without an answer; unconfirm the others."""
         for row in self._carried(call):
             stopped = row.cancel_asked or row.request_id in self.paused
             if row.status == S.SENDING and row.repeats and not stopped:
@@ -116,13 +116,13 @@ class Reference:
                 row.status = S.UNCONFIRMED
 
     def expired(self, at: datetime) -> None:
-        """Those whose time to give up has come are given up."""
+        """Expire the waiting commands whose expiry is at or before `at`."""
         for row in self.rows.values():
             if row.status in WAITS and row.expires and row.expires <= at:
                 row.take_back(S.EXPIRED)
 
     def cancelled(self, request_id: int, targets: Iterable[str] = ()) -> None:
-        """A person takes back a request, or some devices of it."""
+        """Cancel a request, or only the given targets of it."""
         chosen = set(targets)
         for row in self._of(request_id):
             if chosen and row.target not in chosen:
@@ -133,14 +133,14 @@ class Reference:
                 row.cancel_asked = True
 
     def was_paused(self, request_id: int) -> None:
-        """A person holds a request."""
+        """Pause a request: hold its waiting commands."""
         self.paused.add(request_id)
         for row in self._of(request_id):
             if row.status in WAITS:
                 row.status, row.starts = S.HELD, None
 
     def resumed(self, request_id: int, at: datetime, start: datetime | None) -> None:
-        """A person lets a paused request go on, but not before its start."""
+        """Resume a paused request, not before its start."""
         if request_id not in self.paused:
             return
         self.paused.discard(request_id)
@@ -149,8 +149,11 @@ class Reference:
                 row.starts = max(at, start or at)
                 row.status = S.HELD if row.starts > at else S.QUEUED
 
-    def looked(self, found: Mapping[int, CommandStatus]) -> None:
-        """What a look at the devices may change: judged by the facts, not predicted here."""
+    def read_back(self, found: Mapping[int, CommandStatus]) -> None:
+        """Take over the statuses of a read-back, and check that each change is allowed.
+
+        The facts check the statuses themselves; the reference does not predict them.
+        """
         allowed = {
             S.ACCEPTED: {S.CONFIRMED, S.NOT_SEEN},
             S.UNCONFIRMED: {S.ACCEPTED, S.FAILED},

@@ -1,4 +1,4 @@
-"""Five hundred logs wanted at once, in virtual time, beside everything else."""
+"""Five hundred log fetches at once, in virtual time, with bulk and urgent requests."""
 
 from random import Random
 
@@ -16,14 +16,16 @@ from tests.model.world import World
 LOGS, BULK = 500, 510
 
 
-def test_five_hundred_logs_make_nobody_wait(operator, helpdesk, virtual_time, settings):
+def test_five_hundred_log_fetches_do_not_delay_urgent_requests(
+    operator, helpdesk, virtual_time, settings
+):
     chance = Random(5)
     names = [f"d{number:04}" for number in range(LOGS + BULK + 10)]
     vendor = ModelVendor(chance, names)
     vendor.log_ready = 0.5
     world = World(virtual_time, vendor, chance)
     know_fleet(vendor)
-    world.sweep_for_ever()
+    world.sweep_repeatedly()
     make_request(operator, *names[:LOGS], kind="fetch_agent_log")
     world.run(200)
     assert AgentLog.objects.filter(open=True).count() > LOGS * 0.9

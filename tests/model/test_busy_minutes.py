@@ -1,4 +1,4 @@
-"""Full minutes: none of the vendor's ten calls is wasted, and who waits is served."""
+"""A rate limit in full use: no slot is wasted and urgent requests start in time."""
 
 from random import Random
 
@@ -15,12 +15,12 @@ FLEET = [f"d{number:04}" for number in range(2000)]
 MINUTES = 5
 
 ASKED_BY_MANY, LEFT_ALONE = FLEET[1000:1600], FLEET[200:900]
-"""Devices of requests that start late and have no older request, which none may overtake."""
+"""Devices of bulk requests, and devices without an older request that must go first."""
 
 
 @pytest.fixture
 def world(operator, virtual_time, settings) -> World:
-    """A vendor that answers as it should, and an engine that has a token and is trusted."""
+    """A vendor without faults, and an engine that has a token and a closed breaker."""
     settings.ENGINE_VERIFY_AFTER = 60
     chance = Random(3)
     world = World(virtual_time, ModelVendor(chance, FLEET, slow=0.0), chance)
@@ -31,7 +31,7 @@ def world(operator, virtual_time, settings) -> World:
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_two_hundred_people_who_ask_the_same_within_a_minute_cost_five_calls(
+def test_two_hundred_equal_requests_within_a_minute_cost_five_calls(
     operator, world, settings, seed
 ):
     settings.ENGINE_VERIFY_AFTER = 0
@@ -50,13 +50,13 @@ def test_two_hundred_people_who_ask_the_same_within_a_minute_cost_five_calls(
     assert sum(world.vendor.applied["unexempt", name] for name in FLEET[:200]) == 200
 
 
-def test_with_all_lanes_busy_the_minute_is_full_and_nobody_urgent_waits(operator, world):
+def test_busy_lanes_use_every_slot_and_do_not_delay_urgent_requests(operator, world):
     chance = Random(4)
     begin = world.time.elapsed
     asked: dict[int, float] = {}
 
     def urgent() -> None:
-        hours = str(1000 + len(asked))  # Others ask something else, so that none shares a call.
+        hours = str(1000 + len(asked))  # Different hours, so that no two requests share a call.
         request = make_request(operator, chance.choice(LEFT_ALONE), kind="exempt", hours=hours)
         asked[request.pk] = world.time.elapsed
         world.dispatch()

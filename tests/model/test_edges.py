@@ -1,4 +1,4 @@
-"""Rare meetings of two things, each found by a long run of the model."""
+"""Rare races, each found by a long run of the model."""
 
 from datetime import timedelta
 from random import Random
@@ -25,7 +25,7 @@ NAMES = [f"d{number}" for number in range(30)]
 
 @pytest.fixture
 def world(operator, virtual_time, settings) -> World:
-    """A vendor that does as it is reported, and an engine that has a token and is trusted."""
+    """A vendor without random faults, and an engine that has a token and a closed breaker."""
     settings.ENGINE_VERIFY_AFTER = 0
     chance = Random(1)
     world = World(virtual_time, ModelVendor(chance, NAMES, slow=0.0), chance)
@@ -36,7 +36,7 @@ def world(operator, virtual_time, settings) -> World:
 
 
 def go(world: World, fate: str = "answer", ends: float = 0.2) -> claims.Claim:
-    """Claim as one of the processes, and send it towards that fate."""
+    """Claim as a free process, and send the call with this fate."""
     memory = world.free.pop(0)
     taken = world.claim_as(memory)
     assert isinstance(taken, claims.Claim)
@@ -44,7 +44,7 @@ def go(world: World, fate: str = "answer", ends: float = 0.2) -> claims.Claim:
     return taken
 
 
-def test_an_older_wish_that_is_let_go_waits_for_the_call_with_the_device(operator, world):
+def test_a_resumed_older_request_waits_for_the_open_call_of_its_device(operator, world):
     first = make_request(operator, "d1", kind="exempt")
     controls.pause(first, operator)
     world.note_held()
@@ -58,7 +58,7 @@ def test_an_older_wish_that_is_let_go_waits_for_the_call_with_the_device(operato
     assert statuses(first) == statuses(second) == {"d1": S.ACCEPTED}
 
 
-def test_a_good_answer_of_a_call_that_was_on_its_way_lifts_no_pause(operator, world):
+def test_a_late_success_does_not_close_the_circuit_breaker(operator, world):
     make_request(operator, "d1", kind="exempt")
     slow = go(world, ends=2.0)
     make_request(operator, "d2", kind="unexempt")
@@ -76,7 +76,7 @@ def test_a_good_answer_of_a_call_that_was_on_its_way_lifts_no_pause(operator, wo
 
 
 @pytest.mark.parametrize("seconds", [3600.0, 120.0, 1.0])
-def test_a_clock_set_forwards_lets_no_call_too_many_go(operator, world, seconds):
+def test_a_clock_set_forwards_does_not_exceed_the_limit(operator, world, seconds):
     for number, name in enumerate(NAMES[:24]):
         make_request(operator, name, kind=["exempt", "unexempt", "delete", "ignore"][number % 4])
     go(world, "too_late", ends=65)
@@ -104,7 +104,7 @@ def test_a_clock_set_backwards_stops_the_engine_for_minutes_only(operator, world
     assert worst_window(world.vendor.arrivals) <= 10
 
 
-def test_who_asks_alike_soon_after_the_clock_was_set_back_does_not_wait_for_it(operator, world):
+def test_an_equal_request_is_sent_soon_after_the_clock_was_set_back(operator, world):
     make_request(operator, "d1", kind="unexempt")
     go(world)
     world.run(1)
@@ -117,7 +117,7 @@ def test_who_asks_alike_soon_after_the_clock_was_set_back_does_not_wait_for_it(o
     assert statuses(alike) == {"d2": S.ACCEPTED}
 
 
-def test_a_lane_starves_no_longer_because_the_clock_was_set_back(operator, world):
+def test_a_clock_set_backwards_does_not_starve_a_lane(operator, world):
     start_sync(operator)
     go(world)
     world.run(1)
@@ -135,10 +135,8 @@ def test_a_lane_starves_no_longer_because_the_clock_was_set_back(operator, world
     assert lanes.count(Lane.NORMAL) > 2 * lanes.count(Lane.INVENTORY) > 0
 
 
-def test_a_token_call_that_a_dead_worker_made_before_the_clock_was_set_back_is_over(
-    operator, world
-):
-    world.sweep_for_ever()
+def test_a_lost_token_call_blocks_nothing_after_the_clock_was_set_back(operator, world):
+    world.sweep_repeatedly()
     VendorAccount.objects.update(token_encrypted="", token_expires_at=None)
     make_request(operator, "d1", kind="unexempt")
     world.send(world.claim_as(world.free.pop()), [], Trip("dies_before", None, None))
@@ -153,7 +151,7 @@ def test_a_token_call_that_a_dead_worker_made_before_the_clock_was_set_back_is_o
     assert statuses(later) == {"d2": S.ACCEPTED}
 
 
-def test_a_call_on_its_way_outlives_a_clock_set_forwards(operator, world):
+def test_a_clock_set_forwards_does_not_end_an_open_call(operator, world):
     action_request = make_request(operator, "d1", kind="unexempt")
     taken = go(world, "too_late", ends=65)
     world.time.step(3600)
@@ -166,7 +164,7 @@ def test_a_call_on_its_way_outlives_a_clock_set_forwards(operator, world):
     assert taken.call.state == CallState.SENDING
 
 
-def test_what_may_have_happened_is_never_called_cancelled(operator, world):
+def test_cancelling_a_command_that_may_have_taken_effect_leaves_it_unconfirmed(operator, world):
     action_request = make_request(operator, "d1", kind="unexempt")
     go(world, "cut_after")
     controls.cancel(action_request, operator)
@@ -176,7 +174,7 @@ def test_what_may_have_happened_is_never_called_cancelled(operator, world):
     assert statuses(action_request) == {"d1": S.UNCONFIRMED}
 
 
-def test_what_may_have_happened_is_not_held_to_be_sent_later(operator, world):
+def test_pausing_a_command_that_may_have_taken_effect_leaves_it_unconfirmed(operator, world):
     action_request = make_request(operator, "d1", kind="unexempt")
     go(world, "cut_after")
     controls.pause(action_request, operator)
@@ -187,8 +185,8 @@ def test_what_may_have_happened_is_not_held_to_be_sent_later(operator, world):
 
 
 @pytest.mark.parametrize("end", ["cancelled", "expired"])
-def test_what_waits_to_be_repeated_ends_unconfirmed_and_not(operator, world, end):
-    """An earlier call with it had no answer: it may have taken effect, although it is cancelled."""
+def test_a_command_queued_for_a_repeat_ends_unconfirmed_and_not(operator, world, end):
+    """An earlier call had no answer and may have taken effect."""
     late = now() + timedelta(seconds=60)
     action_request = submit_action(make_submission("d1", give_up_at=late), operator)
     go(world, "cut_after")
@@ -205,7 +203,7 @@ def test_what_waits_to_be_repeated_ends_unconfirmed_and_not(operator, world, end
     assert statuses(action_request) == {"d1": S.UNCONFIRMED}
 
 
-def test_a_late_word_that_nothing_was_done_lets_nobody_overtake(operator, world):
+def test_a_late_throttled_answer_does_not_requeue_an_overtaken_command(operator, world):
     first = make_request(operator, "d1", kind="exempt")
     taken = go(world, "throttled")
     VendorCall.objects.filter(pk=taken.call.pk).update(lease_until=now() - timedelta(seconds=1))
@@ -220,7 +218,7 @@ def test_a_late_word_that_nothing_was_done_lets_nobody_overtake(operator, world)
     assert statuses(first) == {"d1": S.FAILED}
 
 
-def test_nobody_rides_along_after_the_time_to_give_up(operator, world):
+def test_an_expired_command_is_not_coalesced_into_a_call(operator, world):
     controls.freeze(operator, frozen=True, reason="So that both wait.")
     soon = now() + timedelta(seconds=5)
     first = make_request(operator, "d1", kind="unexempt")
@@ -239,10 +237,10 @@ class TestReadBack:
     @pytest.fixture
     def world(self, world, settings):
         settings.ENGINE_VERIFY_AFTER = 60
-        world.sweep_for_ever()
+        world.sweep_repeatedly()
         return world
 
-    def test_an_unanswered_wish_is_not_done_because_another_did_the_same(self, operator, world):
+    def test_an_unanswered_command_is_not_accepted_for_an_equal_one(self, operator, world):
         first = make_request(operator, "d1", kind="exempt", hours="8")
         second = make_request(operator, "d1", kind="exempt", hours="24")
         go(world)
@@ -256,7 +254,7 @@ class TestReadBack:
         assert statuses(first)["d1"] in (S.ACCEPTED, S.CONFIRMED)
         assert statuses(second) == {"d1": S.UNCONFIRMED}
 
-    def test_an_unanswered_wish_did_not_fail_because_a_later_one_undid_it(self, operator, world):
+    def test_an_unanswered_command_does_not_fail_when_a_later_one_undid_it(self, operator, world):
         first = make_request(operator, "d1", kind="exempt", hours="8")
         second = make_request(operator, "d1", kind="unexempt")
         go(world, "cut_after")
@@ -266,7 +264,7 @@ class TestReadBack:
         assert statuses(first) == {"d1": S.UNCONFIRMED}
         assert statuses(second) == {"d1": S.CONFIRMED}
 
-    def test_an_accepted_wish_was_not_unseen_because_a_later_one_undid_it(self, operator, world):
+    def test_an_accepted_command_stays_accepted_when_a_later_one_undid_it(self, operator, world):
         first = make_request(operator, "d1", kind="exempt", hours="8")
         second = make_request(operator, "d1", kind="unexempt")
 
@@ -278,7 +276,7 @@ class TestReadBack:
 
 def test_the_next_command_is_found_by_index_however_many_are_older(operator, world):
     if connection.vendor != "sqlite":
-        return  # PostgreSQL chooses by what it has counted; a small table tells nothing.
+        return  # PostgreSQL plans by statistics; a small table proves nothing.
 
     plan = queue.due_commands(now()).filter(lane=Lane.BULK).order_by("request_id", "id").explain()
 

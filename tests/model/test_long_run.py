@@ -1,8 +1,8 @@
-"""Hours of the real engine in virtual time, with everything that can go wrong.
+"""Hours of the real engine in virtual time, with every fault of the model.
 
-People ask for more than the vendor's minute holds until some 1,500 commands wait; then they ask
-for nothing new until these are through (see people.py). So the queue is deep at times and never
-endless, and a run of any length settles.
+Simulated users request more than the rate limit allows until some 1,500 commands are queued, and
+then submit nothing until these are sent (see people.py). The queue is therefore bounded, and a run
+of any length settles.
 """
 
 import os
@@ -27,7 +27,7 @@ STEPS = (-3600.0, -90.0, -5.0, -0.6, 0.4, 0.6, 5.0, 59.0, 90.0, 3600.0)
 
 
 def know_fleet(vendor: ModelVendor) -> list[str]:
-    """Our inventory as a full read would leave it; the vendor has every device."""
+    """Store all of the vendor's devices, as a full read would; return their names."""
     from actions.inventory.store import store_records
 
     names = list(vendor.devices)
@@ -35,8 +35,8 @@ def know_fleet(vendor: ModelVendor) -> list[str]:
     return names
 
 
-class ClockTrouble:
-    """Sets the wall clock now and then."""
+class ClockSteps:
+    """Sets the wall clock at random, on average `every` seconds."""
 
     def __init__(self, world: World, chance: Random, *, every: float) -> None:
         self.world, self.chance, self.every = world, chance, every
@@ -53,34 +53,34 @@ class ClockTrouble:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_whatever_happens_every_promise_is_kept(operator, virtual_time, settings, seed):
+def test_every_check_holds_in_a_long_run_with_faults(operator, virtual_time, settings, seed):
     began = time.process_time()
     settings.OPSWAT_MAX_DEVICES = 20
     settings.INVENTORY_CHANGES_MINUTES, settings.INVENTORY_NEW_MINUTES = 2, 3
     settings.INVENTORY_FULL_READ_HOURS, settings.INVENTORY_FRESH_HOURS = 0.1, 0.05
     chance = Random(seed)
     names = [f"d{number:04}" for number in range(FLEET)]
-    vendor = ModelVendor(chance, names, trouble=0.12)
+    vendor = ModelVendor(chance, names, fault_rate=0.12)
     vendor.mixed, vendor.poison = 0.05, set(names[7::400])
     world = World(virtual_time, vendor, chance)
     know_fleet(vendor)
     people = People(world, operator, names, chance)
 
-    world.sweep_for_ever()
+    world.sweep_repeatedly()
     people.read_inventory()
     people.live_until(SECONDS, asks=40, controls=60, reads=900)
-    clock = ClockTrouble(world, chance, every=600)
+    clock = ClockSteps(world, chance, every=600)
     world.run(SECONDS)
     check_all(world)
-    vendor.trouble, clock.on = 0.0, False
-    people.let_all_go_on()
+    vendor.fault_rate, clock.on = 0.0, False
+    people.resume_all()
     calls = -1
     while unfinished() and calls < len(world.sends):
         calls = len(world.sends)
         world.run(3600)
     check_all(world)
     check_finished()
-    for _ in range(2):  # Where more than half seem to be gone, only the second read is believed.
+    for _ in range(2):  # If over half of the devices are missing, only a second read removes them.
         people.read_inventory()
         world.run(1200, until=lambda: not reads().exists())
     check_inventory(world)
@@ -88,12 +88,12 @@ def test_whatever_happens_every_promise_is_kept(operator, virtual_time, settings
 
 
 def reads() -> Any:
-    """The reads of the inventory that run."""
+    """The running inventory reads."""
     return InventorySync.objects.filter(running=True)
 
 
 def report(world: World, people: People, seed: int, cpu: float) -> None:
-    """The figures of the run; shown with -s."""
+    """Print the figures of the run; pytest shows them with -s."""
     arrivals = world.vendor.arrivals
     ended = Counter(InventorySync.objects.values_list("kind", "stage"))
     outcomes = Counter(DeviceCommand.objects.values_list("status", flat=True))

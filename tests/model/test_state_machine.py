@@ -1,4 +1,4 @@
-"""Any order of any things: after each of them the engine and a simple model agree."""
+"""The engine and a reference model agree after any sequence of actions."""
 
 import os
 from contextlib import suppress
@@ -54,7 +54,7 @@ EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "12"))
 
 
 class Flight:
-    """A call that somebody has made, and the process that waits for its answer."""
+    """An open call, and the memory of the process that waits for its answer."""
 
     def __init__(self, taken: Claim, memory: Memory, began: float) -> None:
         self.taken, self.memory, self.began = taken, memory, began
@@ -63,7 +63,7 @@ class Flight:
 
 
 class EngineMachine(RuleBasedStateMachine):
-    """The engine with two processes, a vendor of four devices, and people who do anything."""
+    """The engine with three processes, a vendor of three devices, and users who do anything."""
 
     actor: Actor
     time: VirtualTime
@@ -84,7 +84,7 @@ class EngineMachine(RuleBasedStateMachine):
         self.model, self.flights = Reference(), []
         DeviceGroup.objects.create(vendor_id="g2", name=GROUPS["g2"], read_at=self.time.wall)
         store_records([vendor.record(name) for name in NAMES])
-        # Begin with a token, and trusted: what comes before that has tests of its own.
+        # Begin with a token and a closed breaker; other tests cover the start.
         self.submit(kind="dhcprenew", names=["d1"], start=None, give_up=None)
         for _ in range(2):
             self.call("answer")
@@ -121,7 +121,7 @@ class EngineMachine(RuleBasedStateMachine):
 
     @rule(everything=st.booleans())
     def read(self, everything: bool) -> None:
-        """Somebody asks for a full read, or beat for what is due."""
+        """Start a full read, or the reads that are due."""
         if everything:
             start_sync(self.actor)
         else:
@@ -130,20 +130,20 @@ class EngineMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.world.free)
     @rule()
     def claim(self) -> None:
-        """A process claims; where it must rest for a while first, that time passes."""
+        """Claim as a free process; let a short wait pass first."""
         for _ in range(3):
             memory = self.world.free.pop()
             self.model.released(self.time.wall)
             taken = self.world.claim_as(memory)
             if isinstance(taken, Claim):
-                self._take_off(taken, memory)
+                self._open(taken, memory)
                 return
             self.world.free.append(memory)
             if taken is None or taken.seconds > PATIENCE:
                 return
             self.pass_time(taken.seconds + 0.001)
 
-    def _take_off(self, taken: Claim, memory: Memory) -> None:
+    def _open(self, taken: Claim, memory: Memory) -> None:
         self.flights.append(Flight(taken, memory, self.time.elapsed))
         if isinstance(taken.payload, ActionCall):
             keys = [row.pk for row in self.world.sent[taken.call.pk]]
@@ -152,7 +152,7 @@ class EngineMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.world.free)
     @rule(fate=FATES)
     def call(self, fate: str) -> None:
-        """A call from beginning to end, with nothing else in between."""
+        """Make a call from claim to result without any other step."""
         before = len(self.flights)
         self.claim()
         if len(self.flights) > before:
@@ -161,7 +161,7 @@ class EngineMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.flights)
     @rule(which=st.integers(0, 2), fate=FATES)
     def arrive(self, which: int, fate: str) -> None:
-        """The call reaches the vendor, if it ever does; the answer is on its way back."""
+        """Deliver an open call to the vendor, unless it is unreachable; keep the reply."""
         flight = self.flights[which % len(self.flights)]
         if flight.reply is None:
             if fate == "unreachable":
@@ -173,22 +173,22 @@ class EngineMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.flights)
     @rule(which=st.integers(0, 2), fate=FATES)
     def finish(self, which: int, fate: str) -> None:
-        """The process hears how its call ended."""
+        """Record the result of an open call."""
         self.arrive(which, fate)
-        self._land(self.flights[which % len(self.flights)])
+        self._close(self.flights[which % len(self.flights)])
 
-    def _land(self, flight: Flight) -> None:
+    def _close(self, flight: Flight) -> None:
         self.flights.remove(flight)
         reply = flight.reply or without_answer("cut_before")
         record(flight.taken, reply)
         self.world.free.append(flight.memory)
         if isinstance(flight.taken.payload, ActionCall):
-            self._tell_the_model(flight.taken.call.pk, reply)
+            self._update_model(flight.taken.call.pk, reply)
         elif isinstance(flight.taken.payload, DetailRead):
             keys = flight.taken.payload.commands
-            self.model.looked({row: status for row, status in self._found() if row in keys})
+            self.model.read_back({row: status for row, status in self._found() if row in keys})
 
-    def _tell_the_model(self, call: int, reply: Answer[Any] | VendorError) -> None:
+    def _update_model(self, call: int, reply: Answer[Any] | VendorError) -> None:
         match reply:
             case Answer(value=ActionResult()):
                 self.model.answered(call, reply.value)
@@ -202,7 +202,7 @@ class EngineMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.flights)
     @rule(which=st.integers(0, 2))
     def die(self, which: int) -> None:
-        """The process dies; the one in its place remembers nothing of the clocks."""
+        """Kill a process; the one that replaces it has no memory of the clocks."""
         self.flights.pop(which % len(self.flights))
         self.world.free.append([])
 
@@ -215,12 +215,12 @@ class EngineMachine(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([0.5, 6.0, 20.0, 130.0]))
     def pass_time(self, seconds: float) -> None:
-        """No call outlives the time after which its process gives it up."""
+        """Advance the time; calls older than GIVES_UP seconds end without an answer."""
         end = self.time.elapsed + seconds
         for flight in sorted(self.flights, key=lambda flight: flight.began):
             if flight.began + GIVES_UP < end:
                 self.time.move_to(max(self.time.elapsed, flight.began + GIVES_UP))
-                self._land(flight)
+                self._close(flight)
         self.time.move_to(end)
 
     @rule(seconds=st.sampled_from([-300.0, 0.3, 55.0, 300.0]))
@@ -277,11 +277,11 @@ class EngineMachine(RuleBasedStateMachine):
         assert dict(self._found()) == {key: row.status for key, row in self.model.rows.items()}
 
     @invariant()
-    def every_promise_is_kept(self) -> None:
+    def every_check_holds(self) -> None:
         check_all(self.world)
 
 
-def test_the_engine_and_a_simple_model_agree_whatever_is_done_in_whatever_order(
+def test_the_engine_and_the_reference_agree_after_any_sequence_of_actions(
     operator: Actor, virtual_time: VirtualTime, settings: Any
 ) -> None:
     settings.OPSWAT_RATE_LIMIT = (LIMIT, 60.0)

@@ -1,8 +1,8 @@
 """A vendor in virtual time, without HTTP: it counts what arrives, acts on devices, and answers.
 
-What becomes of a call is drawn when it is sent: how long it travels, what the vendor does with
-it, and whether an answer, an error or nothing at all comes back. `arrivals` and `applied` are the
-judge of the engine, never the engine's own counters.
+`trip` draws the fate of a call when it is sent: its travel time, its effect, and whether an answer,
+an error or neither returns. The checks compare the engine with `arrivals` and `applied`, never with
+the engine's own counters.
 """
 
 from bisect import bisect_left
@@ -50,7 +50,7 @@ FAULTS = (
     *("throttled", "unreachable", "unauthorized", "not_found", "cut_before", "cut_after"),
     *("too_late", "dies_before", "dies_after", "silent"),
 )
-"""What may become of a call beside a proper answer.
+"""The fates of a call other than a proper answer.
 
 `cut_before` and `cut_after`: no usable answer, and the vendor acted only in the second; `too_late`:
 it arrives when our side has just closed the connection; `dies_before` and `dies_after`: the
@@ -60,7 +60,7 @@ worker dies, and in the second the call has left; `silent`: the answer leaves ou
 
 @dataclass(frozen=True, slots=True)
 class Trip:
-    """What will become of a call, in seconds from its sending; None for what never happens.
+    """The fate of a call, with times in seconds from its sending; None for never.
 
     `there` is when it arrives at the vendor, `ends` when our side records how it ended.
     """
@@ -87,17 +87,17 @@ class VendorDevice:
 
 
 class ModelVendor:
-    """`trouble` is the share of calls that end badly; `poison` are ids that make a call a 400."""
+    """Vendor with faults: `fault_rate` is the share of calls, `poison` are ids that cause a 400."""
 
     def __init__(
-        self, chance: Random, names: Sequence[str], *, trouble: float = 0.0, slow: float = 0.05
+        self, chance: Random, names: Sequence[str], *, fault_rate: float = 0.0, slow: float = 0.05
     ) -> None:
         self.limit = LIMIT
         self.chance = chance
         self.devices = {name: VendorDevice() for name in names}
         self.macs = {mac_of(name): name for name in names}
         self.poison: set[str] = set()
-        self.trouble, self.slow = trouble, slow
+        self.fault_rate, self.slow = fault_rate, slow
         self.mixed = 0.0
         self.log_ready = 0.33
         self.retry_afters: tuple[float | None, ...] = (None, 0.0, 20.0, 500.0)
@@ -111,7 +111,7 @@ class ModelVendor:
         self.enrolled = len(names)
 
     def enroll(self, fleet: int) -> None:
-        """New devices come, under names of their own, until there are so many."""
+        """Add devices under new names until there are `fleet`."""
         for _ in range(fleet - len(self.devices)):
             name = f"d{self.enrolled:04}"
             self.enrolled += 1
@@ -119,9 +119,9 @@ class ModelVendor:
             self.macs[mac_of(name)] = name
 
     def trip(self) -> Trip:
-        """Draw what will become of a call."""
+        """Draw the fate of a call."""
         chance = self.chance
-        fate = chance.choice(FAULTS) if chance.random() < self.trouble else "answer"
+        fate = chance.choice(FAULTS) if chance.random() < self.fault_rate else "answer"
         there = self._delay()
         match fate:
             case "unreachable":
@@ -139,7 +139,7 @@ class ModelVendor:
         return self.chance.uniform(0, 30 if slow else 0.5)
 
     def receive(self, at: float, taken: Claim, asked: Any, fate: str) -> Answer[Any] | VendorError:
-        """A call arrives: count it, act, and say what goes back, if anything can."""
+        """Count an arriving call, apply it, and return the reply."""
         self.now = at
         first = bisect_left(self.arrivals, at - WINDOW)
         used = len(self.arrivals) - first + 1
@@ -175,10 +175,10 @@ class ModelVendor:
             if self.poison.intersection(names):
                 return Rejected("A device id is malformed.", http_status=400, rate=rate)
             return Answer(self._act(taken.call.pk, asked, names, fate), 200, rate)
-        return Answer(self._told(taken, asked), 200, rate)
+        return Answer(self._read(taken, asked), 200, rate)
 
-    def _told(self, taken: Claim, asked: Any) -> Any:
-        """What a call that only asks is reported."""
+    def _read(self, taken: Claim, asked: Any) -> Any:
+        """Return the data of a call that only reads."""
         if asked == "token":
             return Token("a-token", 3_600.0)
         if asked == "groups":
@@ -193,7 +193,7 @@ class ModelVendor:
         return self._page(str(asked))
 
     def _deliver(self, call: int) -> FetchResult:
-        """A log is there in one of three calls; now and then it is one that nobody can read."""
+        """Return a log with probability `log_ready`; one in twenty of these is unreadable."""
         lot = self.chance.random()
         if lot > self.log_ready:
             return FetchResult(message="The report is not ready yet")
@@ -202,7 +202,7 @@ class ModelVendor:
         return FetchResult(stored_as=f"model-{call}.zip", size=1, sha256="0" * 64, files=1)
 
     def _changes(self, asked: ChangesAsked) -> ChangePage:
-        """The latest first; both lists are turned by the page."""
+        """Return one page of changed and deleted devices, latest first."""
         since, part = self.now - asked.age, slice((asked.page - 1) * PAGE, asked.page * PAGE)
         changed, deleted = (
             sorted((name for name, at in times.items() if at >= since), key=times.get)[::-1][part]  # type: ignore[arg-type]
@@ -219,7 +219,7 @@ class ModelVendor:
         return DevicePage(page, rest[0] if rest else None, 0)
 
     def record(self, name: str) -> DeviceRecord:
-        """The device as every read of it says."""
+        """Return the device as every read reports it."""
         device = self.devices[name]
         return make_record(
             name, status=device.status, group_name=GROUPS[device.group], macs=(mac_of(name),)
@@ -262,13 +262,13 @@ class ModelVendor:
 
 
 def mac_of(name: str) -> str:
-    """A hardware address made of the number in a device's name."""
+    """Return a MAC derived from the number in a device's name."""
     number = int("".join(filter(str.isdigit, name)) or 0)
     return "02:00:" + number.to_bytes(4, "big").hex(":").upper()
 
 
 def asked_of(taken: Claim) -> Any:
-    """Return what the call asks, as it stands at the moment of sending."""
+    """Return the content of a call as of its sending."""
     payload = taken.payload
     match payload:
         case ActionCall() | AgentLog():
@@ -283,18 +283,18 @@ def asked_of(taken: Claim) -> Any:
 
 
 def without_answer(fate: str) -> VendorError:
-    """How our side sees a call that the vendor has not answered."""
+    """Return the client's error for a call without an answer."""
     if fate == "unreachable":
         return Unreachable("The vendor cannot be reached.")
     return Unconfirmed("No usable answer came.")
 
 
 def worst_window(arrivals: Sequence[float]) -> int:
-    """The most arrivals in any window, both ends included."""
+    """Return the highest number of arrivals in any window, both ends included."""
     ordered = sorted(arrivals)
     worst = first = 0
-    for place, at in enumerate(ordered):
+    for index, at in enumerate(ordered):
         while ordered[first] < at - WINDOW:
             first += 1
-        worst = max(worst, place - first + 1)
+        worst = max(worst, index - first + 1)
     return worst

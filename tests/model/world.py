@@ -1,4 +1,4 @@
-"""The real engine against the vendor of the model: events in virtual time, calls that overlap."""
+"""The real engine against the vendor of the model: events in virtual time, overlapping calls."""
 
 import heapq
 from collections.abc import Callable, Iterator
@@ -29,10 +29,10 @@ Memory = list[tuple[float, float]]
 
 
 class World:
-    """Some worker processes, each with one call at a time, and what they have sent.
+    """Worker processes with one call each at a time, and a record of what they sent.
 
-    `sent` holds the commands of each call, `was_held` those that ever waited for a person or a
-    time, so that younger ones may have gone before them.
+    `sent` holds the commands of each call. `was_held` holds the commands that were ever held for
+    a user or a start time; younger commands may overtake these.
     """
 
     def __init__(self, time: VirtualTime, vendor: ModelVendor, chance: Random) -> None:
@@ -49,30 +49,30 @@ class World:
         self._wake_at: float | None = None
 
     def after(self, seconds: float, event: Event) -> None:
-        """Let something happen so many seconds from now."""
-        moment = self.time.elapsed + seconds
-        heapq.heappush(self._events, (moment, next(self._number), event))
+        """Schedule an event in so many seconds."""
+        at = self.time.elapsed + seconds
+        heapq.heappush(self._events, (at, next(self._number), event))
 
     def run(self, seconds: float, *, until: Callable[[], bool] = lambda: False) -> None:
-        """Let time pass, with all that happens in it, for so long or `until` something is so."""
+        """Advance the time and run its events, for so many seconds or `until` it returns true."""
         end = self.time.elapsed + seconds
         self.dispatch()
         while self._events and self._events[0][0] <= end and not until():
-            moment, _, event = heapq.heappop(self._events)
-            self.time.move_to(max(moment, self.time.elapsed))
+            at, _, event = heapq.heappop(self._events)
+            self.time.move_to(max(at, self.time.elapsed))
             event()
         if not until():
             self.time.move_to(end)
 
-    def sweep_for_ever(self) -> None:
-        """As beat does: settle what is past its deadline, and look whether there is work."""
+    def sweep_repeatedly(self) -> None:
+        """Sweep and dispatch every SWEEP_EVERY seconds, as Celery beat does."""
         self.sweep()
         if self._wake_at is None:
             self.dispatch()
-        self.after(SWEEP_EVERY, self.sweep_for_ever)
+        self.after(SWEEP_EVERY, self.sweep_repeatedly)
 
     def sweep(self) -> set[int]:
-        """One of the free processes sweeps; returns the calls that it gave up."""
+        """Sweep as a free process; return the action calls that it marked lost."""
         if not self.free:
             return set()
         calls = VendorCall.objects.filter(state=CallState.LOST, api="action")
@@ -82,7 +82,7 @@ class World:
         return set(calls.values_list("pk", flat=True)) - before
 
     def dispatch(self) -> None:
-        """The free processes claim what they may, and one of them wakes when more is possible."""
+        """Claim and send as the free processes; schedule a wake-up if a claim must wait."""
         while self.free and self.dispatching:
             memory = self.free.pop(self.chance.randrange(len(self.free)))
             taken = self.claim_as(memory)
@@ -95,7 +95,7 @@ class World:
             return
 
     def claim_as(self, memory: Memory) -> Claim | Wait | None:
-        """Claim as the process that remembers this of the clocks; an empty memory is a new one."""
+        """Claim as the process with this memory of the clocks; a new process has none."""
         with self._remembering(memory):
             taken = claim()
         if isinstance(taken, Claim):
@@ -104,7 +104,7 @@ class World:
 
     @contextmanager
     def _remembering(self, memory: Memory) -> Iterator[None]:
-        """Be the process that remembers this of the clocks; a new one remembers nothing."""
+        """Run as the process with this memory of the clocks."""
         clock._last_seen[:] = memory
         yield
         memory[:] = clock._last_seen
@@ -112,20 +112,20 @@ class World:
 
     def _wake_in(self, seconds: float) -> None:
         if seconds <= CHECK_AGAIN_SECONDS and self._events:
-            # Nothing changes before the next event: it would only look in vain until then.
+            # Nothing changes before the next event, so an earlier check would find no work.
             seconds = max(seconds, self._events[0][0] - self.time.elapsed)
-        moment = self.time.elapsed + seconds + 1e-5
-        if self._wake_at is None or not self.time.elapsed < self._wake_at <= moment:
-            self._wake_at = moment
-            self.after(moment - self.time.elapsed, lambda: self._wake(moment))
+        at = self.time.elapsed + seconds + 1e-5
+        if self._wake_at is None or not self.time.elapsed < self._wake_at <= at:
+            self._wake_at = at
+            self.after(at - self.time.elapsed, lambda: self._wake(at))
 
-    def _wake(self, moment: float) -> None:
-        if self._wake_at == moment:
+    def _wake(self, at: float) -> None:
+        if self._wake_at == at:
             self._wake_at = None
             self.dispatch()
 
     def send(self, taken: Claim, memory: Memory, trip: Trip | None = None) -> None:
-        """The call is on its way; all that will become of it is drawn now, unless it is given."""
+        """Send a call; draw its fate now, unless `trip` gives it."""
         trip, asked = trip or self.vendor.trip(), asked_of(taken)
         self.sends.append((self.time.elapsed, Lane(taken.call.lane), taken.call.api))
         reply: list[Answer[Any] | VendorError] = [without_answer(trip.fate)]
@@ -150,7 +150,7 @@ class World:
         self.dispatch()
 
     def _note(self, taken: Claim) -> None:
-        """Remember who is in the call, and see that nobody goes who should not."""
+        """Record the commands of a call, and check that each may be sent now."""
         rows = list(DeviceCommand.objects.filter(call=taken.call).order_by("id"))
         self.sent[taken.call.pk] = rows
         for row in rows:
@@ -158,7 +158,7 @@ class World:
             assert not late, f"{row.pk} is sent after its time"
             assert not row.cancel_asked, f"{row.pk} is sent although it was cancelled"
             youngest, company = self._youngest.get(row.device_key, (0, frozenset()))
-            # Those that went together and were not done may go one after the other.
+            # Commands that shared a call without effect may be sent in separate calls.
             in_turn = row.pk >= youngest or row.pk in self.was_held or row.pk in company
             assert in_turn, f"{row.pk} was overtaken by {youngest}"
         keys = frozenset(row.pk for row in rows)
@@ -167,13 +167,13 @@ class World:
                 self._youngest[row.device_key] = row.pk, keys
 
     def note_held(self) -> None:
-        """Remember who waits for a person or a time at this moment."""
+        """Record the commands that are held now."""
         held = DeviceCommand.objects.filter(status=CommandStatus.HELD)
         self.was_held.update(held.values_list("pk", flat=True))
 
 
 def record(taken: Claim, reply: Answer[Any] | VendorError) -> None:
-    """Hand the engine what came back."""
+    """Pass a reply to the engine."""
     if isinstance(reply, VendorError):
         record_error(taken, reply)
     else:
@@ -181,12 +181,12 @@ def record(taken: Claim, reply: Answer[Any] | VendorError) -> None:
 
 
 def open_calls() -> int:
-    """Calls whose end is not recorded."""
+    """Count the calls without a recorded result."""
     return VendorCall.objects.filter(state="sending").count()
 
 
-def unlucky(action: Callable[[], Any], *refusals: type[Exception]) -> Any:
-    """What the action returns, or None where it is refused."""
+def none_if_refused(action: Callable[[], Any], *refusals: type[Exception]) -> Any:
+    """Return the action's result, or None if it raises one of `refusals`."""
     with suppress(*refusals):
         return action()
     return None
