@@ -9,6 +9,7 @@ import math
 import os
 import secrets
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -60,15 +61,20 @@ DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def _own_secret(name: str) -> str:
-    """Return a random secret of this installation, created once in the data folder."""
+    """Return a random secret of this installation, created once in the data folder.
+
+    The file appears under its name when it is complete, because several processes may start in
+    a new data folder at the same time, and none of them may read an empty secret.
+    """
     path = DATA_DIR / name
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text(encoding="ascii")
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        file.write(text := secrets.token_urlsafe(50))
-    return text
+    if not path.exists():
+        with tempfile.NamedTemporaryFile("w", dir=DATA_DIR, encoding="ascii") as draft:  # Mode 600.
+            draft.write(secrets.token_urlsafe(50))
+            draft.flush()
+            os.fsync(draft.fileno())
+            with suppress(FileExistsError):
+                path.hardlink_to(draft.name)
+    return path.read_text(encoding="ascii")
 
 
 SECRET_KEY = env.str("SECRET_KEY", default="") or _own_secret("secret_key")
