@@ -44,7 +44,7 @@ class ActionKind:
     risk: int = 0
 
 
-_NOT_NEW = "All devices except Unknown, Ignored and Out of license usage."
+_NOT_OUTSIDE = "All devices except Unknown, Ignored and Out of license usage."
 _PERSISTENT = "Devices with the persistent agent only."
 
 KINDS: dict[str, ActionKind] = {
@@ -55,7 +55,7 @@ KINDS: dict[str, ActionKind] = {
             label="Exempt",
             observable=True,
             summary="Allow the device although it does not comply with its policy.",
-            applies_to=_NOT_NEW,
+            applies_to=_NOT_OUTSIDE,
             icon="shield-check",
             parameter="exempt_hours",
             inverse="unexempt",
@@ -66,7 +66,7 @@ KINDS: dict[str, ActionKind] = {
             label="Unexempt",
             observable=True,
             summary="End the exemption: the policy applies to the device again.",
-            applies_to=_NOT_NEW,
+            applies_to=_NOT_OUTSIDE,
             icon="shield-off",
             inverse="exempt",
             idempotent=True,
@@ -112,7 +112,7 @@ KINDS: dict[str, ActionKind] = {
             name="re-identify",
             label="Re-identify",
             summary="Have the agent ask its user for the custom information again.",
-            applies_to=_NOT_NEW,
+            applies_to=_NOT_OUTSIDE,
             icon="user-check",
         ),
         ActionKind(
@@ -147,12 +147,12 @@ class ActionVersion:
     notes: str
 
 
-_SINCE_V3 = frozenset(KINDS) - {"fetch_agent_log"}
+_KINDS_OF_V3 = frozenset(KINDS) - {"fetch_agent_log"}
 
 VERSIONS: dict[str, ActionVersion] = {
     version.name: version
     for version in (
-        ActionVersion("v3", _SINCE_V3, "No agent log and no command ID."),
+        ActionVersion("v3", _KINDS_OF_V3, "No agent log and no command ID."),
         ActionVersion("v3.1", frozenset(KINDS), "All nine actions of this console."),
         ActionVersion(
             "v3.2",

@@ -54,8 +54,8 @@ def reconcile(read: DetailRead, records: Sequence[DeviceRecord]) -> None:
     others = _others(set().union(*names.values()))
     seen: dict[tuple[CommandStatus, CommandStatus], list[DeviceCommand]] = {}
     for command in commands:
-        about = [other for name in names[command.pk] for other in others.get(name, ())]
-        if _is_ambiguous(command, about):
+        same_device = [other for name in names[command.pk] for other in others.get(name, ())]
+        if _is_ambiguous(command, same_device):
             DeviceCommand.objects.filter(pk=command.pk).update(check_at=None)
             continue
         record = _record_of(command, by_id)
@@ -101,17 +101,23 @@ def _others(names: set[str]) -> dict[str, list[DeviceCommand]]:
 def _is_ambiguous(command: DeviceCommand, others: Iterable[DeviceCommand]) -> bool:
     """Return whether another command may have caused what the device shows.
 
-    That is so if a later call carried one. For an unconfirmed command it is also so if an earlier
-    one had not been confirmed before this one was requested.
+    That is so in each of these cases:
+    1. The other was sent in a later call.
+    2. Both are deletes, and the other was confirmed before this one was requested: a deleted
+       device cannot show that it was deleted again.
+    3. This one is unconfirmed, and the other was sent in an earlier call and was not confirmed
+       before this one was requested.
     """
-    calls = command.call_id or 0
+    call = command.call_id or 0
     for other in others:
-        if (other.call_id or 0) > calls:
-            return True
-        was_seen = other.status == S.CONFIRMED and other.moved_at <= command.created_at
-        if was_seen and other.request.kind_name == command.request.kind_name == "delete":
-            return True  # A deleted device cannot show that it was deleted again.
-        if command.status == S.UNCONFIRMED and (other.call_id or 0) < calls and not was_seen:
+        others_call = other.call_id or 0
+        confirmed_before = other.status == S.CONFIRMED and other.moved_at <= command.created_at
+        both_delete = other.request.kind_name == command.request.kind_name == "delete"
+        if (
+            others_call > call
+            or (both_delete and confirmed_before)
+            or (command.status == S.UNCONFIRMED and others_call < call and not confirmed_before)
+        ):
             return True
     return False
 
@@ -151,9 +157,13 @@ def _was_already(command: DeviceCommand, groups: dict[str, str]) -> bool:
 def _new_status(
     command: DeviceCommand, *, visible: bool | None, was_already: bool
 ) -> CommandStatus | None:
-    """Return the status that a read-back leads to, or None to read again or leave it.
+    """Return the status that a read-back leads to, or None to keep the present one.
 
-    If the device had the requested state before, an unconfirmed command stays unconfirmed.
+    Now           The change is visible                   It is not, in the last read-back
+    accepted      confirmed                               not seen
+    unconfirmed   accepted; kept if it was so already     failed
+
+    A record that cannot tell (`visible` is None) changes nothing.
     """
     last = command.checks + 1 >= MAX_CHECKS
     if command.status == S.ACCEPTED:
@@ -164,8 +174,8 @@ def _new_status(
 
 
 def max_interval() -> timedelta:
-    """Return the longest time until the next read-back."""
-    return timedelta(seconds=settings.ENGINE_VERIFY_AFTER * 3**MAX_CHECKS)
+    """Return the longest interval between two read-backs."""
+    return timedelta(seconds=settings.ENGINE_VERIFY_AFTER * 3 ** (MAX_CHECKS - 1))
 
 
 def _retry_later(command: DeviceCommand) -> None:

@@ -36,7 +36,7 @@ def record_moved(
             detail=detail,
             kind=action_request.kind_name,
             devices=[_line(command) for command in commands],
-            about=[(command.device_key, str(command.status)) for command in commands],
+            device_statuses=[(command.device_key, str(command.status)) for command in commands],
             **data,
         )
     bump_version(action_request.pk for action_request in by_request)
@@ -66,7 +66,7 @@ def withdrawn_data(withdrawn: Withdrawn, status: CommandStatus) -> dict[str, Any
     return {
         "status": status,
         "targets": [target for target, _ in withdrawn],
-        "about": [(key, str(status)) for _, key in withdrawn],
+        "device_statuses": [(key, str(status)) for _, key in withdrawn],
     }
 
 

@@ -16,7 +16,7 @@ from actions.inventory.work import DetailWork
 from actions.opswat.client import Answer, Slot, VendorClient
 from actions.opswat.errors import Rejected, RetryLater, Unauthorized, VendorError
 from actions.opswat.payloads import ActionCall
-from actions.ratelimit import accounts
+from actions.ratelimit import accounts, window
 from actions.ratelimit.models import VendorCall
 from actions.ratelimit.states import Lane
 
@@ -130,5 +130,5 @@ class ReadBackWork(DetailWork):
 
     def clock_was_set(self, at: datetime) -> None:
         """Bring read-backs within their longest interval."""
-        last = at + readback.max_interval()
+        last = at + max(window.lease(), readback.max_interval())
         DeviceCommand.objects.filter(check_at__gt=last).update(check_at=last)

@@ -11,7 +11,8 @@ from actions import on_commit
 from actions.action_requests import controls, recording
 from actions.action_requests.models import ActionRequest
 from actions.actor import Actor
-from actions.agent_logs.files import move, record
+from actions.agent_logs.fetch import interval_while_viewed
+from actions.agent_logs.files import move_and_record, record
 from actions.agent_logs.models import AgentLog
 from actions.agent_logs.states import LogStatus
 from actions.errors import Code, NotAllowed, Refused
@@ -24,10 +25,10 @@ from actions.trail.refusals import records_refusals
 from actions.trail.verbs import Verb
 
 VIEWED_FOR = timedelta(seconds=30)
-"""An open page reports its viewer at least this often."""
+"""Time for which a log counts as viewed after its open page has reported a viewer."""
 
 MIN_POLL_INTERVAL = timedelta(seconds=10)
-"""Minimum time between two fetches of the same log."""
+"""Minimum time between two polls of the same log."""
 
 ACCESS_RECORDED_FOR = timedelta(minutes=15)
 """Reads of one file within this time are recorded as one line of the trail."""
@@ -38,16 +39,12 @@ S = LogStatus
 def note_viewer(agent_log: AgentLog) -> None:
     """Poll this log sooner while a person has its page open."""
     at = now()
-    soon = (agent_log.last_polled_at or agent_log.created_at) + _interval_while_viewed()
+    soon = (agent_log.last_polled_at or agent_log.created_at) + interval_while_viewed()
     AgentLog.objects.filter(pk=agent_log.pk, open=True).exclude(
         viewed_until__gt=at + VIEWED_FOR / 2
     ).update(viewed_until=at + VIEWED_FOR)
     waiting = AgentLog.objects.filter(pk=agent_log.pk, open=True, due_at__gt=max(soon, at))
     waiting.exclude(call__state=CallState.SENDING).update(due_at=max(soon, at))
-
-
-def _interval_while_viewed() -> timedelta:
-    return timedelta(seconds=settings.AGENT_LOG_FIRST_POLL / 3)
 
 
 def _refusal_line(agent_log: AgentLog, **_: Any) -> dict[str, Any]:
@@ -57,7 +54,7 @@ def _refusal_line(agent_log: AgentLog, **_: Any) -> dict[str, Any]:
 @records_refusals(Verb.LOG_CONTROL_REFUSED, _refusal_line)
 @transaction.atomic
 def poll_now(agent_log: AgentLog, actor: Actor) -> None:
-    """Fetch the log once in the urgent lane; a stopped or failed log is fetched again."""
+    """Poll once, in the urgent lane; polling of a stopped or failed log begins again."""
     check_reads_logs(actor.role)
     accounts.lock()
     row = AgentLog.objects.select_for_update(of=("self",)).get(pk=agent_log.pk)
@@ -68,7 +65,7 @@ def poll_now(agent_log: AgentLog, actor: Actor) -> None:
     if row.open:
         AgentLog.objects.filter(pk=row.pk).update(**changes)
     else:
-        move(row, S.WAITING, at, **changes, deadline=deadline, attempts=0)
+        move_and_record(row, S.WAITING, at, **changes, deadline=deadline, attempts=0)
     record(actor, Verb.LOG_ASKED_NOW, row)
     on_commit.wake_dispatcher()
 
@@ -94,7 +91,7 @@ def _check_pollable(row: AgentLog, at: datetime) -> None:
 @records_refusals(Verb.LOG_CONTROL_REFUSED, _refusal_line)
 @transaction.atomic
 def stop(agent_log: AgentLog, actor: Actor) -> None:
-    """Stop fetching; the file of a call in flight is discarded."""
+    """Stop polling; the file of a call in flight is discarded."""
     if not controls.may_control(agent_log.request, actor):
         raise NotAllowed(
             Code.NOT_YOUR_REQUEST,

@@ -18,7 +18,7 @@ from django.core.files import File
 from django.db import transaction
 from django.db.models import Case, When
 
-from actions.agent_logs.files import forget, move, storage
+from actions.agent_logs.files import forget, move_and_record, storage
 from actions.agent_logs.models import AgentLog
 from actions.agent_logs.states import LOG_OPEN, LogStatus
 from actions.agent_logs.zip.directory import BadArchive, read_directory
@@ -38,7 +38,7 @@ S = LogStatus
 
 
 @dataclass(frozen=True, slots=True)
-class FetchResult:
+class PollResult:
     """The result of a poll: the stored file, or why there is none.
 
     `final` says that another poll would have the same result.
@@ -84,18 +84,18 @@ def claim(agent_log: AgentLog, at: datetime, lane: Lane) -> VendorCall:
 
 def fetch(
     client: VendorClient, slot: Slot, token: str, call: VendorCall, agent_log: AgentLog
-) -> Answer[FetchResult]:
-    """Make the call, and check and store the file before the result is returned."""
+) -> Answer[PollResult]:
+    """Poll once: make the call, and check and store the file before the result is returned."""
     try:
         with _incoming(call) as path:
             return _download(path, client, slot, token, call, agent_log)
     except TooLarge as error:
-        return Answer(FetchResult(str(error), final=True), 200, error.rate or RateLimitStatus())
+        return Answer(PollResult(str(error), final=True), 200, error.rate or RateLimitStatus())
     except OSError as error:
         # Our own disk or storage failed: the breaker stays closed, and the vendor is polled again.
         log.warning("Agent log %s is not stored: %s", agent_log.uuid, error)
         message = f"The file could not be stored here: {error.strerror or 'no answer'}."
-        return Answer(FetchResult(message), 0, RateLimitStatus())
+        return Answer(PollResult(message), 0, RateLimitStatus())
 
 
 def _download(
@@ -105,13 +105,13 @@ def _download(
     token: str,
     call: VendorCall,
     agent_log: AgentLog,
-) -> Answer[FetchResult]:
+) -> Answer[PollResult]:
     with path.open("wb") as sink:
         answer = client.get_report(slot, token, agent_log.command.command_id, sink)
     if answer.value.ready:
         result = _store(path, agent_log, call, answer.value.sha256)
     else:
-        result = FetchResult(message=answer.value.message or "The vendor has no file yet.")
+        result = PollResult(message=answer.value.message or "The vendor has no file yet.")
     return Answer(result, answer.http_status, answer.rate)
 
 
@@ -127,16 +127,16 @@ def _incoming(call: VendorCall) -> Iterator[Path]:
         path.unlink(missing_ok=True)
 
 
-def _store(path: Path, agent_log: AgentLog, call: VendorCall, sha256: str) -> FetchResult:
+def _store(path: Path, agent_log: AgentLog, call: VendorCall, sha256: str) -> PollResult:
     size = path.stat().st_size
     try:
         with path.open("rb") as file:
             entries = read_directory(file)
     except BadArchive as error:
-        return FetchResult(f"The vendor's file cannot be opened: {error}", True, "", size, sha256)
+        return PollResult(f"The vendor's file cannot be opened: {error}", True, "", size, sha256)
     with path.open("rb") as file:
         name = storage().save(_stored_name(agent_log, call), File(file))
-    return FetchResult("", False, name, size, sha256, len(entries))
+    return PollResult("", False, name, size, sha256, len(entries))
 
 
 def _stored_name(agent_log: AgentLog, call: VendorCall) -> str:
@@ -147,7 +147,7 @@ def _stored_name(agent_log: AgentLog, call: VendorCall) -> str:
 # ── Settling ────────────────────────────────────────────────────────────────────────────────────
 
 
-def settle(call: VendorCall, agent_log: AgentLog, result: FetchResult, *, in_time: bool) -> None:
+def settle(call: VendorCall, agent_log: AgentLog, result: PollResult, *, in_time: bool) -> None:
     """Apply the result of the call, unless the log was moved or polled again since."""
     row = (
         AgentLog.objects.select_for_update(of=("self",)).filter(pk=agent_log.pk, call=call).first()
@@ -163,10 +163,14 @@ def settle(call: VendorCall, agent_log: AgentLog, result: FetchResult, *, in_tim
             "stored_at": at,
             "keep_until": at + timedelta(days=settings.AGENT_LOG_KEEP_DAYS),
         }
-        move(row, S.READY, at, size=result.size, sha256=result.sha256, message="", **kept)
+        move_and_record(
+            row, S.READY, at, size=result.size, sha256=result.sha256, message="", **kept
+        )
     elif result.final:
         size = result.size or None
-        move(row, S.FAILED, at, message=result.message[:500], size=size, sha256=result.sha256)
+        move_and_record(
+            row, S.FAILED, at, message=result.message[:500], size=size, sha256=result.sha256
+        )
     else:
         _retry_later(row, at, result.message)
 
@@ -180,7 +184,7 @@ def requeue(call: VendorCall, agent_log: AgentLog, error: VendorError) -> None:
         return
     at = clock.now()
     if isinstance(error, Rejected):
-        move(row, S.FAILED, at, message=str(error)[:500])
+        move_and_record(row, S.FAILED, at, message=str(error)[:500])
     elif isinstance(error, (RetryLater, Unauthorized)):
         # The poll was not made; the circuit breaker delays the next one.
         AgentLog.objects.filter(pk=row.pk).update(due_at=at, message=str(error)[:500])
@@ -202,16 +206,25 @@ def _retry_later(row: AgentLog, at: datetime, message: str) -> None:
         "lane": Lane.REPORTS,
         "message": message[:500],
     }
-    move(row, S.WAITING, at, **changes)
+    move_and_record(row, S.WAITING, at, **changes)
 
 
 def _interval(row: AgentLog, at: datetime) -> timedelta:
     """Return the time until the next poll: it grows with each, and is short while viewed."""
-    first = max(1.0, settings.AGENT_LOG_FIRST_POLL)
     if row.viewed_until and row.viewed_until > at:
-        return timedelta(seconds=first / 3)
-    grown = first * GROWTH ** min(row.attempts, 50)
+        return interval_while_viewed()
+    grown = _first_interval() * GROWTH ** min(row.attempts, 50)
     return timedelta(seconds=min(grown, settings.AGENT_LOG_MAX_INTERVAL))
+
+
+def _first_interval() -> float:
+    """Return AGENT_LOG_FIRST_POLL in seconds, at least one."""
+    return max(1.0, settings.AGENT_LOG_FIRST_POLL)
+
+
+def interval_while_viewed() -> timedelta:
+    """Return the time between two polls of a log whose page is open."""
+    return timedelta(seconds=_first_interval() / 3)
 
 
 def max_interval() -> timedelta:
@@ -238,11 +251,11 @@ def _expire(at: datetime) -> None:
     late = AgentLog.objects.filter(open=True, deadline__lte=at)
     for row in late.exclude(call__state=CallState.SENDING).select_related("command")[:100]:
         message = row.message or "The vendor was not polled before the deadline."
-        move(row, S.EXPIRED, at, message=message, lane=Lane.REPORTS)
+        move_and_record(row, S.EXPIRED, at, message=message, lane=Lane.REPORTS)
 
 
 @transaction.atomic
 def remove(row: AgentLog, at: datetime) -> None:
     """Remove the file of a log; its row stays."""
-    if move(row, S.REMOVED, at, stored_as="", keep_until=None):
+    if move_and_record(row, S.REMOVED, at, stored_as="", keep_until=None):
         forget(row.stored_as)

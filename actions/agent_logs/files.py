@@ -30,7 +30,7 @@ def storage() -> Storage:
     return storages["agent_logs"]
 
 
-def move(row: AgentLog, new: LogStatus, at: datetime, **changes: Any) -> bool:
+def move_and_record(row: AgentLog, new: LogStatus, at: datetime, **changes: Any) -> bool:
     """Move a log with its audit line, and update open pages; return whether it was moved."""
     old = LogStatus(row.status)
     if not AgentLog.objects.filter(pk=row.pk).move(old, new, at, **changes):

@@ -27,7 +27,11 @@ MAX_DEVICES = 50
 CHUNK = 500
 
 RECENT_LINES = 20_000
-"""Newest lines that are walked first, if no single index holds the result in its order."""
+"""Newest lines that are scanned in their order before the indexes are asked for the older ones."""
+
+Plan = Literal["any", "scan", "indexes"]
+"""How the database shall find lines: as it likes; by a scan of few lines, newest first; or by the
+indexes of the conditions, with a sort of what they find."""
 
 Events = QuerySet[AuditEvent]
 
@@ -42,11 +46,9 @@ def listed(
 ) -> list[AuditEvent]:
     """Return a page of lines: the newest before `before`, or the next ones after `after`."""
     several = query.q or query.outcome or len(query.values) > 1
-    scattered = several and after is None and not query.device
-    events = _light(_matching(query, "walk" if scattered else ""))
-    if scattered:
-        return _scattered(events, query, before=before, size=size, recent=recent)
-    return _paged(events, query, before=before, after=after, size=size)
+    if several and after is None and not query.device:
+        return _recent_then_older(query, before=before, size=size, recent=recent)
+    return _paged(_light(_matching(query)), query, before=before, after=after, size=size)
 
 
 def _light(events: Events) -> Events:
@@ -86,31 +88,37 @@ def _paged(
     return _page(events, before=before, after=after, size=size)
 
 
-def _scattered(
-    events: Events, query: AuditQuery, *, before: int | None, size: int, recent: int
+def _recent_then_older(
+    query: AuditQuery, *, before: int | None, size: int, recent: int
 ) -> list[AuditEvent]:
-    """Return the newest lines, if no single index holds the result in its order.
+    """Return the newest lines of a query with several conditions, for which no index has the order.
 
-    A database that expects many matches walks along the primary key until the page is full, and
-    through the whole table if there are none. So only the most recent lines are walked, and the
-    rest of the page is gathered from indexes.
+    A database that expects many matches scans the primary key until the page is full; if there
+    are few, it reads the whole table. So only the `recent` newest lines are scanned, and the
+    indexes of the conditions find the rest of the page.
     """
+    events = _light(_matching(query, "scan"))
     newest = AuditEvent.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     end = newest + 1 if before is None else min(before, newest + 1)
     found = _page(events.filter(pk__gte=end - recent), before=end, after=None, size=size)
     if len(found) < size and end > recent:
-        older = _matching(query, "gather").filter(pk__lt=end - recent)
-        ids = _gathered(older, size - len(found))
+        older = _matching(query, "indexes").filter(pk__lt=end - recent)
+        ids = _newest_ids_by_indexes(older, size - len(found))
         found += events.filter(pk__in=ids).order_by("-pk")
     return found
 
 
-def _gathered(events: Events, size: int) -> list[int]:
-    """Return the newest ids without a walk: no index has the order by an expression."""
+def _newest_ids_by_indexes(events: Events, size: int) -> list[int]:
+    """Return the newest ids, without a scan of the primary key.
+
+    The order is by the expression `pk + 0`, for which no index exists. So the database cannot
+    read the primary key in order; it must use the other indexes and sort what they find.
+    """
     ids = events.order_by((F("pk") + 0).desc()).values_list("pk", flat=True)[:size]
     with ExitStack() as stack:
         if connection.vendor == "postgresql":
-            # With the default of 4 MB, a bitmap scan keeps pages instead of rows.
+            # A bitmap scan that needs more than work_mem (4 MB by default) keeps only page
+            # numbers, and must then check each row of those pages again, which is slow.
             stack.enter_context(transaction.atomic())
             stack.enter_context(connection.cursor()).execute("SET LOCAL work_mem = '32MB'")
         return list(ids)
@@ -135,8 +143,8 @@ def oldest_first(query: AuditQuery, upto: int) -> Iterator[AuditEvent]:
         last = found[0].pk
 
 
-def _matching(query: AuditQuery, plan: Literal["", "walk", "gather"] = "") -> Events:
-    """Return the lines that match, as a query that is walked or gathered from indexes."""
+def _matching(query: AuditQuery, plan: Plan = "any") -> Events:
+    """Return the lines that match, written so that the database follows the plan."""
     events = AuditEvent.objects.all()
     columns = {
         "actor": query.person,
@@ -156,9 +164,9 @@ def _matching(query: AuditQuery, plan: Literal["", "walk", "gather"] = "") -> Ev
     if query.outcome:
         named = AuditDevice.objects.filter(status=query.outcome)
         each = Exists(named.filter(event=OuterRef("pk")))
-        events = events.filter(Q(pk__in=named.values("event")) if plan == "gather" else each)
+        events = events.filter(Q(pk__in=named.values("event")) if plan == "indexes" else each)
     text = query.q.lower()
-    if text and plan == "walk":  # Few lines are searched, so the index of all lines is not used.
+    if text and plan == "scan":  # A call of a function keeps the database from the text index.
         return events.alias(position=StrIndex("search_text", Value(text))).filter(position__gt=0)
     return _with_text(events, text) if text else events
 

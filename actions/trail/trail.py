@@ -47,13 +47,13 @@ def record(
     reason: str = "",
     detail: str = "",
     ticket: str = "",
-    about: Sequence[tuple[str, str]] = (),
+    device_statuses: Sequence[tuple[str, str]] = (),
     **data: Any,
 ) -> AuditEvent:
     """Write one line; call it inside the transaction of the change that it records.
 
-    `reason` is what a person wrote, `detail` an explanation by the engine. `about` names the
-    devices of the line by their keys, each with its status, so that the line is found by device.
+    `reason` is what a person wrote, `detail` an explanation by the engine. `device_statuses`
+    holds the key of each device of the line and its status, so that the line is found by device.
     """
     event = AuditEvent(
         **_actor_columns(actor),
@@ -64,13 +64,13 @@ def record(
         detail=chain.storable(detail),
         ticket=_truncate(ticket, "ticket"),
         **_data_columns(chain.normalize(data)),
-        lists_devices=bool(about),
+        lists_devices=bool(device_statuses),
     )
     event.search_text = chain.search_text(vars(event))
     # No savepoint: if the audit line cannot be written, the change must roll back.
     with transaction.atomic(savepoint=False):
         _link(event)
-        _insert(event, about)
+        _insert(event, device_statuses)
     return event
 
 
@@ -110,13 +110,13 @@ def _link(event: AuditEvent) -> None:
     event.signature = chain.sign(settings.AUDIT_KEYS[event.key_id], chain.content(vars(event)))
 
 
-def _insert(event: AuditEvent, about: Sequence[tuple[str, str]]) -> None:
+def _insert(event: AuditEvent, device_statuses: Sequence[tuple[str, str]]) -> None:
     """Store the line with plain SQL, because other writers wait for the lock meanwhile."""
     fields = AuditEvent._meta.concrete_fields
     line = [field.get_db_prep_save(getattr(event, field.attname), connection) for field in fields]
-    named = json.dumps([[chain.storable(key), status] for key, status in about])
+    named = json.dumps([[chain.storable(key), status] for key, status in device_statuses])
     with connection.cursor() as cursor:
-        if not about:
+        if not device_statuses:
             cursor.execute(_line_sql(), line)
         elif connection.vendor == "postgresql":
             cursor.execute(

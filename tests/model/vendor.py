@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from actions.agent_logs.fetch import FetchResult
+from actions.agent_logs.fetch import PollResult
 from actions.agent_logs.models import AgentLog
 from actions.dispatch.claims import Claim
 from actions.inventory import pages
@@ -192,14 +192,14 @@ class ModelVendor:
             return self._changes(asked)
         return self._page(str(asked))
 
-    def _deliver(self, call: int) -> FetchResult:
+    def _deliver(self, call: int) -> PollResult:
         """Return a log with probability `log_ready`; one in twenty of these is unreadable."""
         lot = self.chance.random()
         if lot > self.log_ready:
-            return FetchResult(message="The report is not ready yet")
+            return PollResult(message="The report is not ready yet")
         if lot < self.log_ready / 20:
-            return FetchResult(message="It is not a ZIP file.", final=True)
-        return FetchResult(stored_as=f"model-{call}.zip", size=1, sha256="0" * 64, files=1)
+            return PollResult(message="It is not a ZIP file.", final=True)
+        return PollResult(stored_as=f"model-{call}.zip", size=1, sha256="0" * 64, files=1)
 
     def _changes(self, asked: ChangesAsked) -> ChangePage:
         """Return one page of changed and deleted devices, latest first."""

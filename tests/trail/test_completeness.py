@@ -175,7 +175,7 @@ def test_a_result_is_the_same_for_any_number_of_lines_walked(operator, recent):
             subject=str(number),
             reason="malware" if number % 3 else "travel",
             kind="exempt",
-            about=[("a", status), ("b", "accepted")],
+            device_statuses=[("a", status), ("b", "accepted")],
             devices=[{"target": name, "status": status} for name in "ab"],
         )
     for query, belongs in (

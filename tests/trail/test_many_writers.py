@@ -30,7 +30,7 @@ def test_concurrent_writers_make_one_chain_without_gap(operator):
                             subject_kind="test",
                             subject=name,
                             devices=[{"target": name, "status": "accepted"}],
-                            about=[(name, "accepted")],
+                            device_statuses=[(name, "accepted")],
                         )
                         if number % 4 == 3:
                             raise RuntimeError("roll back")

@@ -37,6 +37,7 @@ def message(line: dict[str, Any]) -> bytes:
             "device-action-console",
             str(os.getpid()),
             line["verb"][:32],
+            # `mac`: message authentication code, the signature of the line.
             f'[trail@{ENTERPRISE} id="{line["id"]}" mac="{line["mac"]}"]',
         ]
     )
