@@ -66,7 +66,7 @@ def _interrupt(signum: int, frame: FrameType | None) -> NoReturn:
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    """Environment of every process of a figure; `Stage.vendor` replaces the vendor's address."""
+    """Environment of all processes of a figure; `Installation.vendor` sets the vendor's address."""
     env = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     return env | {
         "READ_DOT_ENV": "0",

@@ -14,7 +14,6 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connection, connections, transaction
-from django.test import Client
 from django.utils.timezone import now
 
 from actions.actor import Actor
@@ -26,6 +25,7 @@ from actions.trail.models import AuditEvent
 from actions.trail.verbs import Verb
 from dashboard.models import User
 from tests.bench import long_trail
+from tests.bench.client import PageClient
 from tests.bench.result import Line, duration, spread
 
 RATE, SECONDS_TO_VERIFY, SECONDS_TO_ANSWER = 500, 60.0, 0.3
@@ -120,7 +120,7 @@ def _record(actor: Actor, uuid: str, number: int) -> None:
         devices=[
             {"target": name, "status": "accepted", "code": 1, "command_id": uuid} for name in names
         ],
-        about=[(name, "accepted") for name in names],
+        device_statuses=[(name, "accepted") for name in names],
     )
 
 
@@ -204,7 +204,7 @@ def _page_queries(action_requests: list[UUID], first: int) -> Iterator[Query]:
     yield Query("last page of an outcome", lambda n: {"outcome": "confirmed", "before": last + n})
 
 
-def _answered(client: Client, query: Query, tries: int, *, bounded: bool) -> Line:
+def _answered(client: PageClient, query: Query, tries: int, *, bounded: bool) -> Line:
     times = []
     for number in range(1, tries + 1):
         url = "/audit/?" + urlencode(query.parts(number))
@@ -219,10 +219,10 @@ def _answered(client: Client, query: Query, tries: int, *, bounded: bool) -> Lin
     return Line(query.who, str(took), took.p95, bound, kept)
 
 
-def _auditor() -> Client:
+def _auditor() -> PageClient:
     person = User.objects.create(username="alma", role=Role.AUDITOR)
     call_command("collectstatic", interactive=False, verbosity=0)
-    client = Client(headers={"host": "localhost"})
+    client = PageClient(headers={"host": "localhost"})
     client.force_login(person)
     client.get("/audit/")
     return client

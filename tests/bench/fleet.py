@@ -12,7 +12,7 @@ from django.utils.timezone import now
 from actions.action_requests.models import ActionRequest, DeviceCommand
 from actions.inventory.models import Device
 from actions.ratelimit.states import Lane
-from tests.bench import crew
+from tests.bench import setup
 
 EACH = 5000
 """Devices in one request of the history."""
@@ -83,7 +83,7 @@ def make_devices(count: int) -> None:
 
 
 def _make_requests(count: int) -> list[ActionRequest]:
-    actor, created_at = crew.operator(), now()
+    actor, created_at = setup.operator(), now()
     action_requests = [
         ActionRequest(
             form_token=uuid4(),

@@ -12,10 +12,10 @@ from django.urls import reverse
 from actions.action_requests.models import ActionRequest
 from actions.simulator import Simulator
 from dashboard.models import User
-from tests.bench import crew, judge
+from tests.bench import setup, vendor_log
+from tests.bench.alternatives import Alternative
+from tests.bench.installation import Installation, until
 from tests.bench.result import Line, duration, spread
-from tests.bench.rivals import Rival
-from tests.bench.stage import Stage, until
 
 LIMIT = (1_000, 60.0)
 FIRST_BYTE, ON_SCREEN = 0.25, 0.5
@@ -31,18 +31,18 @@ def idle(*, quick: bool) -> list[Line]:
     that calls at once and stores nothing: the difference is the cost of storing first.
     """
     tries = 8 if quick else 25
-    with Stage() as stage:
-        stage.redis()
-        vendor = stage.vendor(LIMIT)
-        ids = crew.names("i", tries)
-        crew.add_to_vendor(vendor, ids)
-        stage.worker()
-        stage.beat()
-        crew.warm_up(vendor)
+    with Installation() as installation:
+        installation.redis()
+        vendor = installation.vendor(LIMIT)
+        ids = setup.names("i", tries)
+        setup.add_to_vendor(vendor, ids)
+        installation.worker()
+        installation.beat()
+        setup.warm_up(vendor)
         ours = spread([_one_request(vendor, name, place) for place, name in enumerate(ids)])
-    with Stage() as stage:
-        stage.redis()
-        bare = _bare_task(stage, crew.names("b", tries))
+    with Installation() as installation:
+        installation.redis()
+        bare = _bare_task(installation, setup.names("b", tries))
     bound = f"< {duration(FIRST_BYTE)}"
     return [
         Line("this engine", str(ours), ours.median, bound, ours.median < FIRST_BYTE),
@@ -54,7 +54,7 @@ def _one_request(vendor: Simulator, name: str, place: int) -> float:
     time.sleep(0.5)
     seen = len(vendor.received)
     start = time.monotonic()
-    crew.submit([name], "exempt", hours=str(place + 1))
+    setup.submit([name], "exempt", hours=str(place + 1))
     return _next_arrival(vendor, seen) - start
 
 
@@ -63,19 +63,19 @@ def _next_arrival(vendor: Simulator, seen: int) -> float:
     return vendor.received[seen].at
 
 
-def _bare_task(stage: Stage, ids: list[str]) -> str:
-    vendor = stage.vendor(LIMIT, token_counts=False)
-    crew.add_to_vendor(vendor, ids)
-    rival = Rival(stage, vendor, LIMIT, "exempt")
-    rival.worker()
-    rival.enqueue(["warm-up"])
-    until(lambda: judge.arrivals(vendor, "action"), 30)
+def _bare_task(installation: Installation, ids: list[str]) -> str:
+    vendor = installation.vendor(LIMIT, token_counts=False)
+    setup.add_to_vendor(vendor, ids)
+    alternative = Alternative(installation, vendor, LIMIT, "exempt")
+    alternative.worker()
+    alternative.enqueue(["warm-up"])
+    until(lambda: vendor_log.arrivals(vendor, "action"), 30)
     took = []
-    with rival.environment():
-        from tests.bench.rival_tasks import act
+    with alternative.environment():
+        from tests.bench.alternative_tasks import act
 
         act.delay(ids[0])  # The first call opens the connection to Redis.
-        until(lambda: len(judge.arrivals(vendor, "action")) > 1, 15)
+        until(lambda: len(vendor_log.arrivals(vendor, "action")) > 1, 15)
         for name in ids:
             time.sleep(0.2)
             seen = len(vendor.received)
@@ -97,23 +97,23 @@ def screen(*, quick: bool) -> list[Line]:
     calls = 10 if quick else 20
     rng = random.Random(SEED)
     pauses = [rng.uniform(0.3, 1.5) for _ in range(calls)]
-    with Stage() as stage:
-        stage.redis()
-        vendor = stage.vendor(LIMIT)
-        stage.configure(ENGINE_IN_FLIGHT=1, ENGINE_VERIFY_AFTER=0)
-        ids = crew.names("l", calls * 50)
-        crew.add_to_vendor(vendor, ids)
-        crew.operator()
-        _, port = stage.web()
-        stage.worker()
-        stage.beat()
-        crew.warm_up(vendor)
+    with Installation() as installation:
+        installation.redis()
+        vendor = installation.vendor(LIMIT)
+        installation.configure(ENGINE_IN_FLIGHT=1, ENGINE_VERIFY_AFTER=0)
+        ids = setup.names("l", calls * 50)
+        setup.add_to_vendor(vendor, ids)
+        setup.operator()
+        _, port = installation.web()
+        installation.worker()
+        installation.beat()
+        setup.warm_up(vendor)
         seen = len(vendor.received)
         for pause in pauses:
             vendor.fault("slow", seconds=pause)
-        action_request = crew.submit(ids, "exempt")
+        action_request = setup.submit(ids, "exempt")
         page = OpenPage(port, action_request)
-        until(lambda: crew.settled(action_request), calls * 2 + 20)
+        until(lambda: setup.settled(action_request), calls * 2 + 20)
         until(lambda: page.shown and page.shown[-1][1] == len(ids), 10)
         page.close()
         answered = [

@@ -7,10 +7,10 @@ from functools import partial
 
 from actions.inventory.sync import start_sync
 from actions.simulator import Simulator
-from tests.bench import crew, judge
+from tests.bench import setup, vendor_log
+from tests.bench.alternatives import Alternative
+from tests.bench.installation import Installation, Process, until
 from tests.bench.result import Line
-from tests.bench.rivals import Rival
-from tests.bench.stage import Process, Stage, until
 
 LIMIT = (10, 6.0)
 SEED = 1
@@ -32,17 +32,17 @@ def worst_window(*, quick: bool) -> list[Line]:
     what its documentation offers, 10 calls in a window for each worker. Seed 1.
     """
     seconds = 20.0 if quick else 38.0
-    with Stage() as stage:
-        stage.redis()
-        lines = [_ours(stage, seconds)]
-    with Stage() as stage:
-        stage.redis()
-        return lines + _rivals(stage, 14.0 if quick else 20.0)
+    with Installation() as installation:
+        installation.redis()
+        lines = [_ours(installation, seconds)]
+    with Installation() as installation:
+        installation.redis()
+        return lines + _alternatives(installation, 14.0 if quick else 20.0)
 
 
-def _ours(stage: Stage, seconds: float) -> Line:
-    vendor = stage.vendor(LIMIT, devices=2_000)
-    stage.configure(
+def _ours(installation: Installation, seconds: float) -> Line:
+    vendor = installation.vendor(LIMIT, devices=2_000)
+    installation.configure(
         OPSWAT_TIMEOUT=(1.0, 3.0),
         OPSWAT_MAX_DEVICES=10,
         ENGINE_RUN_SECONDS=2.0,
@@ -53,21 +53,21 @@ def _ours(stage: Stage, seconds: float) -> Line:
     add_delays(vendor)
     rng = random.Random(SEED)
     ids = list(vendor.devices)
-    stage.beat()
-    workers = [stage.worker(), stage.worker()]
+    installation.beat()
+    workers = [installation.worker(), installation.worker()]
     for kind, first in (("unexempt", 0), ("ignore", 600), ("dhcprenew", 1_200)):
-        crew.submit(ids[first : first + 600], kind)
-    start_sync(crew.operator())
+        setup.submit(ids[first : first + 600], kind)
+    start_sync(setup.operator())
     until(lambda: len(vendor.received) > 1, FIRST_CALL_SECONDS)
 
     def submit_something() -> None:
-        crew.submit([rng.choice(ids)], "exempt", hours=str(rng.randint(1, 60_000)))
+        setup.submit([rng.choice(ids)], "exempt", hours=str(rng.randint(1, 60_000)))
 
-    run_with_kills(stage, workers, stage.worker, seconds, rng, also=submit_something)
-    times = judge.arrivals(vendor)
-    worst = judge.worst_window(times, LIMIT[1])
+    run_with_kills(installation, workers, installation.worker, seconds, rng, also=submit_something)
+    times = vendor_log.arrivals(vendor)
+    worst = vendor_log.worst_window(times, LIMIT[1])
     apis = sorted({call.api for call in vendor.received})
-    refused = judge.refused(vendor)
+    refused = vendor_log.refused(vendor)
     if worst < LIMIT[0]:
         raise AssertionError(f"{len(times)} calls were too few to test the limit")
     return Line(
@@ -79,35 +79,37 @@ def _ours(stage: Stage, seconds: float) -> Line:
     )
 
 
-def _rivals(stage: Stage, seconds: float) -> list[Line]:
-    ids = crew.names("x", DEVICES)
-    rivals: dict[str, tuple[Rival, list[Process], Callable[[], Process]]] = {}
+def _alternatives(installation: Installation, seconds: float) -> list[Line]:
+    ids = setup.names("x", DEVICES)
+    alternatives: dict[str, tuple[Alternative, list[Process], Callable[[], Process]]] = {}
     for who in ("Celery rate_limit, 2 workers", "a fixed window in Redis", "requests-ratelimiter"):
-        vendor = stage.vendor(LIMIT, token_counts=False)
-        crew.add_to_vendor(vendor, ids)
-        rival = Rival(stage, vendor, LIMIT, "dhcprenew", retries=3)
+        vendor = installation.vendor(LIMIT, token_counts=False)
+        setup.add_to_vendor(vendor, ids)
+        alternative = Alternative(installation, vendor, LIMIT, "dhcprenew", retries=3)
         add_delays(vendor)
-        starts = _starter(rival, who, ids)
+        starts = _starter(alternative, who, ids)
         if who.startswith("Celery"):
-            rival.enqueue(ids)
-        rivals[who] = (rival, [starts(), starts()], starts)
-    for rival, _, _ in rivals.values():
-        until(partial(judge.arrivals, rival.vendor, "action"), FIRST_CALL_SECONDS)
+            alternative.enqueue(ids)
+        alternatives[who] = (alternative, [starts(), starts()], starts)
+    for alternative, _, _ in alternatives.values():
+        until(partial(vendor_log.arrivals, alternative.vendor, "action"), FIRST_CALL_SECONDS)
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         pause = min(9.0, max(0.0, end - time.monotonic()))
         time.sleep(pause)
         if pause == 9.0:
-            for _, processes, starts in rivals.values():
-                replace(stage, processes, starts)
-    return [_line(who, rival.vendor, seconds) for who, (rival, _, _) in rivals.items()]
+            for _, processes, starts in alternatives.values():
+                replace(installation, processes, starts)
+    return [
+        _line(who, alternative.vendor, seconds) for who, (alternative, _, _) in alternatives.items()
+    ]
 
 
-def _starter(rival: Rival, who: str, ids: list[str]) -> Callable[[], Process]:
+def _starter(alternative: Alternative, who: str, ids: list[str]) -> Callable[[], Process]:
     if who.startswith("Celery"):
         calls, window = LIMIT
-        return lambda: rival.worker(rate=f"{calls * 60 / window:g}/m")
-    folder = rival.stage.folder
+        return lambda: alternative.worker(rate=f"{calls * 60 / window:g}/m")
+    folder = alternative.installation.folder
     kind = "fixed" if "fixed" in who else "ratelimiter"
     halves = [folder / f"{kind}-{number}.txt" for number in range(2)]
     for number, path in enumerate(halves):
@@ -116,7 +118,7 @@ def _starter(rival: Rival, who: str, ids: list[str]) -> Callable[[], Process]:
 
     def start() -> Process:
         path = halves[next(turns) % 2]
-        return rival.script(kind, path, path.with_suffix(".done"))
+        return alternative.script(kind, path, path.with_suffix(".done"))
 
     return start
 
@@ -128,7 +130,7 @@ def add_delays(vendor: Simulator) -> None:
 
 
 def run_with_kills(
-    stage: Stage,
+    installation: Installation,
     processes: list[Process],
     start: Callable[[], Process],
     seconds: float,
@@ -141,22 +143,24 @@ def run_with_kills(
     while (now := time.monotonic()) < end:
         if now > kill_at and now < end - 4.0:
             kill_at += 9.0
-            replace(stage, processes, start)
+            replace(installation, processes, start)
         if now > submit_at:
             submit_at += rng.uniform(1.0, 4.0)
             also()
         time.sleep(0.05)
 
 
-def replace(stage: Stage, processes: list[Process], start: Callable[[], Process]) -> None:
+def replace(
+    installation: Installation, processes: list[Process], start: Callable[[], Process]
+) -> None:
     """Kill one of the processes, and start another like it."""
     # The oldest first, so that two scripts with a list each are killed in turn.
-    stage.kill(processes.pop(0))
+    installation.kill(processes.pop(0))
     processes.append(start())
 
 
 def _line(who: str, vendor: Simulator, seconds: float) -> Line:
-    times = judge.arrivals(vendor, "action")
-    worst = judge.worst_window(times, LIMIT[1]) if times else 0
-    text = f"{worst} ({len(times)} calls in {seconds:.0f} s; {judge.refused(vendor)} refused)"
+    times = vendor_log.arrivals(vendor, "action")
+    worst = vendor_log.worst_window(times, LIMIT[1]) if times else 0
+    text = f"{worst} ({len(times)} calls in {seconds:.0f} s; {vendor_log.refused(vendor)} refused)"
     return Line(who, text, worst)

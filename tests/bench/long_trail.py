@@ -20,7 +20,7 @@ from actions.inventory.models import DeviceAlias
 from actions.ratelimit.states import Lane
 from actions.trail import chain, guards, trail
 from actions.trail.models import AuditDevice, AuditEvent
-from tests.bench import crew, fleet
+from tests.bench import fleet, setup
 
 DEVICES, EACH, PEOPLE = 20_000, 5, 300
 """Devices of the fleet, devices of a request, and users who submit."""
@@ -227,7 +227,7 @@ def _name_devices(after: int) -> None:
 
 
 def _store_requests(kept: list[_Request]) -> None:
-    operator = crew.operator()
+    operator = setup.operator()
     action_requests = ActionRequest.objects.bulk_create(
         [_request(action_request, operator) for action_request in kept], batch_size=1000
     )

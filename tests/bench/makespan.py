@@ -5,9 +5,9 @@ from functools import partial
 
 import time_machine
 
-from tests.bench import crew, judge
+from tests.bench import setup, vendor_log
+from tests.bench.installation import Installation, until
 from tests.bench.result import Line, spread
-from tests.bench.stage import Stage, until
 from tests.bench.virtual import START, World, unsynced_database
 
 SEED = 2
@@ -30,18 +30,18 @@ def virtual(*, quick: bool) -> list[Line]:
 
 
 def _virtual_job(devices: int, confirm_after: float) -> Line:
-    with Stage() as stage, unsynced_database():
-        stage.configure(ENGINE_VERIFY_AFTER=confirm_after)
+    with Installation() as installation, unsynced_database():
+        installation.configure(ENGINE_VERIFY_AFTER=confirm_after)
         _empty_database()
         world = World(SEED)
         with time_machine.travel(START, tick=False):
-            crew.submit(crew.names(f"m{devices}-", devices), "exempt")
+            setup.submit(setup.names(f"m{devices}-", devices), "exempt")
         world.wake(0.0)
         world.run()
     jobs = [call for call in world.arrivals if call.api in ("action", "token")]
     span = jobs[-1].at - world.arrivals[0].at
     ratio = span / _at_the_limit(len(jobs), *world.limit)
-    burst = judge.least_seconds(len(jobs), *world.limit)
+    burst = vendor_log.least_seconds(len(jobs), *world.limit)
     refused = sum(not call.allowed for call in world.arrivals)
     how = "read-back on" if confirm_after else "read-back off"
     return Line(
@@ -63,6 +63,7 @@ def _empty_database() -> None:
     from django.db import connection
 
     from actions.action_requests.models import ActionRequest, DeviceCommand
+    from actions.inventory.models import Device
     from actions.ratelimit.models import VendorAccount, VendorCall
     from actions.trail import guards
     from actions.trail.models import AuditDevice, AuditEvent
@@ -73,6 +74,7 @@ def _empty_database() -> None:
     with guards.triggers_suspended(connection):
         AuditDevice.objects.all().delete()
         AuditEvent.objects.all().delete()
+    Device.objects.all().delete()
     VendorAccount.objects.all().delete()
 
 
@@ -86,23 +88,23 @@ def real(*, quick: bool) -> list[Line]:
     """
     limit, runs = (10, 3.0), 3 if quick else 5
     ratios = []
-    with Stage() as stage:
-        stage.redis()
-        vendor = stage.vendor(limit)
-        stage.configure(ENGINE_VERIFY_AFTER=0, ENGINE_URGENT_WAIT=0.5, ENGINE_RUN_SECONDS=10)
+    with Installation() as installation:
+        installation.redis()
+        vendor = installation.vendor(limit)
+        installation.configure(ENGINE_VERIFY_AFTER=0, ENGINE_URGENT_WAIT=0.5, ENGINE_RUN_SECONDS=10)
         vendor.fault("slow", times=None, api=None, seconds=0.005, jitter=0.025)
-        stage.worker()
-        stage.beat()
-        crew.warm_up(vendor)
+        installation.worker()
+        installation.beat()
+        setup.warm_up(vendor)
         for run in range(runs):
             time.sleep(limit[1] + 1)
             seen = len(vendor.received)
-            ids = crew.names(f"r{run}-", 1_000)
-            crew.add_to_vendor(vendor, ids)
-            until(partial(crew.settled, crew.submit(ids, "exempt")), 60)
+            ids = setup.names(f"r{run}-", 1_000)
+            setup.add_to_vendor(vendor, ids)
+            until(partial(setup.settled, setup.submit(ids, "exempt")), 60)
             times = [call.at for call in vendor.received[seen:]]
             ratios.append((times[-1] - times[0]) / _at_the_limit(len(times), *limit))
-        refused = judge.refused(vendor)
+        refused = vendor_log.refused(vendor)
     ratio = spread(ratios)
     text = f"{ratio.median:.3f} (worst {ratio.longest:.3f} of {runs} runs; {refused} refused)"
     return [Line("1,000 devices, time ÷ 20", text, ratio.median)]

@@ -3,10 +3,10 @@
 import random
 import time
 
-from tests.bench import crew, judge
+from tests.bench import setup, vendor_log
+from tests.bench.alternatives import Alternative
+from tests.bench.installation import Installation, until
 from tests.bench.result import Line
-from tests.bench.rivals import Rival
-from tests.bench.stage import Stage, until
 
 LIMIT = (10, 12.0)
 FASTER = 60.0 / LIMIT[1]
@@ -48,24 +48,24 @@ def calls(*, quick: bool) -> list[Line]:
 
 def _round(seed: int) -> tuple[int, float, float]:
     rng = random.Random(seed)
-    ids = crew.names(f"s{seed}-", REQUESTS)
-    with Stage() as stage:
-        stage.redis()
-        vendor = stage.vendor(LIMIT)
-        stage.configure(ENGINE_VERIFY_AFTER=0, ENGINE_URGENT_WAIT=10.0 / FASTER)
-        crew.add_to_vendor(vendor, ids)
-        stage.worker()
-        stage.beat()
-        crew.warm_up(vendor)
+    ids = setup.names(f"s{seed}-", REQUESTS)
+    with Installation() as installation:
+        installation.redis()
+        vendor = installation.vendor(LIMIT)
+        installation.configure(ENGINE_VERIFY_AFTER=0, ENGINE_URGENT_WAIT=10.0 / FASTER)
+        setup.add_to_vendor(vendor, ids)
+        installation.worker()
+        installation.beat()
+        setup.warm_up(vendor)
         time.sleep(LIMIT[1])
         seen = len(vendor.received)
         start = time.monotonic()
         action_requests = []
         for name, offset in zip(ids, sorted(rng.uniform(0, LIMIT[1]) for _ in ids), strict=True):
             time.sleep(max(0.0, start + offset - time.monotonic()))
-            action_requests.append(crew.submit([name], "exempt"))
+            action_requests.append(setup.submit([name], "exempt"))
         submit_seconds = time.monotonic() - start
-        until(lambda: crew.settled(*action_requests), 60)
+        until(lambda: setup.settled(*action_requests), 60)
         took = time.monotonic() - start
         done = [vendor.applied["exempt", name] for name in ids]
         if done != [1] * REQUESTS:
@@ -74,17 +74,17 @@ def _round(seed: int) -> tuple[int, float, float]:
 
 
 def _one_by_one() -> Line:
-    ids = crew.names("one-", REQUESTS)
-    with Stage() as stage:
-        stage.redis()
-        vendor = stage.vendor(None)
-        crew.add_to_vendor(vendor, ids)
-        rival = Rival(stage, vendor, LIMIT, "exempt")
-        rival.worker()
-        rival.enqueue(ids)
-        until(lambda: len(judge.arrivals(vendor, "action")) >= REQUESTS, 60)
-        count = len(judge.arrivals(vendor, "action"))
-    minutes = judge.least_seconds(count, *LIMIT) / LIMIT[1]
+    ids = setup.names("one-", REQUESTS)
+    with Installation() as installation:
+        installation.redis()
+        vendor = installation.vendor(None)
+        setup.add_to_vendor(vendor, ids)
+        alternative = Alternative(installation, vendor, LIMIT, "exempt")
+        alternative.worker()
+        alternative.enqueue(ids)
+        until(lambda: len(vendor_log.arrivals(vendor, "action")) >= REQUESTS, 60)
+        count = len(vendor_log.arrivals(vendor, "action"))
+    minutes = vendor_log.least_seconds(count, *LIMIT) / LIMIT[1]
     return Line(
         "a Celery task for each", f"{count} (at least {minutes:.0f} min at the limit)", count
     )

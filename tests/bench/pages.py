@@ -14,10 +14,10 @@ from django.urls import reverse
 from actions.action_requests import recording
 from actions.action_requests.models import ActionRequest, DeviceCommand
 from actions.action_requests.states import CommandStatus
-from tests.bench import crew
+from tests.bench import setup
+from tests.bench.installation import Installation
 from tests.bench.latency import session_cookie
 from tests.bench.result import Line, spread
-from tests.bench.stage import Stage
 
 CHANGE_EVERY = 6.0
 SPARE_FILES = 200
@@ -45,20 +45,20 @@ def open_pages(*, quick: bool) -> list[Line]:
 
 
 def _run(how: str, who: str, pages: int, changes: int) -> Line:
-    with Stage() as stage:
-        stage.redis()
-        stage.configure(ENGINE_VERIFY_AFTER=0)
-        action_request = crew.submit(crew.names(f"{how}-", 5_000), "exempt")
-        server, port = stage.web()
-        os.environ["VISITORS_PORT"] = str(port)
-        os.environ["VISITORS_COOKIE"] = session_cookie()
+    with Installation() as installation:
+        installation.redis()
+        installation.configure(ENGINE_VERIFY_AFTER=0)
+        action_request = setup.submit(setup.names(f"{how}-", 5_000), "exempt")
+        server, port = installation.web()
+        os.environ["PAGE_CLIENTS_PORT"] = str(port)
+        os.environ["PAGE_CLIENTS_COOKIE"] = session_cookie()
         view = "action_request_stream" if how == "stream" else "action_request"
-        os.environ["VISITORS_PATH"] = reverse(view, args=[action_request.uuid])
+        os.environ["PAGE_CLIENTS_PATH"] = reverse(view, args=[action_request.uuid])
         # Time to open all, then the changes, then time for the last one to be seen.
         opening = 4.0 + pages * 0.03
         seconds = opening + changes * CHANGE_EVERY
-        visitors = stage.spawn(
-            *(sys.executable, "-m", "tests.bench.visitors", how, str(pages), str(seconds)),
+        page_clients = installation.spawn(
+            *(sys.executable, "-m", "tests.bench.page_clients", how, str(pages), str(seconds)),
             stdout=subprocess.PIPE,
         )
         time.sleep(opening)
@@ -69,7 +69,7 @@ def _run(how: str, who: str, pages: int, changes: int) -> Line:
             committed[version] = committed_at
             time.sleep(max(0.0, begin + (number + 1) * CHANGE_EVERY - time.monotonic() - 0.2))
         share = (_cpu(server.pid) - before) / (time.monotonic() - begin)
-        output, _ = visitors.communicate(timeout=60)
+        output, _ = page_clients.communicate(timeout=60)
     seen = json.loads(output)
     late, unseen = [], 0
     for page in seen:

@@ -14,9 +14,9 @@ from actions.opswat.client import Answer, Token
 from actions.opswat.payloads import ActionResult, DeviceResult, RateLimitStatus
 from actions.ratelimit import accounts, breaker
 from actions.ratelimit.models import VendorCall
-from tests.bench import crew
+from tests.bench import setup
+from tests.bench.installation import Installation
 from tests.bench.result import Line, duration, spread
-from tests.bench.stage import Stage
 
 BATCH = 50
 FIELDS = (
@@ -37,10 +37,10 @@ def rows(*, quick: bool) -> list[Line]:
     quick).
     """
     calls = 20 if quick else 60
-    with Stage() as stage:
-        stage.redis()
-        stage.configure(OPSWAT_RATE_LIMIT=(100_000, 60.0), ENGINE_IN_FLIGHT=100_000)
-        crew.submit(crew.names("s", (4 * calls + 1) * BATCH), "exempt")
+    with Installation() as installation:
+        installation.redis()
+        installation.configure(OPSWAT_RATE_LIMIT=(100_000, 60.0), ENGINE_IN_FLIGHT=100_000)
+        setup.submit(setup.names("s", (4 * calls + 1) * BATCH), "exempt")
         taken = _claimed(4 * calls)
         ways: dict[str, Callable[[VendorCall], None]] = {
             "this engine, with reading and audit line": _settle,

@@ -5,9 +5,9 @@ from functools import partial
 
 from django.conf import settings
 
-from tests.bench import crew
+from tests.bench import setup
+from tests.bench.installation import Installation
 from tests.bench.result import Line, spread
-from tests.bench.stage import Stage
 from tests.bench.virtual import World, unsynced_database
 
 SEED = 4
@@ -24,21 +24,21 @@ def waits(*, quick: bool) -> list[Line]:
     5,000 follows when one ends, so that there is always a backlog. Seed 4.
     """
     tries, bound = 20 if quick else 100, settings.ENGINE_URGENT_WAIT
-    with Stage() as stage, unsynced_database():
-        stage.configure(ENGINE_VERIFY_AFTER=0)
+    with Installation() as installation, unsynced_database():
+        installation.configure(ENGINE_VERIFY_AFTER=0)
         world = World(SEED)
         submitted: dict[str, float] = {}
         times = _random_times(tries)
         jobs = int(times[-1] // 540) + 2
 
         def job(number: int) -> None:
-            crew.submit(crew.names(f"j{number}-", 5_000), "exempt", hours="8")
+            setup.submit(setup.names(f"j{number}-", 5_000), "exempt", hours="8")
             world.wake()
 
         def urgent(number: int) -> None:
             name = f"urgent-{number}"
             submitted[name] = world.now
-            crew.submit([name], "exempt", hours=str(100 + number))
+            setup.submit([name], "exempt", hours=str(100 + number))
             world.wake()
 
         for number in range(jobs):

@@ -24,15 +24,15 @@ S = CommandStatus
 SIZES = ((0.70, 1, 5), (0.92, 6, 60), (0.98, 61, 300), (1.0, 501, 2000))
 """Sizes of requests in devices: the cumulative share of requests, the minimum and the maximum."""
 
-FEW = 20
-"""A queue of at most so many commands counts as drained."""
+RESUME_AT = 20
+"""Users submit again when at most so many commands are queued."""
 
 
 class People:
-    """Users who act at random intervals; many requests name one of the `hot` devices.
+    """Users who act at random intervals; many requests name one of the `contended` devices.
 
     They request more than the rate limit allows, so the queue grows. When more than `max_queued`
-    commands are queued, they submit nothing until at most FEW are left, so the queue drains.
+    commands are queued, they submit nothing until at most RESUME_AT are left, so the queue drains.
     `deepest` is the longest queue seen, `drained` how often it drained.
     """
 
@@ -43,11 +43,11 @@ class People:
         names: Sequence[str],
         chance: Random,
         *,
-        hot: int = 5,
+        contended: int = 5,
         max_queued: int = 1500,
     ) -> None:
         self.world, self.actor, self.chance = world, actor, chance
-        self.names, self.hot = list(names), list(names)[:hot]
+        self.names, self.contended = list(names), list(names)[:contended]
         self.fleet, self.max_queued = len(names), max_queued
         self.action_requests: list[int] = []
         self.end = float("inf")
@@ -85,15 +85,15 @@ class People:
         low, high = next((low, high) for share, low, high in SIZES if draw <= share)
         count = min(len(self.names), chance.randint(low, high))
         targets = dict.fromkeys(chance.sample(self.names, count))
-        targets |= dict.fromkeys(chance.sample(self.hot, min(2, len(self.hot))))
+        targets |= dict.fromkeys(chance.sample(self.contended, min(2, len(self.contended))))
         self.submit(chance.choice(list(KINDS)), list(targets))
 
     def _queue_is_long(self) -> bool:
         queued = DeviceCommand.objects.filter(status=S.QUEUED).count()
         self.deepest = max(self.deepest, queued)
-        if self._waits_for_drain and queued <= FEW:
+        if self._waits_for_drain and queued <= RESUME_AT:
             self.drained += 1
-        self._waits_for_drain = queued > (FEW if self._waits_for_drain else self.max_queued)
+        self._waits_for_drain = queued > (RESUME_AT if self._waits_for_drain else self.max_queued)
         return self._waits_for_drain
 
     def submit(self, kind: str, targets: list[str]) -> None:
@@ -184,7 +184,7 @@ class People:
             .order_by("vendor_id")
             .values_list("vendor_id", flat=True)
         )
-        self.hot = self.names[: len(self.hot)]
+        self.contended = self.names[: len(self.contended)]
 
     def resume_all(self) -> None:
         """End the freeze and resume all paused requests."""

@@ -83,11 +83,11 @@ class Reference:
             row = self.rows[key]
             row.status, row.call, row.sends = S.SENDING, call, row.sends + 1
 
-    def answered(self, call: int, book: ActionResult) -> None:
+    def answered(self, call: int, result: ActionResult) -> None:
         """Set the status that the vendor reported per device, or unconfirmed if none."""
         for row in self._carried(call):
-            receipt = book.results.get(row.target)
-            reported = receipt.status if receipt else None
+            device_result = result.results.get(row.target)
+            reported = device_result.status if device_result else None
             row.status = S.UNCONFIRMED if reported is None else VENDOR_STATUS[reported]
 
     def not_done(self, call: int) -> None:

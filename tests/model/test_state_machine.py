@@ -44,7 +44,7 @@ from tests.model.world import Memory, World, record
 S = CommandStatus
 NAMES = ("d1", "d2", "d3")
 LIMIT = 4
-PATIENCE = 70.0
+MAX_WAIT = 70.0
 KINDS = st.sampled_from(["exempt", "unexempt", "delete", "assign_to_group", "dhcprenew"])
 FATES = st.sampled_from(
     ["answer"] * 6 + ["silent", "throttled", "unreachable", "unauthorized", "not_found"]
@@ -53,7 +53,7 @@ FATES = st.sampled_from(
 EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "12"))
 
 
-class Flight:
+class OpenCall:
     """An open call, and the memory of the process that waits for its answer."""
 
     def __init__(self, taken: Claim, memory: Memory, began: float) -> None:
@@ -68,7 +68,7 @@ class EngineMachine(RuleBasedStateMachine):
     actor: Actor
     time: VirtualTime
     model: Reference
-    flights: list[Flight]
+    open_calls: list[OpenCall]
 
     def __init__(self) -> None:
         super().__init__()
@@ -81,7 +81,7 @@ class EngineMachine(RuleBasedStateMachine):
         vendor.limit = LIMIT
         self.world = World(self.time, vendor, vendor.chance)
         self.world.free = [[], [], []]
-        self.model, self.flights = Reference(), []
+        self.model, self.open_calls = Reference(), []
         DeviceGroup.objects.create(vendor_id="g2", name=GROUPS["g2"], read_at=self.time.wall)
         store_records([vendor.record(name) for name in NAMES])
         # Begin with a token and a closed breaker; other tests cover the start.
@@ -139,12 +139,12 @@ class EngineMachine(RuleBasedStateMachine):
                 self._open(taken, memory)
                 return
             self.world.free.append(memory)
-            if taken is None or taken.seconds > PATIENCE:
+            if taken is None or taken.seconds > MAX_WAIT:
                 return
             self.pass_time(taken.seconds + 0.001)
 
     def _open(self, taken: Claim, memory: Memory) -> None:
-        self.flights.append(Flight(taken, memory, self.time.elapsed))
+        self.open_calls.append(OpenCall(taken, memory, self.time.elapsed))
         if isinstance(taken.payload, ActionCall):
             keys = [row.pk for row in self.world.sent[taken.call.pk]]
             self.model.claimed(taken.call.pk, keys, self.time.wall)
@@ -153,39 +153,39 @@ class EngineMachine(RuleBasedStateMachine):
     @rule(fate=FATES)
     def call(self, fate: str) -> None:
         """Make a call from claim to result without any other step."""
-        before = len(self.flights)
+        before = len(self.open_calls)
         self.claim()
-        if len(self.flights) > before:
+        if len(self.open_calls) > before:
             self.finish(before, fate)
 
-    @precondition(lambda self: self.flights)
+    @precondition(lambda self: self.open_calls)
     @rule(which=st.integers(0, 2), fate=FATES)
     def arrive(self, which: int, fate: str) -> None:
         """Deliver an open call to the vendor, unless it is unreachable; keep the reply."""
-        flight = self.flights[which % len(self.flights)]
-        if flight.reply is None:
+        opened = self.open_calls[which % len(self.open_calls)]
+        if opened.reply is None:
             if fate == "unreachable":
-                flight.reply = without_answer(fate)
+                opened.reply = without_answer(fate)
             else:
-                arrived = self.time.elapsed, flight.taken, flight.asked, fate
-                flight.reply = self.world.vendor.receive(*arrived)
+                arrived = self.time.elapsed, opened.taken, opened.asked, fate
+                opened.reply = self.world.vendor.receive(*arrived)
 
-    @precondition(lambda self: self.flights)
+    @precondition(lambda self: self.open_calls)
     @rule(which=st.integers(0, 2), fate=FATES)
     def finish(self, which: int, fate: str) -> None:
         """Record the result of an open call."""
         self.arrive(which, fate)
-        self._close(self.flights[which % len(self.flights)])
+        self._close(self.open_calls[which % len(self.open_calls)])
 
-    def _close(self, flight: Flight) -> None:
-        self.flights.remove(flight)
-        reply = flight.reply or without_answer("cut_before")
-        record(flight.taken, reply)
-        self.world.free.append(flight.memory)
-        if isinstance(flight.taken.payload, ActionCall):
-            self._update_model(flight.taken.call.pk, reply)
-        elif isinstance(flight.taken.payload, DetailRead):
-            keys = flight.taken.payload.commands
+    def _close(self, opened: OpenCall) -> None:
+        self.open_calls.remove(opened)
+        reply = opened.reply or without_answer("cut_before")
+        record(opened.taken, reply)
+        self.world.free.append(opened.memory)
+        if isinstance(opened.taken.payload, ActionCall):
+            self._update_model(opened.taken.call.pk, reply)
+        elif isinstance(opened.taken.payload, DetailRead):
+            keys = opened.taken.payload.commands
             self.model.read_back({row: status for row, status in self._found() if row in keys})
 
     def _update_model(self, call: int, reply: Answer[Any] | VendorError) -> None:
@@ -199,11 +199,11 @@ class EngineMachine(RuleBasedStateMachine):
             case _:
                 self.model.unanswered(call)
 
-    @precondition(lambda self: self.flights)
+    @precondition(lambda self: self.open_calls)
     @rule(which=st.integers(0, 2))
     def die(self, which: int) -> None:
         """Kill a process; the one that replaces it has no memory of the clocks."""
-        self.flights.pop(which % len(self.flights))
+        self.open_calls.pop(which % len(self.open_calls))
         self.world.free.append([])
 
     @rule()
@@ -217,10 +217,10 @@ class EngineMachine(RuleBasedStateMachine):
     def pass_time(self, seconds: float) -> None:
         """Advance the time; calls older than GIVES_UP seconds end without an answer."""
         end = self.time.elapsed + seconds
-        for flight in sorted(self.flights, key=lambda flight: flight.began):
-            if flight.began + GIVES_UP < end:
-                self.time.move_to(max(self.time.elapsed, flight.began + GIVES_UP))
-                self._close(flight)
+        for opened in sorted(self.open_calls, key=lambda opened: opened.began):
+            if opened.began + GIVES_UP < end:
+                self.time.move_to(max(self.time.elapsed, opened.began + GIVES_UP))
+                self._close(opened)
         self.time.move_to(end)
 
     @rule(seconds=st.sampled_from([-300.0, 0.3, 55.0, 300.0]))

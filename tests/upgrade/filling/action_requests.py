@@ -25,7 +25,7 @@ from tests.upgrade.filling.old_code import (
     submissions,
     submit,
 )
-from tests.upgrade.filling.people import Crew
+from tests.upgrade.filling.people import Users
 
 REQUESTS = 40
 """The large part's requests: each device is named by several of them where there are few."""
@@ -47,10 +47,10 @@ KINDS: tuple[tuple[str, dict[str, Any]], ...] = (
 
 
 class Requests:
-    """Makes requests of a crew for the devices of an inventory."""
+    """Makes requests of the users for the devices of an inventory."""
 
-    def __init__(self, crew: Crew, devices: Sequence[str]) -> None:
-        self.crew, self.devices, self.vendor = crew, devices, answers.Vendor()
+    def __init__(self, users: Users, devices: Sequence[str]) -> None:
+        self.users, self.devices, self.vendor = users, devices, answers.Vendor()
         self._next = iter(devices)
 
     def submit(self, kind: str, targets: Sequence[str], actor: Any = None, **given: Any) -> Any:
@@ -59,7 +59,7 @@ class Requests:
         checked = submissions.new_submission(
             kind=kind, version="v3.1", targets=list(targets), **given
         )
-        return submit.submit_action(checked, actor or self.crew.operator)
+        return submit.submit_action(checked, actor or self.users.operator)
 
     def few(self, kind: str, **given: Any) -> Any:
         """Submit a small request for devices that no other small one names."""
@@ -106,7 +106,7 @@ class Requests:
         self._leave_some()
 
     def _settle_some(self) -> None:
-        operator, helpdesk = self.crew.operator, self.crew.helpdesk
+        operator, helpdesk = self.users.operator, self.users.helpdesk
         macs = [device_mac(number) for number in range(SMALL)]
         self.submit("exempt", macs, addressing="macs", hours="8")
         self.submit("unexempt", ["not-listed-1", "not-listed-2"], allow_unlisted=True)
@@ -133,7 +133,7 @@ class Requests:
         return rows.select_related("request").latest("pk").request
 
     def _stop_some(self) -> None:
-        operator = self.crew.operator
+        operator = self.users.operator
         cancelled = self.few("dhcprenew")
         control.cancel(cancelled, operator)
         control.pause(self.few("unexempt"), operator)
@@ -149,9 +149,9 @@ class Requests:
     def _refuse_some(self) -> None:
         """Leave the audit lines of refusals: by the role, by a group, by the inventory."""
         for actor, kind, given in (
-            (self.crew.viewer, "unexempt", {}),
-            (self.crew.helpdesk, "delete", {}),
-            (self.crew.operator, "assign_to_group", {"group_id": "nowhere"}),
+            (self.users.viewer, "unexempt", {}),
+            (self.users.helpdesk, "delete", {}),
+            (self.users.operator, "assign_to_group", {"group_id": "nowhere"}),
         ):
             try:
                 self.submit(kind, self.devices[:2], actor, **given)
@@ -180,7 +180,7 @@ class Requests:
         answers.claim_commands(self.vendor)
         cancelled = self.few("exempt", hours="3")
         answers.claim_commands(self.vendor)
-        control.cancel(cancelled, self.crew.operator)
+        control.cancel(cancelled, self.users.operator)
         self.few("exempt", hours="4")
 
 

@@ -18,7 +18,7 @@ from tests.upgrade.filling.old_code import (
     settings_watch,
     trail_questions,
 )
-from tests.upgrade.filling.people import Crew
+from tests.upgrade.filling.people import Users
 
 
 def archive_lines(before: datetime) -> Path:
@@ -31,23 +31,23 @@ def archive_lines(before: datetime) -> Path:
     return Path(path)
 
 
-def do_jobs(crew: Crew) -> Path:
+def do_jobs(users: Users) -> Path:
     """Check and export the trail as it is now; returns the export."""
     settings_watch.watch()
-    audit_jobs.ask_check(crew.auditor)
-    question = trail_questions.read_question({"person": crew.operator.name, "q": "upgrade"})
-    job = audit_jobs.ask_export(crew.auditor, question, "jsonl")
+    audit_jobs.ask_check(users.auditor)
+    question = trail_questions.read_question({"person": users.operator.name, "q": "upgrade"})
+    job = audit_jobs.ask_export(users.auditor, question, "jsonl")
     audit_jobs.work()
-    return Path(audit_jobs.tell_download(models.AuditJob.objects.get(pk=job.pk), crew.auditor))
+    return Path(audit_jobs.tell_download(models.AuditJob.objects.get(pk=job.pk), users.auditor))
 
 
-def leave_jobs(crew: Crew) -> None:
+def leave_jobs(users: Users) -> None:
     """Leave jobs that wait, that a worker died over and that failed; and two streams."""
     question = trail_questions.read_question({"verb": "request.submitted", "click": "0" * 32})
-    audit_jobs.ask_export(crew.auditor, question, "xlsx")
-    audit_jobs.ask_check(crew.operator)
+    audit_jobs.ask_export(users.auditor, question, "xlsx")
+    audit_jobs.ask_check(users.operator)
     moment = now()
-    kept: dict[str, Any] = {"user_id": crew.auditor.user_id, "actor": "ada", "asked_at": moment}
+    kept: dict[str, Any] = {"user_id": users.auditor.user_id, "actor": "ada", "asked_at": moment}
     models.AuditJob.objects.create(
         what="export", state="running", form="csv", done=5, total=9, beat_at=moment, **kept
     )
@@ -66,14 +66,14 @@ def leave_jobs(crew: Crew) -> None:
     anchors.drop_anchor()
 
 
-def put_brakes_on(crew: Crew) -> None:
+def put_brakes_on(users: Users) -> None:
     """Freeze sending, open the circuit breaker and leave the heartbeats of two workers."""
     with transaction.atomic():
         account = budget.lock_account()
         account.unauthorized = 1
         budget.back_off(account, "The vendor answered 503.")
         budget.block(account, 3600, "The vendor's limit: try again in an hour.")
-    control.freeze(crew.operator, frozen=True, reason="Upgrade tonight.")
+    control.freeze(users.operator, frozen=True, reason="Upgrade tonight.")
     for name, waiting in (("worker-1:10", True), ("worker-2:11", False)):
         models.PumpHeartbeat.objects.create(name=name, beat_at=now(), waiting=waiting)
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.utils.timezone import now
 
 from tests.upgrade.filling.old_code import inventory, looks, models, payloads, records
-from tests.upgrade.filling.people import Crew
+from tests.upgrade.filling.people import Users
 
 PAGE = 2000
 """Devices that are stored at a time; the vendor's own pages hold 50."""
@@ -29,13 +29,13 @@ def device_mac(number: int) -> str:
     return ":".join(text[at : at + 2] for at in range(0, 12, 2))
 
 
-def make_inventory(crew: Crew, count: int) -> list[str]:
+def make_inventory(users: Users, count: int) -> list[str]:
     """Read so many devices in one full read; returns their ids.
 
     A few devices are known before and missing in the read, so that it marks them as gone.
     """
     records.store_records([_record(count + number) for number in range(GONE)])
-    sync, _ = inventory.start_sync(crew.operator)
+    sync, _ = inventory.start_sync(users.operator)
     sync.calls = 3
     sync.save()
     groups = [
@@ -96,10 +96,10 @@ def _store_snapshots(count: int) -> None:
         records.store_details([record.vendor_id for record in part], part)
 
 
-def make_pending_reads(crew: Crew) -> None:
+def make_pending_reads(users: Users) -> None:
     """Leave refreshes and reads that still wait; called last, or a claim would take them."""
     devices = list(models.Device.objects.filter(gone_at=None).order_by("id")[:12])
-    looks.refresh(devices[1], crew.operator)
+    looks.refresh(devices[1], users.operator)
     looks.ask(models.Device.objects.filter(pk__in=[device.pk for device in devices[2:]]))
     # The newest row goes; its key must not be given again.
     looks.done([models.DeviceLook.objects.latest("pk").device.vendor_id])
@@ -109,7 +109,7 @@ def make_pending_reads(crew: Crew) -> None:
     for fields in _reads():
         moment = now()
         models.InventorySync.objects.create(
-            due_at=moment, started_at=moment, actor=crew.operator.name, **fields
+            due_at=moment, started_at=moment, actor=users.operator.name, **fields
         )
 
 

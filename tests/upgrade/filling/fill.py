@@ -21,19 +21,19 @@ def fill(device_count: int, commands: int) -> dict[str, Any]:
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA synchronous=OFF")
     with audit.OwnKey():
-        crew = people.make_people()
+        users = people.make_people()
     archived = audit.archive_lines(now())
-    names = devices.make_inventory(crew, device_count)
-    exported = audit.do_jobs(crew)
-    requests = Requests(crew, names)
+    names = devices.make_inventory(users, device_count)
+    exported = audit.do_jobs(users)
+    requests = Requests(users, names)
     requests.settle_many(commands)
     logs.expect_logs(requests, max(FEWEST_LOGS, commands // LOGS_EACH))
     requests.take_every_way()
     logs.poll_logs(requests)
-    lists.make_lists(crew, names)
-    audit.put_brakes_on(crew)
-    devices.make_pending_reads(crew)
-    audit.leave_jobs(crew)
+    lists.make_lists(users, names)
+    audit.put_brakes_on(users)
+    devices.make_pending_reads(users)
+    audit.leave_jobs(users)
     _check_complete()
     return _found() | {"archive": str(archived), "export": str(exported)}
 

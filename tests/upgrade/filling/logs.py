@@ -30,7 +30,7 @@ def poll_logs(requests: Requests) -> None:
             _poll(row, new)
             _end(requests, row, new)
         elif number:
-            log_controls.ask_now(row, requests.crew.helpdesk)
+            log_controls.ask_now(row, requests.users.helpdesk)
         if row.open and number % 2:
             log_controls.look_on(row)
 
@@ -66,11 +66,11 @@ def _zip(target: str) -> bytes:
 def _end(requests: Requests, row: Any, new: str) -> None:
     """End what was still polled, or remove the file that came."""
     if new == L.STOPPED:
-        log_controls.stop(row, requests.crew.operator)
+        log_controls.stop(row, requests.users.operator)
     elif new == L.REMOVED:
         reports.remove(row, now())
     elif new == L.READY:
-        log_controls.note_reading(row, requests.crew.helpdesk, "log.opened", file="agent.log")
+        log_controls.note_reading(row, requests.users.helpdesk, "log.opened", file="agent.log")
     elif new == L.EXPIRED:
         with transaction.atomic():
             agent_logs.move(row, L.EXPIRED, now(), said="The vendor had no file in time.")

@@ -21,7 +21,7 @@ VIEWS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Crew:
+class Users:
     """The actor of each role."""
 
     viewer: Any
@@ -30,15 +30,15 @@ class Crew:
     auditor: Any
 
 
-def make_people() -> Crew:
+def make_people() -> Users:
     """Create a person of each role, with an audit line of a sign-in each."""
-    crew = Crew(**{role: _make_person(name, role) for role, name in NAMES.items()})
-    for actor in (crew.operator, crew.helpdesk):
+    users = Users(**{role: _make_person(name, role) for role, name in NAMES.items()})
+    for actor in (users.operator, users.helpdesk):
         owner = people.User.objects.get(pk=actor.user_id)
         for name, query, shared in VIEWS:
             saved_views.save(owner, actor, name=name, query=query, shared=shared)
-    _keep_more(people.User.objects.get(pk=crew.operator.user_id))
-    return crew
+    _keep_more(people.User.objects.get(pk=users.operator.user_id))
+    return users
 
 
 def _make_person(name: str, role: str) -> Any:

@@ -1,9 +1,9 @@
-"""Two alternatives to the engine: `python -m tests.bench.rival_script KIND LIST DONE`.
+"""Two alternatives to the engine: `python -m tests.bench.alternative_script KIND LIST DONE`.
 
 KIND is `fixed` (a counter in Redis for each window) or `ratelimiter` (requests-ratelimiter with
 its bucket in Redis, shared by all processes, and urllib3's retries). LIST is a file with one
 device a line; answered devices are appended to DONE, so that a second start skips them. Its
-environment is that of `rival_tasks.py`, and RIVAL_LIMIT (calls/seconds).
+environment is that of `alternative_tasks.py`, and ALTERNATIVE_LIMIT (calls/seconds).
 """
 
 import os
@@ -25,8 +25,8 @@ MAX_TRIES = 10
 
 def main(kind: str, todo: Path, done: Path) -> None:
     """Act on each device of the list, one call each."""
-    calls, seconds = (float(part) for part in os.environ["RIVAL_LIMIT"].split("/"))
-    store = redis.Redis.from_url(os.environ["RIVAL_REDIS"])
+    calls, seconds = (float(part) for part in os.environ["ALTERNATIVE_LIMIT"].split("/"))
+    store = redis.Redis.from_url(os.environ["ALTERNATIVE_REDIS"])
     make = fixed_window if kind == "fixed" else ratelimiter
     call = make(store, int(calls), seconds)
     skip = set(done.read_text().split()) if done.exists() else set()
@@ -60,7 +60,7 @@ def ratelimiter(store: "redis.Redis", limit: int, window: float) -> Callable[[st
         bucket_init_kwargs={"redis": store, "bucket_key": "ratelimiter"},
     )
     session = LimiterSession(limiter=Limiter(buckets))
-    tries = int(os.environ.get("RIVAL_RETRIES", "0"))
+    tries = int(os.environ.get("ALTERNATIVE_RETRIES", "0"))
     codes = (429, 500, 502, 503, 504)
     retry = Retry(tries, status_forcelist=codes, allowed_methods=None, backoff_factor=0.1)
     session.mount("http://", HTTPAdapter(max_retries=retry))
@@ -69,9 +69,9 @@ def ratelimiter(store: "redis.Redis", limit: int, window: float) -> Callable[[st
 
 def _post(session: requests.Session, device: str) -> bool:
     reply = session.post(
-        f"{os.environ['RIVAL_URL']}/o/api/v3.1/devices/action",
-        params={"access_token": os.environ["RIVAL_TOKEN"]},
-        json={"types": os.environ["RIVAL_KIND"], "ids": [device]},
+        f"{os.environ['ALTERNATIVE_URL']}/o/api/v3.1/devices/action",
+        params={"access_token": os.environ["ALTERNATIVE_TOKEN"]},
+        json={"types": os.environ["ALTERNATIVE_KIND"], "ids": [device]},
         timeout=5,
     )
     reply.raise_for_status()
@@ -80,8 +80,8 @@ def _post(session: requests.Session, device: str) -> bool:
 
 
 def _try(call: Callable[[str], bool], device: str) -> bool:
-    """Call until there is an answer, at most 1 + RIVAL_RETRIES times."""
-    for _ in range(1 + min(MAX_TRIES, int(os.environ.get("RIVAL_RETRIES", "0")))):
+    """Call until there is an answer, at most 1 + ALTERNATIVE_RETRIES times."""
+    for _ in range(1 + min(MAX_TRIES, int(os.environ.get("ALTERNATIVE_RETRIES", "0")))):
         try:
             return call(device)
         except requests.RequestException:

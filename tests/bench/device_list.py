@@ -8,7 +8,6 @@ from urllib.parse import urlencode
 
 from django.core.management import call_command
 from django.db import connection, reset_queries
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
@@ -17,6 +16,7 @@ from actions.dispatch.models import DispatcherHeartbeat
 from actions.ratelimit.models import VendorAccount
 from dashboard.models import User
 from tests.bench import fleet
+from tests.bench.client import PageClient
 from tests.bench.result import Line, Spread, duration, spread
 
 SECONDS, QUERIES = 0.15, 10
@@ -92,7 +92,7 @@ def _page_queries(devices: int, action_requests: list[ActionRequest]) -> Iterato
     yield Query("exempted, by last seen", lambda n: "exemption=now&sort=-seen")
 
 
-def _compared(client: Client, query: Query, tries: int, *, bounded: bool) -> list[Line]:
+def _compared(client: PageClient, query: Query, tries: int, *, bounded: bool) -> list[Line]:
     page = _times(client, "/devices/?", query.ours, tries)
     counting = _times(client, "/devices/count/?", query.ours, tries, "device-count")
     lines = [
@@ -118,7 +118,7 @@ def _line(who: str, took: Spread, *, bounded: bool) -> Line:
 
 
 def _times(
-    client: Client, place: str, query: Callable[[int], str], tries: int, part: str = ""
+    client: PageClient, place: str, query: Callable[[int], str], tries: int, part: str = ""
 ) -> Spread:
     """Measure the URLs as whole pages, or as the fragment `part` that htmx requests."""
     headers = {"HX-Request": "true", "HX-Target": part} if part else {}
@@ -126,7 +126,7 @@ def _times(
     return spread([_seconds(client, url, headers) for url in urls])
 
 
-def _seconds(client: Client, url: str, headers: dict[str, str]) -> float:
+def _seconds(client: PageClient, url: str, headers: dict[str, str]) -> float:
     reset_queries()
     start = time.perf_counter()
     answer = client.get(url, headers=headers)
@@ -136,7 +136,7 @@ def _seconds(client: Client, url: str, headers: dict[str, str]) -> float:
     return took
 
 
-def _queries(client: Client) -> Line:
+def _queries(client: PageClient) -> Line:
     highest = 0
     for query in ("", "q=user1&status=compliant", "sort=-seen&page=last", "acted=7d"):
         with CaptureQueriesContext(connection) as found:
@@ -145,11 +145,11 @@ def _queries(client: Client) -> Line:
     return Line("queries of a page", str(highest), highest, f"≤ {QUERIES}", highest <= QUERIES)
 
 
-def _signed_in_client() -> Client:
+def _signed_in_client() -> PageClient:
     person = User.objects.get(username="oscar")
     person.is_staff = person.is_superuser = True
     person.save()
-    client = Client(headers={"host": "localhost"})
+    client = PageClient(headers={"host": "localhost"})
     client.force_login(person)
     # As in production: a dispatcher's heartbeat and the vendor account exist.
     DispatcherHeartbeat.objects.create(name="bench", heartbeat_at=now() + timedelta(hours=1))

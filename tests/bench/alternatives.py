@@ -13,45 +13,50 @@ from pathlib import Path
 from django.conf import settings
 
 from actions.simulator import Simulator
-from tests.bench.stage import Process, Stage
+from tests.bench.installation import Installation, Process
 
-CELERY = "tests.bench.rival_tasks"
+CELERY = "tests.bench.alternative_tasks"
 
 
-class Rival:
+class Alternative:
     """One alternative: its vendor and the environment of its processes."""
 
     def __init__(
-        self, stage: Stage, vendor: Simulator, limit: tuple[int, float], kind: str, retries: int = 0
+        self,
+        installation: Installation,
+        vendor: Simulator,
+        limit: tuple[int, float],
+        kind: str,
+        retries: int = 0,
     ) -> None:
-        self.stage, self.vendor, self.limit = stage, vendor, limit
+        self.installation, self.vendor, self.limit = installation, vendor, limit
         # The token is fetched before the clock starts, so that its call does not count.
         self.env = {
-            "RIVAL_URL": vendor.url,
-            "RIVAL_TOKEN": _token(vendor),
-            "RIVAL_REDIS": settings.REDIS_URL,
-            "RIVAL_BROKER": settings.CELERY_BROKER_URL,
-            "RIVAL_LIMIT": f"{limit[0]}/{limit[1]:g}",
-            "RIVAL_KIND": kind,
-            "RIVAL_RETRIES": str(retries),
+            "ALTERNATIVE_URL": vendor.url,
+            "ALTERNATIVE_TOKEN": _token(vendor),
+            "ALTERNATIVE_REDIS": settings.REDIS_URL,
+            "ALTERNATIVE_BROKER": settings.CELERY_BROKER_URL,
+            "ALTERNATIVE_LIMIT": f"{limit[0]}/{limit[1]:g}",
+            "ALTERNATIVE_KIND": kind,
+            "ALTERNATIVE_RETRIES": str(retries),
         }
 
     def worker(self, rate: str = "") -> Process:
         """Start a Celery worker with that `rate_limit`."""
-        self.env["RIVAL_RATE"] = rate
+        self.env["ALTERNATIVE_RATE"] = rate
         with self.environment():
-            return self.stage.worker(CELERY, concurrency=4)
+            return self.installation.worker(CELERY, concurrency=4)
 
     def script(self, kind: str, todo: Path, done: Path) -> Process:
-        """Start one process of `rival_script`."""
-        python = (sys.executable, "-m", "tests.bench.rival_script")
+        """Start one process of `alternative_script`."""
+        python = (sys.executable, "-m", "tests.bench.alternative_script")
         with self.environment():
-            return self.stage.spawn(*python, kind, str(todo), str(done))
+            return self.installation.spawn(*python, kind, str(todo), str(done))
 
     def enqueue(self, devices: list[str]) -> None:
         """Queue a task for each device, from a process with the alternative's environment."""
         code = (
-            "import sys; from tests.bench.rival_tasks import act;"
+            "import sys; from tests.bench.alternative_tasks import act;"
             "[act.delay(device) for device in sys.stdin.read().split()]"
         )
         subprocess.run(

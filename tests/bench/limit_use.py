@@ -4,10 +4,10 @@ import random
 import time
 
 from actions.simulator import Simulator
-from tests.bench import crew, judge
+from tests.bench import setup, vendor_log
+from tests.bench.alternatives import Alternative
+from tests.bench.installation import Installation
 from tests.bench.result import Line, Spread, spread
-from tests.bench.rivals import Rival
-from tests.bench.stage import Stage
 
 LIMIT, QUICK = (10, 60.0), (10, 12.0)
 SEED = 10
@@ -28,21 +28,21 @@ def use(*, quick: bool) -> list[Line]:
     limit = QUICK if quick else LIMIT
     window, faster = limit[1], 60.0 / limit[1]
     seconds = (2.3 if quick else 3.3) * window
-    with Stage() as stage:
-        stage.redis()
-        vendor = stage.vendor(limit)
-        stage.configure(ENGINE_URGENT_WAIT=10.0 / faster, ENGINE_VERIFY_AFTER=0)
+    with Installation() as installation:
+        installation.redis()
+        vendor = installation.vendor(limit)
+        installation.configure(ENGINE_URGENT_WAIT=10.0 / faster, ENGINE_VERIFY_AFTER=0)
         vendor.fault("slow", times=None, api=None, seconds=0.02, jitter=0.06)
-        stage.worker()
-        stage.worker()
-        stage.beat()
-        crew.submit(crew.names("u", 5_000), "dhcprenew")
+        installation.worker()
+        installation.worker()
+        installation.beat()
+        setup.submit(setup.names("u", 5_000), "dhcprenew")
         submitted = _submit_urgent(seconds, window)
         time.sleep(0.25 * window)
-        times = judge.arrivals(vendor)
-        refused = judge.refused(vendor)
+        times = vendor_log.arrivals(vendor)
+        refused = vendor_log.refused(vendor)
         waits = _waits(vendor, submitted, faster)
-    share = judge.use_of_the_limit(times, *limit)
+    share = vendor_log.use_of_the_limit(times, *limit)
     lost = len(submitted) - len(waits.times)
     text = f"{share:.1%} ({len(times)} calls, {refused} refused)"
     return [
@@ -60,7 +60,7 @@ def use(*, quick: bool) -> list[Line]:
 
 def _waits(vendor: Simulator, submitted: dict[str, float], faster: float) -> Spread:
     """Return the seconds from each submit to its arrival, scaled to the window of 60 s."""
-    found = {name: call.at for call in vendor.received for name in judge.targets(call)}
+    found = {name: call.at for call in vendor.received for name in vendor_log.targets(call)}
     return spread([(found[name] - at) * faster for name, at in submitted.items() if name in found])
 
 
@@ -73,22 +73,22 @@ def _submit_urgent(seconds: float, window: float) -> dict[str, float]:
         time.sleep(rng.uniform(0.25, 0.42) * window)
         name = f"urgent{len(submitted)}"
         submitted[name] = time.monotonic()
-        crew.submit([name], "exempt", hours=str(len(submitted)))
+        setup.submit([name], "exempt", hours=str(len(submitted)))
     return submitted
 
 
 def _celery(seconds: float) -> Line:
     calls, window = QUICK
-    ids = crew.names("c", 2_000)
-    with Stage() as stage:
-        stage.redis()
-        vendor = stage.vendor(None)
-        rival = Rival(stage, vendor, QUICK, "dhcprenew")
-        rival.enqueue(ids)
+    ids = setup.names("c", 2_000)
+    with Installation() as installation:
+        installation.redis()
+        vendor = installation.vendor(None)
+        alternative = Alternative(installation, vendor, QUICK, "dhcprenew")
+        alternative.enqueue(ids)
         for _ in range(3):
-            rival.worker(rate=f"{calls * 60.0 / window:g}/m")
+            alternative.worker(rate=f"{calls * 60.0 / window:g}/m")
         time.sleep(seconds + 4.0)
-        times = judge.arrivals(vendor, "action")
+        times = vendor_log.arrivals(vendor, "action")
     times = [at for at in times if at > times[-1] - seconds]
     per_minute = (len(times) - 1) / (times[-1] - times[0]) * window
     share = per_minute / calls

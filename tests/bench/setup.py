@@ -15,7 +15,7 @@ from actions.inventory.models import Device
 from actions.roles import Role
 from actions.simulator import Simulator
 from dashboard.models import User
-from tests.bench.stage import until
+from tests.bench.installation import until
 
 
 def operator() -> Actor:

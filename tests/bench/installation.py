@@ -29,7 +29,7 @@ QUIET = ("--without-gossip", "--without-mingle", "--loglevel", "ERROR")
 Process = subprocess.Popen[bytes]
 
 
-class Stage:
+class Installation:
     """Starts the processes that a figure needs, and ends them on exit."""
 
     def __init__(self) -> None:

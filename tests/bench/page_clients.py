@@ -1,7 +1,8 @@
-"""Many open pages in one process: `python -m tests.bench.visitors HOW PAGES SECONDS`.
+"""Many open pages in one process: `python -m tests.bench.page_clients HOW PAGES SECONDS`.
 
-HOW is `stream` or `poll`. The environment gives VISITORS_PORT, VISITORS_PATH and
-VISITORS_COOKIE. Writes what each page saw to standard output, as JSON: [version, monotonic time].
+HOW is `stream` or `poll`. The environment gives PAGE_CLIENTS_PORT, PAGE_CLIENTS_PATH and
+PAGE_CLIENTS_COOKIE. Writes what each page saw to standard output, as JSON:
+[version, monotonic time].
 """
 
 import asyncio
@@ -23,9 +24,9 @@ Seen = list[tuple[int, float]]
 def request(query: str = "", *, closing: bool) -> bytes:
     """Return the bytes of a GET as the page's script sends it."""
     lines = [
-        f"GET {os.environ['VISITORS_PATH']}{query} HTTP/1.1",
+        f"GET {os.environ['PAGE_CLIENTS_PATH']}{query} HTTP/1.1",
         "Host: localhost",
-        f"Cookie: {os.environ['VISITORS_COOKIE']}",
+        f"Cookie: {os.environ['PAGE_CLIENTS_COOKIE']}",
     ]
     if not closing:
         lines += ["HX-Request: true", "HX-Target: progress-live"]
@@ -71,7 +72,7 @@ async def poll(end: float, seen: Seen) -> None:
 
 
 async def _connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    return await asyncio.open_connection("127.0.0.1", int(os.environ["VISITORS_PORT"]))
+    return await asyncio.open_connection("127.0.0.1", int(os.environ["PAGE_CLIENTS_PORT"]))
 
 
 async def _answer(reader: asyncio.StreamReader) -> bytes:

@@ -11,11 +11,11 @@ from actions.action_requests.models import ActionRequest, DeviceCommand
 from actions.action_requests.states import SUCCEEDED, CommandStatus
 from actions.errors import Refused
 from actions.simulator import Simulator
-from tests.bench import crew, judge
+from tests.bench import setup, vendor_log
+from tests.bench.alternatives import Alternative
+from tests.bench.installation import Installation, Process, until
 from tests.bench.limit import replace
 from tests.bench.result import Line
-from tests.bench.rivals import Rival
-from tests.bench.stage import Process, Stage, until
 
 LIMIT = (10, 0.5)
 SEED = 8
@@ -49,13 +49,13 @@ def deletes(*, quick: bool) -> list[Line]:
     has 8 retries of urllib3 and of its own.
     """
     count = 120 if quick else 600
-    with Stage() as stage:
-        stage.redis()
-        lines = [_ours(stage, count)]
+    with Installation() as installation:
+        installation.redis()
+        lines = [_ours(installation, count)]
     for who in ("Celery rate_limit + retry", "requests-ratelimiter + retry"):
-        with Stage() as stage:
-            stage.redis()
-            lines.append(_theirs(stage, who, count))
+        with Installation() as installation:
+            installation.redis()
+            lines.append(_theirs(installation, who, count))
     return lines
 
 
@@ -65,9 +65,9 @@ def faulty(vendor: Simulator) -> None:
         vendor.fault(name, times=None, share=share, **options)
 
 
-def _ours(stage: Stage, count: int) -> Line:
-    vendor = stage.vendor(LIMIT)
-    stage.configure(
+def _ours(installation: Installation, count: int) -> Line:
+    vendor = installation.vendor(LIMIT)
+    installation.configure(
         OPSWAT_TIMEOUT=(1.0, 2.0),
         OPSWAT_MAX_DEVICES=50,
         ENGINE_RUN_SECONDS=2.0,
@@ -75,23 +75,25 @@ def _ours(stage: Stage, count: int) -> Line:
         ENGINE_VERIFY_AFTER=0.5,
         ENGINE_URGENT_WAIT=0.1,
     )
-    ids = crew.names("del-", count)
-    crew.add_to_vendor(vendor, ids)
-    crew.add_to_inventory(ids)
-    stage.beat()
-    stage.configure(OPSWAT_MAX_DEVICES=1)
-    workers = [stage.worker(), stage.worker()]
-    crew.warm_up(vendor)
+    ids = setup.names("del-", count)
+    setup.add_to_vendor(vendor, ids)
+    setup.add_to_inventory(ids)
+    installation.beat()
+    installation.configure(OPSWAT_MAX_DEVICES=1)
+    workers = [installation.worker(), installation.worker()]
+    setup.warm_up(vendor)
     faulty(vendor)
-    action_request = crew.submit(ids, "delete", listed=True)
-    _wait_with_kills(lambda: _decided(action_request), 140, stage, workers, stage.worker)
-    clicks = _retries(action_request, stage, workers)
+    action_request = setup.submit(ids, "delete", listed=True)
+    _wait_with_kills(
+        lambda: _decided(action_request), 140, installation, workers, installation.worker
+    )
+    clicks = _retries(action_request, installation, workers)
     reported = dict(
         DeviceCommand.objects.filter(target__in=ids).order_by("id").values_list("target", "status")
     )
     done = {name for name in ids if vendor.applied["delete", name]}
     wrong = sum((reported[name] in SUCCEEDED) != (name in done) for name in ids)
-    twice, never = judge.acted_twice(vendor.received), count - len(done)
+    twice, never = vendor_log.acted_twice(vendor.received), count - len(done)
     return Line(
         "this engine",
         f"twice {twice}, never {never}, misreported {wrong} ({_call_counts(vendor)}; retry was "
@@ -106,53 +108,57 @@ def _decided(action_request: ActionRequest) -> bool:
     """Return whether no command waits and no read-back is due."""
     rows = DeviceCommand.objects.filter(request=action_request)
     return (
-        crew.settled(action_request)
+        setup.settled(action_request)
         and not rows.filter(status=CommandStatus.UNCONFIRMED, check_at__isnull=False).exists()
     )
 
 
-def _retries(action_request: ActionRequest, stage: Stage, workers: list[Process]) -> int:
+def _retries(
+    action_request: ActionRequest, installation: Installation, workers: list[Process]
+) -> int:
     """Retry what was not done until nothing is left, as an operator does; return the count."""
     clicks = 0
     with suppress(Refused):
         while clicks < MAX_RETRIES:
-            action_request = controls.retry(action_request, crew.operator(), statuses=UNDECIDED)
+            action_request = controls.retry(action_request, setup.operator(), statuses=UNDECIDED)
             clicks += 1
-            _wait_with_kills(partial(_decided, action_request), 60, stage, workers, stage.worker)
+            _wait_with_kills(
+                partial(_decided, action_request), 60, installation, workers, installation.worker
+            )
     return clicks
 
 
-def _theirs(stage: Stage, who: str, count: int) -> Line:
-    vendor = stage.vendor(LIMIT, token_counts=False)
-    ids = crew.names("del-", count)
-    crew.add_to_vendor(vendor, ids)
-    rival = Rival(stage, vendor, LIMIT, "delete", retries=RETRIES)
-    rival.env["RIVAL_VISIBILITY"] = str(VISIBLE_AFTER)
+def _theirs(installation: Installation, who: str, count: int) -> Line:
+    vendor = installation.vendor(LIMIT, token_counts=False)
+    ids = setup.names("del-", count)
+    setup.add_to_vendor(vendor, ids)
+    alternative = Alternative(installation, vendor, LIMIT, "delete", retries=RETRIES)
+    alternative.env["ALTERNATIVE_VISIBILITY"] = str(VISIBLE_AFTER)
     faulty(vendor)
     if who.startswith("Celery"):
-        rival.enqueue(ids)
+        alternative.enqueue(ids)
         calls, window = LIMIT
         rate = f"{calls / window / 2:g}/s"
 
         def start() -> Process:
-            return rival.worker(rate=rate)
+            return alternative.worker(rate=rate)
 
     else:
         turns = iter(range(10_000))
 
         def start() -> Process:
             half = next(turns) % 2
-            todo = stage.folder / f"half{half}.txt"
+            todo = installation.folder / f"half{half}.txt"
             todo.write_text("\n".join(ids[half::2]))
-            return rival.script("ratelimiter", todo, todo.with_suffix(".done"))
+            return alternative.script("ratelimiter", todo, todo.with_suffix(".done"))
 
     processes = [start(), start()]
     quiet = VISIBLE_AFTER + 4.0
     with suppress(TimeoutError):  # One that never ends is counted up to here.
-        _wait_with_kills(lambda: _silent(vendor, quiet), 150, stage, processes, start)
+        _wait_with_kills(lambda: _silent(vendor, quiet), 150, installation, processes, start)
     going = "" if _silent(vendor, quiet) else "; still calling after 150 s"
     done = {name for name in ids if vendor.applied["delete", name]}
-    twice, never = judge.acted_twice(vendor.received), count - len(done)
+    twice, never = vendor_log.acted_twice(vendor.received), count - len(done)
     return Line(who, f"twice {twice}, never {never} ({_call_counts(vendor)}{going})", twice)
 
 
@@ -171,7 +177,7 @@ def _call_counts(vendor: Simulator) -> str:
 def _wait_with_kills(
     done: Callable[[], bool],
     seconds: float,
-    stage: Stage,
+    installation: Installation,
     processes: list[Process],
     start: Callable[[], Process],
 ) -> None:
@@ -183,7 +189,7 @@ def _wait_with_kills(
         nonlocal kills
         if kills < 3 and time.monotonic() > begin + 8.0 * (kills + 1):
             kills += 1
-            replace(stage, processes, start)
+            replace(installation, processes, start)
         return done()
 
     until(killing, seconds, pause=0.1)
