@@ -219,7 +219,7 @@ def _interval(row: AgentLog, at: datetime) -> timedelta:
 
 def _first_interval() -> float:
     """Return AGENT_LOG_FIRST_POLL in seconds, at least one."""
-    return max(1.0, settings.AGENT_LOG_FIRST_POLL)
+    return max(1.0, float(settings.AGENT_LOG_FIRST_POLL))
 
 
 def interval_while_viewed() -> timedelta:

@@ -9,7 +9,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from django import template
-from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
@@ -17,7 +16,7 @@ from django.utils.safestring import SafeString, mark_safe
 from dashboard.device_list.columns import Column, Kind
 from dashboard.device_list.state import Filter, Option
 from dashboard.printable import printable
-from dashboard.templatetags.console import spaced
+from dashboard.templatetags.console import spaced, state, time
 
 if TYPE_CHECKING:
     from actions.inventory.models import Device
@@ -64,25 +63,15 @@ def _head(device: "Device", url: str, *, boxes: bool) -> str:
 
 
 def _state(column: Column, device: "Device") -> str:
-    state = column.main(device)
-    if not state:
+    value = str(column.main(device) or "")
+    if not value:
         return '<td class="cell-side"></td>'
-    name, label = escape(printable(state)), escape(spaced(str(state)))
-    icon = f"{static('icons.svg')}#state-{name}"
-    return (
-        f'<td class="cell-side"><span class="state state-{name}">'
-        f'<svg class="icon" aria-hidden="true"><use href="{icon}"></use></svg>{label}</span></td>'
-    )
+    return f'<td class="cell-side">{state(printable(value), spaced(value))}</td>'
 
 
 def _time(column: Column, device: "Device") -> str:
     at = column.main(device)
-    content = (
-        f'<time datetime="{at.isoformat()}" data-relative '
-        f'title="{at:%Y-%m-%d %H:%M:%S} UTC">{at:%Y-%m-%d %H:%M:%S} UTC</time>'
-        if isinstance(at, datetime)
-        else '<span class="muted">never</span>'
-    )
+    content = time(at if isinstance(at, datetime) else None)
     return f'<td class="nowrap" data-label="{column.label}">{content}</td>'
 
 

@@ -1,27 +1,25 @@
-"""The cells that Python renders for the device list equal the templates of the same cells."""
+"""The cells of a device's status and of a time, in the list and in templates alike."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from django.template.loader import render_to_string
+from django.template import engines
 from django.test.html import Element, parse_html
 
 from actions.inventory.models import Device
 from dashboard.device_list.columns import COLUMNS
-from dashboard.templatetags.console import spaced
 from dashboard.templatetags.device_table import device_rows
 
-STATES = ("compliant", "non_compliant", "out_of_license_usage", "quarantined", "new & unknown")
-TIMES = (
-    datetime(2026, 1, 31, 13, 45, 6, tzinfo=UTC),
-    datetime(2026, 1, 31, 13, 45, 6, 123456, tzinfo=UTC),
-    None,
+AT = datetime(2026, 1, 31, 13, 45, 6, tzinfo=UTC)
+TIME = (
+    '<time datetime="2026-01-31T13:45:06+00:00" data-relative title="2026-01-31 13:45:06 UTC">'
+    "2026-01-31 13:45:06 UTC</time>"
 )
 
 
 def cell(key: str, **values: Any) -> Element:
-    """Return the content of the column's cell in a row that Python renders."""
+    """Return the content of the column's cell in a row of the device list."""
     device = Device(pk=7, vendor_id="kiosk", **values)
     row = parse_html(f"<table>{device_rows([device], [COLUMNS[key]], boxes=False)}</table>")
     (tr,) = (child for child in elements(row) if child.name == "tr")
@@ -34,23 +32,46 @@ def elements(parent: Element) -> list[Element]:
     return [child for child in parent.children if isinstance(child, Element)]
 
 
-def template(name: str, **context: Any) -> Element:
-    """Return what a template renders."""
-    return parse_html(render_to_string(name, context))
+def rendered(source: str, **context: Any) -> Element:
+    """Return what a template with this source renders."""
+    template = engines["django"].from_string("{% load console %}" + source)
+    return parse_html(template.render(context))
 
 
-@pytest.mark.parametrize("state", STATES)
-def test_a_status_cell_equals_its_template(state: str) -> None:
-    assert cell("status", status=state) == template("_state.html", state=state, word=spaced(state))
+def icon(name: str) -> str:
+    return f'<svg class="icon" aria-hidden="true"><use href="/static/icons.svg#{name}"></use></svg>'
 
 
-@pytest.mark.parametrize("at", TIMES, ids=str)
-def test_a_time_cell_equals_its_template(at: datetime | None) -> None:
-    assert cell("seen", last_seen=at) == template("_time.html", at=at)
+@pytest.mark.parametrize(
+    ("at", "expected"),
+    [
+        (AT, TIME),
+        (AT.astimezone(timezone(timedelta(hours=5.5))), TIME),
+        (AT.replace(microsecond=7), TIME.replace("06+", "06.000007+")),
+        (None, '<span class="muted">never</span>'),
+    ],
+)
+def test_a_time_is_shown_in_utc(at: datetime | None, expected: str) -> None:
+    assert rendered("{% time at %}", at=at) == parse_html(expected)
+    assert cell("seen", last_seen=at) == parse_html(expected)
 
 
-def test_the_comparison_finds_a_difference() -> None:
-    late = datetime(2026, 1, 31, 13, 45, 7, tzinfo=UTC)
-    assert cell("seen", last_seen=TIMES[0]) != template("_time.html", at=late)
-    other = template("_state.html", state="pending", word="Pending")
-    assert cell("status", status="compliant") != other
+def test_a_time_that_a_template_does_not_have_is_never() -> None:
+    assert rendered("{% time nowhere %}") == parse_html('<span class="muted">never</span>')
+
+
+def test_a_status_has_its_icon_and_a_label_and_is_escaped() -> None:
+    found = cell("status", status="new & unknown")
+
+    icon = (
+        '<svg class="icon" aria-hidden="true"><use href="/static/icons.svg#state-{}"></use></svg>'
+    )
+    name = "new &amp; unknown"
+    assert found == parse_html(
+        f'<span class="state state-{name}">{icon.format(name)}New &amp; unknown</span>'
+    )
+    assert found == rendered("{% state value value|spaced %}", value="new & unknown")
+    assert rendered("{% status 'held' 'Paused' %}") == parse_html(
+        f'<span class="status status-held">{icon.format("held").replace("state-", "status-")}'
+        "Paused</span>"
+    )
