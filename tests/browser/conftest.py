@@ -230,7 +230,8 @@ def wait_for_inventory(page: Page, view: str = "size=100") -> None:
     end = time.monotonic() + 30
     while time.monotonic() < end:
         page.goto(f"/devices/?{view}")
-        if page.get_by_text("Inventory read").count():
+        # The link "Inventory reads" is always there.
+        if page.get_by_text(re.compile(r"Inventory read\b")).count():
             page.reload()  # The list may be older than the last page of the inventory.
             return
         time.sleep(0.3)
