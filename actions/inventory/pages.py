@@ -55,7 +55,8 @@ def age_asked(sync: InventorySync, at: datetime) -> int:
 
 def store_groups(sync: InventorySync, groups: Sequence[GroupRecord]) -> None:
     """Store a page of groups; a page that is not full is the last."""
-    store_group_rows(groups)
+    # If the clock was set back, `now()` may be before the start of this read.
+    store_group_rows(groups, max(now(), sync.started_at))
     sync.groups_read += len(groups)
     sync.page += 1
     if len(groups) < PAGE:

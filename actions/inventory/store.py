@@ -87,9 +87,8 @@ def mark_gone(vendor_ids: Iterable[str]) -> int:
     return rows.update(gone_at=now())
 
 
-def store_group_rows(groups: Sequence[GroupRecord]) -> None:
+def store_group_rows(groups: Sequence[GroupRecord], read_at: datetime) -> None:
     """Create or update groups from the vendor's records."""
-    read_at = now()
     DeviceGroup.objects.bulk_create(
         {
             group.vendor_id: DeviceGroup(

@@ -1,9 +1,11 @@
 """Reading the vendor's groups and devices."""
 
 from dataclasses import replace
+from datetime import timedelta
 from urllib.parse import urlencode
 
 import pytest
+from django.utils.timezone import now
 
 from actions.devices import filters
 from actions.errors import NotAllowed
@@ -29,6 +31,17 @@ def test_a_full_read_stores_every_group_and_device(operator, vendor, send_due):
     assert set(DeviceGroup.objects.values_list("vendor_id", flat=True)) == set(vendor.groups)
     # A token, one page of groups, two of devices: 60 at 50 a page.
     assert [call.api for call in vendor.received] == ["token", "groups", "devices", "devices"]
+
+
+def test_the_groups_are_kept_if_the_clock_was_set_back_during_the_read(operator, vendor, send_due):
+    sync, _ = start_sync(operator)
+    InventorySync.objects.update(started_at=now() + timedelta(minutes=5))
+
+    send_due()
+
+    sync.refresh_from_db()
+    assert sync.stage == "done"
+    assert set(DeviceGroup.objects.values_list("vendor_id", flat=True)) == set(vendor.groups)
 
 
 def test_each_kind_of_last_page_ends_the_read(operator, settings, request):
