@@ -91,7 +91,9 @@ def _paged(
 def _recent_then_older(
     query: AuditQuery, *, before: int | None, size: int, recent: int
 ) -> list[AuditEvent]:
-    """Return the newest lines of a query with several conditions, for which no index has the order.
+    """Return the newest lines of a query that no single index answers in its order.
+
+    That is a query for a text or an outcome, or one with several conditions.
 
     A database that expects many matches scans the primary key until the page is full; if there
     are few, it reads the whole table. So only the `recent` newest lines are scanned, and the
