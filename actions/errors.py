@@ -41,6 +41,7 @@ class Code(StrEnum):
     START_TOO_LATE = "start_too_late"
     GIVE_UP_INVALID = "give_up_invalid"
     ALREADY_SUBMITTED = "already_submitted"
+    FORM_USED = "form_used"
 
     # The devices of a request.
     DEVICES_MISSING = "devices_missing"

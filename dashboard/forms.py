@@ -1,6 +1,5 @@
 """Forms. They validate the input and build a frozen Submission or the rows of a list."""
 
-import uuid
 from typing import Any
 
 from django import forms
@@ -13,6 +12,7 @@ from actions.inventory import selectors as inventory
 from actions.selections import list_parser
 from actions.selections import selectors as selections
 from actions.selections.choose import targets_of
+from dashboard.form_tokens import FormTokens
 from dashboard.models import User
 from dashboard.printable import printable
 
@@ -23,7 +23,7 @@ class ComposeForm(forms.Form):
     """The action for the selected devices, its parameters and its reason."""
 
     selection = forms.CharField(widget=forms.HiddenInput, required=False)
-    form_token = forms.UUIDField(widget=forms.HiddenInput)
+    form_token = forms.CharField(widget=forms.HiddenInput, max_length=200)
     kind = forms.ChoiceField(
         label="Action",
         choices=[(kind.name, kind.label) for kind in KINDS.values()],
@@ -78,13 +78,18 @@ class ComposeForm(forms.Form):
     )
 
     def __init__(
-        self, *args: Any, user: User, chosen: selections.Chosen | None, **kwargs: Any
+        self,
+        *args: Any,
+        user: User,
+        chosen: selections.Chosen | None,
+        tokens: FormTokens,
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
-        self.user, self.chosen = user, chosen
+        self.user, self.chosen, self.tokens = user, chosen, tokens
         self.initial["selection"] = str(chosen.uuid) if chosen else ""
         self.submission: Submission | None = None
-        self.fields["form_token"].initial = uuid.uuid4
+        self.fields["form_token"].initial = tokens.issue
         self.fields["group_id"].choices = [  # type: ignore[attr-defined]  # A ChoiceField.
             ("", "Choose a group"),
             *_groups(),
@@ -100,8 +105,11 @@ class ComposeForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         """Build the submission; each problem becomes an error of its field."""
         data = self.cleaned_data
-        if "form_token" in self.errors:
-            self._renew_token()
+        form_token = self.tokens.read(data.get("form_token", ""))
+        if form_token is None:
+            self._renew_token(
+                "This form belongs to an earlier session. Check it and send it again."
+            )
         kind = KINDS.get(data.get("kind", ""))
         if kind is None:
             return data
@@ -118,7 +126,7 @@ class ComposeForm(forms.Form):
                     forever=takes_hours and bool(data.get("forever")),
                     group_id=data.get("group_id") if kind.parameter == "group_id" else None,
                     ticket=data.get("ticket", ""),
-                    form_token=data.get("form_token"),
+                    form_token=form_token,
                     start_at=data.get("start_at"),
                     give_up_after=data.get("give_up_after"),
                 )
@@ -127,16 +135,18 @@ class ComposeForm(forms.Form):
             self.add_refusal(refusal)
         return data
 
-    def _renew_token(self) -> None:
-        """Replace an invalid form token; the form shows no errors of a hidden field."""
-        del self.errors["form_token"]
-        self.add_error(None, "This form was incomplete. Check it and send it again.")
+    def _renew_token(self, why: str) -> None:
+        """Replace the form token; the form shows no errors of a hidden field."""
+        self.errors.pop("form_token", None)
+        self.add_error(None, why)
         data: Any = self.data.copy()  # type: ignore[attr-defined]  # A QueryDict.
-        data["form_token"] = str(uuid.uuid4())
+        data["form_token"] = self.tokens.issue()
         self.data = data
 
     def add_refusal(self, refusal: Refused) -> None:
-        """Add each problem as an error of its field."""
+        """Add each problem as an error of its field; a form that was used gets a new token."""
+        if Code.FORM_USED in refusal.codes:
+            self._renew_token("Send it again to make a second request.")
         for name, texts in refusal.by_field().items():
             field = name if name in self.fields and name != "devices" else None
             for text in map(printable, texts):

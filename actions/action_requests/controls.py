@@ -1,7 +1,8 @@
 """What people may do with a submitted request: cancel, pause, resume, retry, undo; and freeze.
 
 Each control is recorded, and repeating it changes nothing. Cancel, pause, resume and freeze lock
-the account, so that a claim or an answer is stored wholly before or wholly after them.
+the account, so that a claim or an answer is stored wholly before or wholly after them. The checks
+of all controls are in `gate`.
 """
 
 from collections.abc import Collection
@@ -12,7 +13,7 @@ from django.db import transaction
 from django.utils.timezone import now
 
 from actions import on_commit
-from actions.action_requests import linked, outcomes, recording
+from actions.action_requests import gate, linked, outcomes, recording
 from actions.action_requests.models import ActionRequest, DeviceCommand
 from actions.action_requests.states import CommandStatus
 from actions.action_requests.submissions import Submission, read_reason
@@ -30,10 +31,15 @@ S = CommandStatus
 
 @dataclass(frozen=True, slots=True)
 class ControlResult:
-    """What a control changed: a number of devices, and the requests that it made."""
+    """What a control changed: a number of devices, and the requests that it made.
+
+    `repeated` means that the same was asked before: the requests are those of the first time, and
+    nothing is sent again.
+    """
 
     devices: int
     requests: tuple[ActionRequest, ...] = ()
+    repeated: bool = False
 
 
 def perform(
@@ -60,11 +66,9 @@ def perform(
         case "resume":
             return ControlResult(resume(action_request, actor))
         case "retry":
-            child = retry(action_request, actor, statuses=statuses, reason=reason)
-            return ControlResult(child.device_count, (child,))
+            return retry(action_request, actor, statuses=statuses, reason=reason)
         case "undo":
-            made = undo(action_request, actor, reason=reason, hours=hours, forever=forever)
-            return ControlResult(sum(each.device_count for each in made), tuple(made))
+            return undo(action_request, actor, reason=reason, hours=hours, forever=forever)
     raise Refused.because(
         "", Code.UNKNOWN_CONTROL, "Unknown action. Reload the page and try again."
     )
@@ -81,7 +85,7 @@ def cancel(action_request: ActionRequest, actor: Actor, targets: Collection[str]
 
     A command whose call is in flight is cancelled if that call turns out to have done nothing.
     """
-    _check_may_control(action_request, actor)
+    gate.check_may_control(action_request, actor)
     accounts.lock()
     rows = DeviceCommand.objects.filter(request=action_request)
     if targets:
@@ -100,7 +104,7 @@ def cancel(action_request: ActionRequest, actor: Actor, targets: Collection[str]
 @transaction.atomic
 def pause(action_request: ActionRequest, actor: Actor) -> int:
     """Hold the unsent commands; return how many. A call in flight is not stopped."""
-    _check_may_control(action_request, actor)
+    gate.check_may_control(action_request, actor)
     accounts.lock()
     marked = ActionRequest.objects.filter(pk=action_request.pk, paused=False).update(paused=True)
     rows = DeviceCommand.objects.filter(request=action_request)
@@ -115,12 +119,13 @@ def pause(action_request: ActionRequest, actor: Actor) -> int:
 @transaction.atomic
 def resume(action_request: ActionRequest, actor: Actor) -> int:
     """Queue a paused request again, not before its start time; return how many commands."""
-    _check_may_control(action_request, actor)
+    gate.check_may_control(action_request, actor)
     accounts.lock()
     marked = ActionRequest.objects.filter(pk=action_request.pk, paused=True).update(paused=False)
     if not marked:
         return 0
     rows = DeviceCommand.objects.filter(request=action_request, status=S.HELD)
+    gate.check_may_send(actor, action_request.kind, rows.count())
     due = max(now(), action_request.start_at or now())
     count = rows.update(due_at=due)
     if due <= now():
@@ -131,21 +136,24 @@ def resume(action_request: ActionRequest, actor: Actor) -> int:
 
 
 @records_refusals(Verb.REQUEST_RETRY_REFUSED, _refusal_line)
+@transaction.atomic
 def retry(
     action_request: ActionRequest,
     actor: Actor,
     *,
     statuses: Collection[str] = (S.FAILED,),
     reason: str = "",
-) -> ActionRequest:
+) -> ControlResult:
     """Submit the action again for exactly the devices with these outcomes; see `linked.retry_of`.
 
     A second retry of the same devices returns the request of the first.
     """
-    return _submit_once(linked.retry_of(action_request, statuses, reason), actor)
+    gate.check_may_control(action_request, actor)
+    return _submit_all([linked.retry_of(action_request, statuses, reason)], actor)
 
 
 @records_refusals(Verb.REQUEST_UNDO_REFUSED, _refusal_line)
+@transaction.atomic
 def undo(
     action_request: ActionRequest,
     actor: Actor,
@@ -153,13 +161,14 @@ def undo(
     reason: str = "",
     hours: str | None = None,
     forever: bool = False,
-) -> list[ActionRequest]:
+) -> ControlResult:
     """Submit the inverse action for exactly the accepted devices; see `linked.undo_of`.
 
     A second undo of the same devices returns the requests of the first.
     """
+    gate.check_may_control(action_request, actor)
     submissions = linked.undo_of(action_request, reason=reason, hours=hours, forever=forever)
-    return [_submit_once(each, actor) for each in submissions]
+    return _submit_all(submissions, actor)
 
 
 def freeze(actor: Actor, *, frozen: bool, reason: str) -> bool:
@@ -194,25 +203,18 @@ def _freeze(actor: Actor, reason: str, *, frozen: bool) -> bool:
     return True
 
 
-def may_control(action_request: ActionRequest, actor: Actor) -> bool:
-    """Return whether `actor` may control the request: its submitter, or who controls the engine."""
-    rights = RIGHTS[actor.role]
-    own = actor.user_id is not None and action_request.user_id == actor.user_id
-    return rights.controls_engine or (bool(rights.kinds) and own)
-
-
-def _check_may_control(action_request: ActionRequest, actor: Actor) -> None:
-    if not may_control(action_request, actor):
-        raise NotAllowed(
-            Code.NOT_YOUR_REQUEST, "Only its submitter or an operator may control a request."
-        )
-
-
-def _submit_once(submission: Submission, actor: Actor) -> ActionRequest:
-    try:
-        return submit_action(submission, actor)
-    except AlreadySubmitted as twin:
-        return twin.action_request
+def _submit_all(submissions: list[Submission], actor: Actor) -> ControlResult:
+    """Submit the requests of one act within its transaction: all of them, or none."""
+    devices = sum(len(each.targets) for each in submissions)
+    gate.check_may_send(actor, submissions[0].kind, devices)
+    requests, repeated = [], True
+    for submission in submissions:
+        try:
+            requests.append(submit_action(submission, actor))
+            repeated = False
+        except AlreadySubmitted as twin:
+            requests.append(twin.action_request)
+    return ControlResult(devices, tuple(requests), repeated)
 
 
 def _record(action_request: ActionRequest, actor: Actor, verb: Verb, **data: Any) -> None:

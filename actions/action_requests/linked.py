@@ -1,9 +1,7 @@
 """Build the submissions of a retry or an undo: requests that are linked to an earlier one."""
 
-import hashlib
 from collections.abc import Collection
 from typing import Any, Literal
-from uuid import uuid5
 
 from actions.action_requests.models import ActionRequest, DeviceCommand
 from actions.action_requests.states import RETRYABLE, UNDOABLE, CommandStatus
@@ -15,10 +13,17 @@ from actions.inventory.models import DeviceGroup
 S = CommandStatus
 
 
+def suggested_reason(action_request: ActionRequest, verb: str) -> str:
+    """Return the reason that a form suggests for a retry or an undo; a person may change it."""
+    text = f"{verb.capitalize()} of {action_request.short_id}: {action_request.reason}"
+    return text[:MAX_REASON]
+
+
 def retry_of(action_request: ActionRequest, statuses: Collection[str], reason: str) -> Submission:
     """Return the same action for exactly the devices with these outcomes.
 
-    Raises Refused for an outcome that cannot be retried, and if no device has any of them.
+    Raises Refused without a reason, for an outcome that cannot be retried, and if no device has
+    any of them.
     """
     _check_retryable(statuses)
     targets = _targets(action_request, statuses)
@@ -29,8 +34,7 @@ def retry_of(action_request: ActionRequest, statuses: Collection[str], reason: s
             "No device of this request is %(outcomes)s.",
             outcomes=" or ".join(S(status).label.lower() for status in statuses),
         )
-    why = reason or f"Retry of {action_request.short_id}: {action_request.reason}"
-    return _linked(action_request, "retry", targets, why, params=action_request.params)
+    return _linked(action_request, "retry", targets, reason, params=action_request.params)
 
 
 def undo_of(
@@ -50,16 +54,15 @@ def undo_of(
         raise Refused.because(
             "", Code.NOTHING_TO_UNDO, "The vendor has accepted no device of this request."
         )
-    why = reason or f"Undo of {action_request.short_id}: {action_request.reason}"
     if kind.parameter == "group_id":
         return [
-            _linked(action_request, "undo", devices, why, params={"group_id": group})
+            _linked(action_request, "undo", devices, reason, params={"group_id": group})
             for group, devices in _by_former_group(action_request).items()
         ]
     params: dict[str, Any] = {}
     if kind.inverse == "exempt":
         params = {"exempt_time": read_hours(hours, forever=forever)}
-    return [_linked(action_request, "undo", targets, why, params=params)]
+    return [_linked(action_request, "undo", targets, reason, params=params)]
 
 
 def _check_retryable(statuses: Collection[str]) -> None:
@@ -116,20 +119,14 @@ def _linked(
     *,
     params: dict[str, Any],
 ) -> Submission:
-    """Return a submission whose form token is a hash of its content.
-
-    So two retries or undos with the same content make one request.
-    """
-    kind = parent.kind if origin == "retry" else KINDS[parent.kind.inverse]
-    content = "\n".join([origin, kind.name, str(params), *targets])
+    """Return a submission that names its parent; of two with the same content one is stored."""
     return Submission(
-        kind=kind,
+        kind=parent.kind if origin == "retry" else KINDS[parent.kind.inverse],
         addressing="macs" if parent.addressing == "macs" else "ids",
         targets=targets,
-        reason=read_reason(reason[:MAX_REASON]),
+        reason=read_reason(reason),
         params=params,
         ticket=parent.ticket,
-        form_token=uuid5(parent.uuid, hashlib.sha256(content.encode()).hexdigest()),
         allow_unlisted=True,
         parent_id=parent.pk,
         origin=origin,

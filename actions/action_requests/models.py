@@ -21,12 +21,14 @@ class ActionRequest(models.Model):
 
     It has no status of its own: progress is counted from its commands, so the two cannot differ.
     `paused` is read when commands return from a call. `parent` is the request that this one
-    retries or undoes; `origin` says which of the two. `version` grows with every change of a
-    command; open pages compare it.
+    retries or undoes; `origin` says which of the two. `form_token` names the form of a person,
+    `digest` is the SHA-256 of kind, parameters and devices (`submissions`). `version` grows with
+    every change of a command; open pages compare it.
     """
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    form_token = models.UUIDField(unique=True)
+    form_token = models.UUIDField()
+    digest = models.CharField(max_length=64, default="")
     account = models.ForeignKey("actions.VendorAccount", on_delete=models.PROTECT, **ACCOUNT_KEY)
     kind_name = models.CharField(max_length=32)
     params = models.JSONField(default=dict)
@@ -53,6 +55,16 @@ class ActionRequest(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["source", "actor", "form_token"], name="request_once_for_a_form"
+            ),
+            models.UniqueConstraint(
+                fields=["parent", "origin", "digest"],
+                condition=Q(parent__isnull=False),
+                name="request_once_for_a_parent",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind.label} · {self.device_count} devices"

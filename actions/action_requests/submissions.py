@@ -1,7 +1,9 @@
 """Check what a form, the API or the command line was given, and freeze it as a Submission."""
 
+import hashlib
+import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -71,6 +73,19 @@ class Submission:
     give_up_at: datetime | None = None
     parent_id: int | None = None
     origin: Literal["", "retry", "undo"] = ""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what is sent: kind, parameters and devices; 64 hexadecimal digits."""
+        return content_digest(self.kind.name, self.params, self.addressing, self.targets)
+
+
+def content_digest(
+    kind: str, params: dict[str, Any], addressing: str, targets: Sequence[str]
+) -> str:
+    """Return the SHA-256 of the content of a request, as 64 hexadecimal digits."""
+    content = json.dumps([kind, params, addressing, list(targets)], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()
 
 
 def lane_for(devices: int) -> Lane:

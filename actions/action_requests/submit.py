@@ -4,12 +4,15 @@ import hashlib
 import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
+from django.db.models import QuerySet
 from django.utils.timezone import now
 
 from actions import json_rows, on_commit
+from actions.action_requests import gate
 from actions.action_requests.models import ActionRequest, DeviceCommand
 from actions.action_requests.states import CommandStatus
 from actions.action_requests.submissions import Submission, lane_for
@@ -19,7 +22,6 @@ from actions.errors import Code, Problem, Refused
 from actions.inventory import refresh
 from actions.inventory.freshness import fresh_for
 from actions.inventory.models import Device, DeviceGroup, DeviceMac
-from actions.roles import why_not
 from actions.trail import trail
 from actions.trail.refusals import records_refusals
 from actions.trail.verbs import Verb
@@ -46,7 +48,7 @@ class ResolvedDevice(NamedTuple):
 
 
 class AlreadySubmitted(Refused):
-    """The form was submitted before; `action_request` is the request that it made.
+    """The same was submitted before; `action_request` is the request that it made.
 
     The audit trail has the line of that request and needs no second one.
     """
@@ -54,7 +56,7 @@ class AlreadySubmitted(Refused):
     is_recorded = True
 
     def __init__(self, action_request: ActionRequest) -> None:
-        text = "This form was sent already; nothing was sent again."
+        text = "This was asked already; nothing was sent again."
         super().__init__(Problem("", Code.ALREADY_SUBMITTED, text))
         self.action_request = action_request
 
@@ -64,8 +66,7 @@ def check_submission(submission: Submission, actor: Actor) -> dict[str, Resolved
 
     Raises Refused if one of them forbids the request. Nothing is stored.
     """
-    if problem := why_not(actor.role, submission.kind.name, len(submission.targets)):
-        raise Refused(problem)
+    gate.check_may_send(actor, submission.kind, len(submission.targets))
     _check_group(submission)
     devices = resolve_targets(submission)
     if not submission.allow_unlisted:
@@ -92,20 +93,57 @@ def submit_action(submission: Submission, actor: Actor) -> ActionRequest:
     """Store the request and wake the workers.
 
     Raises Refused if a check fails; then only the refusal is recorded. Raises AlreadySubmitted if
-    the token of the form was used before, so that a double click makes one request.
+    this person sent the form before with the same content, so that a double click makes one
+    request, and if the same retry or undo was asked before.
     """
+    gate.check_may_send(actor, submission.kind, len(submission.targets))
     try:
         with transaction.atomic():
-            earlier = ActionRequest.objects.filter(form_token=submission.form_token).first()
-            if earlier:
-                raise AlreadySubmitted(earlier)
+            _check_first_time(submission, actor)
             devices = check_submission(submission, actor)
             return _store(submission, actor, devices)
     except IntegrityError:
-        twin = ActionRequest.objects.filter(form_token=submission.form_token).first()
-        if twin is None:
-            raise
-        raise AlreadySubmitted(twin) from None
+        _check_first_time(submission, actor)
+        raise
+
+
+def was_submitted(form_token: UUID, actor: Actor) -> bool:
+    """Return whether this person has sent the form with this token."""
+    return _by_token(form_token, actor).exists()
+
+
+def _by_token(form_token: UUID, actor: Actor) -> QuerySet[ActionRequest]:
+    return ActionRequest.objects.filter(
+        source=actor.source, actor=actor.name, form_token=form_token
+    )
+
+
+def _check_first_time(submission: Submission, actor: Actor) -> None:
+    """Raise AlreadySubmitted for a repeat; Refused if its form was sent with another content."""
+    if submission.parent_id:
+        linked = ActionRequest.objects.filter(
+            parent_id=submission.parent_id, origin=submission.origin, digest=submission.digest
+        )
+        if twin := linked.first():
+            raise AlreadySubmitted(twin)
+        return
+    twin = _by_token(submission.form_token, actor).first()
+    if twin is None:
+        return
+    # Requests of versions before 0016 have no digest.
+    if twin.digest not in ("", submission.digest) or (twin.reason, twin.ticket, twin.start_at) != (
+        submission.reason,
+        submission.ticket,
+        submission.start_at,
+    ):
+        raise Refused.because(
+            "",
+            Code.FORM_USED,
+            "This form was sent already, with other content, as request %(request)s. "
+            "Nothing was sent now.",
+            request=twin.short_id,
+        )
+    raise AlreadySubmitted(twin)
 
 
 def resolve_targets(submission: Submission) -> dict[str, ResolvedDevice]:
@@ -171,6 +209,7 @@ def _store(
     count = len(submission.targets)
     action_request = ActionRequest.objects.create(
         form_token=submission.form_token,
+        digest=submission.digest,
         kind_name=submission.kind.name,
         params=submission.params,
         addressing=submission.addressing,

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils.timezone import now
 
 from actions import on_commit
-from actions.action_requests import controls, recording
+from actions.action_requests import gate, recording
 from actions.action_requests.models import ActionRequest
 from actions.actor import Actor
 from actions.agent_logs.fetch import interval_while_viewed
@@ -92,7 +92,7 @@ def _check_pollable(row: AgentLog, at: datetime) -> None:
 @transaction.atomic
 def stop(agent_log: AgentLog, actor: Actor) -> None:
     """Stop polling; the file of a call in flight is discarded."""
-    if not controls.may_control(agent_log.request, actor):
+    if not gate.may_control(agent_log.request, actor):
         raise NotAllowed(
             Code.NOT_YOUR_REQUEST,
             "Only the submitter of its request or an operator may stop the fetching of a log.",

@@ -11,7 +11,8 @@ from django.views.decorators.http import require_GET
 from django.views.decorators.vary import vary_on_headers
 
 from actions.action_requests import selectors as action_requests
-from actions.action_requests.controls import may_control
+from actions.action_requests.gate import may_control
+from actions.action_requests.linked import suggested_reason
 from actions.action_requests.selectors import Progress
 from actions.action_requests.states import RETRYABLE, UNDOABLE, CommandStatus
 from actions.audit import selectors as audit
@@ -90,6 +91,9 @@ def detail_page(
         context |= _parts_of(request, action_request, context["progress"], part)
     panel = request.POST.get("verb") or request.GET.get("panel", "")
     context["panel"] = panel if panel in ("retry", "undo") and context["may_control"] else ""
+    if context["panel"]:
+        suggested = suggested_reason(action_request, context["panel"])
+        context["reason"] = request.POST.get("reason", suggested)
     context["problems"] = list(problems)
     context["just_sent"] = request.session.pop("just_sent", "") == str(action_request.uuid)
     status = 422 if context["problems"] else 200

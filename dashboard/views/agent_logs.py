@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 from django.views.decorators.vary import vary_on_headers
 
-from actions.action_requests import controls as request_controls
+from actions.action_requests import gate
 from actions.action_requests import selectors as action_requests
 from actions.agent_logs import controls
 from actions.agent_logs import selectors as agent_logs
@@ -89,7 +89,7 @@ def _state_of(request: DashboardRequest, log: "AgentLog") -> dict[str, Any]:
         "nav": "agent_logs",
         "log": log,
         "meaning": agent_logs.meaning(log.status),
-        "may_stop": log.open and request_controls.may_control(log.request, actor_of(request)),
+        "may_stop": log.open and gate.may_control(log.request, actor_of(request)),
     }
 
 

@@ -21,6 +21,7 @@ from actions.selections import preview
 from actions.selections import selectors as selections
 from actions.selections.choose import exclude_by_rules
 from dashboard.access import actor_of, hide, submitter_required
+from dashboard.form_tokens import FormTokens
 from dashboard.forms import PRESETS, ComposeForm
 from dashboard.http import DashboardRequest, wants_part
 
@@ -33,17 +34,17 @@ MAX_NAMED = 8
 @vary_on_headers("HX-Request", "HX-Target")
 def compose(request: DashboardRequest) -> HttpResponse:
     """Show the form, then the review, then submit."""
-    chosen = _chosen(request)
+    chosen, tokens = _chosen(request), FormTokens.of(request)
     if request.method == "GET":
         kind = request.GET.get("kind", "")
         if wants_part(request, "preview"):
             return render(request, "compose/_preview.html", _cost_of(chosen, kind))
         fields = {"kind": kind if kind in KINDS else ""}
-        form = ComposeForm(initial=fields, user=request.user, chosen=chosen)
+        form = ComposeForm(initial=fields, user=request.user, chosen=chosen, tokens=tokens)
         return _render(request, form, "compose/form.html")
     if "drop" in request.POST:
         return _exclude(request, chosen)
-    form = ComposeForm(request.POST, user=request.user, chosen=chosen)
+    form = ComposeForm(request.POST, user=request.user, chosen=chosen, tokens=tokens)
     step = request.POST.get("step", "")
     if not form.is_valid() or form.submission is None:
         return _render(request, form, "compose/form.html", status=422)
@@ -88,7 +89,8 @@ def _exclude(request: DashboardRequest, chosen: selections.Chosen | None) -> Htt
         chosen = exclude_by_rules(chosen, kind, version, rules, actor_of(request))
         data["selection"] = str(chosen.uuid)
     fields = {name: data.get(name, "") for name in ComposeForm.base_fields}
-    form = ComposeForm(initial=fields, user=request.user, chosen=chosen)
+    tokens = FormTokens.of(request)
+    form = ComposeForm(initial=fields, user=request.user, chosen=chosen, tokens=tokens)
     return _render(request, form, "compose/form.html")
 
 

@@ -20,9 +20,11 @@ DONE = {
     "pause": "Paused {devices:,} devices.",
     "resume": "Resumed for {devices:,} devices.",
     "retry": "Sent again for {devices:,} devices.",
-    "undo": "Undo submitted: {requests} new request(s).",
+    "undo": "Undo submitted for {devices:,} devices: {requests} new request(s).",
 }
 """The message after each control."""
+
+REPEATED = "The same {verb} was asked already; nothing was sent again. This is its request."
 
 
 @require_POST
@@ -48,8 +50,11 @@ def control_action_request(request: DashboardRequest, token: UUID) -> HttpRespon
     except Refused as refusal:
         texts = [problem.text for problem in refusal.problems]
         return detail_page(request, action_request, problems=texts)
-    text = DONE[verb].format(devices=result.devices, requests=len(result.requests))
-    messages.success(request, text)
+    if result.repeated:
+        messages.info(request, REPEATED.format(verb=verb))
+    else:
+        text = DONE[verb].format(devices=result.devices, requests=len(result.requests))
+        messages.success(request, text)
     shown = next(iter(result.requests), action_request)
     return redirect("action_request", token=shown.uuid)
 

@@ -17,6 +17,8 @@ from tests.factories import enrol, know_devices, make_request, make_submission, 
 
 pytestmark = pytest.mark.django_db
 
+WHY = "because a test says so"
+
 
 def verbs(action_request) -> list[str]:
     lines = AuditEvent.objects.filter(subject=str(action_request.uuid)).order_by("id")
@@ -144,11 +146,11 @@ def test_a_retry_is_a_linked_request_for_exactly_the_failed_devices(operator, ve
     send_due()
     vendor.devices["b"].forced_status = None
 
-    second = controls.retry(first, operator)
-    again = controls.retry(first, operator)
+    (second,) = controls.retry(first, operator, reason=WHY).requests
+    again = controls.retry(first, operator, reason="asked twice")
     send_due()
 
-    assert again == second
+    assert (again.requests, again.repeated) == ((second,), True)
     assert (second.parent, second.origin, second.ticket) == (first, "retry", "INC-1")
     assert second.params == first.params
     assert statuses(second) == {"b": S.ACCEPTED}
@@ -161,11 +163,12 @@ def test_unsupported_and_unconfirmed_devices_are_retried_only_if_named(operator,
     send_due()
 
     with pytest.raises(Refused, match="No device"):
-        controls.retry(first, operator)
+        controls.retry(first, operator, reason=WHY)
 
-    assert controls.retry(first, operator, statuses=[S.UNSUPPORTED]).device_count == 1
+    again = controls.retry(first, operator, statuses=[S.UNSUPPORTED], reason=WHY)
+    assert (again.devices, again.repeated) == (1, False)
     with pytest.raises(Refused, match="cannot be retried"):
-        controls.retry(first, operator, statuses=[S.ACCEPTED])
+        controls.retry(first, operator, statuses=[S.ACCEPTED], reason=WHY)
 
 
 @pytest.mark.parametrize(
@@ -181,8 +184,8 @@ def test_an_undo_is_the_inverse_on_exactly_the_accepted_devices(
     send_due()
     vendor.devices["b"].forced_status = None
 
-    (back,) = controls.undo(first, operator)
-    assert controls.undo(first, operator) == [back]
+    (back,) = controls.undo(first, operator, reason=WHY).requests
+    assert controls.undo(first, operator, reason=WHY) == controls.ControlResult(1, (back,), True)
     send_due()
 
     assert statuses(back) == {"a": S.ACCEPTED}
@@ -202,7 +205,7 @@ def test_undoing_an_assignment_returns_each_device_to_its_former_group(operator,
     send_due()
     assert {vendor.devices[name].group_id for name in "ab"} == {target}
 
-    assert len(controls.undo(first, operator)) == 2
+    assert len(controls.undo(first, operator, reason=WHY).requests) == 2
     send_due()
 
     assert vendor.devices["a"].group_id == groups[0].group_id
@@ -214,13 +217,13 @@ def test_an_undo_without_an_inverse_or_its_hours_is_refused(operator, vendor, se
     deleted = make_request(operator, "a", kind="delete")
     send_due()
     with pytest.raises(Refused, match="cannot be undone"):
-        controls.undo(deleted, operator)
+        controls.undo(deleted, operator, reason=WHY)
 
     enrol(vendor, "b")
     unexempted = make_request(operator, "b", kind="unexempt")
     send_due()
     with pytest.raises(Refused, match="hours"):
-        controls.undo(unexempted, operator)
+        controls.undo(unexempted, operator, reason=WHY)
 
 
 def test_a_start_time_holds_only_its_own_request(operator, vendor, send_due):
@@ -258,8 +261,10 @@ def test_only_its_submitter_or_an_operator_controls_a_request(operator, helpdesk
         for verb in (controls.cancel, controls.pause, controls.resume):
             with pytest.raises(NotAllowed):
                 verb(action_request, actor)
-        with pytest.raises((NotAllowed, Refused)):
-            controls.retry(action_request, viewer)
+        with pytest.raises(NotAllowed):
+            controls.retry(action_request, actor, reason=WHY)
+        with pytest.raises(NotAllowed):
+            controls.undo(action_request, actor, reason=WHY)
 
     own = make_request(helpdesk, "a")
     assert controls.cancel(own, helpdesk) == 1

@@ -120,7 +120,9 @@ def _retries(
     clicks = 0
     with suppress(Refused):
         while clicks < MAX_RETRIES:
-            action_request = controls.retry(action_request, setup.operator(), statuses=UNDECIDED)
+            action_request = controls.retry(
+                action_request, setup.operator(), statuses=UNDECIDED, reason="retry"
+            ).requests[0]
             clicks += 1
             _wait_with_kills(
                 partial(_decided, action_request), 60, installation, workers, installation.worker

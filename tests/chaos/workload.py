@@ -122,7 +122,7 @@ class Workload:
 
     def _retry(self, uuid: str) -> None:
         statuses = "failed,unsupported,unconfirmed,cancelled,expired,not_seen"
-        answer = self._control(uuid, "retry", "--only", statuses)
+        answer = self._control(uuid, "retry", "--only", statuses, "--reason", "chaos")
         if answer:
             self.retries.add(str(answer["request"]))
 

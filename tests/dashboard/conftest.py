@@ -22,6 +22,7 @@ from actions.inventory.store import store_records
 from actions.on_commit import CHANGES
 from actions.roles import Role
 from dashboard.asgi import application
+from dashboard.form_tokens import FormTokens
 from dashboard.models import User
 from dashboard.standalone.redis_server import own_redis
 from tests.factories import actor_for, know_devices, make_person, make_record, make_request
@@ -50,6 +51,12 @@ def visit(db: None) -> Visitor:
 def page(visit: Visitor) -> Client:
     """A client signed in as operator."""
     return visit("operator")
+
+
+def form_token(client: Client) -> str:
+    """Return a token as the form of this client's session has it."""
+    person = User.objects.get(pk=client.session["_auth_user_id"])
+    return FormTokens(actor_for(person), client.session.session_key or "").issue()
 
 
 @pytest.fixture

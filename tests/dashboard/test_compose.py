@@ -1,7 +1,5 @@
 """Compose: from a selection through form and review to a stored request, or to an error."""
 
-from uuid import uuid4
-
 import pytest
 
 from actions.action_requests.models import ActionRequest, DeviceCommand
@@ -10,7 +8,7 @@ from actions.inventory.models import Device, DeviceGroup
 from actions.selections import choose
 from actions.trail.models import AuditEvent
 from dashboard.models import User
-from tests.dashboard.conftest import Visitor
+from tests.dashboard.conftest import Visitor, form_token
 from tests.dashboard.walk import Parsed
 from tests.factories import actor_for, know_devices
 
@@ -33,11 +31,11 @@ def select(devices, owner="operator"):
     return choose.choose_devices(Device.objects.filter(pk__in=keys), actor)
 
 
-def form_data(devices, kind="exempt", owner="operator", **fields):
+def form_data(page, devices, kind="exempt", owner="operator", **fields):
     """The fields of a valid form; an exemption has 24 hours by default."""
     form = {
         "selection": str(select(devices, owner).uuid),
-        "form_token": str(uuid4()),
+        "form_token": form_token(page),
         "kind": kind,
         "reason": "because a test says so",
         "step": "send",
@@ -55,7 +53,7 @@ def stored():
 def test_each_kind_is_submitted_by_the_form_and_stored(page, devices, group, kind):
     more = {"group_id": "g-1"} if kind == "assign_to_group" else {}
 
-    answer = page.post(NEW, form_data(devices, kind, ticket=" CHG-7 ", **more))
+    answer = page.post(NEW, form_data(page, devices, kind, ticket=" CHG-7 ", **more))
 
     action_request = ActionRequest.objects.get()
     assert answer["Location"] == f"/requests/{action_request.uuid}/"
@@ -101,7 +99,7 @@ def test_a_problem_is_shown_beside_its_field_and_nothing_is_stored(
 ):
     fields, where = WRONG[name]
 
-    answer = page.post(NEW, form_data(devices) | fields | {"step": step})
+    answer = page.post(NEW, form_data(page, devices) | fields | {"step": step})
 
     assert answer.status_code == 422
     assert stored() == 0
@@ -114,7 +112,7 @@ def test_a_problem_is_shown_beside_its_field_and_nothing_is_stored(
 
 
 def test_the_input_is_kept_after_an_error(page, devices):
-    answer = page.post(NEW, form_data(devices, exempt_hours="x", ticket="CHG-7"))
+    answer = page.post(NEW, form_data(page, devices, exempt_hours="x", ticket="CHG-7"))
     html = answer.content.decode()
     assert "because a test says so" in html
     assert 'value="CHG-7"' in html
@@ -124,7 +122,7 @@ def test_the_input_is_kept_after_an_error(page, devices):
 
 @pytest.mark.parametrize("vanish", ["gone", "deleted"])
 def test_a_removed_device_refuses_the_request(page, devices, vanish):
-    form = form_data(devices)
+    form = form_data(page, devices)
     if vanish == "gone":
         Device.objects.filter(vendor_id="kiosk").update(gone_at="2026-01-01T00:00Z")
     else:
@@ -137,12 +135,14 @@ def test_a_removed_device_refuses_the_request(page, devices, vanish):
 
 
 def test_only_its_checkbox_makes_an_exemption_permanent(page, devices):
-    page.post(NEW, form_data(devices, exempt_hours="", forever="on"))
+    page.post(NEW, form_data(page, devices, exempt_hours="", forever="on"))
     assert ActionRequest.objects.get().params == {"exempt_time": 0}
 
 
 def test_hours_entered_for_another_kind_are_ignored(page, devices):
-    page.post(NEW, form_data(devices, "unexempt", exempt_hours="24", forever="on", group_id=""))
+    page.post(
+        NEW, form_data(page, devices, "unexempt", exempt_hours="24", forever="on", group_id="")
+    )
     assert ActionRequest.objects.get().params == {}
 
 
@@ -151,18 +151,18 @@ def test_helpdesk_acts_on_ten_devices_but_not_on_eleven(visit: Visitor, step):
     eleven = know_devices(*(f"device-{number}" for number in range(11)))
     helpdesk = visit("helpdesk")
 
-    answer = helpdesk.post(NEW, form_data(eleven, owner="helpdesk", step=step))
+    answer = helpdesk.post(NEW, form_data(helpdesk, eleven, owner="helpdesk", step=step))
 
     assert answer.status_code == 422
     assert "at most 10 devices" in answer.content.decode()
     assert stored() == 0
-    assert helpdesk.post(NEW, form_data(eleven[:10], owner="helpdesk")).status_code == 302
+    assert helpdesk.post(NEW, form_data(helpdesk, eleven[:10], owner="helpdesk")).status_code == 302
 
 
 @pytest.mark.parametrize("step", ["review", "send"])
 def test_helpdesk_cannot_submit_delete_although_the_form_is_forged(visit: Visitor, devices, step):
     helpdesk = visit("helpdesk")
-    answer = helpdesk.post(NEW, form_data(devices, "delete", owner="helpdesk", step=step))
+    answer = helpdesk.post(NEW, form_data(helpdesk, devices, "delete", owner="helpdesk", step=step))
     assert answer.status_code == 422
     assert "The role Helpdesk cannot send Delete." in answer.content.decode()
     assert stored() == 0
@@ -173,14 +173,14 @@ def test_roles_without_kinds_are_refused_at_every_step(visit: Visitor, devices, 
     client = visit(role)
     assert client.get(NEW).status_code == 403
     for step in ("choose", "change", "review", "send"):
-        form = form_data(devices, owner=role, step=step)
+        form = form_data(client, devices, owner=role, step=step)
         assert client.post(NEW, form).status_code == 403
     assert stored() == 0
 
 
 def test_a_refused_submission_is_recorded(visit: Visitor, devices):
     helpdesk = visit("helpdesk")
-    helpdesk.post(NEW, form_data(devices, "delete", owner="helpdesk"))
+    helpdesk.post(NEW, form_data(helpdesk, devices, "delete", owner="helpdesk"))
     line = AuditEvent.objects.exclude(verb="person.signed_in").get()
     assert (line.verb, line.actor, line.subject) == ("request.refused", "helpdesk", "delete")
 

@@ -2,7 +2,6 @@
 
 import json
 import re
-from uuid import uuid4
 
 import pytest
 
@@ -15,6 +14,7 @@ from actions.inventory.models import (
 )
 from actions.inventory.store import FIELDS, store_records
 from actions.ratelimit.models import VendorAccount
+from tests.dashboard.conftest import form_token
 from tests.dashboard.walk import Parsed
 from tests.factories import enrol, make_record, make_request
 
@@ -75,7 +75,7 @@ def everywhere(named, name, page):
     """Every page that shows the request or its device."""
     device = str(Device.objects.get(vendor_id="kiosk").pk)
     chosen = page.post("/selections/", {"device": device})["Location"]
-    form = {"selection": chosen.partition("selection=")[2], "form_token": str(uuid4())}
+    form = {"selection": chosen.partition("selection=")[2], "form_token": form_token(page)}
     form |= {"kind": "assign_to_group", "group_id": "g-1", "reason": f"because {name}"}
     compose = "/requests/new/"
     return {

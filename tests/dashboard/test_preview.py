@@ -1,7 +1,6 @@
 """The preview of an action: rules, cost in calls, times, and changed matches."""
 
 from datetime import timedelta
-from uuid import uuid4
 
 import pytest
 from django.db import connection
@@ -18,7 +17,7 @@ from actions.ratelimit.models import VendorAccount, VendorCall
 from actions.selections import choose as selections
 from actions.selections.models import SelectedDevice, Selection
 from dashboard.models import User
-from tests.dashboard.conftest import Visitor
+from tests.dashboard.conftest import Visitor, form_token
 from tests.dashboard.walk import Parsed
 from tests.factories import actor_for, know_devices, make_record, make_request
 
@@ -81,7 +80,7 @@ def test_data_older_than_the_setting_is_uncertain(page, fleet, me, settings):
 def test_excluding_rejected_devices_keeps_the_input(page, fleet, me):
     whole = choose(me)
     form = {"selection": str(whole.uuid), "kind": "exempt", "reason": "so far", "ticket": "CHG-7"}
-    form |= {"form_token": str(uuid4()), "exempt_hours": "24"}
+    form |= {"form_token": form_token(page), "exempt_hours": "24"}
 
     answer = page.post(NEW, form | {"drop": "status"})
 
@@ -120,7 +119,7 @@ def test_gone_devices_are_counted_and_can_be_excluded(page, fleet, me):
 
 def test_no_device_is_excluded_automatically(page, fleet, me):
     form = {"selection": str(choose(me).uuid), "kind": "exempt", "exempt_hours": "1"}
-    page.post(NEW, form | {"reason": "all", "form_token": str(uuid4()), "step": "send"})
+    page.post(NEW, form | {"reason": "all", "form_token": form_token(page), "step": "send"})
     assert ActionRequest.objects.get().commands.count() == 8
 
 

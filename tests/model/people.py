@@ -11,7 +11,7 @@ from actions.action_requests.states import RETRYABLE, CommandStatus
 from actions.action_requests.submit import submit_action
 from actions.actor import Actor
 from actions.catalog import KINDS
-from actions.errors import NotAllowed, Refused
+from actions.errors import Refused
 from actions.inventory import refresh
 from actions.inventory.models import Device
 from actions.inventory.sync import start_due, start_sync
@@ -137,15 +137,17 @@ class People:
             case 5:
                 self._linked(
                     none_if_refused(
-                        lambda: control.retry(action_request, actor, statuses=asked), Refused
+                        lambda: control.retry(action_request, actor, statuses=asked, reason="5"),
+                        Refused,
                     )
                 )
             case 6:
-                undone = none_if_refused(
-                    lambda: control.undo(action_request, actor, hours="4"), Refused, NotAllowed
+                self._linked(
+                    none_if_refused(
+                        lambda: control.undo(action_request, actor, hours="4", reason="6"),
+                        Refused,
+                    )
                 )
-                for linked in undone or ():
-                    self._linked(linked)
             case 7:
                 self._freeze_all()
         self.world.note_held()
@@ -159,9 +161,10 @@ class People:
         control.freeze(self.actor, frozen=False, reason="All is well again.")
         self.world.dispatch()
 
-    def _linked(self, action_request: ActionRequest | None) -> None:
-        if action_request is not None and action_request.pk not in self.action_requests:
-            self.action_requests.append(action_request.pk)
+    def _linked(self, result: control.ControlResult | None) -> None:
+        for action_request in result.requests if result else ():
+            if action_request.pk not in self.action_requests:
+                self.action_requests.append(action_request.pk)
 
     def read_inventory(self) -> None:
         """Start a full read."""

@@ -259,13 +259,13 @@ class EngineMachine(RuleBasedStateMachine):
         self.model.resumed(action_request.pk, self.time.wall, action_request.start_at)
 
     def _retry(self, action_request: ActionRequest) -> None:
-        found = controls.retry(
-            action_request, self.actor, statuses=[S.FAILED, S.UNCONFIRMED, S.CANCELLED]
-        )
-        self.model.submitted(found)
+        statuses = [S.FAILED, S.UNCONFIRMED, S.CANCELLED]
+        result = controls.retry(action_request, self.actor, statuses=statuses, reason="again")
+        self.model.submitted(result.requests[0])
 
     def _undo(self, action_request: ActionRequest) -> None:
-        for found in controls.undo(action_request, self.actor, hours="4"):
+        result = controls.undo(action_request, self.actor, hours="4", reason="back")
+        for found in result.requests:
             self.model.submitted(found)
 
     def _found(self) -> list[tuple[int, CommandStatus]]:

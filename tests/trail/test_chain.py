@@ -67,7 +67,7 @@ def settled(operator, vendor, send_due) -> ActionRequest:
 def test_an_unchanged_trail_has_no_findings(settled, lines, operator, send_due):
     start_sync(operator)
     send_due()
-    controls.undo(settled, operator, hours="24")
+    controls.undo(settled, operator, hours="24", reason="Too early")
     waiting = make_request(operator, "kiosk", kind="exempt")
     controls.pause(waiting, operator)
     controls.cancel(waiting, operator)

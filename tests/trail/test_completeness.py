@@ -9,7 +9,6 @@ from django.test import Client
 from django.urls import reverse
 
 from actions.action_requests import controls
-from actions.action_requests.states import CommandStatus
 from actions.audit import selectors as audit
 from actions.audit import settings_changes
 from actions.audit.query import AuditQuery
@@ -68,13 +67,16 @@ def test_a_refused_control_is_recorded_with_its_rule(operator, helpdesk, control
 def test_a_refused_retry_is_recorded_once(operator, viewer):
     know_devices("kiosk")
     action_request = make_request(operator, "kiosk")
-    with pytest.raises(Refused):
-        controls.retry(action_request, viewer)
+    with pytest.raises(NotAllowed):
+        controls.retry(action_request, viewer, reason="again")
     controls.cancel(action_request, operator)
     with pytest.raises(Refused):
-        controls.retry(action_request, viewer, statuses=[CommandStatus.CANCELLED])
-    verbs = AuditEvent.objects.filter(actor="vera").values_list("verb", flat=True)
-    assert sorted(verbs) == ["request.refused", "request.retry_refused"]
+        controls.retry(action_request, operator, reason="again")
+    verbs = AuditEvent.objects.filter(verb__endswith="refused").values_list("actor", "verb")
+    assert list(verbs.order_by("id")) == [
+        ("vera", "request.retry_refused"),
+        ("oscar", "request.retry_refused"),
+    ]
 
 
 def test_a_freeze_records_the_state_before_and_after_and_a_refused_freeze_its_actor(

@@ -34,7 +34,7 @@ class Command(OneLineCommand):
             default="",
             help="retry: outcomes to retry (failed); cancel: the ids or MACs to cancel (all)",
         )
-        parser.add_argument("--reason", default="", help="why, for a retry or an undo")
+        parser.add_argument("--reason", default="", help="why; a retry and an undo need it")
         time = parser.add_mutually_exclusive_group()
         time.add_argument("--exempt-hours", help="hours of the new exemption (undo of unexempt)")
         time.add_argument("--forever", action="store_true", help="the same, without end")
@@ -73,7 +73,7 @@ def _perform(action_request: ActionRequest, options: dict[str, Any]) -> dict[str
     made = [str(each.uuid) for each in result.requests]
     match verb:
         case "retry":
-            return {"request": made[0]}
+            return {"request": made[0], "repeated": result.repeated}
         case "undo":
-            return {"requests": made}
+            return {"requests": made, "repeated": result.repeated}
     return {COUNTED[verb]: result.devices}

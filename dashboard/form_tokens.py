@@ -1,0 +1,54 @@
+"""The tokens of forms: each names one form of one person in one session."""
+
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+from django.core.signing import BadSignature, Signer
+
+from actions.action_requests.submit import was_submitted
+from actions.actor import Actor
+from dashboard.access import actor_of
+from dashboard.http import DashboardRequest
+
+
+@dataclass(frozen=True, slots=True)
+class FormTokens:
+    """Issues and reads the form tokens of a person's session.
+
+    A token is a UUID with a signature over the person and the session, so that a token that was
+    guessed, chosen by the browser, or issued to somebody else does not count.
+    """
+
+    actor: Actor
+    session_key: str
+
+    @classmethod
+    def of(cls, request: DashboardRequest) -> "FormTokens":
+        """Return the tokens of this request's person and session."""
+        return cls(actor_of(request), request.session.session_key or "")
+
+    def issue(self) -> str:
+        """Return a new token."""
+        return self._signer.sign(str(uuid4()))
+
+    def read(self, text: str) -> UUID | None:
+        """Return the UUID of a token that was issued here, otherwise None.
+
+        The token of an earlier session counts if its form was sent then: the service answers that
+        it was, instead of a second request.
+        """
+        try:
+            return UUID(self._signer.unsign(text))
+        except (BadSignature, ValueError):
+            return self._sent_earlier(text)
+
+    def _sent_earlier(self, text: str) -> UUID | None:
+        try:
+            token = UUID(text.partition(":")[0])
+        except ValueError:
+            return None
+        return token if was_submitted(token, self.actor) else None
+
+    @property
+    def _signer(self) -> Signer:
+        return Signer(salt=f"form:{self.actor.user_id}:{self.session_key}")
