@@ -220,3 +220,21 @@ def test_a_request_is_kept_when_its_devices_are_deleted(page, sent):
 def test_every_role_sees_requests_and_their_outcomes(visit: Visitor, sent):
     for role in ("viewer", "helpdesk", "auditor"):
         assert "4 accepted" in text_of(visit(role).get(f"/requests/{sent.uuid}/"))
+
+
+def test_h1_a_repeated_undo_says_that_it_was_asked_already(page, sent, send_due):
+    form = {"verb": "retry", "only": ["unsupported"], "reason": "again"}
+    first = page.post(f"/requests/{sent.uuid}/control/", form)
+    assert "Sent again for 1 devices." in text_of(page.get(first["Location"]))
+    second = page.post(f"/requests/{sent.uuid}/control/", form)
+    assert second["Location"] == first["Location"]
+    assert "The same retry was asked already" in text_of(page.get(second["Location"]))
+
+
+def test_the_form_of_a_retry_suggests_a_reason_and_keeps_what_was_typed(page, sent):
+    url = f"/requests/{sent.uuid}/"
+    html = page.get(url, {"panel": "retry"}).content.decode()
+    assert f'value="Retry of {sent.short_id}: because a test says so"' in html
+    answer = page.post(f"{url}control/", {"verb": "retry", "reason": "Typed & kept"})
+    assert answer.status_code == 422
+    assert 'value="Typed &amp; kept"' in answer.content.decode()

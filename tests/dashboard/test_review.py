@@ -1,6 +1,7 @@
 """The review page, and that a form is submitted once."""
 
 import threading
+from uuid import uuid4
 
 import pytest
 from django.db import connection
@@ -9,6 +10,8 @@ from django.test import Client
 from actions.action_requests.models import ActionRequest, DeviceCommand
 from actions.roles import Role
 from actions.trail.models import AuditEvent
+from dashboard.models import User
+from tests.dashboard.conftest import form_token
 from tests.dashboard.test_compose import NEW, form_data, stored
 from tests.dashboard.walk import Parsed
 from tests.factories import know_devices, make_person
@@ -43,15 +46,17 @@ def test_the_review_warns_of_a_permanent_exemption(page, devices):
     assert "these exemptions do not expire" in answer.content.decode()
 
 
-def test_the_review_submits_exactly_the_input(page, devices):
-    form = form_data(page, devices, step="review", ticket="CHG-7", reason="two\nlines & “quotes”")
-    parsed = Parsed(page.post(NEW, form).content.decode())
-    hidden = {
+def hidden_fields(answer):
+    return {
         attributes["name"]: attributes.get("value", "")
-        for tag, attributes in parsed.elements
+        for tag, attributes in Parsed(answer.content.decode()).elements
         if tag == "input" and attributes.get("type") == "hidden"
     }
-    page.post(NEW, hidden | {"step": "send"})
+
+
+def test_the_review_submits_exactly_the_input(page, devices):
+    form = form_data(page, devices, step="review", ticket="CHG-7", reason="two\nlines & “quotes”")
+    page.post(NEW, hidden_fields(page.post(NEW, form)) | {"step": "send"})
     action_request = ActionRequest.objects.get()
     assert (action_request.device_count, action_request.ticket) == (3, "CHG-7")
     assert action_request.reason == "two lines & “quotes”"
@@ -117,3 +122,44 @@ def test_six_concurrent_posts_of_one_form_store_one_request(devices):
     assert found == [(302, f"/requests/{action_request.uuid}/")] * 6
     assert DeviceCommand.objects.count() == 3
     assert AuditEvent.objects.filter(verb="request.submitted").count() == 1
+
+
+def test_h2_a_form_of_another_session_or_person_is_shown_again_with_its_input(page, visit, devices):
+    """The token of another session, or of another person, does not count; nothing is lost."""
+    helpdesk = visit("helpdesk")
+    foreign = form_token(helpdesk)
+    earlier = form_token(page)
+    page.logout()
+    page.force_login(User.objects.get(username="operator"))
+    for token in (foreign, earlier, str(uuid4()), "x:y", f"{uuid4()}:{'A' * 43}"):
+        form = form_data(page, devices, ticket="CHG-7") | {"form_token": token}
+        answer = page.post(NEW, form)
+        assert answer.status_code == 422
+        html = answer.content.decode()
+        assert "This form belongs to an earlier session." in html
+        assert 'value="CHG-7"' in html
+    assert stored() == 0
+    again = hidden_fields(answer)["form_token"]
+    assert page.post(NEW, form | {"form_token": again}).status_code == 302
+
+
+def test_h2_a_form_that_was_sent_before_the_person_signed_in_again_is_not_sent_twice(page, devices):
+    form = form_data(page, devices)
+    first = page.post(NEW, form)
+    page.logout()
+    page.force_login(User.objects.get(username="operator"))
+    assert page.post(NEW, form)["Location"] == first["Location"]
+    assert ActionRequest.objects.count() == 1
+
+
+def test_h2_a_used_form_with_another_content_asks_and_then_makes_a_second_request(page, devices):
+    form = form_data(page, devices)
+    page.post(NEW, form)
+    answer = page.post(NEW, form | {"reason": "Another reason"})
+    assert answer.status_code == 422
+    html = answer.content.decode()
+    assert "This form was sent already, with other content" in html
+    assert "Send it again to make a second request." in html
+    again = hidden_fields(answer)["form_token"]
+    assert page.post(NEW, form | {"reason": "Another", "form_token": again}).status_code == 302
+    assert ActionRequest.objects.count() == 2
