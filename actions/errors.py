@@ -78,6 +78,10 @@ class Code(StrEnum):
     TOO_MANY_VIEWS = "too_many_views"
     ILLEGAL_MOVE = "illegal_move"
 
+    # How much of it.
+    OVER_BUDGET = "over_budget"
+    TOO_MANY_EXPORTS = "too_many_exports"
+
     # Who may do it.
     UNKNOWN_PERSON = "unknown_person"
     PERSON_REQUIRED = "person_required"

@@ -3,6 +3,7 @@
 from actions.action_requests.models import ActionRequest, DeviceCommand
 from actions.agent_logs.models import AgentLog
 from actions.audit.models import AuditJob, AuditStream
+from actions.budgets.models import PersonBudget
 from actions.dispatch.models import DispatcherHeartbeat
 from actions.inventory.models import (
     Device,
@@ -33,6 +34,7 @@ __all__ = [
     "DeviceSnapshot",
     "DispatcherHeartbeat",
     "InventorySync",
+    "PersonBudget",
     "SelectedDevice",
     "Selection",
     "UploadedList",

@@ -9,9 +9,11 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponseBase
 
 from actions.actor import Actor
+from actions.budgets import budget
+from actions.budgets.budget import Budget
 from actions.errors import Code, NotAllowed
 from actions.roles import Role
-from actions.trail.refusals import record_refusal
+from actions.trail.refusals import record_refusal, recording_refusals
 from actions.trail.verbs import Verb
 from dashboard.http import DashboardRequest
 
@@ -37,6 +39,13 @@ def actor_of(request: DashboardRequest) -> Actor:
         address=request.META.get("REMOTE_ADDR", "")[:45],
         request_id=request.id,
     )
+
+
+def take_from_budget(request: DashboardRequest, which: Budget) -> None:
+    """Count one for the person; raises OverBudget, which is recorded and answered with 429."""
+    actor = actor_of(request)
+    with recording_refusals(actor, Verb.PAGE_REFUSED, subject_kind="page", subject=request.path):
+        budget.take(actor, which)
 
 
 def _record_refusal(request: DashboardRequest, refusal: NotAllowed) -> None:

@@ -1,4 +1,4 @@
-"""Middleware: the id of a request, and sign-in under htmx."""
+"""Middleware: the id of a request, sign-in under htmx, and the answer to too many requests."""
 
 import re
 import uuid
@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import resolve_url
+from django.shortcuts import render, resolve_url
+
+from actions.budgets.budget import OverBudget
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
 
@@ -41,4 +43,23 @@ class HtmxLoginMiddleware:
         target = response.get("Location", "")
         if request.headers.get("HX-Request") and re.match(rf"{re.escape(login)}(\?|$)", target):
             return HttpResponse(status=204, headers={"HX-Redirect": login})
+        return response
+
+
+class OverBudgetMiddleware:
+    """Answers 429 where a person has asked for more than a minute's limit."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Change nothing."""
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """Show when the person may try again; the header Retry-After has the seconds."""
+        if not isinstance(error, OverBudget):
+            return None
+        response = render(request, "429.html", {"exception": str(error)}, status=429)
+        response["Retry-After"] = str(error.seconds)
         return response

@@ -125,6 +125,15 @@ OPSWAT_TIMEOUT = _pair("OPSWAT_TIMEOUT", "5/60")
 ENGINE_IN_FLIGHT = env.int("ENGINE_IN_FLIGHT", default=4)
 ENGINE_RESERVE = env.int("ENGINE_RESERVE", default=0)
 ENGINE_URGENT_WAIT = env.float("ENGINE_URGENT_WAIT", default=10.0)
+# What one person may ask for in a minute; requests on devices are limited by roles.
+BUDGETS_PER_MINUTE: dict[str, int] = {
+    "refreshes": 30,
+    "polls": 10,
+    "exports": 10,
+    "selections": 60,
+    "uploads": 20,
+    **env.json("BUDGETS_PER_MINUTE", default={}),
+}
 ENGINE_VERIFY_AFTER = env.float("ENGINE_VERIFY_AFTER", default=60.0)
 ENGINE_RUN_SECONDS = env.float("ENGINE_RUN_SECONDS", default=30.0)
 ENGINE_MAX_IDLE_SECONDS = env.float("ENGINE_MAX_IDLE_SECONDS", default=5.0)
@@ -212,6 +221,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "dashboard.middleware.HtmxLoginMiddleware",
+    "dashboard.middleware.OverBudgetMiddleware",
 ]
 
 ROOT_URLCONF = "dashboard.urls"

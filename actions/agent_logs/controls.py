@@ -15,6 +15,8 @@ from actions.agent_logs.fetch import interval_while_viewed
 from actions.agent_logs.files import move_and_record, record
 from actions.agent_logs.models import AgentLog
 from actions.agent_logs.states import LogStatus
+from actions.budgets import budget
+from actions.budgets.budget import Budget
 from actions.errors import Code, NotAllowed, Refused
 from actions.ratelimit import accounts, clock
 from actions.ratelimit.states import CallState, Lane
@@ -54,14 +56,18 @@ def _refusal_line(agent_log: AgentLog, **_: Any) -> dict[str, Any]:
 @records_refusals(Verb.LOG_CONTROL_REFUSED, _refusal_line)
 @transaction.atomic
 def poll_now(agent_log: AgentLog, actor: Actor) -> None:
-    """Poll once, in the urgent lane; polling of a stopped or failed log begins again."""
+    """Poll once, in the normal lane; polling of a stopped or failed log begins again.
+
+    Not in the urgent lane: each poll takes a slot, and an urgent action must not wait for them.
+    """
     check_reads_logs(actor.role)
     accounts.lock()
     row = AgentLog.objects.select_for_update(of=("self",)).get(pk=agent_log.pk)
     at = clock.now()
     _check_pollable(row, at)
+    budget.take(actor, Budget.POLLS)
     deadline = at + timedelta(hours=settings.AGENT_LOG_DEADLINE_HOURS)
-    changes = {"lane": Lane.URGENT, "due_at": at}
+    changes = {"lane": Lane.NORMAL, "due_at": at}
     if row.open:
         AgentLog.objects.filter(pk=row.pk).update(**changes)
     else:
@@ -77,7 +83,7 @@ def _check_pollable(row: AgentLog, at: datetime) -> None:
         raise Refused.because(
             "", Code.FETCH_IN_PROGRESS, "The log is being fetched at this moment."
         )
-    if row.lane == Lane.URGENT and row.open:
+    if row.lane == Lane.NORMAL and row.open:
         raise Refused.because("", Code.FETCH_ALREADY_QUEUED, "A fetch is already queued.")
     if row.last_polled_at and at - row.last_polled_at < MIN_POLL_INTERVAL:
         raise Refused.because(

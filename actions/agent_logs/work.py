@@ -21,7 +21,7 @@ class AgentLogWork(Work[AgentLog, AgentLog]):
     """Fetches one log a call; polls until the vendor has it."""
 
     apis = frozenset({"report"})
-    ranks = {Lane.URGENT: 1, Lane.REPORTS: 0}
+    ranks = {Lane.NORMAL: 1, Lane.REPORTS: 0}
 
     def next_due(
         self, lane: Lane, at: datetime, lingering: Collection[str]

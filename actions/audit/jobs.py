@@ -20,6 +20,8 @@ from actions.audit import manifests, verify
 from actions.audit import selectors as audit
 from actions.audit.models import AuditJob
 from actions.audit.query import AuditQuery, parse_audit_query
+from actions.budgets import budget
+from actions.budgets.budget import Budget
 from actions.errors import Code, Problem, Refused
 from actions.roles import check_reads_audit
 from actions.trail import trail
@@ -30,6 +32,9 @@ from actions.trail.verbs import Verb
 FORMATS = ("csv", "xlsx", "jsonl")
 EXPORT_DAYS = 7
 """Days after which an export is deleted; the query in its manifest creates it again."""
+
+MAX_EXPORTS = 50
+"""Exports that are kept of one person at the same time."""
 
 STALE_AFTER = timedelta(seconds=90)
 """Age of a heartbeat after which another worker restarts the job."""
@@ -83,6 +88,8 @@ def ask_export(actor: Actor, query: AuditQuery, file_format: str) -> AuditJob:
     if problems:
         raise Refused(*problems)
     with transaction.atomic():
+        _check_room(actor)
+        budget.take(actor, Budget.EXPORTS)
         job = _store(actor, AuditJob.Kind.EXPORT, query=query.values, format=file_format)
         trail.record(
             actor,
@@ -111,6 +118,18 @@ def open_export(job: AuditJob, actor: Actor) -> Path:
         sha256=job.result.get("sha256"),
     )
     return path
+
+
+def _check_room(actor: Actor) -> None:
+    kept = AuditJob.objects.filter(kind=AuditJob.Kind.EXPORT, actor=actor.name)
+    if kept.filter(Q(expires_at=None) | Q(expires_at__gt=now())).count() >= MAX_EXPORTS:
+        raise Refused.because(
+            "",
+            Code.TOO_MANY_EXPORTS,
+            "You have %(count)s exports, as many as are kept for one person. "
+            "Wait until one of them expires.",
+            count=MAX_EXPORTS,
+        )
 
 
 def _store(actor: Actor, kind: str, **values: Any) -> AuditJob:

@@ -12,6 +12,8 @@ from django.utils.timezone import now
 
 from actions import on_commit
 from actions.actor import Actor
+from actions.budgets import budget
+from actions.budgets.budget import Budget
 from actions.inventory.models import Device, DeviceRefresh, DeviceSnapshot
 from actions.ratelimit import clock
 from actions.ratelimit.models import VendorCall
@@ -26,6 +28,10 @@ MAX_ATTEMPTS = 4
 
 MIN_REFRESH_INTERVAL = timedelta(seconds=10)
 """Minimum time between two refreshes of the same device."""
+
+WATCHED = Lane.NORMAL
+"""Lane of a refresh that a person waits for. Not the urgent one: refreshes would then use the slots
+that an urgent action needs within its promised time."""
 
 RETRY_SECONDS = 2.0
 """Seconds until the first retry of a failed refresh; the interval doubles."""
@@ -54,14 +60,15 @@ def _refusal_line(device: Device, **_: Any) -> dict[str, Any]:
 def refresh(device: Device, actor: Actor) -> bool:
     """Refresh a device that a person waits for; return False if that is under way or just done."""
     check_submits(actor.role)
-    waiting = DeviceRefresh.objects.filter(device=device, due_at__isnull=False, lane=Lane.URGENT)
+    waiting = DeviceRefresh.objects.filter(device=device, due_at__isnull=False, lane=WATCHED)
     at = now()
     just_read = DeviceSnapshot.objects.filter(
         device=device, read_at__gt=at - MIN_REFRESH_INTERVAL, read_at__lte=at
     )
     if waiting.exists() or (just_read.exists() and not device.gone_at):
         return False
-    _request([device.pk], Lane.URGENT)
+    budget.take(actor, Budget.REFRESHES)
+    _request([device.pk], WATCHED)
     trail.record(
         actor, Verb.DEVICE_REFRESH_ASKED, subject_kind="device", subject=device.vendor_id, count=1
     )
@@ -75,10 +82,10 @@ def request_refresh(devices: QuerySet[Device]) -> None:
 
 
 def _request(keys: Iterable[int], lane: Lane) -> None:
-    """Store refreshes; an urgent one replaces a waiting one of a lower lane, never the reverse."""
+    """Store refreshes; one that a person waits for replaces any other, never the reverse."""
     at = now()
     rows = [DeviceRefresh(device_id=key, lane=lane, requested_at=at, due_at=at) for key in keys]
-    if lane != Lane.URGENT:
+    if lane != WATCHED:
         waiting = DeviceRefresh.objects.filter(device_id__in=[row.device_id for row in rows])
         known = set(waiting.filter(due_at__isnull=False).values_list("device_id", flat=True))
         rows = [row for row in rows if row.device_id not in known]

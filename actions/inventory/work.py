@@ -43,7 +43,7 @@ class DetailWork(Work[DetailRead, DetailRead]):
 class RefreshWork(DetailWork):
     """Refreshes devices that a person waits for, or that somebody acts on."""
 
-    ranks = {Lane.URGENT: 0, Lane.INVENTORY: 0}
+    ranks = {refresh.WATCHED: 0, Lane.INVENTORY: 0}
 
     def next_due(
         self, lane: Lane, at: datetime, lingering: Collection[str]

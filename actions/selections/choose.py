@@ -13,6 +13,8 @@ from django.utils.timezone import now
 from actions import json_rows
 from actions.action_requests.submissions import Addressing
 from actions.actor import Actor
+from actions.budgets import budget
+from actions.budgets.budget import Budget
 from actions.catalog import ActionKind
 from actions.errors import Code, NotAllowed, Refused
 from actions.inventory.models import Device
@@ -23,6 +25,9 @@ from actions.trail.verbs import Verb
 
 SELECTION_KEPT_DAYS = 7
 """Days after which a selection or an uploaded list is deleted."""
+
+MAX_SELECTIONS = 100
+"""Selections that are kept of one person; a new one replaces the oldest."""
 
 NO_DEVICES = "No device was chosen, or none matches any more."
 
@@ -133,9 +138,20 @@ def _copy(rows: QuerySet[Any, Any], selection: Selection) -> Selection:
     return selection
 
 
+def _drop_surplus(user_id: int) -> None:
+    """Delete the oldest selections of a person who has MAX_SELECTIONS of them."""
+    own = Selection.objects.filter(user_id=user_id).order_by("-made_at", "-id")
+    surplus = list(own.values_list("pk", flat=True)[MAX_SELECTIONS - 1 :])
+    if surplus:
+        SelectedDevice.objects.filter(selection__in=surplus).delete()
+        Selection.objects.filter(pk__in=surplus).delete()
+
+
 def _create(actor: Actor, origin: Selection.Origin, addressing: str, query: str) -> Selection:
     if actor.user_id is None:
         raise NotAllowed(Code.PERSON_REQUIRED, "Only a person may choose devices.")
+    budget.take(actor, Budget.SELECTIONS)
+    _drop_surplus(actor.user_id)
     return Selection.objects.create(
         user_id=actor.user_id,
         origin=origin,

@@ -29,7 +29,7 @@ class Selection(models.Model):
     origin = models.CharField(max_length=6, choices=Origin.choices)
     addressing = models.CharField(max_length=4, default="ids")
     query = models.TextField(blank=True)
-    parent = models.ForeignKey("self", null=True, on_delete=models.CASCADE, related_name="+")
+    parent = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="+")
     device_count = models.PositiveIntegerField()
     made_at = models.DateTimeField(db_index=True)
 

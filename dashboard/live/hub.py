@@ -8,8 +8,9 @@ Pages poll where there is no stream.
 import asyncio
 import json
 import logging
-from collections import defaultdict
-from collections.abc import Awaitable, Callable, Coroutine
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
 
 import redis.asyncio
 from asgiref.sync import sync_to_async
@@ -34,6 +35,9 @@ RENDER_INTERVAL = 0.5
 SUBSCRIBE_TIMEOUT = 3.0
 """Seconds that a page waits for the subscription before it has to poll."""
 
+MAX_STREAMS = 30
+"""Open streams of one person in this process; further pages of the person poll."""
+
 
 class Hub:
     """The open streams of this process, by topic.
@@ -46,6 +50,7 @@ class Hub:
     def __init__(self) -> None:
         self.renderers: dict[str, Callable[[str], Awaitable[bytes]]] = {}
         self.pages: dict[str, set[Queue]] = defaultdict(set)
+        self.streams: Counter[int] = Counter()
         self.pending: set[str] = set()
         self.rendered_at: dict[str, float] = {}
         self.tasks: set[asyncio.Task[None]] = set()
@@ -83,6 +88,21 @@ class Hub:
         queue: Queue = asyncio.Queue(maxsize=1)
         self.pages[topic].add(queue)
         return queue
+
+    @contextmanager
+    def place_for(self, user_id: int) -> Iterator[None]:
+        """Count an open stream of a person while the block runs."""
+        self.streams[user_id] += 1
+        try:
+            yield
+        finally:
+            self.streams[user_id] -= 1
+            if not self.streams[user_id]:
+                del self.streams[user_id]
+
+    def is_full(self, user_id: int) -> bool:
+        """Return whether this person has as many streams open as one person may."""
+        return self.streams[user_id] >= MAX_STREAMS
 
     def leave(self, topic: str, queue: Queue) -> None:
         """Close the queue."""

@@ -9,11 +9,12 @@ from django.shortcuts import redirect
 from django.utils.timezone import now
 from django.views.decorators.http import require_GET, require_POST
 
+from actions.budgets.budget import Budget
 from actions.devices import filters, pagination
 from actions.errors import Code, NotAllowed, Refused
 from actions.trail import trail
 from actions.trail.verbs import Verb
-from dashboard.access import actor_of, hide
+from dashboard.access import actor_of, hide, take_from_budget
 from dashboard.device_list import saved_views
 from dashboard.device_list.columns import COLUMNS, chosen_columns, head_of, row_of
 from dashboard.device_list.state import DeviceListState, device_list_url
@@ -84,6 +85,7 @@ def export_devices(request: DashboardRequest) -> HttpResponseBase:
     if file_format not in FORMATS or state.device_query.problems:
         messages.error(request, "Choose a format and fix the invalid filters.")
         return redirect(device_list_url(state.query))
+    take_from_budget(request, Budget.EXPORTS)
     columns = chosen_columns(request.user.device_columns)
     found = filters.filter_devices(state.device_query)
     trail.record(

@@ -43,18 +43,23 @@ async def action_request_stream(request: HttpRequest, token: UUID) -> HttpRespon
     """Stream the live part of one request; 501 where the server cannot stream (WSGI)."""
     if not isinstance(request, ASGIRequest):
         return HttpResponse("Streams need the ASGI server.", status=501)
+    user_id = (await request.auser()).pk or 0
+    if HUB.is_full(user_id):
+        response = HttpResponse("You have too many live pages open: poll.", status=429)
+        response["Retry-After"] = "60"
+        return response
     topic = f"request:{token}"
     if not await HUB.render(topic):
         return HttpResponse("There is no such request.", status=404)
     if not await HUB.subscribe():
         return HttpResponse("Live updates are not available now: poll.", status=503)
-    response = StreamingHttpResponse(_events(topic), content_type="text/event-stream")
-    response["Cache-Control"] = "no-store"
-    response["X-Accel-Buffering"] = "no"
-    return response
+    stream = StreamingHttpResponse(_events(topic, user_id), content_type="text/event-stream")
+    stream["Cache-Control"] = "no-store"
+    stream["X-Accel-Buffering"] = "no"
+    return stream
 
 
-async def _events(topic: str) -> AsyncIterator[bytes]:
+async def _events(topic: str, user_id: int) -> AsyncIterator[bytes]:
     # The sign-in check left a database connection open. The stream needs none: without this each
     # open page would hold a connection until it closes.
     await _close_own_connection()
@@ -62,10 +67,11 @@ async def _events(topic: str) -> AsyncIterator[bytes]:
     end = loop.time() + MAX_STREAM_SECONDS
     queue = HUB.join(topic)
     try:
-        # Includes a change made after the page was rendered and before it joined.
-        yield await HUB.render(topic)
-        while loop.time() < end and (event := await _next(queue)):
-            yield event
+        with HUB.place_for(user_id):
+            # Includes a change made after the page was rendered and before it joined.
+            yield await HUB.render(topic)
+            while loop.time() < end and (event := await _next(queue)):
+                yield event
     finally:
         HUB.leave(topic, queue)
 

@@ -112,7 +112,7 @@ def test_a_viewed_log_is_polled_first_and_sooner(fetched, vendor, send_due, slow
     ]
 
 
-def test_fetch_now_uses_the_urgent_lane_once(fetched, operator, vendor, send_due, slow_log):
+def test_fetch_now_uses_the_normal_lane_once(fetched, operator, vendor, send_due, slow_log):
     fetched("kiosk")
     send_due()
     AgentLog.objects.update(due_at=timezone.now() + timedelta(hours=1), last_polled_at=None)
@@ -125,7 +125,7 @@ def test_fetch_now_uses_the_urgent_lane_once(fetched, operator, vendor, send_due
 
     assert len(asked(vendor)) == before + 1
     call = VendorCall.objects.filter(api="report").latest("id")
-    assert (call.lane, only().lane, only().status) == (Lane.URGENT, Lane.REPORTS, S.WAITING)
+    assert (call.lane, only().lane, only().status) == (Lane.NORMAL, Lane.REPORTS, S.WAITING)
     with pytest.raises(Refused, match="Wait a moment"):
         controls.poll_now(only(), operator)
 

@@ -100,3 +100,11 @@ def test_a_request_that_does_not_exist_has_no_stream(real_redis, port, cookie, a
     opened = Stream(port, action_request, cookie)
     assert opened.answer.status == 404
     opened.close()
+
+
+def test_h5_a_person_has_thirty_streams_at_most(real_redis, stream, monkeypatch):
+    monkeypatch.setattr(hub, "MAX_STREAMS", 2)
+    opened = [stream() for _ in range(2)]
+    assert all(each.event() for each in opened)
+    third = stream()
+    assert (third.answer.status, third.answer.headers["Retry-After"]) == (429, "60")

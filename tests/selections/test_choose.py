@@ -62,13 +62,13 @@ def test_old_selections_are_deleted_with_their_devices(fleet, operator):
     assert set(SelectedDevice.objects.values_list("selection", flat=True)) == {young.pk}
 
 
-def test_the_sweeper_deletes_old_selections_with_their_parts_and_old_lists(fleet, operator):
+def test_the_sweeper_deletes_old_selections_and_old_lists(fleet, operator):
     whole = choose.choose_devices(Device.objects.all(), operator)
     some = SelectedDevice.objects.filter(device__vendor_id="d0")
-    choose.choose_part(whole, some, operator)
+    part = choose.choose_part(whole, some, operator)
     old = uploads.keep_list([Row(1, ["d0"])], operator)
     kept = uploads.keep_list([Row(1, ["d1"])], operator)
-    for model, key in ((Selection, whole.pk), (UploadedList, old.pk)):
+    for model, key in ((Selection, whole.pk), (Selection, part.pk), (UploadedList, old.pk)):
         model.objects.filter(pk=key).update(made_at=now() - timedelta(days=8))
 
     sweeper.sweep()
