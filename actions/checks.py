@@ -7,6 +7,7 @@ from django.core import checks
 from django.core.checks import CheckMessage, Error, register
 
 from actions.audit.siem.targets import parse_target
+from actions.budgets.budget import Budget
 from actions.catalog import VERSIONS
 from actions.opswat.client import check_base_url
 
@@ -55,6 +56,15 @@ def check_engine(**_: Any) -> list[CheckMessage]:
         problems.append(Error("OPSWAT_MAX_DEVICES must be from 1 to 1000.", id="actions.E011"))
     if settings.ENGINE_IN_FLIGHT < 1:
         problems.append(Error("ENGINE_IN_FLIGHT must be at least 1.", id="actions.E012"))
+    known, limits = {each.value for each in Budget}, settings.BUDGETS_PER_MINUTE
+    if set(limits) != known or not all(type(each) is int and each > 0 for each in limits.values()):
+        names = ", ".join(sorted(known))
+        problems.append(
+            Error(
+                f"BUDGETS_PER_MINUTE gives whole numbers above 0 for some of: {names}.",
+                id="actions.E014",
+            )
+        )
     if not settings.SIMULATED and calls / seconds > 10 / 60:
         problems.append(
             checks.Warning(
