@@ -18,6 +18,7 @@ from actions.budgets.budget import Budget
 from actions.catalog import ActionKind
 from actions.errors import Code, NotAllowed, Refused
 from actions.inventory.models import Device
+from actions.roles import check_submits
 from actions.selections import preview
 from actions.selections.models import SelectedDevice, Selection
 from actions.trail.refusals import fixed_subject, records_refusals
@@ -150,6 +151,7 @@ def _drop_surplus(user_id: int) -> None:
 def _create(actor: Actor, origin: Selection.Origin, addressing: str, query: str) -> Selection:
     if actor.user_id is None:
         raise NotAllowed(Code.PERSON_REQUIRED, "Only a person may choose devices.")
+    check_submits(actor.role)
     budget.take(actor, Budget.SELECTIONS)
     _drop_surplus(actor.user_id)
     return Selection.objects.create(

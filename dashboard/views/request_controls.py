@@ -16,15 +16,20 @@ from dashboard.http import DashboardRequest
 from dashboard.views.action_requests import detail_page
 
 DONE = {
-    "cancel": "Cancelled {devices:,} devices. A call in flight cannot be cancelled.",
-    "pause": "Paused {devices:,} devices.",
-    "resume": "Resumed for {devices:,} devices.",
-    "retry": "Sent again for {devices:,} devices.",
-    "undo": "Undo submitted for {devices:,} devices: {requests} new request(s).",
+    "cancel": "Cancelled {devices}. A call in flight cannot be cancelled.",
+    "pause": "Paused {devices}.",
+    "resume": "Resumed for {devices}.",
+    "retry": "Sent again for {devices}.",
+    "undo": "Undo submitted for {devices} in {requests}.",
 }
 """The message after each control."""
 
 REPEATED = "The same {verb} was asked already; nothing was sent again. This is its request."
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun, in the plural unless it is 1."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 @require_POST
@@ -53,8 +58,9 @@ def control_action_request(request: DashboardRequest, token: UUID) -> HttpRespon
     if result.repeated:
         messages.info(request, REPEATED.format(verb=verb))
     else:
-        text = DONE[verb].format(devices=result.devices, requests=len(result.requests))
-        messages.success(request, text)
+        devices = counted(result.devices, "device")
+        requests = counted(len(result.requests), "request")
+        messages.success(request, DONE[verb].format(devices=devices, requests=requests))
     shown = next(iter(result.requests), action_request)
     return redirect("action_request", token=shown.uuid)
 

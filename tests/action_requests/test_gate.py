@@ -10,8 +10,10 @@ from actions.action_requests import controls
 from actions.action_requests.models import ActionRequest, DeviceCommand
 from actions.action_requests.submit import AlreadySubmitted, submit_action
 from actions.errors import Code, NotAllowed, Refused
-from actions.inventory.models import DeviceGroup
+from actions.inventory.models import Device, DeviceGroup
 from actions.roles import Role
+from actions.selections import choose
+from actions.selections.models import SelectedDevice, Selection
 from actions.trail.models import AuditEvent
 from dashboard.models import User
 from tests.factories import (
@@ -103,6 +105,24 @@ def test_h1_each_control_sends_only_what_the_person_may_send(
     assert allowed or stored() == rows
     if not allowed:
         assert refusals.get().actor == person.username
+
+
+@pytest.mark.parametrize("role", ["viewer", "auditor"])
+def test_h1_no_service_freezes_devices_for_who_may_not_act_on_them(role, operator):
+    know_devices("a")
+    person = actor_for(make_person("petra", role))
+    some = choose.choose_devices(Device.objects.all(), operator)
+    Selection.objects.filter(pk=some.pk).update(user=person.user_id)
+    some.refresh_from_db()
+    for act in (
+        lambda: choose.choose_devices(Device.objects.all(), person),
+        lambda: choose.choose_targets([("a", None)], person, addressing="ids"),
+        lambda: choose.choose_part(some, SelectedDevice.objects.all(), person),
+    ):
+        with pytest.raises(NotAllowed):
+            act()
+    assert Selection.objects.count() == 1
+    assert AuditEvent.objects.filter(verb="selection.refused", actor="petra").count() == 3
 
 
 def stored():

@@ -225,7 +225,7 @@ def test_every_role_sees_requests_and_their_outcomes(visit: Visitor, sent):
 def test_h1_a_repeated_undo_says_that_it_was_asked_already(page, sent, send_due):
     form = {"verb": "retry", "only": ["unsupported"], "reason": "again"}
     first = page.post(f"/requests/{sent.uuid}/control/", form)
-    assert "Sent again for 1 devices." in text_of(page.get(first["Location"]))
+    assert "Sent again for 1 device." in text_of(page.get(first["Location"]))
     second = page.post(f"/requests/{sent.uuid}/control/", form)
     assert second["Location"] == first["Location"]
     assert "The same retry was asked already" in text_of(page.get(second["Location"]))
