@@ -111,5 +111,8 @@ def _old_values(column: str, renamed: Mapping[str, str]) -> str:
     quoted = f'"{column}"'
     if not renamed:
         return quoted
-    cases = [f"WHEN '{new}' THEN '{old}' WHEN '{old}' THEN '?'" for old, new in renamed.items()]
+    if all(value.isdecimal() for pair in renamed.items() for value in pair):
+        cases = [f"WHEN {new} THEN {old} WHEN {old} THEN -1" for old, new in renamed.items()]
+    else:
+        cases = [f"WHEN '{new}' THEN '{old}' WHEN '{old}' THEN '?'" for old, new in renamed.items()]
     return f"CASE {quoted} {' '.join(cases)} ELSE {quoted} END"

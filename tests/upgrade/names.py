@@ -53,7 +53,12 @@ COLUMNS: dict[str, dict[str, str]] = {
 }
 """By the old name of the table."""
 
-VALUES = {("actions_inventorysync", "kind"): {"sweep": "background"}}
+VALUES = {
+    ("actions_inventorysync", "kind"): {"sweep": "background"},
+    # Urgent and normal: what a person waits for left the urgent lane.
+    ("actions_devicelook", "lane"): {"0": "1"},
+    ("actions_agentlog", "lane"): {"0": "1"},
+}
 """By the old names of table and column; applies together with the renamed columns of its table."""
 
 INDEXES = {
