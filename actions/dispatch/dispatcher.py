@@ -34,7 +34,7 @@ RECORD_AGAIN = (0.0, 0.2, 1.0, 2.0)
 
 
 def vendor_client() -> VendorClient:
-    """Return a client for the vendor that the settings name."""
+    """Return a client for the vendor that the settings name; raise ValueError for wrong ones."""
     connect, read = settings.OPSWAT_TIMEOUT
     return VendorClient(
         VendorConfig(
@@ -45,6 +45,7 @@ def vendor_client() -> VendorClient:
             connect_timeout=connect,
             read_timeout=read,
             max_report_bytes=settings.AGENT_LOG_MAX_MB * 2**20,
+            allowed_hosts=tuple(settings.OPSWAT_ALLOWED_HOSTS),
         )
     )
 
@@ -93,6 +94,7 @@ def _record(record: Callable[[Claim, T], None], taken: Claim, outcome: T) -> Non
 
 def step() -> float | None:
     """Make one call; return 0.0 after it, the seconds to wait if none may go, None without work."""
+    vendor_client()  # With wrong settings nothing may be claimed: it could not be sent.
     taken = claim()
     if taken is None:
         return None

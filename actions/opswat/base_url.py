@@ -32,7 +32,7 @@ def check_base_url(url: str, allowed_hosts: Iterable[str] = ()) -> str:
     `allowed_hosts` are exact host names in addition to the vendor's. Raises ValueError with a
     sentence for the operator; the sentence never repeats the address, which may hold a password.
     """
-    origin = check_form(url)
+    origin = _check_form(url)
     host = _host_of(origin)
     extra = {name.strip().lower() for name in allowed_hosts}
     if host not in VENDOR_HOSTS | LOOPBACK_HOSTS | extra:
@@ -43,7 +43,7 @@ def check_base_url(url: str, allowed_hosts: Iterable[str] = ()) -> str:
     return origin
 
 
-def check_form(url: str) -> str:
+def _check_form(url: str) -> str:
     """Check the form of an address, not its host; return it normalized.
 
     Raises ValueError with a sentence for the operator.

@@ -13,7 +13,8 @@ class VendorConfig:
     """The vendor's address and our credentials; time-outs in seconds, sizes in bytes.
 
     `read_timeout` covers a whole answer, from the open connection to its last byte. Nothing is
-    checked here: the traceback of a failed check would contain the secret.
+    checked here: the traceback of a failed check would contain the secret. `allowed_hosts` are
+    host names in addition to the vendor's known ones.
     """
 
     base_url: str
@@ -24,6 +25,7 @@ class VendorConfig:
     read_timeout: float = 60.0
     max_body_bytes: int = 5 * 2**20
     max_report_bytes: int = 512 * 2**20
+    allowed_hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from actions.catalog import VERSIONS
 from actions.opswat.action_calls import ActionCall
 from actions.opswat.action_results import ActionResult, parse_results
 from actions.opswat.agent_logs import REPORT_CODES, ReportBody, ReportReply, read_report
-from actions.opswat.base_url import check_base_url, check_form
+from actions.opswat.base_url import check_base_url
 from actions.opswat.calls import Answer, Slot, VendorConfig
 from actions.opswat.connection import CallProgress
 from actions.opswat.devices import (
@@ -60,10 +60,14 @@ class VendorClient:
     """
 
     def __init__(self, config: VendorConfig) -> None:
-        """Raise ValueError for an address of the wrong form or an unknown action version."""
+        """Raise ValueError for an address that is not allowed or an unknown action version.
+
+        The address is checked here and not only when a process starts, because every call of this
+        client sends a secret to it.
+        """
         if config.action_version not in VERSIONS:
             raise ValueError(f"There is no Device Action version {config.action_version!r}.")
-        self._origin = check_form(config.base_url)
+        self._origin = check_base_url(config.base_url, config.allowed_hosts)
         self._config = config
 
     def fetch_token(self, slot: Slot) -> Answer[Token]:
