@@ -3,7 +3,6 @@
 `.env.example` documents each of them. A secret may also come from a file: `NAME_FILE=/path`.
 """
 
-import hashlib
 import json
 import math
 import os
@@ -17,6 +16,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from actions.trail.chain import read_keys
+from dashboard.data_folder import prepare_folder, redis_socket
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -56,8 +56,10 @@ for _old, _new in RENAMED.items():
 
 # ── Data folder, secret key and hosts ───────────────────────────────────────────────────────────
 
+# Every process of the console reads the settings first, whatever starts it.
+os.umask(0o077)
 DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / ".data"))).resolve()
-DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+prepare_folder(DATA_DIR)
 
 
 def _own_secret(name: str) -> str:
@@ -82,8 +84,10 @@ DEBUG = env.bool("DEBUG", default=False)
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 
 LOOPBACK = {"localhost", "127.0.0.1", "[::1]", "testserver"}
-HTTPS = env.bool("HTTPS", default=not LOOPBACK.issuperset(ALLOWED_HOSTS))
-"""Whether pages and cookies require HTTPS: unless only this machine is an allowed host."""
+PUBLIC = not LOOPBACK.issuperset(ALLOWED_HOSTS)
+"""Whether others than this machine can reach the console."""
+HTTPS = env.bool("HTTPS", default=PUBLIC)
+"""Whether pages and cookies require HTTPS."""
 
 # ── Vendor ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -276,14 +280,10 @@ USE_I18N = False
 
 # ── Redis and Celery ────────────────────────────────────────────────────────────────────────────
 
-REDIS_SOCKET = DATA_DIR / "redis" / "redis.sock"
-if len(os.fsencode(REDIS_SOCKET)) > 100:
-    # The kernel accepts at most 107 bytes for the path of a socket.
-    _short = f"console-{hashlib.sha256(os.fsencode(DATA_DIR)).hexdigest()[:16]}"
-    REDIS_SOCKET = Path(tempfile.gettempdir()) / _short / "redis.sock"
 REDIS_URL = env.str("REDIS_URL", default="")
 OWN_REDIS = not REDIS_URL
 if OWN_REDIS:
+    REDIS_SOCKET = redis_socket(DATA_DIR)
     REDIS_URL = f"unix://{REDIS_SOCKET}"
 
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
@@ -326,6 +326,7 @@ CELERY_BEAT_SCHEDULE = {
 
 # ── Static and stored files ─────────────────────────────────────────────────────────────────────
 
+FILE_UPLOAD_PERMISSIONS = 0o600  # Of all files that storages write; Django's default is 644.
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
@@ -391,12 +392,16 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 SECURE_SSL_REDIRECT = HTTPS
-SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
-SECURE_HSTS_PRELOAD = HTTPS
+# A day at first: a browser that has seen this header refuses plain http for so long, whatever is
+# changed here. The two options also bind other hosts, so nobody gets them without asking.
+SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=24 * 3600) if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("HSTS_INCLUDE_SUBDOMAINS", default=False)
+SECURE_HSTS_PRELOAD = env.bool("HSTS_PRELOAD", default=False)
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]  # They demand these two options.
 if env.bool("BEHIND_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 X_FRAME_OPTIONS = "DENY"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "dashboard.error_pages.SettingsFilter"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'none'"],

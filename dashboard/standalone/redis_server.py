@@ -13,6 +13,8 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from dashboard.data_folder import is_private
+
 START_TIMEOUT = 10.0
 """Seconds until a server that does not answer counts as failed."""
 
@@ -36,8 +38,7 @@ def own_redis(socket: Path) -> Iterator["subprocess.Popen[bytes]"]:
     if program is None:
         raise RuntimeError("No Redis was found. Install one, or set REDIS_URL.")
     folder = socket.parent
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder.chmod(0o700)
+    _make_private(folder)
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(  # noqa: S603  # Our own program with our own arguments.
             [
@@ -59,6 +60,22 @@ def own_redis(socket: Path) -> Iterator["subprocess.Popen[bytes]"]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def _make_private(folder: Path) -> None:
+    """Create the folder; raise RuntimeError for a link or a folder that others can reach.
+
+    Whoever can write to it could put a socket of their own in the place of Redis.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise RuntimeError(f"The folder {folder} for Redis: {error.strerror}.") from None
+    if not is_private(folder):
+        raise RuntimeError(
+            f"The folder {folder} for Redis is a link, belongs to another user or is open to "
+            "others. Remove it; the next start makes a new one."
+        )
 
 
 def _wait(process: "subprocess.Popen[bytes]", socket: Path, output: IO[bytes]) -> None:
