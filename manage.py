@@ -1,17 +1,18 @@
 #!/usr/bin/env python
 """Django's command line for this project."""
 
-import os
 import sys
 
-from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 
+from dashboard.start import check_start, read_settings
+
+WITHOUT_CHECKS = {"help", "--help", "-h", "--version", "version", "check"}
+"""Commands that explain what is wrong, so they must run while something is."""
+
 if __name__ == "__main__":
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
-    try:
-        _ = settings.DEBUG  # The first question reads all of them.
-    except ImproperlyConfigured as error:
-        sys.exit(f"Wrong setting: {error}")
+    if len(sys.argv) < 2 or sys.argv[1] in WITHOUT_CHECKS:
+        read_settings()
+    else:
+        check_start()
     execute_from_command_line(sys.argv)

@@ -1,5 +1,6 @@
 """Django system checks of the settings. An error stops the start and names the setting."""
 
+import re
 from typing import Any
 
 from django.conf import settings
@@ -10,6 +11,12 @@ from actions.audit.siem.targets import parse_target
 from actions.budgets.budget import Budget
 from actions.catalog import VERSIONS
 from actions.opswat.client import check_base_url
+
+_HOST = re.compile(r"\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]", re.ASCII | re.IGNORECASE)
+"""A host name, the name of a domain with a dot before it, or an IPv6 address in brackets."""
+
+_EXAMPLE = re.compile(r"insecure|change.?me|change.?this|(secret|your).?key|example", re.IGNORECASE)
+"""Words of keys that stand in documents and templates."""
 
 
 @register()
@@ -86,6 +93,14 @@ def check_audit(**_: Any) -> list[CheckMessage]:
         except ValueError as error:
             problems.append(Error(f"AUDIT_STREAM_TO: {error}.", id="actions.E030"))
             continue
+        if target.is_plain_syslog:
+            problems.append(
+                checks.Warning(
+                    f"AUDIT_STREAM_TO sends the audit trail unencrypted to {target.host}.",
+                    hint="Use syslog+tls:// unless the network between is trusted.",
+                    id="actions.W033",
+                )
+            )
         if target.scheme.startswith("http") and len(settings.AUDIT_STREAM_SECRET) < 16:
             missing = "AUDIT_STREAM_SECRET is missing or shorter than 16 characters."
             hint = "It signs the lines that a webhook receives."
@@ -95,9 +110,42 @@ def check_audit(**_: Any) -> list[CheckMessage]:
     return problems
 
 
-@register(deploy=True)
-def check_secrets(**_: Any) -> list[CheckMessage]:
+@register()
+def check_debug(**_: Any) -> list[CheckMessage]:
     """Check that DEBUG is off where others can reach the console."""
-    if settings.DEBUG and not settings.LOOPBACK.issuperset(settings.ALLOWED_HOSTS):
+    if settings.DEBUG and settings.PUBLIC:
         return [Error("DEBUG must be off where others can reach the console.", id="actions.E020")]
     return []
+
+
+@register()
+def check_secret_key(**_: Any) -> list[CheckMessage]:
+    """Check that SECRET_KEY is not one that can be guessed."""
+    key = settings.SECRET_KEY
+    # A text that repeats itself is found in its double before the second half.
+    repeats = key in (key + key)[1:-1]
+    if len(key) >= 32 and len(set(key)) >= 8 and not repeats and not _EXAMPLE.search(key):
+        return []
+    return [
+        Error(
+            "SECRET_KEY is too short, too simple or an example.",
+            hint="Use at least 32 random characters, or leave it out: then one is generated.",
+            id="actions.E021",
+        )
+    ]
+
+
+@register()
+def check_hosts(**_: Any) -> list[CheckMessage]:
+    """Check that ALLOWED_HOSTS consists of host names; only the simulation may allow any host."""
+    problems: list[CheckMessage] = []
+    hosts = settings.ALLOWED_HOSTS
+    if not settings.SIMULATED and (not hosts or "*" in hosts):
+        problems.append(
+            Error("ALLOWED_HOSTS must name the hosts of the console, not any.", id="actions.E022")
+        )
+    if wrong := [host for host in hosts if host != "*" and not _HOST.fullmatch(host)]:
+        names = ", ".join(map(repr, wrong))
+        hint = "Write names only: no scheme, port, path or blank."
+        problems.append(Error(f"ALLOWED_HOSTS: {names}.", hint=hint, id="actions.E023"))
+    return problems

@@ -6,11 +6,28 @@ not messages").
 """
 
 import os
+from typing import Any
 
 from celery import Celery
+from celery.signals import beat_init, celeryd_init
+
+from dashboard.start import check_start, read_settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
 
 app = Celery("dashboard")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["actions"])
+
+
+@app.on_configure.connect
+def _read(**_: Any) -> None:
+    """Read the settings before Celery does, which would answer a wrong one with a traceback."""
+    read_settings()
+
+
+@celeryd_init.connect
+@beat_init.connect
+def _check(**_: Any) -> None:
+    """Check the start of a worker and of beat; a web process or a command has done so itself."""
+    check_start()

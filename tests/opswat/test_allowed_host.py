@@ -35,7 +35,8 @@ sys.addaudithook(_watch)
 def watched_sockets() -> Iterator[list[str]]:
     """Return the list of hosts that are resolved or connected to in this block."""
     global _attempts  # noqa: PLW0603  # An audit hook cannot be removed, so it gets a switch.
-    _attempts = found = []
+    found: list[str] = []
+    _attempts = found
     try:
         yield found
     finally:

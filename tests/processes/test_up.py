@@ -38,10 +38,10 @@ class Console:
         self.folder, self.port = folder, free_port()
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
+    def start(self, log_folder: Path | None = None) -> None:
         """Start `up` and wait until it has printed its address."""
         # Output goes to a file: a pipe that nobody reads would fill and block `up`.
-        self.log = self.folder / f"output-{time.monotonic_ns()}.log"
+        self.log = (log_folder or self.folder) / f"output-{time.monotonic_ns()}.log"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [*MANAGE, "up", "--port", str(self.port), "--devices", "60"],

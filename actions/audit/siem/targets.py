@@ -22,6 +22,11 @@ class Target:
             f"{self.scheme}://{self.host}:{self.port}{self.path if 'http' in self.scheme else ''}"
         )
 
+    @property
+    def is_plain_syslog(self) -> bool:
+        """Whether lines leave this machine unencrypted."""
+        return self.scheme in {"syslog+udp", "syslog+tcp"} and self.host not in LOOPBACK
+
 
 def parse_target(text: str) -> Target:
     """Parse an address; raises ValueError for one that is not allowed."""
@@ -34,6 +39,8 @@ def parse_target(text: str) -> Target:
         )
     if not re.fullmatch(r"[A-Za-z0-9.:_-]+", parts.hostname):
         raise ValueError("the host name is invalid")
+    if parts.scheme.startswith("syslog") and (parts.path not in {"", "/"} or parts.query):
+        raise ValueError("an address of syslog has no path and no ?")
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         raise ValueError("http is allowed only to this machine")
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
