@@ -2,6 +2,7 @@
 
 import uuid
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.db.models import Q
@@ -12,8 +13,8 @@ from actions.roles import RIGHTS, Rights, Role
 class User(AbstractUser):
     """A user; the role decides what they may do.
 
-    `is_demo` marks the users that `up` creates for the simulator; they cannot sign in to a real
-    vendor account. `device_columns` are the keys of the columns in their device list; empty means
+    `is_demo` marks the users that `up` creates for the simulator; with a real vendor account they
+    may not act. `device_columns` are the keys of the columns in their device list; empty means
     the default columns.
     """
 
@@ -32,6 +33,11 @@ class User(AbstractUser):
     def rights(self) -> Rights:
         """What the role allows."""
         return RIGHTS[Role(self.role)]
+
+    @property
+    def may_act(self) -> bool:
+        """Whether the user may sign in and act at all: a demo user only on the simulator."""
+        return self.is_active and (settings.SIMULATED or not self.is_demo)
 
 
 class SavedView(models.Model):

@@ -12,7 +12,10 @@ from dashboard.models import User
 
 
 def demo_people() -> dict[str, str]:
-    """Create the demo users unless they exist, and return their passwords by name."""
+    """Create the demo users unless they exist, and return their passwords by name.
+
+    A user of the same name who is not a demo user is left alone and not returned.
+    """
     path = Path(settings.DATA_DIR) / "demo_people.json"
     if path.exists():
         passwords: dict[str, str] = json.loads(path.read_text(encoding="ascii"))
@@ -20,20 +23,16 @@ def demo_people() -> dict[str, str]:
         passwords = {role.value: secrets.token_urlsafe(9) for role in Role}
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
             json.dump(passwords, file)
+    found = {}
     for name, password in passwords.items():
         person, created = User.objects.get_or_create(
             username=name, defaults={"role": name, "is_demo": True}
         )
+        if not person.is_demo:
+            continue
         if created or not person.is_active:
             person.set_password(password)
             person.is_active = True
             person.save()
-    return passwords
-
-
-def lock_demo_people() -> int:
-    """Deactivate the demo users, because their passwords must not open a real fleet.
-
-    Return how many were active.
-    """
-    return User.objects.filter(is_demo=True, is_active=True).update(is_active=False)
+        found[name] = password
+    return found

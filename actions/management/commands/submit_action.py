@@ -116,8 +116,8 @@ def _actor(username: str | None) -> Actor:
     """Return the named user; without one, the person at the shell acts as an operator."""
     if not username:
         return Actor(name=getuser(), role=Role.OPERATOR, source="command")
-    user: Any = get_user_model().objects.filter(username=username, is_active=True).first()
-    if user is None:
+    user: Any = get_user_model().objects.filter(username=username).first()
+    if user is None or not user.may_act:
         raise Refused.because(
             "as",
             Code.UNKNOWN_PERSON,

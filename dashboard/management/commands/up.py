@@ -26,7 +26,7 @@ from actions.inventory.selectors import latest_sync
 from actions.inventory.sync import start_sync
 from actions.roles import Role
 from dashboard.models import User
-from dashboard.standalone.demo_users import demo_people, lock_demo_people
+from dashboard.standalone.demo_users import demo_people
 from dashboard.standalone.redis_server import own_redis
 from dashboard.standalone.supervisor import Processes
 
@@ -118,7 +118,6 @@ def _prepare() -> dict[str, str]:
     call_command("collectstatic", interactive=False, verbosity=0)
     if settings.SIMULATED:
         return demo_people()
-    lock_demo_people()
     return {}
 
 
