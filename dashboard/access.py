@@ -12,7 +12,6 @@ from actions.actor import Actor
 from actions.budgets import budget
 from actions.budgets.budget import Budget
 from actions.errors import Code, NotAllowed
-from actions.roles import Role
 from actions.trail.refusals import record_refusal, recording_refusals
 from actions.trail.verbs import Verb
 from dashboard.http import DashboardRequest
@@ -33,7 +32,7 @@ def actor_of(request: DashboardRequest) -> Actor:
     """Return the actor that services and the audit trail are given for this request."""
     return Actor(
         name=request.user.username,
-        role=Role(request.user.role),
+        role=request.user.known_role,
         source="page",
         user_id=request.user.pk,
         address=request.META.get("REMOTE_ADDR", "")[:45],

@@ -29,10 +29,20 @@ class User(AbstractUser):
     device_columns = models.JSONField(default=list, blank=True)
     density = models.CharField(max_length=11, choices=Density.choices, default=Density.COMFORTABLE)
 
+    class Meta(AbstractUser.Meta):
+        constraints = [
+            models.CheckConstraint(condition=Q(role__in=Role.values), name="user_role_is_known"),
+        ]
+
     @property
     def rights(self) -> Rights:
         """What the role allows."""
-        return RIGHTS[Role(self.role)]
+        return RIGHTS[self.known_role]
+
+    @property
+    def known_role(self) -> Role:
+        """The role; VIEWER for one that this version does not know, so that no page fails."""
+        return Role(self.role) if self.role in Role.values else Role.VIEWER
 
     @property
     def may_act(self) -> bool:

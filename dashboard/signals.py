@@ -16,7 +16,7 @@ from dashboard.models import User
 def _actor(request: HttpRequest | None, name: str, person: User | None) -> Actor:
     return Actor(
         name=name,
-        role=Role(person.role) if person else Role.VIEWER,
+        role=person.known_role if person else Role.VIEWER,
         source="page",
         user_id=person.pk if person else None,
         address=(request.META.get("REMOTE_ADDR") or "")[:45] if request else "",

@@ -124,7 +124,7 @@ def _actor(username: str | None) -> Actor:
             "There is no active person “%(given)s”.",
             given=username,
         )
-    return Actor(name=user.username, role=Role(user.role), source="command", user_id=user.pk)
+    return Actor(name=user.username, role=user.known_role, source="command", user_id=user.pk)
 
 
 def _submission(options: dict[str, Any]) -> Submission:
