@@ -1,6 +1,7 @@
 """Start all processes of the console with one command."""
 
 import fcntl
+import http.client
 import json
 import os
 import secrets
@@ -9,10 +10,9 @@ import socket
 import sys
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -96,15 +96,24 @@ class Command(BaseCommand):
 
     def _print_address(self, port: int, people: dict[str, str]) -> None:
         """Print the address and the demo users once the web server answers."""
-        if not _answers(f"http://{HOST}:{port}/healthz/live/"):
+        name = _host_name()
+        if not _answers(port, name):
+            self.stderr.write(f"The web process does not answer on {HOST}:{port}. See its lines.")
             return
-        lines = [f"The console is at http://localhost:{port}/", ""]
+        if settings.PUBLIC:
+            lines = [
+                f"The console is up: {'https' if settings.HTTPS else 'http'}://{name}/",
+                f"The proxy in front of it must forward to http://{HOST}:{port}/",
+                "",
+            ]
+        else:
+            lines = [f"The console is up: http://{name}:{port}/", ""]
         if people:
             lines += ["It uses the built-in simulator. Sign in as one of the demo users:"]
             lines += [f"  {name:<10} {password}" for name, password in people.items()]
-        elif not User.objects.filter(is_active=True).exists():
+        elif not any(user.may_act for user in User.objects.all()):
             lines += [
-                "There is no user yet. Run: .venv/bin/python manage.py add_person NAME --role …"
+                "Nobody can sign in yet. Run: .venv/bin/python manage.py add_person NAME --role …"
             ]
         lines += ["", "Press Ctrl-C to stop."]
         self.stdout.write("\n" + "\n".join(lines) + "\n\n")
@@ -205,14 +214,30 @@ def _is_free(port: int) -> bool:
     return True
 
 
-def _answers(url: str, seconds: float = 60) -> bool:
+def _host_name() -> str:
+    """Return the name under which browsers reach the console."""
+    names = [host.removeprefix(".").lower() for host in settings.ALLOWED_HOSTS if host != "*"]
+    public = [name for name in names if name not in settings.LOOPBACK]
+    return next(iter(public + names), "localhost")
+
+
+def _answers(port: int, name: str, seconds: float = 60) -> bool:
+    """Return whether the web process answers within this time, also with a redirect to https.
+
+    The probe asks for the console's own name: the web process logs each foreign one.
+    """
     end = time.monotonic() + seconds
     while time.monotonic() < end:
+        web = http.client.HTTPConnection(HOST, port, timeout=2)
         try:
-            with urllib.request.urlopen(url, timeout=2):  # noqa: S310  # A loopback address of ours.
+            web.request("GET", "/healthz/live/", headers={"Host": name})
+            if web.getresponse().status < HTTPStatus.BAD_REQUEST:
                 return True
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.1)
+        except (http.client.HTTPException, OSError):
+            pass
+        finally:
+            web.close()
+        time.sleep(0.1)
     return False
 
 
