@@ -1,10 +1,14 @@
 """The simulator's own endpoints under /_simulator/, for tests that run in another process.
 
 GET log (?since=n), GET applied, GET, POST and DELETE faults, POST tokens/expire, GET devices/<id>.
-All return JSON. These calls do not count towards the rate limit and do not appear in the log.
+Each needs the header "Authorization: Bearer <client secret>", which no web page that a browser on
+this machine shows can send. All return JSON. These calls do not count towards the rate limit and
+do not appear in the log.
 """
 
+import hmac
 import json
+import re
 from collections.abc import Callable
 from dataclasses import asdict
 
@@ -13,10 +17,19 @@ from actions.simulator.faults import make_fault
 from actions.simulator.handler import CallHandler
 
 PREFIX = "/_simulator/"
+_OWN_HOST = re.compile(r"(127\.0\.0\.1|localhost)(:[0-9]+)?", re.ASCII | re.IGNORECASE)
 
 
-def handle_admin_call(handler: CallHandler, call: Call) -> object:
-    """Answer an admin call; raises Refusal with 400, 404 or 405."""
+def handle_admin_call(handler: CallHandler, call: Call, host: str) -> object:
+    """Answer an admin call; raises Refusal with 400, 401, 404 or 405.
+
+    `host` is the header of that name: another host in it comes from a page that has made its own
+    name resolve to this machine.
+    """
+    wanted = f"Bearer {handler.account.client_secret}".encode()
+    given = call.authorization.encode(errors="surrogateescape")
+    if not hmac.compare_digest(given, wanted) or not _OWN_HOST.fullmatch(host):
+        raise Refusal(401, "control calls need the header Authorization: Bearer <client secret>")
     name, _, rest = call.path.removeprefix(PREFIX).partition("/")
     if name == "devices" and call.method == "GET":
         return _device(handler, rest)

@@ -124,7 +124,8 @@ class RequestHandler(BaseHTTPRequestHandler):
     def _serve_admin(self, call: Call) -> None:
         call.raw = self._read_body()
         try:
-            body = json.dumps(handle_admin_call(self._server.handler, call)).encode()
+            host = self.headers.get("Host", "")
+            body = json.dumps(handle_admin_call(self._server.handler, call, host)).encode()
             reply = Reply(200, body, {"Content-Type": JSON_TYPE})
         except Refusal as refusal:
             reply = refusal_reply(refusal, "object")

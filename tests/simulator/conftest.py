@@ -45,6 +45,10 @@ class Caller:
         finally:
             connection.close()
 
+    def control(self, method: str, path: str, body: bytes | None = None) -> Reply:
+        """Make a call to a control endpoint, which needs the client secret."""
+        return self.raw(method, path, body, {"Authorization": f"Bearer {self.sim.client_secret}"})
+
     def log_in(self, **changes: str) -> Reply:
         form = {
             "client_id": self.sim.client_id,

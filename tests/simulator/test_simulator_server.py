@@ -144,31 +144,31 @@ def test_the_admin_api_reads_the_log_and_injects_faults(start):
     vendor = start(limit=(2, 60.0))
     device = vendor.sim.add_device()
     fault = {"name": "status", "times": 1, "api": "action", "code": 503}
-    assert vendor.raw("POST", "/_simulator/faults", json.dumps(fault).encode()).status == 200
-    assert vendor.raw("GET", "/_simulator/faults").json()[0]["options"]["code"] == 503
+    assert vendor.control("POST", "/_simulator/faults", json.dumps(fault).encode()).status == 200
+    assert vendor.control("GET", "/_simulator/faults").json()[0]["options"]["code"] == 503
     assert vendor.action("exempt", device.device_id).status == 503
     assert vendor.action("exempt", device.device_id).status == 200
-    log = vendor.raw("GET", "/_simulator/log?since=1").json()["received"]
+    log = vendor.control("GET", "/_simulator/log?since=1").json()["received"]
     assert [entry["applied"] for entry in log] == [[device.device_id]]
-    applied = vendor.raw("GET", "/_simulator/applied").json()
+    applied = vendor.control("GET", "/_simulator/applied").json()
     assert applied == [{"kind": "exempt", "device_id": device.device_id, "times": 1}]
-    shown = vendor.raw("GET", f"/_simulator/devices/{device.device_id}").json()
+    shown = vendor.control("GET", f"/_simulator/devices/{device.device_id}").json()
     assert shown["status"] == "exempted"
     vendor.sim.fault("html", times=None)
-    assert vendor.raw("DELETE", "/_simulator/faults").json() == []
-    assert vendor.raw("GET", "/_simulator/faults").json() == []
-    assert vendor.raw("POST", "/_simulator/tokens/expire").status == 200
+    assert vendor.control("DELETE", "/_simulator/faults").json() == []
+    assert vendor.control("GET", "/_simulator/faults").json() == []
+    assert vendor.control("POST", "/_simulator/tokens/expire").status == 200
     assert not vendor.sim._account.accepts(vendor.token)
     assert len(vendor.sim.received) == 2
 
 
 def test_the_admin_api_refuses_invalid_calls(vendor):
     for raw in (b"", b"[]", b'{"name": "earthquake"}', b'{"name": "html", "times": "2"}', b"{}"):
-        assert vendor.raw("POST", "/_simulator/faults", raw).status == 400
-    assert vendor.raw("GET", "/_simulator/nothing").status == 404
-    assert vendor.raw("GET", "/_simulator/devices/nobody").status == 404
-    assert vendor.raw("PUT", "/_simulator/faults").status == 405
-    assert vendor.raw("GET", "/_simulator/log?since=x").status == 400
+        assert vendor.control("POST", "/_simulator/faults", raw).status == 400
+    assert vendor.control("GET", "/_simulator/nothing").status == 404
+    assert vendor.control("GET", "/_simulator/devices/nobody").status == 404
+    assert vendor.control("PUT", "/_simulator/faults").status == 405
+    assert vendor.control("GET", "/_simulator/log?since=x").status == 400
 
 
 def test_parsing_of_command_line_options():
