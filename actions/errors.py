@@ -25,6 +25,7 @@ class Code(StrEnum):
     UNKNOWN_CONTROL = "unknown_control"
     UNKNOWN_FORMAT = "unknown_format"
     INVALID_FILTER = "invalid_filter"
+    TOO_MANY_VALUES = "too_many_values"
 
     # The parameters of a request.
     HOURS_MISSING = "hours_missing"

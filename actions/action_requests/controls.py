@@ -12,7 +12,7 @@ from typing import Any
 from django.db import transaction
 from django.utils.timezone import now
 
-from actions import on_commit
+from actions import bounds, on_commit
 from actions.action_requests import gate, linked, outcomes, recording
 from actions.action_requests.models import ActionRequest, DeviceCommand
 from actions.action_requests.states import CommandStatus
@@ -86,6 +86,7 @@ def cancel(action_request: ActionRequest, actor: Actor, targets: Collection[str]
     A command whose call is in flight is cancelled if that call turns out to have done nothing.
     """
     gate.check_may_control(action_request, actor)
+    bounds.check_count("target", targets, bounds.MAX_VALUES, "devices")
     accounts.lock()
     rows = DeviceCommand.objects.filter(request=action_request)
     if targets:

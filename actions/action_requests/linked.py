@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from typing import Any, Literal
 
+from actions import bounds
 from actions.action_requests.models import ActionRequest, DeviceCommand
 from actions.action_requests.states import RETRYABLE, UNDOABLE, CommandStatus
 from actions.action_requests.submissions import MAX_REASON, Submission, read_hours, read_reason
@@ -66,6 +67,7 @@ def undo_of(
 
 
 def _check_retryable(statuses: Collection[str]) -> None:
+    bounds.check_count("only", statuses, bounds.MAX_VALUES, "outcomes")
     if not statuses:
         raise Refused.because(
             "only", Code.NOTHING_TO_RETRY, "Choose the outcomes whose devices are sent again."

@@ -193,7 +193,7 @@ def read_start(text: str | None, now: datetime) -> datetime | None:
             "The start must be within %(days)s days.",
             days=MAX_START_DAYS,
         )
-    return start
+    return start.astimezone(UTC)  # PostgreSQL takes no offset of 16 hours or more.
 
 
 def read_give_up(text: str | None, start: datetime) -> datetime | None:

@@ -1,13 +1,14 @@
 """The devices that a query selects; `actions.devices.query` says which filters there are."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime, time
 
 from django.db import connection, transaction
 from django.db.models import Exists, F, Func, IntegerField, OuterRef, Q, QuerySet
 from django.db.models.lookups import GreaterThanOrEqual, LessThan
 from django.utils.timezone import make_aware, now
 
+from actions import json_rows
 from actions.action_requests.models import ActionRequest, DeviceCommand
 from actions.devices.query import (
     DeviceQuery,
@@ -53,7 +54,7 @@ def matching(text: str) -> QuerySet[Device]:
     raise_for_problems(query)
     excluded = parse_excluded(text)
     devices = filter_devices(query)
-    return devices.exclude(pk__in=excluded) if excluded else devices
+    return devices.exclude(pk__in=json_rows.keys(excluded)) if excluded else devices
 
 
 def filter_devices(query: DeviceQuery) -> QuerySet[Device]:
@@ -138,17 +139,18 @@ def _version_to(values: tuple[str, ...]) -> Q:
 
 
 def _enrolled_from(values: tuple[str, ...]) -> Q:
-    return Q(enrolled_at__gte=_midnight(values[0]))
+    return Q(enrolled_at__gte=_at(values[0], time.min))
 
 
 def _enrolled_to(values: tuple[str, ...]) -> Q:
-    return Q(enrolled_at__lt=_midnight(values[0]) + timedelta(days=1))
+    # Not the next midnight: the last day that a datetime can hold has none.
+    return Q(enrolled_at__lte=_at(values[0], time.max))
 
 
-def _midnight(text: str) -> datetime:
+def _at(text: str, moment: time) -> datetime:
     day = parse_day(text)
     assert day is not None  # noqa: S101  # The query was checked.
-    return make_aware(datetime(day.year, day.month, day.day))  # noqa: DTZ001
+    return make_aware(datetime.combine(day, moment))
 
 
 def _seen(values: tuple[str, ...]) -> Q:

@@ -7,7 +7,7 @@ with a value in their order, then the rows without one, for both directions of s
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db.models import CharField, F, Func, QuerySet, Value
@@ -95,12 +95,18 @@ def parse_cursor(text: str, order: Order) -> Cursor | None:
     if not colon:
         return Cursor(int(key), None) if order.column in _NULLABLE else None
     if order.column not in _DATETIMES:
-        return Cursor(int(key), value)
+        return Cursor(int(key), value) if _is_storable(value) else None
     try:
         at = parse_datetime(value)
-    except ValueError:
+        # In UTC, as PostgreSQL takes no offset of 16 hours or more, and the year may overflow.
+        return Cursor(int(key), at.astimezone(UTC)) if at and at.tzinfo else None
+    except (ValueError, OverflowError):
         return None
-    return Cursor(int(key), at) if at and at.tzinfo else None
+
+
+def _is_storable(text: str) -> bool:
+    """Return whether both databases take the text: without NUL and lone surrogates."""
+    return text == text.replace("\x00", "").encode(errors="ignore").decode()
 
 
 def cursor_for(device: Device, order: Order) -> Cursor:

@@ -2,7 +2,8 @@
 
 The values of one filter are alternatives; all filters must hold, as in the vendor's own list.
 Invalid input is never ignored: a query with `problems` has no result, because "all matching" of a
-misread query would select the wrong devices.
+misread query would select the wrong devices. What is too long stays a problem in every text that
+is made from the query, so that no form or link loses it.
 """
 
 import re
@@ -12,6 +13,7 @@ from datetime import date, timedelta
 from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
 
+from actions import bounds
 from actions.action_requests.states import CommandStatus
 from actions.errors import Code, Problem, Refused
 from actions.inventory.versions import is_version, version_key
@@ -22,8 +24,11 @@ MAX_SEARCH_LENGTH = 200
 MAX_VALUE_LENGTH = 255
 """Characters of a filter's value; longer ones are a problem."""
 
-MAX_VALUES = 100
-"""Values of one filter."""
+MAX_QUERY_LENGTH = 8192
+"""Characters of a query's text, without excluded devices; a longer one is not parsed."""
+
+TOO_LONG = "too_long"
+"""The only key in the text of a query that was too long."""
 
 VENDOR_VALUE_FILTERS = ("status", "severity", "type", "system", "agent", "group")
 """Filters whose values are the vendor's own; any value is valid."""
@@ -31,16 +36,19 @@ VENDOR_VALUE_FILTERS = ("status", "severity", "type", "system", "agent", "group"
 KEYS = (
     *("q", *VENDOR_VALUE_FILTERS, "version_from", "version_to", "seen"),
     *("enrolled_from", "enrolled_to", "exemption", "acted", "request", "outcome", "gone"),
+    TOO_LONG,
 )
 """The search and all filters, in the order of a query's text."""
 
 SINGLE_VALUE_FILTERS = {
     *("q", "version_from", "version_to", "enrolled_from", "enrolled_to", "request", "gone"),
+    TOO_LONG,
 }
 EXEMPTION_VALUES = ("now", "none")
 GONE_VALUES = ("only", "all")
 
 _SPAN = re.compile(r"(over-)?([1-9][0-9]{0,3})([hd])")
+_EXCLUDED = re.compile(r"(?:^|&)unticked=[^&]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +74,15 @@ class DeviceQuery:
         """Return each key with each of its values."""
         return ((key, value) for key, values in self.values.items() for value in values)
 
-    def without(self, key: str, value: str) -> "DeviceQuery":
-        """Return the query without one value of one filter."""
+    @property
+    def is_bounded(self) -> bool:
+        """Whether neither the query nor one of its filters is too long."""
+        return TOO_LONG not in self.values and not any(map(_is_over, self.values.items()))
+
+    def without(self, key: str, *removed: str) -> "DeviceQuery":
+        """Return the query without these values of one filter."""
         values = dict(self.values)
-        values[key] = tuple(each for each in self.of(key) if each != value)
+        values[key] = tuple(each for each in self.of(key) if each not in removed)
         if key == "request":
             values.pop("outcome", None)
         return _checked({name: remaining for name, remaining in values.items() if remaining})
@@ -77,17 +90,29 @@ class DeviceQuery:
 
 def parse_device_query(text: str) -> DeviceQuery:
     """Parse the query of an address; keys that are not filters are ignored."""
-    given: dict[str, list[str]] = {}
-    for key, value in parse_qsl(text.replace("\x00", "").replace("%00", "")):
-        if key in KEYS and value.strip():
-            given.setdefault(key, []).append(value.strip())
-    if "q" in given:
-        given["q"] = [given["q"][-1][:MAX_SEARCH_LENGTH]]
-    return _checked({key: tuple(dict.fromkeys(sorted(given[key]))) for key in KEYS if key in given})
+    text = _EXCLUDED.sub("", text)
+    if len(text) > MAX_QUERY_LENGTH:
+        return _checked({TOO_LONG: ("1",)})
+    given: dict[str, set[str]] = {}
+    for key, raw in parse_qsl(text):
+        value = _cleaned(raw)
+        if key == "q" and value:
+            given["q"] = {value[:MAX_SEARCH_LENGTH]}
+        elif key in KEYS and value:
+            given.setdefault(key, set()).add(value)
+    # One value more than allowed shows that there are too many.
+    values = {key: tuple(sorted(given[key])[: _limit(key) + 1]) for key in KEYS if key in given}
+    query = _checked(values)
+    return query if len(query.as_url()) <= MAX_QUERY_LENGTH else _checked({TOO_LONG: ("1",)})
 
 
 def with_excluded(text: str, keys: Iterable[int]) -> str:
-    """Return a query's text that also excludes devices by key, as a selection stores it."""
+    """Return a query's text that also excludes devices by key, as a selection stores it.
+
+    Raises Refused for more than `bounds.MAX_KEYS` devices.
+    """
+    keys = list(keys)
+    bounds.check_count("", keys, bounds.MAX_KEYS, "devices to leave out")
     excluded = ",".join(map(str, sorted(keys)))
     return "&".join(filter(None, (text, excluded and urlencode({"unticked": excluded}, safe=","))))
 
@@ -122,14 +147,32 @@ def parse_day(text: str) -> date | None:
 def _checked(values: dict[str, tuple[str, ...]]) -> DeviceQuery:
     problems: dict[str, list[str]] = {}
     for key, given in values.items():
-        if len(given) > (1 if key in SINGLE_VALUE_FILTERS else MAX_VALUES):
-            limit = "one value" if key in SINGLE_VALUE_FILTERS else f"{MAX_VALUES} values"
+        if key == TOO_LONG:
+            problems[key] = [
+                f"The filters have more than {MAX_QUERY_LENGTH:,} characters. Use fewer of them."
+            ]
+        elif _is_over((key, given)):
+            limit = "one value" if key in SINGLE_VALUE_FILTERS else f"{bounds.MAX_VALUES} values"
             problems[key] = [f"This filter takes at most {limit}."]
         elif texts := [_problem(key, value) for value in given if _problem(key, value)]:
             problems[key] = texts
     if not problems:
         problems = _contradictions({key: given[0] for key, given in values.items()})
     return DeviceQuery(values, problems)
+
+
+def _limit(key: str) -> int:
+    return 1 if key in SINGLE_VALUE_FILTERS else bounds.MAX_VALUES
+
+
+def _is_over(item: tuple[str, tuple[str, ...]]) -> bool:
+    key, given = item
+    return len(given) > _limit(key)
+
+
+def _cleaned(value: str) -> str:
+    """Return a value without what PostgreSQL does not store: NUL and lone surrogates."""
+    return value.replace("\x00", "").encode(errors="ignore").decode().strip()
 
 
 def _problem(key: str, value: str) -> str:

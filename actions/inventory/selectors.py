@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Count, Max, Q, QuerySet
 
-from actions import json_rows
+from actions import bounds, json_rows
 from actions.inventory.models import FULL_READ_KINDS, Device, DeviceGroup, InventorySync
 
 Kind, Stage = InventorySync.Kind, InventorySync.Stage
@@ -88,7 +88,11 @@ def latest(limit: int = 30) -> list[InventorySync]:
 
 
 def with_keys(keys: list[int]) -> QuerySet[Device]:
-    """Return the devices with these keys; unknown keys are ignored."""
+    """Return the devices with these keys; unknown keys are ignored.
+
+    Raises Refused for more than `bounds.MAX_KEYS` keys.
+    """
+    bounds.check_count("", keys, bounds.MAX_KEYS, "devices")
     return Device.objects.filter(pk__in=json_rows.keys(keys))
 
 

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from actions.actor import Actor
+from actions.devices.query import parse_device_query, raise_for_problems
 from actions.errors import Code, NotAllowed, Refused
 from actions.trail import trail
 from actions.trail.refusals import records_refusals
@@ -43,8 +44,10 @@ def exists(token: UUID) -> bool:
 def save(user: User, actor: Actor, *, name: str, query: str, shared: bool) -> SavedView:
     """Save a view; it replaces the user's view of the same name.
 
-    Raises Refused for a missing or long name, and when the user has too many views.
+    Raises Refused for a missing or long name, for an invalid query, and when the user has too many
+    views.
     """
+    raise_for_problems(parse_device_query(query))
     if not name:
         raise Refused.because("name", Code.VIEW_NAME_MISSING, "Give the view a name.")
     if len(name) > MAX_NAME:

@@ -11,13 +11,15 @@ from django.urls import reverse
 from actions.action_requests.states import CommandStatus
 from actions.devices import pagination
 from actions.devices.pagination import DevicePage, Order
-from actions.devices.query import VENDOR_VALUE_FILTERS, DeviceQuery, parse_device_query
+from actions.devices.query import TOO_LONG, VENDOR_VALUE_FILTERS, DeviceQuery, parse_device_query
 from dashboard.http import read_int
 from dashboard.printable import printable
 
 SIZES = (25, 50, 100, 250)
 DEFAULT_SIZE = 50
 DEFAULT_SORT = "name"
+MAX_CHIPS = 5
+"""Values of a filter that have a chip each; more share one, as each holds the whole query."""
 
 LABELS = {
     "status": "Status",
@@ -36,6 +38,8 @@ LABELS = {
     "enrolled_from": "Enrolled from",
     "enrolled_to": "Enrolled up to",
     "request": "Request id",
+    "q": "Search",
+    TOO_LONG: "Filters",
 }
 MENUS = (*VENDOR_VALUE_FILTERS, "seen")
 TYPED = ("version_from", "version_to", "enrolled_from", "enrolled_to", "request")
@@ -126,7 +130,7 @@ class DeviceListState:
         try:
             return cls.read(QueryDict(query.replace("\x00", "")))
         except SuspiciousOperation:  # More fields than Django reads.
-            return cls.read(QueryDict())
+            return cls.read(QueryDict(f"{TOO_LONG}=1"))
 
     @property
     def order(self) -> Order:
@@ -178,12 +182,26 @@ class DeviceListState:
         }
 
     def chips(self) -> list[Chip]:
-        """Return the active filters, each with the URL of the list without it."""
+        """Return the active filters, each with the URL of the list without it.
+
+        Their number is bounded, so that the page grows no faster than the query. A query that is
+        too long has none.
+        """
         query = self.device_query
-        return [
-            Chip(_chip_text(key, value), self.url(device_query=query.without(key, value)))
-            for key, value in query.pairs()
+        groups = [
+            (key, group)
+            for key, values in query.values.items()
+            for group in ([values] if len(values) > MAX_CHIPS else [(value,) for value in values])
         ]
+        return [
+            Chip(_chip_text(key, group), self.url(device_query=query.without(key, *group)))
+            for key, group in (groups if query.is_bounded else [])
+        ]
+
+    def problems(self) -> list[tuple[str, str]]:
+        """Return each problem of the query with the label of its filter."""
+        found = self.device_query.problems.items()
+        return [(LABELS[key], text) for key, texts in found for text in texts]
 
     def filters(self, choices: dict[str, list[str]], keys: tuple[str, ...]) -> list[Filter]:
         """Return the filters with the values that occur in the fleet and those in the query."""
@@ -215,10 +233,14 @@ def value_label(key: str, value: str) -> str:
 
 def _options(key: str, offered: list[str], chosen: tuple[str, ...]) -> list[Option]:
     values = dict.fromkeys([*VALUE_LABELS.get(key, {}), *offered, *chosen])
-    return [Option(value, value_label(key, value), value in chosen) for value in values]
+    ticked = set(chosen)
+    return [Option(value, value_label(key, value), value in ticked) for value in values]
 
 
-def _chip_text(key: str, value: str) -> str:
+def _chip_text(key: str, values: tuple[str, ...]) -> str:
+    value = values[0]
+    if len(values) > 1:
+        return f"{LABELS[key]}: {len(values)} values"
     if key == "q":
         return f"“{printable(value)[:40]}”"
     text = value[:8] if key == "request" else value_label(key, value)

@@ -13,7 +13,7 @@ from actions.catalog import KINDS
 from actions.devices import filters as device_filters
 from actions.devices import pagination
 from actions.devices.pagination import DevicePage
-from actions.devices.query import parse_device_query, with_excluded
+from actions.devices.query import parse_device_query, raise_for_problems, with_excluded
 from actions.errors import Refused
 from actions.inventory import selectors as inventory
 from actions.selections import choose
@@ -76,8 +76,9 @@ def choose_devices(request: DashboardRequest) -> HttpResponse:
     device_query = request.POST.get("device_query", "")
     try:
         if request.POST.get("all"):
-            query = parse_device_query(device_query).as_url()
-            query = with_excluded(query, _keys(request, "unticked"))
+            parsed = parse_device_query(device_query)
+            raise_for_problems(parsed)
+            query = with_excluded(parsed.as_url(), _keys(request, "unticked"))
             found, query = device_filters.matching(query), query or EVERYTHING
         else:
             query, keys = "", [*_keys(request, "device"), *_keys(request, "carried")]
