@@ -12,6 +12,7 @@ from actions.inventory import selectors as inventory
 from actions.selections import list_parser
 from actions.selections import selectors as selections
 from actions.selections.choose import targets_of
+from dashboard.device_list.state import device_list_url, read_list_query
 from dashboard.form_tokens import FormTokens
 from dashboard.models import User
 from dashboard.printable import printable
@@ -23,6 +24,7 @@ class ComposeForm(forms.Form):
     """The action for the selected devices, its parameters and its reason."""
 
     selection = forms.CharField(widget=forms.HiddenInput, required=False)
+    back = forms.CharField(widget=forms.HiddenInput, required=False)
     form_token = forms.CharField(widget=forms.HiddenInput, max_length=200)
     kind = forms.ChoiceField(
         label="Action",
@@ -94,6 +96,10 @@ class ComposeForm(forms.Form):
             ("", "Choose a group"),
             *_groups(),
         ]
+
+    def list_url(self) -> str:
+        """Return the URL of the page of the device list where the devices were chosen."""
+        return device_list_url(read_list_query(str(self["back"].value() or "")))
 
     def kinds(self) -> list[tuple[ActionKind, str]]:
         """Return the offered kinds, each with why this user may not use it, or ""."""

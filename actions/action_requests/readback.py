@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from actions.action_requests import outcomes
+from actions.action_requests import outcomes, recording
 from actions.action_requests.models import DeviceCommand
 from actions.action_requests.states import CommandStatus
 from actions.catalog import KINDS
@@ -67,14 +67,16 @@ def reconcile(read: DetailRead, records: Sequence[DeviceRecord]) -> None:
             seen.setdefault((CommandStatus(command.status), new), []).append(command)
     for (old, new), rows in seen.items():
         outcomes.confirm(rows, old, new)
+    # Open pages show whether a read-back is still to come.
+    recording.bump_version(command.request_id for command in commands)
 
 
 def requeue(read: DetailRead) -> None:
     """The read failed: read again after ENGINE_VERIFY_AFTER seconds."""
     later = clock.now() + timedelta(seconds=settings.ENGINE_VERIFY_AFTER)
-    DeviceCommand.objects.filter(pk__in=read.commands, check_at__isnull=False).update(
-        check_at=later
-    )
+    commands = DeviceCommand.objects.filter(pk__in=read.commands, check_at__isnull=False)
+    commands.update(check_at=later)
+    recording.bump_version(commands.values_list("request_id", flat=True))
 
 
 def _record_of(command: DeviceCommand, by_id: dict[str, DeviceRecord]) -> DeviceRecord | None:

@@ -1,7 +1,8 @@
 """Read requests and their commands for pages, commands and the API."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import reduce
 from operator import or_
 from typing import Any
@@ -47,11 +48,15 @@ class OutcomeShare:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The progress of a request: its commands by status."""
+    """The progress of a request: its commands by status.
+
+    `next_check_at` is the time of the next read-back of a device, None if there is none to come.
+    """
 
     total: int
     waiting: int
     shares: tuple[OutcomeShare, ...]
+    next_check_at: datetime | None = None
 
     @property
     def settled(self) -> int:
@@ -62,6 +67,11 @@ class Progress:
     def finished(self) -> bool:
         """Whether no command waits."""
         return self.waiting == 0
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing changes any more by itself: no command waits, no read-back is to come."""
+        return self.finished and self.next_check_at is None
 
     @property
     def counts(self) -> dict[str, int]:
@@ -103,7 +113,11 @@ def counts(action_request: ActionRequest) -> dict[str, int]:
 
 def progress(action_request: ActionRequest) -> Progress:
     """Return the progress of one request."""
-    return _progress(counts(action_request))
+    found = _progress(counts(action_request))
+    if not found.finished or not action_request.kind.observable:
+        return found
+    rows = DeviceCommand.objects.filter(request=action_request, check_at__isnull=False)
+    return replace(found, next_check_at=rows.aggregate(at=Min("check_at"))["at"])
 
 
 def progress_of(action_requests: list[ActionRequest]) -> dict[int, Progress]:
@@ -142,8 +156,17 @@ def commands(
     rows = DeviceCommand.objects.filter(request=action_request).order_by("id")
     statuses = [status] if status else LIST_ORDER
     keys = _keys_by_status(rows, counts, statuses, (page - 1) * size, size + 1)
-    found = DeviceCommand.objects.select_related("call", "agent_log").in_bulk(keys)
+    found = DeviceCommand.objects.select_related("call", "agent_log", "request").in_bulk(keys)
     return [found[key] for key in keys[:size]], len(keys) > size
+
+
+def count_waiting(action_request: ActionRequest, target: str) -> int:
+    """Return how many unsent commands of the request could be cancelled, of one target or of all.
+
+    An empty target means all of them.
+    """
+    rows = DeviceCommand.objects.filter(request=action_request, status__in=[S.QUEUED, S.HELD])
+    return (rows.filter(target=target) if target else rows).count()
 
 
 def _keys_by_status(

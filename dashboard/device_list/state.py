@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from django.core.exceptions import SuspiciousOperation
 from django.http import QueryDict
@@ -11,13 +11,23 @@ from django.urls import reverse
 from actions.action_requests.states import CommandStatus
 from actions.devices import pagination
 from actions.devices.pagination import DevicePage, Order
-from actions.devices.query import TOO_LONG, VENDOR_VALUE_FILTERS, DeviceQuery, parse_device_query
+from actions.devices.query import (
+    KEYS,
+    MAX_QUERY_LENGTH,
+    TOO_LONG,
+    VENDOR_VALUE_FILTERS,
+    DeviceQuery,
+    parse_device_query,
+)
 from dashboard.http import read_int
 from dashboard.printable import printable
 
 SIZES = (25, 50, 100, 250)
 DEFAULT_SIZE = 50
 DEFAULT_SORT = "name"
+PAGE_KEYS = {*KEYS, "sort", "size", "page", "before", "after"}
+"""The keys in the address of a page of the list."""
+
 MAX_CHIPS = 5
 """Values of a filter that have a chip each; more share one, as each holds the whole query."""
 
@@ -215,6 +225,14 @@ class DeviceListState:
             )
             for key in keys
         ]
+
+
+def read_list_query(text: str) -> str:
+    """Return the query of a page of the list that a form carries, or "" if it is too long."""
+    text = text.replace("\x00", "")
+    if len(text) > MAX_QUERY_LENGTH:
+        return ""
+    return urlencode([pair for pair in parse_qsl(text) if pair[0] in PAGE_KEYS])
 
 
 def device_list_url(query: str = "") -> str:

@@ -11,10 +11,12 @@ from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from actions.action_requests.explanations import Explanation, explain
 from actions.trail.verbs import label_of
 from dashboard.printable import printable
 
 if TYPE_CHECKING:
+    from actions.action_requests.models import DeviceCommand
     from actions.trail.models import AuditEvent
 
 register = template.Library()
@@ -61,6 +63,12 @@ def _mark(family: str, value: str, label: str) -> SafeString:
     return format_html(
         '<span class="{0} {0}-{1}">{2}{3}</span>', family, value, icon(f"{family}-", value), label
     )
+
+
+@register.filter
+def explained(command: "DeviceCommand") -> Explanation:
+    """Return what happened to a command and what to do next."""
+    return explain(command)
 
 
 @register.filter

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET
 from django.views.decorators.vary import vary_on_headers
 
 from actions.action_requests import selectors as action_requests
+from actions.action_requests.activity import running_count
 from actions.action_requests.gate import may_control
 from actions.action_requests.linked import suggested_reason
 from actions.action_requests.selectors import Progress
@@ -20,7 +21,7 @@ from actions.catalog import KINDS
 from actions.dispatch.forecast import forecast
 from actions.inventory import selectors as inventory
 from dashboard.access import actor_of
-from dashboard.http import DashboardRequest, read_int, wants_part
+from dashboard.http import DashboardRequest, read_int, read_text, wants_part
 
 if TYPE_CHECKING:
     from actions.action_requests.models import ActionRequest
@@ -30,10 +31,13 @@ COMMANDS_PER_PAGE = 100
 
 PARTS = {
     "request-devices": "action_requests/_devices.html",
-    "request-controls": "action_requests/_controls.html",
+    "request-controls": "action_requests/_controls_response.html",
     "request-record": "action_requests/_record.html",
 }
 """Parts that each page fetches again when the request has changed, as they depend on the user."""
+
+PANELS = ("retry", "undo", "cancel")
+"""The controls that ask before they act, in a form on the page."""
 
 
 @require_GET
@@ -78,6 +82,8 @@ def action_request_detail(request: DashboardRequest, token: UUID) -> HttpRespons
         if wants_part(request, part):
             progress = action_requests.progress(action_request)
             context = _parts_of(request, action_request, progress, part)
+            if part == "request-controls":
+                context["running"] = running_count()
             return render(request, template, context)
     return detail_page(request, action_request)
 
@@ -90,7 +96,9 @@ def detail_page(
     for part in PARTS:
         context |= _parts_of(request, action_request, context["progress"], part)
     panel = request.POST.get("verb") or request.GET.get("panel", "")
-    context["panel"] = panel if panel in ("retry", "undo") and context["may_control"] else ""
+    context["panel"] = panel if panel in PANELS and context["may_control"] else ""
+    if context["panel"] == "cancel":
+        context |= _cancel_panel(request, action_request)
     if context["panel"]:
         suggested = suggested_reason(action_request, context["panel"])
         context["reason"] = request.POST.get("reason", suggested)
@@ -117,6 +125,14 @@ def _parts_of(
         "events": audit.of_subject("request", str(action_request.uuid), limit=20),
         "calls": action_requests.calls(action_request),
     }
+
+
+def _cancel_panel(request: DashboardRequest, action_request: "ActionRequest") -> dict[str, Any]:
+    """Return what a cancellation would concern: one device, or all that were not sent yet."""
+    given = request.POST if request.method == "POST" else request.GET
+    target = read_text(given.get("target"), max_length=255)
+    count = action_requests.count_waiting(action_request, target)
+    return {"target": target, "cancel_count": count}
 
 
 def _controls_of(action_request: "ActionRequest", progress: Progress) -> dict[str, Any]:
@@ -160,6 +176,7 @@ def _commands_of(
     logs = [command.agent_log for command in commands if hasattr(command, "agent_log")]
     return {
         "commands": commands,
+        "has_ids": any(command.command_id for command in commands),
         "logs": len(logs),
         "logs_wait": any(log.open for log in logs),
         "reads_logs": request.user.rights.reads_logs,

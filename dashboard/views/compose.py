@@ -39,7 +39,7 @@ def compose(request: DashboardRequest) -> HttpResponse:
         kind = request.GET.get("kind", "")
         if wants_part(request, "preview"):
             return render(request, "compose/_preview.html", _cost_of(chosen, kind))
-        fields = {"kind": kind if kind in KINDS else ""}
+        fields = {"kind": kind if kind in KINDS else "", "back": request.GET.get("back", "")}
         form = ComposeForm(initial=fields, user=request.user, chosen=chosen, tokens=tokens)
         return _render(request, form, "compose/form.html")
     if "drop" in request.POST:

@@ -1,6 +1,7 @@
 """The device list, the number of its devices, and the selection of devices."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseRedirect
@@ -20,7 +21,14 @@ from actions.selections import choose
 from dashboard.access import actor_of, submitter_required
 from dashboard.device_list import saved_views
 from dashboard.device_list.columns import COLUMNS, NAME, chosen_columns
-from dashboard.device_list.state import MENUS, MORE, TYPED, DeviceListState, device_list_url
+from dashboard.device_list.state import (
+    MENUS,
+    MORE,
+    TYPED,
+    DeviceListState,
+    device_list_url,
+    read_list_query,
+)
 from dashboard.exports import FORMATS
 from dashboard.http import DashboardRequest, read_keys, wants_part
 from dashboard.printable import printable
@@ -89,8 +97,10 @@ def choose_devices(request: DashboardRequest) -> HttpResponse:
         url = device_list_url(DeviceListState.read_text(device_query).query)
         return HttpResponseRedirect(url, status=303)
     kind = request.POST.get("kind", "")
-    url = f"{reverse('compose')}?selection={selection.uuid}"
-    return HttpResponseRedirect(url + (f"&kind={kind}" if kind in KINDS else ""), status=303)
+    fields = {"selection": str(selection.uuid)} | ({"kind": kind} if kind in KINDS else {})
+    if back := read_list_query(request.POST.get("back", "")):
+        fields["back"] = back
+    return HttpResponseRedirect(f"{reverse('compose')}?{urlencode(fields)}", status=303)
 
 
 def _page(request: DashboardRequest, state: DeviceListState) -> DevicePage:

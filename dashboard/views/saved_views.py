@@ -5,9 +5,9 @@ from uuid import UUID
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse, HttpResponseBase
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.utils.timezone import now
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from actions.budgets.budget import Budget
 from actions.devices import filters, pagination
@@ -49,10 +49,14 @@ def save_device_view(request: DashboardRequest) -> HttpResponse:
     return redirect(device_list_url(state.query))
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 def change_device_view(request: DashboardRequest, token: UUID) -> HttpResponse:
-    """Share, unshare or delete a view."""
+    """Ask before a view is deleted; share, unshare or delete it."""
     view = _view(request, token)
+    if request.method == "GET":
+        if view.owner_id != request.user.pk:
+            raise PermissionDenied("This view belongs to another person.")
+        return render(request, "devices/delete_view.html", {"nav": "devices", "view": view})
     verb = request.POST.get("verb", "")
     try:
         if verb == "drop":
@@ -62,6 +66,8 @@ def change_device_view(request: DashboardRequest, token: UUID) -> HttpResponse:
             saved_views.share(view, request.user, actor_of(request), shared=shared)
     except NotAllowed as refusal:
         raise PermissionDenied(str(refusal)) from refusal
+    if verb == "drop":
+        messages.success(request, f"The view “{printable(view)}” is deleted.")
     return redirect(device_list_url(view.query))
 
 

@@ -1,7 +1,7 @@
 // Live parts of a page. An element with data-live holds a stream (sse-connect), the parts that the
 // stream swaps, and a sign that shows the age of the data. While the stream is not open, elements
 // with data-poll inside receive the event "poll" every two seconds. Both end when a fragment with
-// data-finished arrives. Both stop in a hidden tab.
+// data-final arrives. Both stop in a hidden tab.
 //
 //   <div data-live hx-ext="sse,morph" sse-connect="/stream" sse-swap="progress"
 //        hx-target="#progress" hx-swap="morph:outerHTML">
@@ -107,8 +107,8 @@
     if (button) button.hidden = mode === "ended";
   }
 
-  function isFinished(root) {
-    return root.matches("[data-finished]") || root.querySelector("[data-finished]") !== null;
+  function isFinal(root) {
+    return root.matches("[data-final]") || root.querySelector("[data-final]") !== null;
   }
 
   function poll(root, state, now) {
@@ -124,7 +124,7 @@
   function update(root) {
     const state = stateOf(root);
     const now = Date.now();
-    if (isFinished(root)) {
+    if (isFinal(root)) {
       state.source?.close();
       return show(root, "ended", "finished");
     }

@@ -65,7 +65,7 @@ class Console:
 
 
 @contextmanager
-def running_console(devices: int) -> Iterator[Console]:
+def running_console(devices: int, **variables: str) -> Iterator[Console]:
     """Start everything with one command, and stop it with the signal of Ctrl-C."""
     with short_folder() as folder, empty_database(folder) as database:
         port = free_port()
@@ -73,6 +73,7 @@ def running_console(devices: int) -> Iterator[Console]:
             "DATABASE_URL": database.url,
             "OPSWAT_RATE_LIMIT": QUICK,
             "AGENT_LOG_FIRST_POLL": "2",
+            **variables,
         }
         log = folder / "up.log"
         command = [*MANAGE, "up", "--port", str(port), "--devices", str(devices)]

@@ -47,7 +47,8 @@ GET = {
     "save_device_view": NO_POST,
     # There is no such view: 404 means that the guards were passed.
     "device_view": (302, 404, 404, 404, 404),
-    "change_device_view": NO_POST,
+    # There is no such view: 404 means that the guards were passed.
+    "change_device_view": (302, 404, 404, 404, 404),
     "action_requests": EVERYBODY,
     "action_request": EVERYBODY,
     # This test asks by WSGI, which cannot stream: 501 means that the guards were passed.
