@@ -1,12 +1,15 @@
 """Write rows as CSV, XLSX and JSON lines so that no cell is interpreted as a formula.
 
-A spreadsheet runs a cell that begins with one of a few characters. In CSV, such cells are written
-with a leading apostrophe; in XLSX, all cells are written as texts.
+A spreadsheet runs a cell that begins with one of a few characters. In CSV, an apostrophe is written
+before such a character. That also holds after a character at which a spreadsheet may split the
+line: with ";" or a tab as the separator, quotes inside a line do not keep a cell together. In XLSX,
+all cells are written as texts.
 """
 
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import IO
 
@@ -15,6 +18,10 @@ from xlsxwriter.worksheet import Worksheet
 
 FORMULA_PREFIXES = (*"=+-@\t\r\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """First characters that may start a formula in a spreadsheet, full-width forms included."""
+
+_STARTS = "".join(re.escape(each) for each in FORMULA_PREFIXES if not each.isspace())
+_INNER_FORMULA = re.compile(rf"""([;|\t\r\n][ "'\u00a0\ufeff]*)(?=[{_STARTS}])""")
+"""A separator of another dialect of CSV, and the quotes and blanks between it and a formula."""
 
 SHEET_ROWS = 1_048_576
 """Rows of an XLSX sheet."""
@@ -26,6 +33,7 @@ SHEET_CHARACTERS = 32_767
 def safe_cell(value: object) -> str:
     """Return the value as a text that no spreadsheet runs as a formula."""
     text = "" if value is None else str(value).replace("\x00", "")
+    text = _INNER_FORMULA.sub(r"\1'", text)
     return f"'{text}" if text.lstrip(" \u00a0\ufeff").startswith(FORMULA_PREFIXES) else text
 
 
