@@ -1,16 +1,19 @@
 """Django system checks of the settings. An error stops the start and names the setting."""
 
 import re
+from collections.abc import Collection
 from typing import Any
 
 from django.conf import settings
 from django.core import checks
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error, Tags, register
+from django.db import DatabaseError
 
 from actions.audit.siem.targets import parse_target
 from actions.budgets.budget import Budget
 from actions.catalog import VERSIONS
 from actions.opswat.client import check_base_url
+from actions.trail import key_marks
 
 _HOST = re.compile(r"\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]", re.ASCII | re.IGNORECASE)
 """A host name, the name of a domain with a dot before it, or an IPv6 address in brackets."""
@@ -108,6 +111,18 @@ def check_audit(**_: Any) -> list[CheckMessage]:
     if settings.AUDIT_KEEP_DAYS < 0:
         problems.append(Error("AUDIT_KEEP_DAYS cannot be negative.", id="actions.E032"))
     return problems
+
+
+@register(Tags.database)
+def check_audit_key(databases: Collection[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """Check that this host signs the audit trail with the key that signed it last."""
+    if not databases:
+        return []
+    try:
+        problem = key_marks.problem()
+    except DatabaseError:  # The tables are not there yet.
+        return []
+    return [Error(problem, id="actions.E033")] if problem else []
 
 
 @register()

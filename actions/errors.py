@@ -96,6 +96,9 @@ class Code(StrEnum):
     NOT_YOUR_SELECTION = "not_your_selection"
     NOT_YOUR_LIST = "not_your_list"
     NOT_YOUR_VIEW = "not_your_view"
+    PAGE_FORBIDDEN = "page_forbidden"
+    FORM_NOT_VALID = "form_not_valid"
+    TOO_MANY_REQUESTS = "too_many_requests"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from actions.inventory.models import (
 )
 from actions.ratelimit.models import VendorAccount, VendorCall
 from actions.selections.models import SelectedDevice, Selection, UploadedList
-from actions.trail.models import AuditDevice, AuditEvent
+from actions.trail.models import AuditDevice, AuditEvent, AuditMark, RefusalCount
 
 __all__ = [
     "ActionRequest",
@@ -24,6 +24,7 @@ __all__ = [
     "AuditDevice",
     "AuditEvent",
     "AuditJob",
+    "AuditMark",
     "AuditStream",
     "Device",
     "DeviceAlias",
@@ -35,6 +36,7 @@ __all__ = [
     "DispatcherHeartbeat",
     "InventorySync",
     "PersonBudget",
+    "RefusalCount",
     "SelectedDevice",
     "Selection",
     "UploadedList",

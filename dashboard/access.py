@@ -12,6 +12,7 @@ from actions.actor import Actor
 from actions.budgets import budget
 from actions.budgets.budget import Budget
 from actions.errors import Code, NotAllowed
+from actions.roles import Role
 from actions.trail.refusals import record_refusal, recording_refusals
 from actions.trail.verbs import Verb
 from dashboard.http import DashboardRequest
@@ -47,26 +48,38 @@ def take_from_budget(request: DashboardRequest, which: Budget) -> None:
         budget.take(actor, which)
 
 
-def _record_refusal(request: DashboardRequest, refusal: NotAllowed) -> None:
-    """Record the refusal of a POST; a refused GET changes nothing and leaves no line."""
-    if request.method == "POST":
-        subject = {"subject_kind": "page", "subject": request.path}
-        record_refusal(actor_of(request), Verb.PAGE_REFUSED, refusal, **subject)
+def visitor_of(request: HttpRequest) -> Actor:
+    """Return the actor of any request: the user, or an unknown visitor."""
+    if getattr(request, "user", None) and request.user.is_authenticated:
+        return actor_of(request)  # type: ignore[arg-type]  # It has a user.
+    return Actor(
+        name="unknown visitor",
+        role=Role.VIEWER,
+        source="page",
+        address=request.META.get("REMOTE_ADDR", "")[:45],
+        request_id=getattr(request, "id", ""),
+    )
+
+
+def record_page_refusal(request: HttpRequest, refusal: NotAllowed) -> None:
+    """Record that a page was refused, whatever the method."""
+    subject = {"subject_kind": "page", "subject": request.path, "method": request.method or ""}
+    record_refusal(visitor_of(request), Verb.PAGE_REFUSED, refusal, **subject)
 
 
 def _refuse(request: DashboardRequest, code: Code, text: str) -> NoReturn:
-    """Raise PermissionDenied; the refusal of a POST is recorded in the audit trail."""
-    _record_refusal(request, NotAllowed(code, text))
+    """Raise PermissionDenied; the refusal is recorded in the audit trail."""
+    record_page_refusal(request, NotAllowed(code, text))
     raise PermissionDenied(text)
 
 
 def hide(request: DashboardRequest, code: Code, text: str, *, exists: bool) -> NoReturn:
     """Raise Http404 for a thing that is not there, or that belongs to another person.
 
-    The answer is the same for both. The trail records a POST on a thing of another person.
+    The answer is the same for both. The trail records that the thing is another person's.
     """
     if exists:
-        _record_refusal(request, NotAllowed(code, text))
+        record_page_refusal(request, NotAllowed(code, text))
     raise Http404(text)
 
 

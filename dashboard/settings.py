@@ -8,6 +8,7 @@ import math
 import os
 import secrets
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from actions.trail.chain import read_keys
+from actions.trail.keys import new_key_file, read_key_file, read_keys
 from dashboard.data_folder import prepare_folder, redis_socket
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -62,7 +63,7 @@ DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / ".data"))).resolve()
 prepare_folder(DATA_DIR)
 
 
-def _own_secret(name: str) -> str:
+def _own_secret(name: str, make: Callable[[], str] = lambda: secrets.token_urlsafe(50)) -> str:
     """Return a random secret of this installation, created once in the data folder.
 
     The file appears under its name when it is complete, because several processes may start in
@@ -71,13 +72,19 @@ def _own_secret(name: str) -> str:
     path = DATA_DIR / name
     if not path.exists():
         with tempfile.NamedTemporaryFile("w", dir=DATA_DIR, encoding="ascii") as draft:  # Mode 600.
-            draft.write(secrets.token_urlsafe(50))
+            draft.write(make())
             draft.flush()
             os.fsync(draft.fileno())
             with suppress(FileExistsError):
                 path.hardlink_to(draft.name)
     return path.read_text(encoding="ascii")
 
+
+_IS_NEW = not (
+    any((DATA_DIR / name).exists() for name in ("secret_key", "audit-anchors.jsonl"))
+    or any(os.environ.get(name) for name in ("SECRET_KEY", "SECRET_KEY_FILE", "DATABASE_URL"))
+)
+"""Whether nothing hints at an installation that signed its trail with a key from SECRET_KEY."""
 
 SECRET_KEY = env.str("SECRET_KEY", default="") or _own_secret("secret_key")
 DEBUG = env.bool("DEBUG", default=False)
@@ -153,11 +160,28 @@ INVENTORY_FRESH_HOURS = env.float("INVENTORY_FRESH_HOURS", default=24.0)
 
 # ── Audit trail ─────────────────────────────────────────────────────────────────────────────────
 
+
+def _audit_key_file() -> dict[str, bytes]:
+    """Return the keys of DATA_DIR/audit_keys, created at the first start."""
+    _own_secret("audit_keys", lambda: new_key_file("" if _IS_NEW else SECRET_KEY))
+    try:
+        return read_key_file(DATA_DIR / "audit_keys")
+    except ValueError as error:
+        raise ImproperlyConfigured(f"The file audit_keys in DATA_DIR: {error}.") from None
+
+
+AUDIT_OWN_KEYS = _audit_key_file()
+AUDIT_INSTALLATION = next(iter(AUDIT_OWN_KEYS))
+"""The id of the own key also names this installation, in its anchors."""
+
 try:
-    AUDIT_KEYS = read_keys(env.list("AUDIT_KEYS", default=[]), SECRET_KEY)
+    AUDIT_KEYS = read_keys(env.list("AUDIT_KEYS", default=[]), AUDIT_OWN_KEYS)
 except ValueError as _error:
     raise ImproperlyConfigured(f"AUDIT_KEYS: {_error}.") from None
-AUDIT_ANCHORS_FILE = DATA_DIR / "audit-anchors.jsonl"
+# As with the database, the simulator's anchors never mix with those of a real fleet.
+AUDIT_ANCHORS_FILE = DATA_DIR / (
+    "audit-anchors-simulator.jsonl" if SIMULATED else "audit-anchors.jsonl"
+)
 AUDIT_EXPORT_DIR = DATA_DIR / "audit-exports"
 AUDIT_ARCHIVE_DIR = DATA_DIR / "audit-archive"
 AUDIT_KEEP_DAYS = env.int("AUDIT_KEEP_DAYS", default=0)
@@ -212,6 +236,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "dashboard.middleware.RequestIdMiddleware",
+    "dashboard.refusal_lines.RefusalLineMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",

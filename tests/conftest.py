@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,6 +32,12 @@ def _flush_the_trail_too(case: TransactionTestCase) -> None:
 
 
 TransactionTestCase._fixture_teardown = _flush_the_trail_too  # type: ignore[attr-defined]
+
+
+@pytest.fixture(autouse=True)
+def own_anchors(settings: Any, tmp_path: Path) -> None:
+    """Anchors of one test say nothing of the trail of another."""
+    settings.AUDIT_ANCHORS_FILE = tmp_path / "audit-anchors.jsonl"
 
 
 @pytest.fixture

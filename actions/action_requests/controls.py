@@ -91,7 +91,7 @@ def cancel(action_request: ActionRequest, actor: Actor, targets: Collection[str]
     rows = DeviceCommand.objects.filter(request=action_request)
     if targets:
         rows = rows.filter(target__in=targets)
-    detail = f"Cancelled by {actor.name}."
+    detail = f"Cancelled by {actor.label}."
     taken, in_doubt = outcomes.withdraw(rows, S.CANCELLED, detail)
     in_flight = rows.filter(status=S.SENDING, cancel_asked=False).update(cancel_asked=True)
     if taken or in_flight or in_doubt:

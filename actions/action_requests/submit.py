@@ -61,19 +61,6 @@ class AlreadySubmitted(Refused):
         self.action_request = action_request
 
 
-def check_submission(submission: Submission, actor: Actor) -> dict[str, ResolvedDevice]:
-    """Check the role, the group and the devices; return the known device of each target.
-
-    Raises Refused if one of them forbids the request. Nothing is stored.
-    """
-    gate.check_may_send(actor, submission.kind, len(submission.targets))
-    _check_group(submission)
-    devices = resolve_targets(submission)
-    if not submission.allow_unlisted:
-        _check_listed(submission, devices)
-    return devices
-
-
 def _refusal_line(submission: Submission, **_: Any) -> dict[str, Any]:
     """What the audit line of a refused submission says."""
     return {
@@ -86,6 +73,20 @@ def _refusal_line(submission: Submission, **_: Any) -> dict[str, Any]:
         "count": len(submission.targets),
         "targets": submission.targets,
     }
+
+
+@records_refusals(Verb.REQUEST_REFUSED, _refusal_line)
+def check_submission(submission: Submission, actor: Actor) -> dict[str, ResolvedDevice]:
+    """Check the role, the group and the devices; return the known device of each target.
+
+    Raises Refused if one of them forbids the request. Nothing is stored.
+    """
+    gate.check_may_send(actor, submission.kind, len(submission.targets))
+    _check_group(submission)
+    devices = resolve_targets(submission)
+    if not submission.allow_unlisted:
+        _check_listed(submission, devices)
+    return devices
 
 
 @records_refusals(Verb.REQUEST_REFUSED, _refusal_line)
@@ -114,7 +115,7 @@ def was_submitted(form_token: UUID, actor: Actor) -> bool:
 
 def _by_token(form_token: UUID, actor: Actor) -> QuerySet[ActionRequest]:
     return ActionRequest.objects.filter(
-        source=actor.source, actor=actor.name, form_token=form_token
+        source=actor.source, actor=actor.label[:150], form_token=form_token
     )
 
 
@@ -220,7 +221,7 @@ def _store(
         reason=submission.reason,
         ticket=submission.ticket,
         user_id=actor.user_id,
-        actor=actor.name,
+        actor=actor.label[:150],
         role=actor.role,
         source=actor.source,
         created_at=now(),

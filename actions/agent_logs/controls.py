@@ -109,7 +109,7 @@ def stop(agent_log: AgentLog, actor: Actor) -> None:
         raise Refused.because(
             "", Code.FETCHING_ALREADY_STOPPED, "The log is not being fetched any more."
         )
-    message = f"Stopped by {actor.name}."
+    message = f"Stopped by {actor.label}."
     old = LogStatus(row.status)
     AgentLog.objects.filter(pk=row.pk).move(
         old, S.STOPPED, clock.now(), message=message, lane=Lane.REPORTS

@@ -16,7 +16,7 @@ from django.db import connection
 from django.db.models import Count
 
 from actions.audit.findings import Finding, VerificationReport, archive_boundaries
-from actions.trail import chain
+from actions.trail import chain, key_marks
 from actions.trail.models import AuditDevice, AuditEvent
 
 MAX_DISTANCE = 1000
@@ -78,6 +78,7 @@ class ChainVerifier:
 
     def __init__(self, report: VerificationReport, device_counts: _DeviceCounts) -> None:
         self.report, self.device_counts, self.keys = report, device_counts, settings.AUDIT_KEYS
+        self.lost_keys = key_marks.lost_keys()
         self.key_ranks = {key_id: rank for rank, key_id in enumerate(self.keys)}
         self.last_id, self.previous, self.key_rank = 0, chain.GENESIS, len(self.keys)
         self.broken = self.started = False
@@ -87,7 +88,11 @@ class ChainVerifier:
         if not self.started:
             self._start(row)
         key = self.keys.get(row["key_id"])
-        if key is None:
+        if row["key_id"] in self.lost_keys:
+            # One finding tells of the key. These records still have to follow one another.
+            self._check_previous(row)
+            self._resume(row, broken=False)
+        elif key is None:
             self._find("altered", row["id"], f"It is signed with an unknown key ({row['key_id']}).")
             self._resume(row, broken=True)
         elif self._is_signed(row, key):

@@ -24,7 +24,7 @@ from actions.budgets import budget
 from actions.budgets.budget import Budget
 from actions.errors import Code, Problem, Refused
 from actions.roles import check_reads_audit
-from actions.trail import trail
+from actions.trail import head, trail
 from actions.trail.models import AuditEvent
 from actions.trail.refusals import fixed_subject, records_refusals
 from actions.trail.verbs import Verb
@@ -44,7 +44,7 @@ HEARTBEAT_SECONDS = 2.0
 EXPORT_COLUMNS = (
     *("id", "at", "actor", "role", "source", "address", "request_id", "verb", "subject_kind"),
     *("subject", "reason", "detail", "ticket", "kind", "count", "call", "data", "key", "previous"),
-    "mac",
+    *("mac", "on_behalf_of", "host", "terminal"),
 )
 """The columns of an export, in their order."""
 
@@ -65,7 +65,7 @@ def ask_check(actor: Actor) -> AuditJob:
     """Request a check of the whole trail; return the one that waits or runs, if there is one."""
     check_reads_audit(actor.role)
     with transaction.atomic():
-        trail.lock()
+        head.lock()
         running = AuditJob.objects.filter(kind=AuditJob.Kind.CHECK, ended_at=None).first()
         if running:
             return running
@@ -135,7 +135,7 @@ def _check_room(actor: Actor) -> None:
 def _store(actor: Actor, kind: str, **values: Any) -> AuditJob:
     on_commit.wake_audit_worker()
     return AuditJob.objects.create(
-        kind=kind, user_id=actor.user_id, actor=actor.name, requested_at=now(), **values
+        kind=kind, user_id=actor.user_id, actor=actor.label[:150], requested_at=now(), **values
     )
 
 
@@ -207,8 +207,7 @@ class Heartbeat:
 
 
 def _check(job: AuditJob) -> dict[str, Any]:
-    own = Path(settings.AUDIT_ANCHORS_FILE)
-    return verify.verify([own] if own.exists() else [], Heartbeat(job)).as_data()
+    return verify.verify(progress=Heartbeat(job)).as_data()
 
 
 def _export(job: AuditJob) -> dict[str, Any]:
@@ -217,7 +216,7 @@ def _export(job: AuditJob) -> dict[str, Any]:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     job.file = f"audit-{job.uuid}.zip"
     new = folder / f"{job.file}.{os.getpid()}.new"
-    upto = trail.head()[0]
+    upto = head.head()[0]
     try:
         with zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED) as box:
             manifest = _write_result(

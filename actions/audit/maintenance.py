@@ -6,8 +6,9 @@ from django.conf import settings
 from django.core.cache import cache
 from django.utils.timezone import now
 
-from actions.audit import anchors, jobs, retention, settings_changes
+from actions.audit import jobs, retention, settings_changes
 from actions.audit.siem import stream
+from actions.trail import anchors, ceilings
 
 ANCHOR_INTERVAL = 15 * 60
 """Seconds between two anchors."""
@@ -20,8 +21,10 @@ def run() -> None:
     """Do what is due; workers may run this at the same time."""
     if cache.add("audit-settings", 1, SETTINGS_INTERVAL):
         settings_changes.record_changes()
+    ceilings.tell_counted()
     stream.send_pending()
-    if cache.add("audit-anchor", 1, ANCHOR_INTERVAL):
+    # Each installation whose workers run this has a file of its own.
+    if cache.add(f"audit-anchor-{settings.AUDIT_INSTALLATION}", 1, ANCHOR_INTERVAL):
         anchors.write_anchor()
     if cache.add("audit-tidy", 1, CLEANUP_INTERVAL):
         jobs.delete_expired()

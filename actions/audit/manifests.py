@@ -10,9 +10,9 @@ from typing import IO, Any
 
 from django.conf import settings
 
-from actions.audit.anchors import make_anchor
 from actions.audit.findings import Finding, VerificationReport
 from actions.trail import chain
+from actions.trail.anchors import make_anchor
 
 NAME = "manifest.json"
 CHUNK_BYTES = 1 << 20

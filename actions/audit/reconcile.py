@@ -7,6 +7,7 @@ from django.db import transaction
 
 from actions.action_requests.models import ActionRequest, DeviceCommand
 from actions.action_requests.states import WAITING
+from actions.actor import label_of
 from actions.audit.findings import Finding, VerificationReport, archive_boundaries
 from actions.audit.replay import ReplayedOutcome, replay
 from actions.ratelimit import accounts
@@ -43,9 +44,9 @@ def _compare(requests: list[ActionRequest]) -> Iterator[tuple[ActionRequest, lis
         rows[row[0]].append(row[1:])
     lines: dict[str, list[Any]] = {str(action_request.uuid): [] for action_request in requests}
     events = AuditEvent.objects.filter(subject_kind="request", subject__in=lines).order_by("pk")
-    names = ("subject", "verb", "data", "actor", "reason", "ticket")
-    for subject, *line in events.values_list(*names):
-        lines[subject].append(line)
+    names = ("subject", "verb", "data", "actor", "on_behalf_of", "reason", "ticket")
+    for subject, verb, data, actor, on_behalf_of, *texts in events.values_list(*names):
+        lines[subject].append([verb, data, label_of(actor, on_behalf_of)[:150], *texts])
     for action_request in requests:
         own = rows[action_request.pk], lines[str(action_request.uuid)]
         yield action_request, list(_differences(action_request, *own))

@@ -18,7 +18,7 @@ from actions import spreadsheets
 from actions.actor import Actor
 from actions.audit import manifests
 from actions.audit.jobs import line_of
-from actions.trail import trail
+from actions.trail import head, trail
 from actions.trail.guards import triggers_suspended
 from actions.trail.models import AuditDevice, AuditEvent
 from actions.trail.verbs import Verb
@@ -32,7 +32,7 @@ def archive(before: datetime, actor: Actor = trail.ENGINE) -> Path | None:
     The cut is before the first younger line, so that the remaining lines are a whole chain.
     """
     younger = AuditEvent.objects.filter(at__gte=before).order_by("pk")
-    cut = younger.values_list("pk", flat=True).first() or trail.head()[0]
+    cut = younger.values_list("pk", flat=True).first() or head.head()[0]
     old = AuditEvent.objects.filter(pk__lt=cut).order_by("pk")
     last = old.last()
     if last is None:

@@ -8,7 +8,8 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from actions.trail import chain, trail
+from actions.audit.siem.targets import shown
+from actions.trail import chain, head, trail
 from actions.trail.models import AuditEvent
 from actions.trail.verbs import Verb
 
@@ -16,7 +17,7 @@ PLAIN_SETTINGS = (
     *("OPSWAT_BASE_URL", "OPSWAT_ALLOWED_HOSTS", "OPSWAT_ACTION_VERSION", "OPSWAT_RATE_LIMIT"),
     *("OPSWAT_MAX_DEVICES", "OPSWAT_TIMEOUT", "OPSWAT_CLIENT_ID", "ENGINE_IN_FLIGHT"),
     *("ENGINE_RESERVE", "ENGINE_URGENT_WAIT", "ENGINE_VERIFY_AFTER", "AUDIT_KEEP_DAYS"),
-    *("AUDIT_STREAM_TO", "AUDIT_STREAM_CA", "ALLOWED_HOSTS", "HTTPS", "DEBUG", "SIMULATED"),
+    *("AUDIT_STREAM_CA", "ALLOWED_HOSTS", "HTTPS", "DEBUG", "SIMULATED"),
 )
 """Settings that are recorded with their value."""
 
@@ -30,7 +31,7 @@ def record_changes() -> bool:
     if current == _last():
         return False
     with transaction.atomic():
-        trail.lock()
+        head.lock()
         last = _last()
         names = current | last
         changed = sorted(name for name in names if current.get(name) != last.get(name))
@@ -50,7 +51,11 @@ def record_changes() -> bool:
 def _last() -> dict[str, Any]:
     lines = AuditEvent.objects.filter(verb=Verb.SETTINGS_CHANGED).order_by("-pk")
     data = lines.values_list("data", flat=True).first() or {}
-    return dict(data.get("whole", {}))
+    last = dict(data.get("whole", {}))
+    # Earlier versions recorded the whole address, which may hold a token.
+    if "AUDIT_STREAM_TO" in last:
+        last["AUDIT_STREAM_TO"] = [shown(text) for text in last["AUDIT_STREAM_TO"]]
+    return last
 
 
 def _current() -> dict[str, Any]:
@@ -59,4 +64,5 @@ def _current() -> dict[str, Any]:
     for name in SECRET_SETTINGS:
         secret = str(getattr(settings, name))
         current[name] = chain.sign(key, f"{name}|{secret}".encode())[:16] if secret else ""
+    current["AUDIT_STREAM_TO"] = [shown(text) for text in settings.AUDIT_STREAM_TO]
     return current | {"AUDIT_KEYS": list(settings.AUDIT_KEYS)}

@@ -91,7 +91,7 @@ def start_due() -> list[InventorySync]:
 def _start(kind: InventorySync.Kind, actor: Actor, **fields: object) -> InventorySync:
     at = now()
     sync = InventorySync.objects.create(
-        kind=kind, actor=actor.name, started_at=at, due_at=at, **fields
+        kind=kind, actor=actor.label[:150], started_at=at, due_at=at, **fields
     )
     if kind in FULL_READ_KINDS:
         trail.record(

@@ -1,11 +1,19 @@
-"""Base class of the commands for scripts: each failure is one line on standard error."""
+"""Base class of the commands for scripts, and the person who runs a command."""
 
 import argparse
 import math
-from typing import Any, NoReturn
+import os
+import pwd
+import socket
+import sys
+from contextlib import suppress
+from typing import Any, NoReturn, Protocol
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError, ProgrammingError
+
+from actions.actor import Actor
+from actions.roles import Role
 
 REFUSED, INTERRUPTED = 2, 130
 
@@ -49,3 +57,45 @@ def seconds(text: str) -> float:
     if not math.isfinite(number) or number < 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
     return number
+
+
+class ConsoleUser(Protocol):
+    """What a command needs of a user of the console, whose table belongs to the dashboard."""
+
+    pk: int
+    username: str
+    known_role: Role
+
+
+def shell_actor(person: "ConsoleUser | None" = None) -> Actor:
+    """Return the user of the operating system as the actor, at this host and terminal.
+
+    `person` is the user of the console in whose name and with whose role the command acts. The
+    environment (LOGNAME, USER) is not read; SUDO_UID is, because only root can act by sudo.
+    """
+    uid, how = os.getuid(), ""
+    if uid == 0 and os.environ.get("SUDO_UID", "").isdecimal():
+        uid, how = int(os.environ["SUDO_UID"]), " by sudo"
+    return Actor(
+        name=_name_of(uid),
+        role=person.known_role if person else Role.OPERATOR,
+        source="command",
+        user_id=person.pk if person else None,
+        on_behalf_of=person.username if person else "",
+        host=socket.gethostname(),
+        terminal=_terminal() + how,
+    )
+
+
+def _name_of(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except (KeyError, OverflowError):
+        return f"uid {uid}"
+
+
+def _terminal() -> str:
+    for stream in (sys.__stdin__, sys.__stdout__, sys.__stderr__):
+        with suppress(AttributeError, OSError, ValueError):
+            return os.ttyname(stream.fileno())  # type: ignore[union-attr]  # None without a stream.
+    return "no terminal"

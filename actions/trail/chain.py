@@ -5,7 +5,6 @@ the first key signs, all keys verify, so a new key in front does not break the o
 the chain, a key may only be followed by itself or by a key that comes before it in the list.
 """
 
-import hashlib
 import hmac
 import json
 import re
@@ -18,9 +17,6 @@ from actions.account import DEFAULT_ACCOUNT
 GENESIS = "0" * 64
 """The previous signature of the first line."""
 
-OWN = "own"
-"""Id of the key that is derived from SECRET_KEY; it is always the last key of the list."""
-
 FIELDS = (
     *("id", "at", "user_id", "actor", "role", "source", "address", "request_id", "verb"),
     *("subject_kind", "subject", "reason", "ticket", "kind", "count", "call", "data"),
@@ -28,7 +24,13 @@ FIELDS = (
 )
 """The columns of a line that are signed, in the order in which they are signed."""
 
-LATER = {"detail": "", "account": DEFAULT_ACCOUNT}
+LATER: dict[str, Any] = {
+    "detail": "",
+    "account": DEFAULT_ACCOUNT,
+    "on_behalf_of": "",
+    "host": "",
+    "terminal": "",
+}
 """Columns added after the first lines were signed, each with its value that is not signed.
 
 A line in which all of them have these values is signed as if the columns did not exist.
@@ -38,23 +40,6 @@ Keys = Mapping[str, bytes]
 
 _ODD = re.compile(r"\\u0000|\\ud[89a-f]")
 _SURROGATE = re.compile("[\x00\ud800-\udfff]")
-
-
-def read_keys(pairs: Iterable[str], own_secret: str) -> dict[str, bytes]:
-    """Parse `id:secret` pairs into keys by id, the signing key first and the derived key last.
-
-    Raises ValueError for a malformed list.
-    """
-    keys: dict[str, bytes] = {}
-    for pair in pairs:
-        name, colon, secret = pair.strip().partition(":")
-        if not colon or not re.fullmatch(r"[A-Za-z0-9._-]{1,16}", name) or len(secret) < 32:
-            raise ValueError("write id:secret, the secret with at least 32 characters")
-        if name in keys or name == OWN:
-            raise ValueError(f"the id {name} is used twice or reserved")
-        keys[name] = secret.encode()
-    keys[OWN] = hashlib.sha256(f"audit-trail|{own_secret}".encode()).digest()
-    return keys
 
 
 def storable(text: str, limit: int | None = None) -> str:
@@ -147,8 +132,8 @@ def search_text(line: Mapping[str, Any]) -> str:
     verb, problems = str(line["verb"]), line["data"].get("problems")
     parts = [line["actor"], verb, verb.replace(".", " ").replace("_", " "), line["subject"]]
     parts += [line["reason"], line["ticket"], line["kind"], line["address"], line["request_id"]]
-    if line.get("detail"):
-        parts.append(line["detail"])
+    later = [line.get(name) for name in ("detail", "on_behalf_of", "host", "terminal")]
+    parts += [text for text in later if text]
     if problems:
         parts.append(json.dumps(problems, ensure_ascii=False)[:1000])
     return "\n".join(parts).lower()

@@ -1,4 +1,4 @@
-"""The tables of the audit trail: its lines, and the devices that each line names."""
+"""The tables of the audit trail: lines, the devices of each, marks, and counted refusals."""
 
 from django.conf import settings
 from django.db import models
@@ -15,7 +15,9 @@ class AuditEvent(models.Model):
     with `previous`, the signature of the line before it. The actor's name is stored as text beside
     the key, so deleting a person changes no line. `reason` is what a person wrote, `detail` an
     explanation by the engine. `kind`, `count` and `call` repeat parts of `data` for queries.
-    `lists_devices` is set if rows of AuditDevice name the devices of the line.
+    `lists_devices` is set if rows of AuditDevice name the devices of the line. For a command,
+    `actor` is the user of the operating system, on `host` at `terminal`; `on_behalf_of` is the
+    person of the console in whose name it acted.
     """
 
     id = models.BigIntegerField(primary_key=True)
@@ -46,6 +48,9 @@ class AuditEvent(models.Model):
     lists_devices = models.BooleanField(default=False)
     search_text = models.TextField(blank=True)
     account = models.BigIntegerField(default=DEFAULT_ACCOUNT, db_default=DEFAULT_ACCOUNT)
+    on_behalf_of = models.CharField(max_length=150, blank=True, default="", db_default="")
+    host = models.CharField(max_length=255, blank=True, default="", db_default="")
+    terminal = models.CharField(max_length=64, blank=True, default="", db_default="")
     key_id = models.CharField(max_length=16)
     previous = models.CharField(max_length=64)
     signature = models.CharField(max_length=64)
@@ -67,6 +72,12 @@ class AuditEvent(models.Model):
                 fields=["request_id", "id"],
                 condition=~Q(request_id=""),
                 name="event_of_http_request",
+            ),
+            # Lines in the name of this person: few.
+            models.Index(
+                fields=["on_behalf_of", "-id"],
+                condition=~Q(on_behalf_of=""),
+                name="event_on_behalf_of",
             ),
         ]
 
@@ -93,3 +104,38 @@ class AuditDevice(models.Model):
 
     def __str__(self) -> str:
         return f"{self.device_key} in {self.event_id}"
+
+
+class AuditMark(models.Model):
+    """A number under a signature: the end of the trail, written anchors, or a key; see head.py."""
+
+    name = models.CharField(max_length=80, primary_key=True)
+    number = models.BigIntegerField()
+    key_id = models.CharField(max_length=16)
+    mac = models.CharField(max_length=64)
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.number}"
+
+
+class RefusalCount(models.Model):
+    """The refusals of one person, or of all strangers, of one kind in one minute; see ceilings.py.
+
+    `untold` counts those that have no line of their own yet; `line` holds what the line that tells
+    their number says of the person.
+    """
+
+    name = models.CharField(max_length=64, primary_key=True)
+    started_at = models.DateTimeField()
+    told = models.IntegerField(default=0)
+    untold = models.IntegerField(default=0)
+    line = models.JSONField(default=dict)
+
+    class Meta:
+        indexes = [
+            # Counts of minutes that are over.
+            models.Index(fields=["started_at"], name="refusals_by_start"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.told} and {self.untold}"

@@ -17,18 +17,13 @@ from django.utils.timezone import now
 
 from actions.actor import Actor
 from actions.roles import Role
-from actions.trail import chain
+from actions.trail import anchors, chain, key_marks
+from actions.trail.head import HEAD, SET_MARK, locked_head, signed_mark
 from actions.trail.models import AuditDevice, AuditEvent
 from actions.trail.verbs import Verb
 
 ENGINE = Actor(name="engine", role=Role.OPERATOR, source="system")
 """The actor of lines that the engine writes without a person."""
-
-LOCK = 0x6175646974
-"""Key of PostgreSQL's advisory lock of the chain: the letters of "audit"."""
-
-HEAD = f"SELECT id, signature FROM {AuditEvent._meta.db_table} ORDER BY id DESC LIMIT 1"  # noqa: S608
-"""Query for the last line."""
 
 DEVICE_ROWS = {
     "sqlite": "SELECT %s, json_extract(value, '$[0]'), json_extract(value, '$[1]') "
@@ -69,8 +64,11 @@ def record(
     event.search_text = chain.search_text(vars(event))
     # No savepoint: if the audit line cannot be written, the change must roll back.
     with transaction.atomic(savepoint=False):
-        _link(event)
-        _insert(event, device_statuses)
+        is_marked = _link(event)
+        _insert(event, device_statuses, moves_mark=is_marked)
+        if verb in anchors.ANCHORED:
+            # An anchor that cannot be written must not stop the change; the check misses it.
+            transaction.on_commit(anchors.write_anchor, robust=True)
     return event
 
 
@@ -78,8 +76,11 @@ def _actor_columns(actor: Actor) -> dict[str, Any]:
     return {
         "user_id": actor.user_id,
         "actor": _truncate(actor.name, "actor"),
-        "role": "" if actor.source == "system" else actor.role,
+        "role": "" if actor.source == "system" or actor.is_stranger else actor.role,
         "source": actor.source,
+        "on_behalf_of": _truncate(actor.on_behalf_of, "on_behalf_of"),
+        "host": _truncate(actor.host, "host"),
+        "terminal": _truncate(actor.terminal, "terminal"),
         "address": _truncate(actor.address, "address"),
         "request_id": _truncate(actor.request_id, "request_id"),
     }
@@ -102,29 +103,40 @@ def _count(data: dict[str, Any]) -> int | None:
     return next((number for number in (count, found) if isinstance(number, int)), None)
 
 
-def _link(event: AuditEvent) -> None:
-    """Append the line to the chain and sign it; other writers wait until the commit."""
-    last_id, last_signature = _locked_head()
-    event.pk, event.previous, event.at = last_id + 1, last_signature, now()
+def _link(event: AuditEvent) -> bool:
+    """Append the line to the chain and sign it; other writers wait until the commit.
+
+    Returns whether the mark of the end stated the line before it, so that it may move on.
+    """
+    last = locked_head()
+    event.pk, event.previous, event.at = last.id + 1, last.signature, now()
+    key_marks.ensure_may_sign(event.pk)
     event.key_id = next(iter(settings.AUDIT_KEYS))
     event.signature = chain.sign(settings.AUDIT_KEYS[event.key_id], chain.content(vars(event)))
+    return last.is_marked
 
 
-def _insert(event: AuditEvent, device_statuses: Sequence[tuple[str, str]]) -> None:
+def _insert(
+    event: AuditEvent, device_statuses: Sequence[tuple[str, str]], *, moves_mark: bool
+) -> None:
     """Store the line with plain SQL, because other writers wait for the lock meanwhile."""
     fields = AuditEvent._meta.concrete_fields
     line = [field.get_db_prep_save(getattr(event, field.attname), connection) for field in fields]
-    named = json.dumps([[chain.storable(key), status] for key, status in device_statuses])
+    statements: list[tuple[str, Sequence[Any]]] = [(_line_sql(), line)]
+    if moves_mark:
+        statements.append((SET_MARK, signed_mark(HEAD, event.pk, event.signature, event.key_id)))
+    if device_statuses:
+        named = json.dumps([[chain.storable(key), status] for key, status in device_statuses])
+        statements.append((_devices_sql(), [event.pk, named]))
     with connection.cursor() as cursor:
-        if not device_statuses:
-            cursor.execute(_line_sql(), line)
-        elif connection.vendor == "postgresql":
-            cursor.execute(
-                f"WITH line AS ({_line_sql()}) {_devices_sql()}", [*line, event.pk, named]
-            )
+        if connection.vendor == "postgresql":
+            *first, (last, values) = statements
+            parts = [f"part{number} AS ({text})" for number, (text, _) in enumerate(first)]
+            values = [value for _, given in first for value in given] + list(values)
+            cursor.execute(f"WITH {', '.join(parts)} {last}" if parts else last, values)
         else:
-            cursor.execute(_line_sql(), line)
-            cursor.execute(_devices_sql(), [event.pk, named])
+            for text, values in statements:
+                cursor.execute(text, values)
 
 
 @cache
@@ -143,31 +155,3 @@ def _devices_sql() -> str:
         f"INSERT INTO {AuditDevice._meta.db_table} (event_id, device_key, status) "
         + DEVICE_ROWS[connection.vendor]
     )
-
-
-def lock() -> None:
-    """Lock the chain against other writers, to the end of the transaction."""
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
-
-
-def head() -> tuple[int, str]:
-    """Return the id of the last line, which counts all lines ever written, and its signature."""
-    with connection.cursor() as cursor:
-        cursor.execute(HEAD)
-        last: tuple[int, str] | None = cursor.fetchone()
-    return last or (0, chain.GENESIS)
-
-
-def _locked_head() -> tuple[int, str]:
-    """Lock the chain and read its head, in one round trip to the database."""
-    if connection.vendor != "postgresql":
-        return head()
-    with connection.cursor() as cursor:
-        # Two statements: each sees the rows committed before it began, and the second begins
-        # once the lock is held.
-        cursor.execute(f"SELECT pg_advisory_xact_lock({LOCK}); {HEAD}")
-        cursor.nextset()
-        last: tuple[int, str] | None = cursor.fetchone()
-    return last or (0, chain.GENESIS)

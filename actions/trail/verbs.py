@@ -10,6 +10,7 @@ class Verb(TextChoices):
     written stays here for the lines that hold it, and is named in RETIRED.
     """
 
+    AUDIT_ACCEPTED = "audit.accepted", "Audit findings accepted"
     AUDIT_ARCHIVED = "audit.archived", "Audit lines archived"
     AUDIT_CHECKED = "audit.checked", "Audit trail checked"
     AUDIT_CHECK_ASKED = "audit.check_asked", "Audit check requested"
@@ -35,6 +36,8 @@ class Verb(TextChoices):
     DEVICES_EXPORTED = "devices.exported", "Device list exported"
     DEVICE_REFRESH_ASKED = "device.refresh_asked", "Device refresh requested"
     DEVICE_REFRESH_REFUSED = "device.refresh_refused", "Device refresh refused"
+
+    FURTHER_REFUSED = "further.refused", "Further refusals"
 
     INVENTORY_SYNC_DONE = "inventory.sync_done", "Inventory read finished"
     INVENTORY_SYNC_FAILED = "inventory.sync_failed", "Inventory read failed"

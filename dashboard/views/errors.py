@@ -10,6 +10,7 @@ from django.template.loader import render_to_string
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Answer a form without a valid CSRF token: ask the user to reload the page."""
+    request.has_invalid_form = True  # type: ignore[attr-defined]  # For `refusal_lines`.
     context = {
         "heading": "This form is no longer valid",
         "exception": "It was open for too long, or another site sent it. "

@@ -212,7 +212,7 @@ def test_old_lines_move_to_a_signed_archive_and_the_remaining_chain_is_valid(ope
 
 
 def test_lines_deleted_after_an_archive_are_found(operator, lines):
-    from tests.trail.test_chain import EVENT, found, tamper
+    from tests.trail.tampering import EVENT, found, tamper
 
     third = AuditEvent.objects.get(pk=30)
     retention.archive(third.at)

@@ -20,7 +20,7 @@ from actions.actor import Actor
 from actions.audit.findings import VerificationReport
 from actions.audit.verify import verify
 from actions.roles import Role
-from actions.trail import trail
+from actions.trail import head, trail
 from actions.trail.models import AuditEvent
 from actions.trail.verbs import Verb
 from dashboard.models import User
@@ -96,7 +96,7 @@ def _written(who: str, each: int, together: int) -> Line:
 def _write(barrier: Barrier, times: Any, each: int, together: int) -> None:
     actor = Actor(name="oscar", role=Role.OPERATOR, source="page", user_id=1, address="10.1.2.3")
     uuid = str(uuid4())
-    trail.head()  # Connects before the clock starts.
+    head.head()  # Connects before the clock starts.
     barrier.wait()
     start = time.monotonic()
     for first in range(0, each, together):

@@ -18,7 +18,7 @@ from actions.action_requests.states import CommandStatus
 from actions.actor import Actor
 from actions.inventory.models import DeviceAlias
 from actions.ratelimit.states import Lane
-from actions.trail import chain, guards, trail
+from actions.trail import chain, guards, head
 from actions.trail.models import AuditDevice, AuditEvent
 from tests.bench import fleet, setup
 
@@ -80,6 +80,7 @@ def build(records: int, commands: int) -> list[UUID]:
         while rows := list(islice(lines, 5000)):
             _store(rows)
         _name_devices(history.first)
+    head.set_mark(head.HEAD, history.last, history.previous)
     guards.create_search_index(connection)
     _store_requests(kept)
     _store_aliases()
@@ -93,7 +94,7 @@ class _History:
 
     def __init__(self, records: int) -> None:
         self.chance = random.Random(7)  # The same history each time.
-        self.last, self.previous = trail.head()
+        self.last, self.previous = head.head()
         self.end = self.last + records
         self.begin = now() - timedelta(seconds=30 * (records + 1))
         self.first = self.last

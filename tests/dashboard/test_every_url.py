@@ -254,13 +254,14 @@ def test_signed_out_users_are_redirected_to_sign_in_and_back(visit: Visitor, tok
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_a_get_changes_no_row(role, visit: Visitor, token):
+def test_a_get_changes_no_row_but_records_what_was_refused(role, visit: Visitor, token):
     client = visit(role)
-    before = row_counts()
+    before, lines = row_counts(), AuditEvent.objects.count()
     for name in GET:
         client.get(address(name, token))
         client.get(address(name, token), headers={"HX-Request": "true"})
     assert row_counts() == before
+    assert AuditEvent.objects.count() - lines == refusals().count(PAGE)
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -12,48 +12,16 @@ from django.db import DatabaseError, connection, transaction
 
 from actions.action_requests import controls
 from actions.action_requests.models import ActionRequest, DeviceCommand
-from actions.audit import anchors
 from actions.audit.verify import verify
 from actions.inventory.sync import start_sync
 from actions.trail import guards, trail
-from actions.trail.chain import read_keys
 from actions.trail.models import AuditDevice, AuditEvent
 from actions.trail.verbs import Verb
 from dashboard.models import User
 from tests.factories import enrol, know_devices, make_request
+from tests.trail.tampering import EVENT, NAMED, found, sql, tamper
 
 pytestmark = pytest.mark.django_db
-
-EVENT, NAMED = "actions_auditevent", "actions_auditdevice"
-
-
-def sql(text: str, *values: Any) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(text, values)
-
-
-def tamper(*statements: str) -> None:
-    """Change the tables without their triggers, as the owner of the database can."""
-    with guards.triggers_suspended(connection):
-        for statement in statements:
-            sql(statement)
-
-
-def found(*files: Any) -> list[str]:
-    return [f"{each.what} {each.place}" for each in verify(files).findings]
-
-
-@pytest.fixture
-def lines(operator):
-    for number in range(1, 8):
-        trail.record(
-            operator,
-            Verb.DEVICES_EXPORTED,
-            subject_kind="test",
-            subject=str(number),
-            reason="x",
-            detail="explained" if number == 7 else "",
-        )
 
 
 @pytest.fixture
@@ -132,41 +100,6 @@ def test_an_unsigned_line_between_others_is_found_as_inserted(lines):
     assert found()[0] == "inserted record 7"
 
 
-def test_a_cut_end_is_found_by_anchors(lines, settings, tmp_path):
-    settings.AUDIT_ANCHORS_FILE = tmp_path / "anchors.jsonl"
-    anchors.write_anchor()
-    assert found(settings.AUDIT_ANCHORS_FILE) == []
-    tamper(f"DELETE FROM {EVENT} WHERE id > 5")
-    assert found() == []
-    assert found(settings.AUDIT_ANCHORS_FILE) == ["cut record 7"]
-
-
-def test_an_emptied_trail_is_found_by_anchors_even_when_it_grew_again(
-    lines, operator, settings, tmp_path
-):
-    settings.AUDIT_ANCHORS_FILE = tmp_path / "anchors.jsonl"
-    anchors.write_anchor()
-    tamper(f"DELETE FROM {EVENT}")
-    assert found(settings.AUDIT_ANCHORS_FILE) == ["cut record 7"]
-    for number in range(9):
-        trail.record(operator, Verb.DEVICES_EXPORTED, subject_kind="test", subject=str(number))
-    assert found(settings.AUDIT_ANCHORS_FILE) == ["cut record 7"]
-
-
-def test_an_anchor_with_a_false_count_is_a_finding(lines, tmp_path):
-    made_up = {**anchors.make_anchor(), "count": 5}
-    (tmp_path / "anchors").write_text(json.dumps(made_up))
-    assert found(tmp_path / "anchors")[0].startswith("anchor ")
-
-
-def test_anchors_are_read_from_a_log(lines, tmp_path):
-    line = {"message": f"The trail stands at 7: {json.dumps(anchors.make_anchor())}"}
-    (tmp_path / "log").write_text(f"noise\n{json.dumps(line)}\n")
-    assert verify([tmp_path / "log"]).anchors == 1
-    tamper(f"DELETE FROM {EVENT} WHERE id = 7")
-    assert found(tmp_path / "log") == ["cut record 7"]
-
-
 @pytest.mark.parametrize(
     ("statement", "kind"),
     [
@@ -231,27 +164,6 @@ def test_a_rollback_leaves_neither_the_change_nor_its_line(operator):
     assert (ActionRequest.objects.count(), AuditEvent.objects.count()) == (0, 0)
     make_request(operator, "kiosk")
     assert AuditEvent.objects.get().pk == 1
-
-
-def test_a_new_key_signs_and_the_old_lines_stay_valid(lines, operator, settings):
-    old = settings.AUDIT_KEYS
-    settings.AUDIT_KEYS = read_keys(["2026:" + "n" * 32], "s") | old
-    trail.record(operator, Verb.DEVICES_EXPORTED, subject_kind="test", subject="8")
-    assert AuditEvent.objects.get(pk=8).key_id == "2026"
-    assert found() == []
-    # A line signed with the old key after the new one is altered.
-    settings.AUDIT_KEYS = old
-    trail.record(operator, Verb.DEVICES_EXPORTED, subject_kind="test", subject="9")
-    settings.AUDIT_KEYS = read_keys(["2026:" + "n" * 32], "s") | old
-    assert found() == ["altered record 9"]
-
-
-@pytest.mark.parametrize(
-    "pairs", [["no-colon"], ["a:short"], [f"own:{'x' * 32}"], [f"a:{'x' * 32}", f"a:{'y' * 32}"]]
-)
-def test_a_malformed_list_of_keys_is_refused(pairs):
-    with pytest.raises(ValueError, match=r"secret|used twice"):
-        read_keys(pairs, "s")
 
 
 def test_odd_numbers_and_characters_match_their_signature_after_storage(operator):

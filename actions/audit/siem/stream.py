@@ -31,7 +31,22 @@ LEASE = timedelta(seconds=60)
 
 def send_pending() -> int:
     """Send the pending lines to every target of AUDIT_STREAM_TO; return how many were sent."""
-    return sum(_send_to(parse_target(text)) for text in settings.AUDIT_STREAM_TO)
+    targets = [parse_target(text) for text in settings.AUDIT_STREAM_TO]
+    _rename(targets)
+    return sum(_send_to(target) for target in targets)
+
+
+def _rename(targets: list[Target]) -> None:
+    """Let a webhook whose path has changed go on where its host was, as with a new token."""
+    names = {str(target)[:255] for target in targets}
+    for target in targets:
+        name = str(target)[:255]
+        if AuditStream.objects.filter(target=name).exists():
+            continue
+        former = AuditStream.objects.exclude(target__in=names).order_by("pk")
+        same_host = Q(target=target.base) | Q(target__startswith=f"{target.base} (")
+        if stream := former.filter(same_host).first():
+            AuditStream.objects.filter(pk=stream.pk, target=stream.target).update(target=name)
 
 
 def _send_to(target: Target) -> int:

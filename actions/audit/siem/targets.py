@@ -1,8 +1,14 @@
-"""Targets of the stream: the addresses in AUDIT_STREAM_TO, parsed and checked."""
+"""Targets of the stream: the addresses in AUDIT_STREAM_TO, parsed and checked.
+
+The path and query of a webhook often hold its token, so they are never shown. A keyed digest stands
+for them, which tells two webhooks of one host apart and shows that a token has changed.
+"""
 
 import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+from django.utils.crypto import salted_hmac
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 PORTS = {"syslog+udp": 514, "syslog+tcp": 601, "syslog+tls": 6514, "https": 443, "http": 80}
@@ -10,17 +16,24 @@ PORTS = {"syslog+udp": 514, "syslog+tcp": 601, "syslog+tls": 6514, "https": 443,
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The scheme, host and port of a target, and the path of a webhook."""
+    """The scheme, host and port of a target, and the path of a webhook, which may be secret."""
 
     scheme: str
     host: str
     port: int
     path: str = "/"
 
+    @property
+    def base(self) -> str:
+        """The address without its path."""
+        return f"{self.scheme}://{self.host}:{self.port}"
+
     def __str__(self) -> str:
-        return (
-            f"{self.scheme}://{self.host}:{self.port}{self.path if 'http' in self.scheme else ''}"
-        )
+        if self.path == "/" or "http" not in self.scheme:
+            return self.base
+        return f"{self.base} ({salted_hmac('audit-stream', self.path).hexdigest()[:8]})"
+
+    __repr__ = __str__
 
     @property
     def is_plain_syslog(self) -> bool:
@@ -28,9 +41,24 @@ class Target:
         return self.scheme in {"syslog+udp", "syslog+tcp"} and self.host not in LOOPBACK
 
 
+def shown(text: str) -> str:
+    """Return an address of AUDIT_STREAM_TO as it may be shown; one that is shown stays as it is."""
+    if text.endswith(")"):
+        return text
+    try:
+        return str(parse_target(text))
+    except ValueError:
+        digest = salted_hmac("audit-stream", text).hexdigest()[:8]
+        return f"an invalid address ({digest})"
+
+
 def parse_target(text: str) -> Target:
     """Parse an address; raises ValueError for one that is not allowed."""
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise ValueError("the address or its port is invalid") from None
     if parts.scheme not in PORTS:
         raise ValueError(f"an address starts with one of {', '.join(f'{p}://' for p in PORTS)}")
     if not parts.hostname or parts.username or parts.password or parts.fragment:
@@ -44,4 +72,4 @@ def parse_target(text: str) -> Target:
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         raise ValueError("http is allowed only to this machine")
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return Target(parts.scheme, parts.hostname, parts.port or PORTS[parts.scheme], path)
+    return Target(parts.scheme, parts.hostname, port or PORTS[parts.scheme], path)

@@ -1,7 +1,6 @@
 """Control a request from the command line."""
 
 import json
-from getpass import getuser
 from typing import Any
 from uuid import UUID
 
@@ -10,10 +9,8 @@ from django.core.management.base import CommandError, CommandParser
 from actions.action_requests import controls
 from actions.action_requests import selectors as action_requests
 from actions.action_requests.models import ActionRequest
-from actions.actor import Actor
 from actions.errors import ActionsError
-from actions.management.base import REFUSED, OneLineCommand
-from actions.roles import Role
+from actions.management.base import REFUSED, OneLineCommand, shell_actor
 
 VERBS = ("cancel", "pause", "resume", "retry", "undo", "show")
 COUNTED = {"cancel": "cancelled", "pause": "held", "resume": "resumed"}
@@ -63,7 +60,7 @@ def _perform(action_request: ActionRequest, options: dict[str, Any]) -> dict[str
     result = controls.perform(
         verb,
         action_request,
-        Actor(name=getuser(), role=Role.OPERATOR, source="command"),
+        shell_actor(),
         targets=only,
         statuses=only or ["failed"],
         reason=options["reason"],

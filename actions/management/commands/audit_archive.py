@@ -1,18 +1,15 @@
 """The command audit_archive: move old lines of the trail into a signed archive."""
 
 from datetime import timedelta
-from getpass import getuser
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 from django.utils.timezone import now
 
-from actions.actor import Actor
 from actions.audit import retention
 from actions.audit.query import parse_time
-from actions.management.base import OneLineCommand
-from actions.roles import Role
+from actions.management.base import OneLineCommand, shell_actor
 
 
 class Command(OneLineCommand):
@@ -33,6 +30,6 @@ class Command(OneLineCommand):
             if settings.AUDIT_KEEP_DAYS <= 0:
                 raise CommandError("Give --before, or set AUDIT_KEEP_DAYS.", returncode=2)
             before = now() - timedelta(days=settings.AUDIT_KEEP_DAYS)
-        actor = Actor(name=getuser(), role=Role.OPERATOR, source="command")
+        actor = shell_actor()
         path = retention.archive(before, actor)
         self.stdout.write(f"Archived to {path}." if path else "No line is that old.")

@@ -4,7 +4,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
 from actions.audit import findings, manifests, verify
@@ -35,8 +34,6 @@ class Command(OneLineCommand):
             report = manifests.check_manifest(_path(options["manifest"]))
         else:
             files = [_path(options["anchors"])] if options["anchors"] else []
-            own = settings.AUDIT_ANCHORS_FILE
-            files += [own] if own.exists() else []
             report = verify.verify(files, self._quiet if options["json"] else self._progress)
         if options["json"]:
             self.stdout.write(findings.as_json(report))

@@ -2,7 +2,6 @@
 
 import json
 import sys
-from getpass import getuser
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,7 @@ from actions.catalog import KINDS
 from actions.dispatch.inline import dispatch_until
 from actions.errors import Code, Refused
 from actions.macs import normalise_mac
-from actions.management.base import REFUSED, OneLineCommand, seconds
-from actions.roles import Role
+from actions.management.base import REFUSED, OneLineCommand, seconds, shell_actor
 
 NOT_ALL, WAIT_OVER = 3, 4
 
@@ -53,7 +51,7 @@ class Command(OneLineCommand):
         parser.add_argument(
             "--as",
             dest="username",
-            help="the user in whose name and with whose role it is submitted",
+            help="the user in whose name and with whose role you submit it",
         )
         parser.add_argument("--start-at", metavar="ISO", help="not before this time (UTC)")
         parser.add_argument(
@@ -113,9 +111,9 @@ class Command(OneLineCommand):
 
 
 def _actor(username: str | None) -> Actor:
-    """Return the named user; without one, the person at the shell acts as an operator."""
+    """Return the person at the shell, as an operator or in the name of a user of the console."""
     if not username:
-        return Actor(name=getuser(), role=Role.OPERATOR, source="command")
+        return shell_actor()
     user: Any = get_user_model().objects.filter(username=username).first()
     if user is None or not user.may_act:
         raise Refused.because(
@@ -124,7 +122,7 @@ def _actor(username: str | None) -> Actor:
             "There is no active person “%(given)s”.",
             given=username,
         )
-    return Actor(name=user.username, role=user.known_role, source="command", user_id=user.pk)
+    return shell_actor(user)
 
 
 def _submission(options: dict[str, Any]) -> Submission:

@@ -1,17 +1,14 @@
 """Run a full read of the inventory from the command line."""
 
 import json
-from getpass import getuser
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from actions.actor import Actor
 from actions.dispatch.inline import dispatch_until
 from actions.inventory.models import InventorySync
 from actions.inventory.sync import start_sync
-from actions.management.base import OneLineCommand, seconds
-from actions.roles import Role
+from actions.management.base import OneLineCommand, seconds, shell_actor
 
 FOR_EVER = 10.0**9
 
@@ -33,7 +30,7 @@ class Command(OneLineCommand):
 
     def handle(self, *_: Any, **options: Any) -> None:
         """Start or join a read and print its progress."""
-        actor = Actor(name=getuser(), role=Role.OPERATOR, source="command")
+        actor = shell_actor()
         sync, started = start_sync(actor)
         if not options["json"]:
             self.stdout.write("Reading …" if started else "Joined the read that is running …")

@@ -1,6 +1,6 @@
 """Create a user, or change one."""
 
-from getpass import getpass, getuser
+from getpass import getpass
 from typing import Any
 
 from django.contrib.auth.password_validation import validate_password
@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from actions.actor import Actor
+from actions.management.base import shell_actor
 from actions.roles import Role
 from actions.trail import trail
 from actions.trail.verbs import Verb
@@ -44,7 +44,7 @@ class Command(BaseCommand):
         with transaction.atomic():
             person.save()
             trail.record(
-                Actor(name=getuser(), role=Role.OPERATOR, source="command"),
+                shell_actor(),
                 Verb.PERSON_CHANGED if before else Verb.PERSON_ADDED,
                 subject_kind="person",
                 subject=person.username,

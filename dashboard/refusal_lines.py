@@ -1,0 +1,42 @@
+"""Middleware: a refused request leaves one line of the audit trail, whoever refused it."""
+
+import logging
+from collections.abc import Callable
+
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponseBase
+
+from actions.errors import Code, NotAllowed
+from actions.trail.refusals import note_refusals
+from dashboard.access import record_page_refusal
+
+REFUSED = frozenset({401, 403, 419, 429})
+"""Statuses of a refusal. A 404 for what belongs to another person is recorded by `access.hide`."""
+
+
+class RefusalLineMiddleware:
+    """Records a refused request, unless a service or a guard has recorded the refusal."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Look at the status of the response."""
+        noted = note_refusals()
+        response = self.get_response(request)
+        if response.status_code in REFUSED and not noted:
+            try:
+                record_page_refusal(request, _refusal(request, response.status_code))
+            except DatabaseError:  # The refusal stands even if the trail cannot be written.
+                logging.getLogger(__name__).exception("A refusal could not be recorded.")
+        return response
+
+
+def _refusal(request: HttpRequest, status: int) -> NotAllowed:
+    if status == 429:
+        return NotAllowed(Code.TOO_MANY_REQUESTS, "Too many requests.")
+    if getattr(request, "has_invalid_form", False):
+        return NotAllowed(
+            Code.FORM_NOT_VALID, "The form had no valid CSRF token, or another site sent it."
+        )
+    return NotAllowed(Code.PAGE_FORBIDDEN, "The page is not allowed.")
