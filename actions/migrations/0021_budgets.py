@@ -13,7 +13,7 @@ def leave_the_urgent_lane(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("actions", "0016_once_for_a_person")]
+    dependencies = [("actions", "0019_trail_marks")]
     operations = [
         migrations.CreateModel(
             name="PersonBudget",
