@@ -1,4 +1,4 @@
-"""Middleware: the id of a request, sign-in under htmx, and the answer to too many requests."""
+"""Middleware: the id of a request, sign-in under htmx, and the answers beyond a limit."""
 
 import re
 import uuid
@@ -9,6 +9,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render, resolve_url
 
 from actions.budgets.budget import OverBudget
+from dashboard.password_hasher import TooManyPasswordChecks
+from dashboard.views.errors import busy
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
 
@@ -46,8 +48,8 @@ class HtmxLoginMiddleware:
         return response
 
 
-class OverBudgetMiddleware:
-    """Answers 429 where a person has asked for more than a minute's limit."""
+class LimitsMiddleware:
+    """Answers 429 beyond a person's limit, and 503 if a password could not be checked in time."""
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
@@ -58,6 +60,8 @@ class OverBudgetMiddleware:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Show when the person may try again; the header Retry-After has the seconds."""
+        if isinstance(error, TooManyPasswordChecks):
+            return busy(request)
         if not isinstance(error, OverBudget):
             return None
         response = render(request, "429.html", {"exception": str(error)}, status=429)

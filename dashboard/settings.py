@@ -250,7 +250,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "dashboard.middleware.HtmxLoginMiddleware",
-    "dashboard.middleware.OverBudgetMiddleware",
+    "dashboard.middleware.LimitsMiddleware",
 ]
 
 ROOT_URLCONF = "dashboard.urls"
@@ -361,11 +361,21 @@ STORAGES = {
     "staticfiles": {"BACKEND": "dashboard.storage.StaticFiles"},
 }
 
+# ── Limits of the web server (dashboard.server) ─────────────────────────────────────────────────
+
+WEB_HEAD_SECONDS = env.float("WEB_HEAD_SECONDS", default=10.0)
+WEB_BODY_SECONDS = env.float("WEB_BODY_SECONDS", default=60.0)
+WEB_CONNECTIONS = env.int("WEB_CONNECTIONS", default=1000)
+WEB_CONNECTIONS_PER_ADDRESS = env.int("WEB_CONNECTIONS_PER_ADDRESS", default=500)
+WEB_REQUESTS = env.int("WEB_REQUESTS", default=20)
+WEB_WAIT_SECONDS = env.float("WEB_WAIT_SECONDS", default=20.0)
+WEB_PASSWORD_CHECKS = env.int("WEB_PASSWORD_CHECKS", default=2)
+
 # ── Users, sign-in and sessions ─────────────────────────────────────────────────────────────────
 
 AUTH_USER_MODEL = "dashboard.User"
 AUTHENTICATION_BACKENDS = ["dashboard.authentication.UserBackend"]
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+PASSWORD_HASHERS = ["dashboard.password_hasher.BoundedArgon2"]
 AUTH_PASSWORD_VALIDATORS = [
     {
         "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
@@ -405,11 +415,6 @@ CSRF_FAILURE_VIEW = "dashboard.views.errors.csrf_failure"
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 25_000
 # Enough for 100,000 pasted lines (actions.selections.list_parser.MAX_LINES).
 DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024
-FILE_UPLOAD_HANDLERS = [
-    "dashboard.http.MaxUploadSize",
-    "django.core.files.uploadhandler.MemoryFileUploadHandler",
-    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
-]
 
 # ── HTTP security headers ───────────────────────────────────────────────────────────────────────
 

@@ -33,6 +33,13 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return response
 
 
+def busy(request: HttpRequest) -> HttpResponse:
+    """Answer 503: others' passwords are being checked."""
+    response = _render_bare(request, "busy.html", 503)
+    response["Retry-After"] = "5"
+    return response
+
+
 def _render_bare(request: HttpRequest, template: str, status: int) -> HttpResponse:
     # Without context processors: they may need what has just failed.
     context = {"request_id": getattr(request, "id", "")}
