@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable
 
-from django.core.exceptions import RequestDataTooBig
-from django.core.files.uploadhandler import FileUploadHandler
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django_htmx.middleware import HtmxDetails
 
@@ -16,31 +14,6 @@ class DashboardRequest(HttpRequest):
     user: User
     htmx: HtmxDetails
     id: str
-
-
-class MaxUploadSize(FileUploadHandler):
-    """Rejects a form that is far larger than any of ours before Django stores any of it."""
-
-    MAX_BYTES = 32 * 1024 * 1024
-
-    def handle_raw_input(
-        self,
-        input_data: object,
-        META: object,  # noqa: N803  # The name is Django's.
-        content_length: int,
-        boundary: object,
-        encoding: object = None,
-    ) -> None:
-        """Check the announced length; the server reads no more than that."""
-        if content_length > self.MAX_BYTES:
-            raise RequestDataTooBig("The form is too large.")
-
-    def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:
-        """Pass the chunk to the next handler."""
-        return raw_data
-
-    def file_complete(self, file_size: int) -> None:
-        """Leave the file to the next handler."""
 
 
 def wants_part(request: DashboardRequest, target: str) -> bool:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIRequest
+from django.db import close_old_connections
 from django.http import HttpRequest, StreamingHttpResponse
 from django.utils.http import content_disposition_header
 
@@ -20,7 +21,8 @@ def stream(
     `uses_database` every chunk is produced in the one thread that holds the request's connection.
     """
     if isinstance(request, ASGIRequest):
-        return StreamingHttpResponse(_in_thread(chunks, uses_database), content_type=content_type)
+        content = _in_thread(request, chunks, uses_database)
+        return StreamingHttpResponse(content, content_type=content_type)
     return StreamingHttpResponse(chunks, content_type=content_type)
 
 
@@ -56,7 +58,21 @@ def regroup(parts: Iterable[bytes]) -> Iterator[bytes]:
         yield bytes(buffer)
 
 
-async def _in_thread(chunks: Iterator[bytes], uses_database: bool) -> AsyncIterator[bytes]:
+async def leave_database(request: ASGIRequest) -> None:
+    """Close the database connection of the request and give its place back to other requests.
+
+    A stream that needs neither may stay open for long.
+    """
+    await sync_to_async(close_old_connections)()
+    if give_back_place := request.scope.get("give_back_place"):
+        give_back_place()
+
+
+async def _in_thread(
+    request: ASGIRequest, chunks: Iterator[bytes], uses_database: bool
+) -> AsyncIterator[bytes]:
+    if not uses_database:
+        await leave_database(request)
     following = sync_to_async(lambda: next(chunks, b""), thread_sensitive=uses_database)
     while chunk := await following():
         yield chunk

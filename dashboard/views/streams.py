@@ -4,15 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from uuid import UUID
 
-from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIRequest
-from django.db import close_old_connections
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.template.loader import render_to_string
 from django.views.decorators.http import require_GET
 
 from actions.action_requests import selectors as action_requests
 from dashboard.live.hub import HUB, Queue
+from dashboard.streaming import leave_database
 from dashboard.views.action_requests import progress_of
 
 KEEPALIVE_INTERVAL = 15.0
@@ -35,8 +34,6 @@ def render_request(key: str) -> bytes:
 
 HUB.topic("request", render_request)
 
-_close_own_connection = sync_to_async(close_old_connections)
-
 
 @require_GET
 async def action_request_stream(request: HttpRequest, token: UUID) -> HttpResponseBase:
@@ -53,16 +50,16 @@ async def action_request_stream(request: HttpRequest, token: UUID) -> HttpRespon
         return HttpResponse("There is no such request.", status=404)
     if not await HUB.subscribe():
         return HttpResponse("Live updates are not available now: poll.", status=503)
-    stream = StreamingHttpResponse(_events(topic, user_id), content_type="text/event-stream")
+    events = _events(request, topic, user_id)
+    stream = StreamingHttpResponse(events, content_type="text/event-stream")
     stream["Cache-Control"] = "no-store"
     stream["X-Accel-Buffering"] = "no"
     return stream
 
 
-async def _events(topic: str, user_id: int) -> AsyncIterator[bytes]:
-    # The sign-in check left a database connection open. The stream needs none: without this each
-    # open page would hold a connection until it closes.
-    await _close_own_connection()
+async def _events(request: ASGIRequest, topic: str, user_id: int) -> AsyncIterator[bytes]:
+    # The sign-in check left a database connection open, which the stream does not need.
+    await leave_database(request)
     loop = asyncio.get_running_loop()
     end = loop.time() + MAX_STREAM_SECONDS
     queue = HUB.join(topic)
