@@ -10,6 +10,7 @@ import json
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import redis.asyncio
@@ -21,6 +22,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from actions.on_commit import CHANGES
+from dashboard.server import seldom
 
 Renderer = Callable[[str], bytes]
 """Renders the event of one topic, given what follows the colon; no bytes: there is no such row."""
@@ -31,6 +33,9 @@ log = logging.getLogger(__name__)
 
 RENDER_INTERVAL = 0.5
 """Minimum seconds between two renderings of one topic: a page gets at most two a second."""
+
+RENDER_THREADS = ThreadPoolExecutor(max_workers=4, thread_name_prefix="live")
+"""All renderings of this process; each thread has a database connection while it renders."""
 
 SUBSCRIBE_TIMEOUT = 3.0
 """Seconds that a page waits for the subscription before it has to poll."""
@@ -65,7 +70,9 @@ class Hub:
             finally:
                 close_old_connections()
 
-        self.renderers[kind] = sync_to_async(render_and_close, thread_sensitive=False)
+        self.renderers[kind] = sync_to_async(
+            render_and_close, thread_sensitive=False, executor=RENDER_THREADS
+        )
 
     async def render(self, topic: str) -> bytes:
         """Render the event of a topic now."""
@@ -133,7 +140,12 @@ class Hub:
             await client.aclose()
 
     def _on_change(self, data: bytes) -> None:
-        topic = str(json.loads(data).get("topic", ""))
+        try:
+            topic = str(json.loads(data).get("topic", ""))
+        except (ValueError, AttributeError, RecursionError):
+            # Others may write to this Redis; a message of theirs must not end the streams.
+            seldom.warn("A message on the channel of changes could not be read: it is left out.")
+            return
         if topic in self.pages and topic not in self.pending:
             self.pending.add(topic)
             self._start(self._broadcast(topic))

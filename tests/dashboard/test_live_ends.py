@@ -1,11 +1,16 @@
 """How live streams end, and what they hold."""
 
 import gc
+import random
 import time
 
 import pytest
+import redis
+from django.conf import settings
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from actions.on_commit import CHANGES
+from dashboard.asgi import application
 from dashboard.live import hub
 from dashboard.views import streams
 from tests.dashboard.conftest import Stream, running_server, wait_until
@@ -37,6 +42,47 @@ def test_streams_end_when_redis_stops_and_work_after_its_restart(
     after.event()
     version = change(action_request)
     assert version_of(after.event()) == version
+
+
+MALFORMED = [
+    b"",
+    b"no json",
+    b"\xff\xfe",
+    b"[]",
+    b"7",
+    b"null",
+    b'"request:"',
+    b"{}",
+    b'{"topic": null}',
+    b'{"topic": {"a": [1]}}',
+    b'{"topic": "request:no-uuid"}',
+    b"[" * 100_000,
+    b"1" * 100_000,
+    b"\0" * 1000,
+]
+
+
+def test_malformed_messages_on_the_channel_end_no_stream(real_redis, stream, action_request):
+    opened = stream()
+    opened.event()
+    rng = random.Random(12)
+    client = redis.Redis(unix_socket_path=str(real_redis.socket))
+    for message in [*MALFORMED, *(rng.randbytes(rng.randrange(50)) for _ in range(200))]:
+        client.publish(CHANGES, message)
+    client.close()
+
+    version = change(action_request)
+
+    assert version_of(opened.event()) == version
+
+
+def test_open_streams_take_no_place_of_other_requests(real_redis, stream, action_request):
+    pages = [stream() for _ in range(settings.WEB_REQUESTS + 5)]
+    for page in pages:
+        page.event()
+    assert application.gate.taken == 0
+    version = change(action_request)
+    assert {version_of(page.event()) for page in pages} == {version}
 
 
 def test_a_page_that_is_reopened_many_times_stays_live(real_redis, stream, action_request):
