@@ -83,7 +83,7 @@ def _environment(folder: Path) -> dict[str, str]:
 def _prepare(folder: Path) -> None:
     """Make an empty, migrated database and the static files; each figure gets a copy."""
     template = folder / "template"
-    template.mkdir()
+    template.mkdir(mode=0o700)
     for command in (["migrate"], ["collectstatic", "--no-input"]):
         subprocess.run(
             [sys.executable, "manage.py", *command, "--verbosity", "0"],

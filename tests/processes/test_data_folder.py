@@ -129,6 +129,24 @@ def test_a_folder_that_cannot_be_made_is_told_in_one_line(console: Console) -> N
         assert len(done.stderr.splitlines()) == 1
 
 
+def test_all_processes_of_a_long_data_folder_find_the_same_redis(console: Console) -> None:
+    folder = console.folder / ("x" * 100)
+    show = (
+        "shell",
+        "--no-imports",
+        "-c",
+        "from django.conf import settings as s; print(s.REDIS_URL)",
+    )
+
+    first, second = command(folder, *show), command(folder, *show)
+
+    socket = Path(first.stdout.strip().removeprefix("unix://"))
+    assert first.stdout == second.stdout
+    assert folder not in socket.parents
+    assert stat.S_IMODE(socket.parent.stat().st_mode) == 0o700
+    socket.parent.rmdir()
+
+
 AS_ROOT = os.geteuid() == 0
 
 if AS_ROOT:

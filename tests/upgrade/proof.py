@@ -32,7 +32,7 @@ class Proof:
 
     def __init__(self, folder: Path, url: str, say: Say) -> None:
         data = folder / "data"
-        data.mkdir()
+        data.mkdir(mode=0o700)
         env = environment(data, url)
         self._data, self._url, self._say = data, url, say
         self.old = Version(folder / "first", env | HURRY)
