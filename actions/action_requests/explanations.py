@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from actions.action_requests.models import DeviceCommand
-from actions.action_requests.states import CommandStatus
+from actions.action_requests.states import VENDOR_STATUS, CommandStatus
 
 S = CommandStatus
 
@@ -66,7 +66,7 @@ def _explain_failed(command: DeviceCommand, note: str) -> Explanation:
 
 
 def _explain_unconfirmed(command: DeviceCommand, note: str) -> Explanation:
-    if command.vendor_raw:
+    if command.vendor_raw and command.vendor_status not in VENDOR_STATUS:
         happened = f"OPSWAT answered “{command.vendor_raw[:40]}”, which it does not document."
     elif not command.http_status:
         happened = "The connection ended before OPSWAT answered."
