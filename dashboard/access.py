@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Concatenate, NoReturn, ParamSpec, TypeAlias
+from typing import Any, Concatenate, NoReturn, ParamSpec, TypeAlias
 
 from allauth.account.adapter import DefaultAccountAdapter
+from django.contrib.auth import authenticate
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from actions.actor import Actor
 from actions.budgets import budget
@@ -15,14 +17,36 @@ from actions.errors import Code, NotAllowed
 from actions.roles import Role
 from actions.trail.refusals import record_refusal, recording_refusals
 from actions.trail.verbs import Verb
+from dashboard.addresses import address_of
 from dashboard.http import DashboardRequest
+from dashboard.models import User
+from dashboard.sign_in import guard, known_device
 
 P = ParamSpec("P")
 View: TypeAlias = Callable[Concatenate[DashboardRequest, P], HttpResponseBase]
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types.
-    """Sign-in for existing users only; `add_person` creates them."""
+    """Sign-in for existing users only, behind the guard; `add_person` creates the users."""
+
+    def authenticate(self, request: HttpRequest, **credentials: str) -> User | None:
+        """Return the user with this name and password, unless the guard lets the try wait."""
+        admitted = guard.admit(credentials["username"], address_of(request.META), request)
+        request.sign_in_try = admitted  # type: ignore[attr-defined]  # For `signals`.
+        user: User | None = authenticate(request, **credentials)
+        if user is not None:
+            guard.succeed(admitted, user)
+        return user
+
+    def post_login(self, request: HttpRequest, user: User, **more: Any) -> HttpResponse:
+        """Mark the browser as one that the user signed in from."""
+        response: HttpResponse = super().post_login(request, user, **more)
+        known_device.remember(request, response, user)
+        return response
+
+    def is_safe_url(self, url: str) -> bool:
+        """Lead from the sign-in page to paths of this console only."""
+        return bool(url) and url.startswith("/") and url_has_allowed_host_and_scheme(url, None)
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Refuse self-registration."""
@@ -36,7 +60,7 @@ def actor_of(request: DashboardRequest) -> Actor:
         role=request.user.known_role,
         source="page",
         user_id=request.user.pk,
-        address=request.META.get("REMOTE_ADDR", "")[:45],
+        address=address_of(request.META),
         request_id=request.id,
     )
 
@@ -56,7 +80,7 @@ def visitor_of(request: HttpRequest) -> Actor:
         name="unknown visitor",
         role=Role.VIEWER,
         source="page",
-        address=request.META.get("REMOTE_ADDR", "")[:45],
+        address=address_of(request.META),
         request_id=getattr(request, "id", ""),
     )
 

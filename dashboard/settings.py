@@ -10,6 +10,7 @@ import secrets
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,28 @@ PUBLIC = not LOOPBACK.issuperset(ALLOWED_HOSTS)
 """Whether others than this machine can reach the console."""
 HTTPS = env.bool("HTTPS", default=PUBLIC)
 """Whether pages and cookies require HTTPS."""
+
+ALLOWED_PORTS: list[str] = env.list("ALLOWED_PORTS", default=[])
+
+
+def _proxies() -> int:
+    """Read BEHIND_PROXY: how many proxies are in front; also 1, true, yes or on for one."""
+    text = env.str("BEHIND_PROXY", default="0").strip().lower()
+    words = {"": "0", "false": "0", "no": "0", "off": "0", "true": "1", "yes": "1", "on": "1"}
+    try:
+        return max(0, int(words.get(text, text)))
+    except ValueError:
+        raise ImproperlyConfigured("BEHIND_PROXY: write the number of proxies, or 0.") from None
+
+
+BEHIND_PROXY = _proxies()
+try:
+    PROXY_NETWORKS = [
+        ip_network(each.strip())
+        for each in env.list("PROXY_NETWORKS", default=["127.0.0.0/8", "::1/128"])
+    ]
+except ValueError as _error:
+    raise ImproperlyConfigured(f"PROXY_NETWORKS: {_error}.") from None
 
 # ── Vendor ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -237,19 +260,22 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "dashboard.middleware.RequestIdMiddleware",
     "dashboard.refusal_lines.RefusalLineMiddleware",
-    "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "dashboard.middleware.CanonicalHostMiddleware",
+    "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "dashboard.middleware.SessionEndMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "dashboard.middleware.CrossSiteMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "dashboard.middleware.HtmxLoginMiddleware",
+    "dashboard.middleware.SignInRedirectMiddleware",
     "dashboard.middleware.LimitsMiddleware",
 ]
 
@@ -374,7 +400,7 @@ WEB_PASSWORD_CHECKS = env.int("WEB_PASSWORD_CHECKS", default=2)
 # ── Users, sign-in and sessions ─────────────────────────────────────────────────────────────────
 
 AUTH_USER_MODEL = "dashboard.User"
-AUTHENTICATION_BACKENDS = ["dashboard.authentication.UserBackend"]
+AUTHENTICATION_BACKENDS = ["dashboard.sign_in.backend.SignInBackend"]
 PASSWORD_HASHERS = ["dashboard.password_hasher.BoundedArgon2"]
 AUTH_PASSWORD_VALIDATORS = [
     {
@@ -382,7 +408,11 @@ AUTH_PASSWORD_VALIDATORS = [
         "OPTIONS": {"min_length": 12},
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "dashboard.sign_in.passwords.RepetitionValidator"},
+    {"NAME": "dashboard.sign_in.passwords.ContextValidator"},
 ]
+PASSWORD_WORDS: list[str] = env.list("PASSWORD_WORDS", default=[])
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "overview"
 ACCOUNT_ADAPTER = "dashboard.access.AccountAdapter"
@@ -392,8 +422,12 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_LOGOUT_REDIRECT_URL = LOGIN_URL
 ACCOUNT_SESSION_REMEMBER = False
+# dashboard.sign_in.guard counts instead: allauth's counters depend on the Host header, and the
+# cache that holds them drops rows when it is full.
+ACCOUNT_RATE_LIMITS = False
 
-# In the database, so that sign-in limits count across processes and survive a restart of Redis.
+# In the database, so that it is shared by all processes. Nothing that guards may use it: it drops
+# rows when it is full.
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",
@@ -401,11 +435,15 @@ CACHES = {
     }
 }
 
-SESSION_COOKIE_AGE = 12 * 3600
+SESSION_HOURS = env.float("SESSION_HOURS", default=12.0)
+SESSION_IDLE_MINUTES = env.float("SESSION_IDLE_MINUTES", default=30.0)
+SESSION_ENGINE = "dashboard.session_store"
+SESSION_COOKIE_AGE = max(60, int(SESSION_HOURS * 3600))
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_NAME = "__Host-session" if HTTPS else "session"
+DEVICE_COOKIE_NAME = "__Host-device" if HTTPS else "device"
 CSRF_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_NAME = "__Host-csrf" if HTTPS else "csrf"
@@ -428,7 +466,7 @@ SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=24 * 3600) if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("HSTS_INCLUDE_SUBDOMAINS", default=False)
 SECURE_HSTS_PRELOAD = env.bool("HSTS_PRELOAD", default=False)
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]  # They demand these two options.
-if env.bool("BEHIND_PROXY", default=False):
+if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 X_FRAME_OPTIONS = "DENY"
 DEFAULT_EXCEPTION_REPORTER_FILTER = "dashboard.error_pages.SettingsFilter"

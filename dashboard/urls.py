@@ -22,6 +22,7 @@ from dashboard.views import (
     overview,
     request_controls,
     saved_views,
+    sign_in,
     streams,
     vendor_calls,
 )
@@ -78,7 +79,7 @@ pages = [
     path("audit/checks/", audit_jobs.check, name="audit_check"),
     path("audit/exports/", audit_jobs.export, name="audit_export"),
     path("audit/exports/<uuid:token>/", audit_jobs.download, name="audit_download"),
-    path("accounts/login/", account.login, name="account_login"),
+    path("accounts/login/", sign_in.sign_in, name="account_login"),
     path("accounts/logout/", account.logout, name="account_logout"),
     path("accounts/inactive/", account.account_inactive, name="account_inactive"),
     path("accounts/signup/", account.signup, name="account_signup"),
@@ -108,4 +109,5 @@ An address that only lacks its last slash is redirected by Django's CommonMiddle
 urlpatterns = [*pages, *redirects]
 
 handler400 = "dashboard.views.errors.bad_request"
+handler429 = "dashboard.views.errors.too_many_requests"
 handler500 = "dashboard.views.errors.server_error"

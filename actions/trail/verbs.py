@@ -60,9 +60,11 @@ class Verb(TextChoices):
 
     PERSON_ADDED = "person.added", "Person added"
     PERSON_CHANGED = "person.changed", "Person changed"
+    PERSON_LOCKED = "person.locked", "Sign-in slowed down"
     PERSON_SIGNED_IN = "person.signed_in", "Person signed in"
     PERSON_SIGNED_OUT = "person.signed_out", "Person signed out"
     PERSON_SIGN_IN_FAILED = "person.sign_in_failed", "Sign-in failed"
+    PERSON_UNLOCKED = "person.unlocked", "Sign-in unlocked"
 
     READBACK_ACCEPTED = "readback.accepted", "Read-back: accepted"
     READBACK_CONFIRMED = "readback.confirmed", "Read-back: confirmed"

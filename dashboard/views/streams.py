@@ -2,20 +2,27 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 from uuid import UUID
 
+from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIRequest
+from django.db import close_old_connections
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.template.loader import render_to_string
 from django.views.decorators.http import require_GET
 
 from actions.action_requests import selectors as action_requests
-from dashboard.live.hub import HUB, Queue
+from dashboard import session_end
+from dashboard.live.hub import HUB, RENDER_THREADS, Queue
 from dashboard.streaming import leave_database
 from dashboard.views.action_requests import progress_of
 
-KEEPALIVE_INTERVAL = 15.0
-"""Seconds of silence after which a stream sends a comment, so that no proxy closes it."""
+KEEPALIVE_INTERVAL = 10.0
+"""Seconds between two checks that the session and the role of the stream's user are unchanged.
+
+Each check sends a comment, so that no proxy closes a silent stream.
+"""
 
 MAX_STREAM_SECONDS = 300.0
 """Seconds after which a stream ends; the browser reconnects, and its session is checked again."""
@@ -40,8 +47,8 @@ async def action_request_stream(request: HttpRequest, token: UUID) -> HttpRespon
     """Stream the live part of one request; 501 where the server cannot stream (WSGI)."""
     if not isinstance(request, ASGIRequest):
         return HttpResponse("Streams need the ASGI server.", status=501)
-    user_id = (await request.auser()).pk or 0
-    if HUB.is_full(user_id):
+    user = await request.auser()
+    if HUB.is_full(user.pk or 0):
         response = HttpResponse("You have too many live pages open: poll.", status=429)
         response["Retry-After"] = "60"
         return response
@@ -50,33 +57,50 @@ async def action_request_stream(request: HttpRequest, token: UUID) -> HttpRespon
         return HttpResponse("There is no such request.", status=404)
     if not await HUB.subscribe():
         return HttpResponse("Live updates are not available now: poll.", status=503)
-    events = _events(request, topic, user_id)
-    stream = StreamingHttpResponse(events, content_type="text/event-stream")
+    stream = StreamingHttpResponse(_events(request, topic, user), content_type="text/event-stream")
     stream["Cache-Control"] = "no-store"
     stream["X-Accel-Buffering"] = "no"
     return stream
 
 
-async def _events(request: ASGIRequest, topic: str, user_id: int) -> AsyncIterator[bytes]:
+def _role_now(session_key: str) -> str:
+    """Return the role of the session's user, or an empty text if the session has ended."""
+    try:
+        user = session_end.user_of(session_key)
+        return user.role if user else ""
+    finally:
+        close_old_connections()
+
+
+_current_role = sync_to_async(_role_now, thread_sensitive=False, executor=RENDER_THREADS)
+
+
+async def _events(request: ASGIRequest, topic: str, user: Any) -> AsyncIterator[bytes]:
     # The sign-in check left a database connection open, which the stream does not need.
     await leave_database(request)
+    session_key = str(request.session.session_key)
     loop = asyncio.get_running_loop()
     end = loop.time() + MAX_STREAM_SECONDS
+    check_at = loop.time() + KEEPALIVE_INTERVAL
     queue = HUB.join(topic)
     try:
-        with HUB.place_for(user_id):
+        with HUB.place_for(user.pk):
             # Includes a change made after the page was rendered and before it joined.
             yield await HUB.render(topic)
-            while loop.time() < end and (event := await _next(queue)):
+            while loop.time() < end and (event := await _next(queue, check_at - loop.time())):
+                if loop.time() >= check_at:
+                    if await _current_role(session_key) != user.role:
+                        return
+                    check_at = loop.time() + KEEPALIVE_INTERVAL
                 yield event
     finally:
         HUB.leave(topic, queue)
 
 
-async def _next(queue: Queue) -> bytes:
-    """Return the next event, a comment after KEEPALIVE_INTERVAL, or b"" at the end."""
+async def _next(queue: Queue, seconds: float) -> bytes:
+    """Return the next event, a comment after so many seconds, or b"" at the end."""
     try:
-        async with asyncio.timeout(KEEPALIVE_INTERVAL):
+        async with asyncio.timeout(max(0.0, seconds)):
             return await queue.get()
     except TimeoutError:
         return b": still here\n\n"

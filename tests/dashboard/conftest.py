@@ -149,7 +149,11 @@ def running_server() -> Iterator[int]:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         config = uvicorn.Config(
-            application, log_level="warning", lifespan="off", timeout_graceful_shutdown=1
+            application,
+            log_level="warning",
+            lifespan="off",
+            timeout_graceful_shutdown=1,
+            proxy_headers=False,
         )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})

@@ -1,0 +1,40 @@
+"""A person, and sign-in as a browser does it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.hashers import MD5PasswordHasher
+from django.test import Client
+
+from dashboard.models import User
+from tests.factories import PASSWORD, make_person
+
+LOGIN = "/accounts/login/"
+
+
+def sign_in(client: Client, password: str = PASSWORD, name: str = "oscar", **more: Any) -> Any:
+    return client.post(LOGIN, {"login": name, "password": password}, **more)
+
+
+def is_refused(answer: Any) -> bool:
+    return bool(answer.status_code == 429)
+
+
+@pytest.fixture
+def person(db: None) -> User:
+    return make_person("oscar", "operator")
+
+
+@pytest.fixture
+def looked_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
+    """Return a function that counts the passwords that were looked at."""
+    hashes: list[None] = []
+    encode = MD5PasswordHasher.encode
+
+    def counted(self: Any, *given: Any) -> str:
+        hashes.append(None)
+        return encode(self, *given)
+
+    monkeypatch.setattr(MD5PasswordHasher, "encode", counted)
+    return lambda: len(hashes)
