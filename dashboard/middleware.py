@@ -3,6 +3,7 @@
 import re
 import uuid
 from collections.abc import Callable
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
@@ -161,6 +162,8 @@ def _way_back(request: DashboardRequest) -> str:
         back = here
     else:
         back = _same_host_path(request) or here
+        if "?" not in back and (selection := request.POST.get("selection")):
+            back += "?" + urlencode({"selection": selection})  # The devices of the form.
     is_ours = url_has_allowed_host_and_scheme(back, allowed_hosts=None) and back.startswith("/")
     return back if is_ours else ""
 

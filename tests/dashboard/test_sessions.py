@@ -225,5 +225,7 @@ def test_case_61_a_form_leads_back_to_its_page():
     referrer = {"Referer": "http://testserver/requests/new/?selection=1"}
     answer = Client().post("/vendor-calls/freeze/", headers=referrer)
     assert answer["Location"] == f"{LOGIN}?next=/requests/new/%3Fselection%3D1"
+    answer = Client().post("/requests/new/", {"selection": "a&b"})
+    assert answer["Location"] == f"{LOGIN}?next=/requests/new/%3Fselection%3Da%2526b"
     answer = Client().post("/requests/new/", headers={"Referer": "http://evil.example/x"})
     assert answer["Location"] == f"{LOGIN}?next=/requests/new/"
