@@ -1,10 +1,15 @@
 """Sign-in and sign-out."""
 
+import http.client
+import re
+from urllib.parse import urlencode
+
 import pytest
 from django.contrib.auth.hashers import MD5PasswordHasher
 from django.contrib.sessions.models import Session
 from django.test import Client
 
+from actions.trail.models import AuditEvent
 from dashboard.models import User
 from tests.factories import PASSWORD, make_person
 
@@ -149,3 +154,25 @@ def test_cookies_are_http_only(client, person):
     for name in ("session", "csrf"):
         assert client.cookies[name]["httponly"]
         assert client.cookies[name]["samesite"] == "Lax"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("forged", ["198.51.100.77", "ceo-workstation", "unknown"])
+def test_case_63_the_web_server_does_not_believe_it_either(person, port, forged):
+    server = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    server.request("GET", "/accounts/login/")
+    answer = server.getresponse()
+    cookie = str(answer.headers["Set-Cookie"]).split(";")[0]
+    token = re.search(r'csrfmiddlewaretoken" value="(\w+)"', answer.read().decode())
+    assert token
+    form = {"login": "oscar", "password": PASSWORD, "csrfmiddlewaretoken": token[1]}
+    headers = {
+        "Cookie": cookie,
+        "Content-Type": "application/x-www-form-urlencoded",
+        "X-Forwarded-For": forged,
+        "X-Forwarded-Proto": "https",
+    }
+    server.request("POST", "/accounts/login/", urlencode(form), headers)
+    assert server.getresponse().status == 302
+    server.close()
+    assert AuditEvent.objects.get(verb="person.signed_in").address == "127.0.0.1"
