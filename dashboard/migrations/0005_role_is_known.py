@@ -28,7 +28,7 @@ def make_viewers(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("dashboard", "0003_saved_views"),
+        ("dashboard", "0004_sign_in_guard"),
     ]
 
     operations = [

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
@@ -57,7 +56,7 @@ async def action_request_stream(request: HttpRequest, token: UUID) -> HttpRespon
         return HttpResponse("There is no such request.", status=404)
     if not await HUB.subscribe():
         return HttpResponse("Live updates are not available now: poll.", status=503)
-    stream = StreamingHttpResponse(_events(request, topic, user), content_type="text/event-stream")
+    stream = StreamingHttpResponse(_events(request, topic), content_type="text/event-stream")
     stream["Cache-Control"] = "no-store"
     stream["X-Accel-Buffering"] = "no"
     return stream
@@ -75,7 +74,8 @@ def _role_now(session_key: str) -> str:
 _current_role = sync_to_async(_role_now, thread_sensitive=False, executor=RENDER_THREADS)
 
 
-async def _events(request: ASGIRequest, topic: str, user: Any) -> AsyncIterator[bytes]:
+async def _events(request: ASGIRequest, topic: str) -> AsyncIterator[bytes]:
+    user = await request.auser()
     # The sign-in check left a database connection open, which the stream does not need.
     await leave_database(request)
     session_key = str(request.session.session_key)
@@ -84,12 +84,12 @@ async def _events(request: ASGIRequest, topic: str, user: Any) -> AsyncIterator[
     check_at = loop.time() + KEEPALIVE_INTERVAL
     queue = HUB.join(topic)
     try:
-        with HUB.place_for(user.pk):
+        with HUB.place_for(user.pk or 0):
             # Includes a change made after the page was rendered and before it joined.
             yield await HUB.render(topic)
             while loop.time() < end and (event := await _next(queue, check_at - loop.time())):
                 if loop.time() >= check_at:
-                    if await _current_role(session_key) != user.role:
+                    if await _current_role(session_key) != getattr(user, "role", ""):
                         return
                     check_at = loop.time() + KEEPALIVE_INTERVAL
                 yield event
