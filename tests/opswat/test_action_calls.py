@@ -33,7 +33,13 @@ def test_any_text_gives_a_normalized_mac_or_none(text):
     "text",
     [
         *("", "N/A", "aa:bb:cc:dd:ee", "aa:bb:cc:dd:ee:ff:00", "aa:bb-cc:dd:ee:ff"),
-        *("aabb:ccdd:eeff", "ga:bb:cc:dd:ee:ff", "a:b:c:d:e:f", "aa:bb:cc:dd:ee:ff\nx"),
+        *(
+            "aabb:ccdd-eeff",
+            "aabbcc:ddee:ff",
+            "ga:bb:cc:dd:ee:ff",
+            "a:b:c:d:e:f",
+            "aa:bb:cc:dd:ee:ff\nx",
+        ),
         "\u0660\u0660:bb:cc:dd:ee:ff",
     ],
 )
