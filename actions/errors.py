@@ -51,6 +51,7 @@ class Code(StrEnum):
     DUPLICATE_DEVICES = "duplicate_devices"
     UNKNOWN_DEVICES = "unknown_devices"
     REMOVED_DEVICES = "removed_devices"
+    AMBIGUOUS_DEVICES = "ambiguous_devices"
     MIXED_ADDRESSING = "mixed_addressing"
     TOO_MANY_DEVICES = "too_many_devices"
 

@@ -22,6 +22,7 @@ from actions.errors import Code, Problem, Refused
 from actions.inventory import refresh
 from actions.inventory.freshness import fresh_for
 from actions.inventory.models import Device, DeviceGroup, DeviceMac
+from actions.inventory.names import MAX_NAMED, labels_of, names_several
 from actions.trail import trail
 from actions.trail.refusals import records_refusals
 from actions.trail.verbs import Verb
@@ -148,22 +149,35 @@ def _check_first_time(submission: Submission, actor: Actor) -> None:
 
 
 def resolve_targets(submission: Submission) -> dict[str, ResolvedDevice]:
-    """Return the known device of each target; a MAC of two devices names neither."""
+    """Return the known device of each target; raise Refused for a MAC that several devices have.
+
+    This holds for unlisted devices too: the vendor would take one of them.
+    """
     named = json_rows.texts(submission.targets)
     if submission.addressing == "ids":
         rows = Device.objects.filter(vendor_id__in=named).values_list("vendor_id", "pk", "gone_at")
         return {name: ResolvedDevice(key, gone is not None) for name, key, gone in rows}
     found: dict[str, ResolvedDevice] = {}
-    shared: set[str] = set()
-    macs = DeviceMac.objects.filter(mac__in=named)
+    shared: dict[str, list[int]] = {}
+    macs = DeviceMac.objects.filter(mac__in=named).order_by("device__name", "device_id")
     for mac, key, gone in macs.values_list("mac", "device_id", "device__gone_at"):
         if gone is None and mac in found and not found[mac].gone:
-            shared.add(mac)
+            shared.setdefault(mac, [found[mac].pk]).append(key)
         if mac not in found or found[mac].gone:
             found[mac] = ResolvedDevice(key, gone is not None)
-    for mac in shared:
-        del found[mac]
+    _check_unambiguous(shared)
     return found
+
+
+def _check_unambiguous(shared: dict[str, list[int]]) -> None:
+    problems = []
+    for mac, keys in list(shared.items())[:3]:
+        labels = labels_of(keys[:MAX_NAMED])
+        why = names_several(list(labels.values()), len(keys))
+        params = {"mac": mac, "why": why}
+        problems.append(Problem("devices", Code.AMBIGUOUS_DEVICES, "%(mac)s: it %(why)s.", params))
+    if problems:
+        raise Refused(*problems)
 
 
 def _check_group(submission: Submission) -> None:

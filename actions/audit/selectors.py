@@ -16,6 +16,7 @@ from actions.action_requests.models import ActionRequest, DeviceCommand
 from actions.audit.models import AuditJob, AuditStream
 from actions.audit.query import AuditQuery
 from actions.inventory.models import DeviceAlias
+from actions.inventory.names import name_key
 from actions.macs import normalise_mac
 from actions.ratelimit.models import VendorCall
 from actions.trail import guards
@@ -199,7 +200,7 @@ def _with_text(events: Events, text: str) -> Events:
 
 def device_keys(text: str) -> list[str]:
     """Return the keys of devices that have or had this name, id or MAC, exactly or else in part."""
-    name = (normalise_mac(text) or text).lower()
+    name = name_key(normalise_mac(text) or text)
     aliases = DeviceAlias.objects.order_by()
     exact = list(aliases.filter(text=name).values_list("device_key", flat=True))
     if not exact:

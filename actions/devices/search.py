@@ -7,7 +7,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import BooleanField, F, Func, Q, Value
 from django.db.models.sql.compiler import SQLCompiler
 
-from actions.macs import part_of_mac
+from actions.folding import fold
+from actions.macs import normalise_mac, part_of_mac
 
 MAX_WORDS = 20
 """Words of a search; further ones are ignored."""
@@ -27,7 +28,9 @@ def match_search(search: str) -> Q:
     its hits, and for counting, another index holds the texts side by side. PostgreSQL makes this
     choice in its planner.
     """
-    words = [_notations(word) for word in search.lower().split()[:MAX_WORDS]]
+    whole = normalise_mac(search)  # Blanks may stand between its groups.
+    folded = [search] if whole else fold(search).split(" ")[:MAX_WORDS]
+    words = [_notations(word) for word in folded if word]
     long_words = [word for word in words if min(map(len, word)) >= MIN_TRIGRAM_LENGTH]
     condition = Q()
     if connection.vendor == "sqlite" and long_words:
@@ -75,4 +78,4 @@ def _is_selective(expression: str) -> bool:
 def _notations(word: str) -> tuple[str, ...]:
     """Return the word as given and, if it is (part of) a MAC, also in the stored notation."""
     mac = part_of_mac(word)
-    return tuple(dict.fromkeys((word, mac.lower()))) if mac else (word,)
+    return tuple(dict.fromkeys((fold(word), mac.lower()))) if mac else (word,)

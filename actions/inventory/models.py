@@ -2,7 +2,6 @@
 
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Lower
 
 from actions.account import ACCOUNT_KEY
 from actions.ratelimit.states import Lane
@@ -39,8 +38,9 @@ class Device(models.Model):
     Texts are kept as the vendor sent them, so a name may contain anything: pages escape them.
     `gone_at` is when the vendor was found not to list it any more; its history stays. `read_at` is
     when the row was last read, `last_sync_id` the key of the InventorySync that had started last
-    by then. `search_text` holds all names, ids and addresses of the device in lower case, one a
-    line; `agent_version_key` sorts as versions do.
+    by then. `search_text` holds all names, ids and addresses of the device, folded, one a line;
+    `name_key`, `host_name_key` and `nickname_key` are the folded names (`actions.folding`), for
+    exact matches. `agent_version_key` sorts as versions do.
     """
 
     account = models.ForeignKey("actions.VendorAccount", on_delete=models.PROTECT, **ACCOUNT_KEY)
@@ -69,16 +69,19 @@ class Device(models.Model):
     gone_at = models.DateTimeField(null=True)
     search_text = models.TextField(blank=True)
     agent_version_key = models.CharField(max_length=32, blank=True)
+    name_key = models.CharField(max_length=255, blank=True, default="", db_default="")
+    host_name_key = models.CharField(max_length=255, blank=True, default="", db_default="")
+    nickname_key = models.CharField(max_length=255, blank=True, default="", db_default="")
 
     class Meta:
         indexes = [
             # Device list: which devices come next by name, of all or of one status?
             models.Index(fields=["name", "id"], name="device_by_name"),
             models.Index(fields=["status", "name", "id"], name="device_by_status"),
-            # Uploaded lists: which devices have this name, in upper or lower case?
-            models.Index(Lower("name"), name="device_named"),
-            models.Index(Lower("host_name"), name="device_host_named"),
-            models.Index(Lower("nickname"), name="device_nicknamed"),
+            # Uploaded lists: which devices have this name, in any spelling?
+            models.Index(fields=["name_key"], name="device_named"),
+            models.Index(fields=["host_name_key"], name="device_host_named"),
+            models.Index(fields=["nickname_key"], name="device_nicknamed"),
             # Device list: which listed devices come next by this column? Which values does it have?
             *(
                 models.Index(fields=[name, "id"], condition=LISTED, name=f"listed_{name}")
@@ -231,7 +234,7 @@ class DeviceSnapshot(models.Model):
 
 
 class DeviceAlias(models.Model):
-    """A name, id or MAC that a device has or had, in lower case; rows are never deleted."""
+    """A name, id or MAC that a device has or had, folded; rows are never deleted."""
 
     device_key = models.CharField(max_length=255)
     text = models.CharField(max_length=255)

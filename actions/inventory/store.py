@@ -8,6 +8,7 @@ from datetime import datetime
 from django.db.models import Max
 from django.utils.timezone import now
 
+from actions.folding import fold
 from actions.inventory.models import (
     Device,
     DeviceAlias,
@@ -16,6 +17,7 @@ from actions.inventory.models import (
     DeviceSnapshot,
     InventorySync,
 )
+from actions.inventory.names import NAME_KEYS, name_key
 from actions.inventory.versions import version_key
 from actions.opswat.payloads import DeviceRecord, GroupRecord
 
@@ -50,6 +52,7 @@ def store_records(records: Sequence[DeviceRecord]) -> None:
         update_fields=[
             *FIELDS,
             "mac",
+            *NAME_KEYS.values(),
             "search_text",
             "agent_version_key",
             "read_at",
@@ -137,11 +140,12 @@ def _row(record: DeviceRecord, read_at: datetime, sync_id: int) -> Device:
     return Device(
         vendor_id=record.vendor_id,
         mac=record.macs[0] if record.macs else "",
-        search_text="\n".join(name for name in names if name).lower(),
+        search_text="\n".join(fold(name) for name in names if name),
         agent_version_key=version_key(record.agent_version),
         read_at=read_at,
         last_sync_id=sync_id,
         gone_at=None,
+        **{key: name_key(values[name]) for name, key in NAME_KEYS.items()},
         **values,
     )
 
@@ -160,7 +164,7 @@ def _store_macs(changed: MacsById) -> None:
 def _store_aliases(records: Iterable[DeviceRecord]) -> None:
     """Keep every name and MAC that a device ever had; the audit trail is searched by them."""
     texts = {
-        (record.vendor_id, text[:255].lower())
+        (record.vendor_id, name_key(text))
         for record in records
         for text in (
             *(record.vendor_id, record.name, record.host_name, record.nickname),

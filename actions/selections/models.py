@@ -65,14 +65,18 @@ class SelectedDevice(models.Model):
 class UploadedList(models.Model):
     """One person's list as it was read; its lines are matched with the inventory on each view.
 
-    `content` is JSON: for each line that is not blank, its number and its cells. `width` is the
-    number of columns. A list is deleted after a week.
+    `content` is JSON: for each line that is not blank, its number and its cells; a cell that is
+    not used is a list of its text and the reason. `width` is the number of columns. `original` is
+    the list as it was given, to read it in another way; `reading` (JSON) says how it was read. A
+    list never changes, and is deleted after a week.
     """
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     name = models.CharField(max_length=255, blank=True)
     content = models.TextField()
+    original = models.BinaryField(default=b"", db_default=b"")
+    reading = models.TextField(default="{}", db_default="{}")
     width = models.PositiveIntegerField()
     line_count = models.PositiveIntegerField()
     made_at = models.DateTimeField(db_index=True)

@@ -117,11 +117,18 @@ def test_a_group_that_is_not_in_the_inventory_is_refused(operator):
     assert make_request(operator, "a", kind="assign_to_group", group_id="default").params
 
 
-def test_a_mac_of_two_devices_names_neither(operator):
+@pytest.mark.parametrize("allow_unlisted", [False, True])
+def test_case_21_a_mac_of_two_devices_is_refused_and_names_them(operator, allow_unlisted):
     know_devices("a", "b", macs=("AA:BB:CC:DD:EE:01",))
 
-    with pytest.raises(Refused, match="not in the inventory"):
-        make_request(operator, "AA:BB:CC:DD:EE:01", addressing="macs")
+    with pytest.raises(Refused, match="names several devices: a, b; use their ids") as refusal:
+        make_request(
+            operator, "AA:BB:CC:DD:EE:01", addressing="macs", allow_unlisted=allow_unlisted
+        )
+
+    assert refusal.value.codes == ["ambiguous_devices"]
+    assert nothing_stored()
+    assert AuditEvent.objects.get().data["codes"] == ["ambiguous_devices"]
 
 
 def test_a_failure_in_the_middle_leaves_neither_rows_nor_an_audit_line(operator):

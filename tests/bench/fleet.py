@@ -71,6 +71,7 @@ def make_devices(count: int) -> None:
         for name in ("name", "host_name", "vendor_id", "ip", "public_ip", "user_name", "group_name")
     )
     values = TEXTS | {"search_text": search, "read_at": "%s", "last_seen": _ago("i * 37 % 5000000")}
+    values |= {f"{name}_key": f"lower({TEXTS[name]})" for name in ("name", "host_name")}
     values |= {"enrolled_at": _ago("i * 613 % 70000000")}
     _insert(
         Device,
