@@ -9,7 +9,7 @@ from actions.action_requests.submissions import MAX_REASON, Given, Submission, n
 from actions.catalog import DEFAULT_GROUP, KINDS, ActionKind, offered_kinds
 from actions.errors import Code, Refused
 from actions.inventory import selectors as inventory
-from actions.selections import list_parser
+from actions.selections import list_parser, list_reader
 from actions.selections import selectors as selections
 from actions.selections.choose import targets_of
 from dashboard.device_list.state import device_list_url, read_list_query
@@ -161,7 +161,7 @@ class ComposeForm(forms.Form):
 
 
 class DeviceListForm(forms.Form):
-    """A pasted or uploaded list of devices; a valid form has its `rows`."""
+    """A pasted or uploaded list of devices; a valid form has what was `found` in it."""
 
     lines = forms.CharField(
         label="Paste a list",
@@ -176,28 +176,30 @@ class DeviceListForm(forms.Form):
         label="Or upload a file",
         required=False,
         allow_empty_file=True,
-        help_text="Text, CSV or XLSX (its first sheet), at most 8 MB.",
+        help_text="Text, CSV or XLSX (its first visible sheet), at most 8 MB.",
         widget=forms.FileInput(attrs={"accept": ".txt,.csv,.tsv,.xlsx"}),
     )
 
     def clean(self) -> dict[str, Any]:
         """Read the whole list; each problem becomes an error of its field."""
         data = self.cleaned_data
-        self.rows: list[list_parser.Row] = []
-        self.list_name = ""
+        self.found: list_reader.ReadList | None = None
+        self.list_name, self.original = "", b""
         text, file = data.get("lines") or "", data.get("file")
         if self.errors:
             return data
         try:
             if file is None:
-                self.rows = list_parser.read_lines(text)
+                self.original = text.encode("utf-8", "replace")
+                self.found = list_reader.read_text(text)
             elif text.strip():
                 raise Refused.because(
                     "file", Code.LIST_AMBIGUOUS, "Paste a list or upload a file, not both."
                 )
             else:
                 self.list_name = file.name
-                self.rows = list_parser.read_file(file.name, file.read(list_parser.MAX_BYTES + 1))
+                self.original = file.read(list_parser.MAX_BYTES + 1)
+                self.found = list_reader.read_list(file.name, self.original)
         except Refused as refusal:
             for name, texts in refusal.by_field().items():
                 self.add_error(name, [printable(each) for each in texts])

@@ -1,26 +1,33 @@
-"""Match the lines of a pasted or uploaded list with the devices of the inventory."""
+"""Match texts with the devices of the inventory: the one matcher of the page and the command."""
 
-import json
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
-from uuid import UUID
 
-from django.db import connection
-from django.db.models import F, Max, Min, Q, QuerySet
-from django.db.models.functions import Lower
+from django.db.models import Count, F, Max, Min, Q, QuerySet
 
 from actions import json_rows
+from actions.folding import fold
 from actions.inventory.models import Device, DeviceMac
-from actions.macs import normalise_mac
-from actions.selections.list_parser import HEADINGS, Row, is_like_mac, why_malformed
-from actions.selections.models import UploadedList
+from actions.inventory.names import MAX_NAMED, NAME_KEYS, labels_of, name_key, names_several
+from actions.macs import normalise_mac, why_no_mac
+from actions.selections.list_parser import (
+    HEADINGS,
+    SAMPLE_LINES,
+    Entry,
+    Row,
+    column_of,
+    why_malformed,
+)
 
 BUCKETS = ("matched", "unknown", "duplicate", "ambiguous", "malformed")
 
-GUESS_LINES = 100
-"""Lines that are read to guess the column of the devices."""
+BY_ALL = frozenset({"id", "mac", "name"})
+"""What a text may be: an id, a MAC address or a name."""
 
-_LOWER_ASCII = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
+_UNKNOWN = "Not in the inventory."
+_BETWEEN = (re.compile(r"[;,|/\r\n\t]+"), re.compile(r"[;,|/\s]+"))
+"""What may stand between the addresses of one cell; blanks may stand within an address."""
 
 
 class Line(NamedTuple):
@@ -33,131 +40,166 @@ class Line(NamedTuple):
     why: str = ""
 
 
-_Hit = tuple[int | None, int | None]
-"""The lowest and highest key of the listed devices with a name; None if all of them are gone."""
+class Hit(NamedTuple):
+    """The listed devices that a text names: at least the first and last key, and their number.
 
+    There is none if all of them are gone.
+    """
 
-def own_list(token: UUID, user_id: int) -> UploadedList | None:
-    """Return a person's own list; None for another person's."""
-    return UploadedList.objects.filter(uuid=token, user_id=user_id).first()
-
-
-def exists(token: UUID) -> bool:
-    """Return whether any person has this list."""
-    return UploadedList.objects.filter(uuid=token).exists()
-
-
-def rows_of(uploaded: UploadedList) -> list[Row]:
-    """Return the lines of a list as they were read."""
-    return [Row(number, cells) for number, *cells in json.loads(uploaded.content)]
-
-
-def column_of(rows: Sequence[Row], column: int) -> list[tuple[int, str]]:
-    """Return one column of a list: number and text of each line that is not empty there."""
-    cells = ((row.number, row.cells[column]) for row in rows if column < len(row.cells))
-    return [(number, text) for number, text in cells if text]
+    keys: frozenset[int]
+    devices: int
 
 
 def guess_column(rows: Sequence[Row]) -> tuple[int, bool]:
     """Return the column that matches most devices, and whether its first line is a heading."""
-    first = rows[: GUESS_LINES + 1]
+    first = rows[: SAMPLE_LINES + 1]
     columns = [column_of(first, index) for index in range(max(len(row.cells) for row in first))]
-    texts = [text for column in columns for _, text in column if not why_malformed(text)]
-    hits = _find(texts, {text: mac for text in texts if (mac := normalise_mac(text))})
-    has_heading = [text.lower() in HEADINGS for text in rows[0].cells] + [False] * len(columns)
+    hits = known_texts({entry.text for column in columns for entry in column if not entry.why})
+    heading = [fold(text) in HEADINGS and text not in hits for text in rows[0].cells]
+    has_heading = heading + [False] * len(columns)
 
     def score(index: int) -> tuple[int, bool, int]:
-        return sum(text in hits for _, text in columns[index]), has_heading[index], -index
+        found = sum(entry.text in hits and not entry.why for entry in columns[index])
+        return found, has_heading[index], -index
 
     best = max(range(len(columns)), key=score)
     return best, len(rows) > 1 and has_heading[best]
 
 
-def match_lines(entries: Sequence[tuple[int, str]]) -> list[Line]:
+def has_heading(rows: Sequence[Row], column: int) -> bool:
+    """Return whether the first line of a column is a heading and no device."""
+    text = rows[0].cells[column] if column < len(rows[0].cells) else ""
+    return len(rows) > 1 and fold(text) in HEADINGS and not known_texts([text])
+
+
+def known_texts(texts: Collection[str]) -> set[str]:
+    """Return those texts that name a device, listed or gone."""
+    return set(_find([text for text in texts if macs_in(text) or not why_malformed(text)], BY_ALL))
+
+
+def macs_in(text: str) -> tuple[str, ...]:
+    """Return the MAC address that a text is, or those that it lists; empty for other texts."""
+    if one := normalise_mac(text):
+        return (one,)
+    if len(text) < 25:  # Two addresses and a sign between them.
+        return ()
+    for between in _BETWEEN:
+        parts = [part for part in between.split(text) if part.strip()]
+        macs = [mac for part in parts if (mac := normalise_mac(part))]
+        if len(macs) == len(parts):
+            return tuple(dict.fromkeys(macs))
+    return ()
+
+
+def match_lines(
+    given: Iterable[tuple[int, str] | Entry], by: Collection[str] = BY_ALL
+) -> list[Line]:
     """Put each line into exactly one bucket; a repeated device or text is a duplicate."""
-    errors = {text: why for _, text in entries if (why := why_malformed(text))}
-    texts = dict.fromkeys(text for _, text in entries if text not in errors)
-    macs = {text: mac for text in texts if (mac := normalise_mac(text))}
-    hits = _find(texts, macs)
-    first_numbers: dict[str | int, int] = {}
+    entries = [Entry(*each) for each in given]
+    texts = dict.fromkeys(entry.text for entry in entries if not entry.why)
+    macs = {text: found for text in texts if (found := macs_in(text))}
+    errors = {text: why for text in texts if text not in macs and (why := why_malformed(text))}
+    hits = _find([text for text in texts if text not in errors], by)
+    several = [hit for hit in hits.values() if hit.devices > 1]
+    labels = labels_of(sorted({key for hit in several for key in hit.keys}))
+    first_numbers: dict[object, int] = {}
     lines = []
-    for number, text in entries:
-        if text in errors:
-            lines.append(Line(number, text, "malformed", why=errors[text]))
-            continue
-        line = _match_line(number, text, hits.get(text), is_mac=text in macs)
-        first = first_numbers.setdefault(macs.get(text, text), number)
-        if first == number and line.device is not None:
-            first = first_numbers.setdefault(line.device, number)
-        if first != number and line.bucket != "malformed":
-            line = Line(number, text, "duplicate", line.device, f"The same as line {first}.")
+    for entry in entries:
+        why = entry.why or errors.get(entry.text, "")
+        line = (
+            Line(*entry[:2], "malformed", why=why)
+            if why
+            else _match_line(entry, hits.get(entry.text), macs.get(entry.text, ()), by, labels)
+        )
+        if line.bucket != "malformed":
+            line = _unless_repeated(line, macs.get(entry.text, entry.text), first_numbers)
         lines.append(line)
     return lines
 
 
 def labels(lines: Sequence[Line]) -> dict[int, str]:
     """Return the labels of the devices of these lines, by key."""
-    keys = sorted({line.device for line in lines if line.device is not None})
-    devices = Device.objects.filter(pk__in=json_rows.keys(keys))
-    named = devices.only("name", "nickname", "host_name", "vendor_id")
-    return {device.pk: device.label for device in named}
+    return labels_of(sorted({line.device for line in lines if line.device is not None}))
 
 
-def _match_line(number: int, text: str, hit: _Hit | None, *, is_mac: bool) -> Line:
+def _unless_repeated(line: Line, form: object, first_numbers: dict[object, int]) -> Line:
+    """Return a line, or a duplicate if an earlier one has the same text or device."""
+    forms = [form] if line.device is None else [form, line.device]
+    repeated = [first_numbers[each] for each in forms if each in first_numbers]
+    for each in forms:
+        first_numbers.setdefault(each, line.number)
+    if not repeated:
+        return line
+    return line._replace(bucket="duplicate", why=f"The same as line {repeated[0]}.")
+
+
+def _match_line(
+    entry: Entry,
+    hit: Hit | None,
+    macs: Sequence[str],
+    by: Collection[str],
+    labels: Mapping[int, str],
+) -> Line:
+    number, text, _ = entry
     if hit is None:
-        if is_like_mac(text) and not is_mac:
-            return Line(number, text, "malformed", why="Not a complete MAC address.")
-        return Line(number, text, "unknown", why="Not in the inventory.")
-    first, last = hit
-    if first is None:
+        if "mac" in by and not macs and (why := why_no_mac(text)):
+            return Line(number, text, "malformed", why=why)
+        if by == {"mac"} and not macs:
+            return Line(number, text, "malformed", why="Not a MAC address.")
+        why = "None of its addresses is in the inventory." if len(macs) > 1 else _UNKNOWN
+        return Line(number, text, "unknown", why=why)
+    if not hit.devices:
         return Line(number, text, "unknown", why="No longer listed by the vendor.")
-    if first != last:
-        return Line(number, text, "ambiguous", why="Matches several devices.")
-    return Line(number, text, "matched", first)
+    if hit.devices > 1:
+        named = [label for key, label in labels.items() if key in hit.keys][:MAX_NAMED]
+        return Line(number, text, "ambiguous", why=f"It {names_several(named, hit.devices)}.")
+    return Line(number, text, "matched", next(iter(hit.keys)))
 
 
-def _find(texts: Iterable[str], macs: dict[str, str]) -> dict[str, _Hit]:
-    """Return the devices that each text matches, as an id, a MAC or a name; only texts with one."""
-    fold = _fold()
-    ids = {text: text for text in texts}
-    folded = {text: fold(text) for text in ids}
-    by_name = [
-        Device.objects.annotate(key=Lower(name)) for name in ("name", "host_name", "nickname")
-    ]
-    hits: dict[str, _Hit] = {}
-    for key_of, sources in (
-        (ids, [Device.objects.annotate(key=F("vendor_id"))]),
-        (macs, [DeviceMac.objects.annotate(key=F("mac"))]),
-        (folded, by_name),
-    ):
-        keys = json_rows.texts(list(set(key_of.values())))
-        for source in sources if key_of else ():
-            known = _hits(source.filter(key__in=keys))
-            for text, key in key_of.items() if known else ():
-                if hit := known.get(key):
-                    hits[text] = _combine(hits[text], hit) if text in hits else hit
+def _find(texts: Iterable[str], by: Collection[str]) -> dict[str, Hit]:
+    """Return the devices that each text names, as an id, a MAC or a name; only texts with one."""
+    given = list(texts)
+    names = [Device.objects.annotate(key=F(column)) for column in NAME_KEYS.values()]
+    sources: dict[str, tuple[Callable[[str], Sequence[str]], list[QuerySet[Any]]]] = {
+        "id": (lambda text: (text, text.lower()), [Device.objects.annotate(key=F("vendor_id"))]),
+        "mac": (macs_in, [DeviceMac.objects.annotate(key=F("mac"))]),
+        "name": (lambda text: (name_key(text),), names),
+    }
+    hits: dict[str, Hit] = {}
+    for kind in by:
+        keys_of, rows = sources[kind]
+        forms = {text: [key for key in keys_of(text) if key] for text in given}
+        keys = sorted({key for found in forms.values() for key in found})
+        for source in rows if keys else ():
+            known = _hits(source.filter(key__in=json_rows.texts(keys)))
+            for text, found in forms.items() if known else ():
+                for key in dict.fromkeys(found):
+                    if key in known:
+                        hits[text] = _combine(hits.get(text), known[key])
     return hits
 
 
-def _combine(one: _Hit, other: _Hit) -> _Hit:
+def _combine(one: Hit | None, other: Hit) -> Hit:
     """Return the hit of the devices of both hits."""
-    keys = [key for key in (*one, *other) if key is not None]
-    return min(keys, default=None), max(keys, default=None)
+    if one is None:
+        return other
+    keys = one.keys | other.keys
+    return Hit(keys, max(len(keys), one.devices, other.devices))
 
 
-def _hits(rows: QuerySet[Any]) -> dict[str, _Hit]:
+def _hits(rows: QuerySet[Any]) -> dict[str, Hit]:
     """Return one hit for each `key` of these devices or MACs of devices."""
     device, gone = (
         ("device_id", "device__gone_at") if rows.model is DeviceMac else ("pk", "gone_at")
     )
     listed = Q(**{gone: None})
-    ends = {"first": Min(device, filter=listed), "last": Max(device, filter=listed)}
-    found = rows.values("key").annotate(**ends).order_by().values_list("key", "first", "last")
-    return {key: (first, last) for key, first, last in found}
-
-
-def _fold() -> Callable[[str], str]:
-    """Return a function that lowers a text as this database does: SQLite lowers ASCII only."""
-    if connection.vendor == "sqlite":
-        return lambda text: text.lower() if text.isascii() else text.translate(_LOWER_ASCII)
-    return str.lower
+    found = rows.values("key").order_by()
+    found = found.annotate(
+        first=Min(device, filter=listed),
+        last=Max(device, filter=listed),
+        count=Count(device, filter=listed),
+    )
+    return {
+        key: Hit(frozenset(each for each in (first, last) if each is not None), count)
+        for key, first, last, count in found.values_list("key", "first", "last", "count")
+    }

@@ -1,103 +1,134 @@
-"""Parse lists of devices (pasted text, CSV, XLSX) into numbered lines."""
+"""Parse texts with devices into numbered lines of cells; `actions.selections.list_reader` says how.
+
+Nothing here asks the database.
+"""
 
 import csv
 import io
+import itertools
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 from actions.errors import Code, Refused
-from actions.selections import xlsx_reader
-
-if TYPE_CHECKING:
-    from _csv import Reader
 
 MAX_LINES = 100_000
 MAX_BYTES = 8 * 1024 * 1024
 MAX_COLUMNS = 50
 MAX_CELL_LENGTH = 255
-"""Characters of an id, name or address; longer cells are cut after one more and are malformed."""
+"""Characters of an id, name or address."""
+
+CUT_LENGTH = 1024
+"""Characters of a cell that are kept: it may hold the addresses of many network adapters."""
 
 HEADINGS = frozenset(
     {
         *("id", "ids", "device id", "device_id", "hwid", "mac", "macs", "mac address"),
-        *("mac_address", "name", "device", "device name", "device_name", "host", "hostname"),
-        *("host name", "host_name", "computer", "computer name", "nickname", "serial"),
+        *("mac_address", "mac addresses", "name", "device", "devices", "device name"),
+        *("device_name", "host", "hostname", "host name", "host_name", "computer"),
+        *("computer name", "nickname", "serial"),
     }
 )
-"""Likely headings of a column of devices, in lower case."""
+"""Likely headings of a column of devices, folded."""
 
-_CUT_LENGTH = MAX_CELL_LENGTH + 1
+SEPARATORS = {"none": "\n", "tab": "\t", "semicolon": ";", "comma": ",", "pipe": "|", "blank": " "}
+"""The signs between columns by name; with "none" a line is one cell."""
+
+SAMPLE_LINES = 100
+"""Lines that are read to find the separator and the column of the devices."""
+
+_SAMPLE_LENGTH = 200_000
 _PADDING = " \t\r\n\v\f\u00a0\ufeff\u200b"
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_LIKE_MAC = re.compile(
-    r"[0-9a-z]{1,4}(?::[0-9a-z]{0,4}){2,}"  # No known name has two colons.
-    r"|[0-9a-z]{2}(?:-[0-9a-z]{2}){4,}"
-    r"|[0-9a-f]{3,4}\.[0-9a-f]{3,4}\.[0-9a-f]{3,4}",
-    re.IGNORECASE | re.ASCII,
-)
+_FORCED_TEXT = re.compile(r"=\s*\"([^\"]*)\"|'([=+\-@0-9][^']*)")
+_END = "\x00end"
+
+csv.field_size_limit(2 * MAX_BYTES)  # Long cells are cut, not refused.
 
 
 class Row(NamedTuple):
-    """A line of a list that is not blank: its number, as an editor counts lines, and its cells."""
+    """A line of a list that is not blank: its number, as an editor counts lines, and its cells.
+
+    `refused` holds the reason of each cell, by column, that does not say what it shows.
+    """
 
     number: int
     cells: list[str]
+    refused: dict[int, str] = {}
 
 
-def read_lines(text: str, *, where: str = "lines") -> list[Row]:
-    """Read a pasted text with one device a line; tabs, as copied from a sheet, separate columns.
+class Entry(NamedTuple):
+    """One text of the column with the devices; `why` says why it cannot be used, or is empty."""
 
-    Raises Refused for the field `where` if the text is empty or too long.
+    number: int
+    text: str
+    why: str = ""
+
+
+def split(text: str, separator: str, where: str) -> list[Row]:
+    """Split a text at line ends and separators.
+
+    Raises Refused for the field `where` if it is empty or too long. Quotation marks count only if
+    each of them is closed: otherwise one of them would swallow all further lines.
     """
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    numbered = ((number, line.split("\t", MAX_COLUMNS)) for number, line in enumerate(lines, 1))
-    return _rows(numbered, where)
+    if separator in ("none", "blank"):
+        lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        cut = (line.split() if separator == "blank" else [line] for line in lines)
+        return rows_of(enumerate(cut, 1), where)
+    options: dict[str, Any] = {"delimiter": SEPARATORS[separator]}
+    if _has_open_quote(text, options):
+        options["quoting"] = csv.QUOTE_NONE
+    return rows_of(_numbered(text, options), where)
 
 
-def read_file(name: str, data: bytes, *, where: str = "file") -> list[Row]:
-    """Read an uploaded list: XLSX by its content, CSV by its name, else a text as `read_lines`.
+def sample_of(text: str) -> str:
+    """Return the first lines of a text."""
+    lines = io.StringIO(text[:_SAMPLE_LENGTH], newline="")
+    found = list(itertools.islice((line for line in lines if line.strip()), SAMPLE_LINES + 1))
+    if len(text) > _SAMPLE_LENGTH and len(found) > 1 and len(found) <= SAMPLE_LINES:
+        found.pop()  # It may be cut.
+    return "".join(found)
 
-    Raises Refused for the field `where` if the list cannot be read, is empty or too large.
-    """
-    if len(data) > MAX_BYTES:
-        raise Refused.because(
-            where,
-            Code.FILE_TOO_LARGE,
-            "The file is larger than %(limit)s MB. Split it.",
-            limit=MAX_BYTES // 2**20,
-        )
-    if data.startswith(xlsx_reader.SIGNATURE):
-        try:
-            sheet = xlsx_reader.read_sheet(data, columns=MAX_COLUMNS, max_length=_CUT_LENGTH)
-            return _rows(sheet, where)
-        except xlsx_reader.Unreadable as error:
-            raise Refused.because(where, Code.FILE_UNREADABLE, str(error)) from None
-    text = _decode(data, where)
-    if name.lower().endswith((".csv", ".tsv")):
-        return _read_csv(text, where)
-    return read_lines(text, where=where)
+
+def is_one_line(text: str) -> bool:
+    """Return whether all of a text stands in one line."""
+    stripped = text.strip(_PADDING)
+    return "\n" not in stripped and "\r" not in stripped
+
+
+def consistency(rows: Sequence[Row]) -> float:
+    """Return the share of rows that have the usual number of columns; 0 for one column."""
+    widths = Counter(len(row.cells) for row in rows)
+    width, count = widths.most_common(1)[0]
+    return count / len(rows) if width > 1 else 0.0
+
+
+def column_of(rows: Sequence[Row], column: int) -> list[Entry]:
+    """Return one column of a list: each line that is not empty there."""
+    return [
+        Entry(row.number, row.cells[column], row.refused.get(column, ""))
+        for row in rows
+        if column < len(row.cells) and row.cells[column]
+    ]
 
 
 def why_malformed(text: str) -> str:
     """Return why a text cannot be an id, name or address in any inventory; "" if it can."""
     if "\n" in text or "\r" in text:
-        return "Spans several lines: is a closing quotation mark missing?"
+        return "Several lines in one cell."
     if len(text) > MAX_CELL_LENGTH:
         return f"Longer than {MAX_CELL_LENGTH} characters."
     return "Contains characters that cannot be printed." if _UNPRINTABLE.search(text) else ""
 
 
-def is_like_mac(text: str) -> bool:
-    """Return whether a text was certainly meant to be a MAC address, complete or not."""
-    return len(text) <= MAX_CELL_LENGTH and bool(_LIKE_MAC.fullmatch(text))
-
-
-def _rows(numbered: Iterable[tuple[int, list[str]]], where: str) -> list[Row]:
+def rows_of(numbered: Iterable[tuple[int, Sequence[Any]]], where: str) -> list[Row]:
+    """Return the lines that are not blank; a cell may be a list of its text and the reason."""
     rows: list[Row] = []
     for number, given in numbered:
-        cells = [_clean(cell) for cell in given[:MAX_COLUMNS]]
+        kept = given[:MAX_COLUMNS]
+        refused = {place: cell[1] for place, cell in enumerate(kept) if not isinstance(cell, str)}
+        cells = [_clean(cell if isinstance(cell, str) else cell[0]) for cell in kept]
         if not any(cells):
             continue
         if len(rows) >= MAX_LINES:
@@ -107,65 +138,34 @@ def _rows(numbered: Iterable[tuple[int, list[str]]], where: str) -> list[Row]:
                 "The list has more than %(limit)s lines. Split it.",
                 limit=f"{MAX_LINES:,}",
             )
-        rows.append(Row(number, cells))
+        rows.append(Row(number, cells, refused))
     if not rows:
         raise Refused.because(where, Code.LIST_EMPTY, "The list is empty.")
     return rows
 
 
 def _clean(cell: str) -> str:
+    """Return a cell without padding, quotation marks around it, and marks that force a text."""
     text = cell.strip(_PADDING)
     if text[:1] == '"' == text[-1:]:
         text = text[1:-1].strip(_PADDING)
-    return text[:_CUT_LENGTH]
+    if text[:1] in ("=", "'") and (forced := _FORCED_TEXT.fullmatch(text)):
+        text = (forced[1] or forced[2] or "").strip(_PADDING)
+    return text[:CUT_LENGTH]
 
 
-def _decode(data: bytes, where: str) -> str:
-    if data.startswith(b"\xd0\xcf\x11\xe0"):
-        raise Refused.because(
-            where, Code.FILE_UNREADABLE, "This is an old workbook. Save it as .xlsx or .csv."
-        )
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return data.decode("utf-16", errors="replace")
-    if b"\x00" in data:
-        raise Refused.because(
-            where, Code.FILE_UNREADABLE, "This is neither a text nor a workbook (.xlsx)."
-        )
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("cp1252", errors="replace")
-
-
-def _read_csv(text: str, where: str) -> list[Row]:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
-    try:
-        return _rows(_numbered(reader), where)
-    except csv.Error as error:
-        raise Refused.because(
-            where,
-            Code.FILE_UNREADABLE,
-            "Line %(line)s: %(error)s.",
-            line=reader.line_num,
-            error=error,
-        ) from None
-
-
-def _numbered(reader: "Reader") -> Iterator[tuple[int, list[str]]]:
+def _numbered(text: str, options: dict[str, Any]) -> Iterator[tuple[int, list[str]]]:
     """Yield each row with the number of its first line; a quoted cell may span several lines."""
+    reader = csv.reader(io.StringIO(text, newline=""), **options)
     first_line = 1
     for cells in reader:
         yield first_line, cells
         first_line = reader.line_num + 1
 
 
-def _delimiter(text: str) -> str:
-    """Guess the delimiter: the character that most of the first lines contain equally often."""
-    lines = [line for line in text[:20_000].splitlines()[:50] if line.strip()]
-    best, best_count = ",", 0
-    for delimiter in ",;\t|":
-        counts = Counter(line.count(delimiter) for line in lines if delimiter in line)
-        count = max(counts.values(), default=0)
-        if count > best_count:
-            best, best_count = delimiter, count
-    return best
+def _has_open_quote(text: str, options: dict[str, Any]) -> bool:
+    """Return whether a quoted cell has no end: then a line behind the text is swallowed as well."""
+    if '"' not in text:
+        return False
+    reader = csv.reader(itertools.chain(io.StringIO(text, newline=""), [_END]), **options)
+    return deque(reader, maxlen=1)[0] != [_END]

@@ -3,34 +3,96 @@
 import json
 from collections.abc import Sequence
 from datetime import timedelta
+from uuid import UUID
 
 from django.utils.timezone import now
 
 from actions import json_rows
 from actions.action_requests.submissions import Addressing
 from actions.actor import Actor
-from actions.errors import Code, NotAllowed
+from actions.errors import Code, NotAllowed, Refused
 from actions.inventory.models import Device
 from actions.selections import choose, list_matching
 from actions.selections.list_parser import Row
+from actions.selections.list_reader import Choice, Reading, read_list, reading_from
 from actions.selections.models import Selection, UploadedList
 from actions.trail.refusals import fixed_subject, records_refusals
 from actions.trail.verbs import Verb
 
 
 @records_refusals(Verb.SELECTION_REFUSED, fixed_subject("list", ""))
-def keep_list(rows: Sequence[Row], actor: Actor, *, name: str = "") -> UploadedList:
+def keep_list(
+    rows: Sequence[Row],
+    actor: Actor,
+    *,
+    name: str = "",
+    original: bytes = b"",
+    reading: Reading | None = None,
+) -> UploadedList:
     """Store a list that was read completely, for the person who uploaded it."""
     if actor.user_id is None:
         raise NotAllowed(Code.PERSON_REQUIRED, "Only a person may upload a list.")
     return UploadedList.objects.create(
         user_id=actor.user_id,
         name=name[:255],
-        content=json.dumps([[row.number, *row.cells] for row in rows]),
+        content=json.dumps([[row.number, *_stored_cells(row)] for row in rows]),
+        original=original,
+        reading=(reading or Reading()).as_json(),
         width=max(len(row.cells) for row in rows),
         line_count=len(rows),
         made_at=now(),
     )
+
+
+@records_refusals(Verb.SELECTION_REFUSED, fixed_subject("list", ""))
+def read_again(uploaded: UploadedList, choice: Choice, actor: Actor) -> UploadedList:
+    """Read a person's own list in another way and store the result as a new list.
+
+    Raises NotAllowed for another person's list, and Refused if it cannot be read in that way.
+    """
+    if uploaded.user_id != actor.user_id:
+        raise NotAllowed(Code.NOT_YOUR_LIST, "This list belongs to another person.")
+    original = bytes(uploaded.original)
+    if not original:
+        raise Refused.because("", Code.FILE_UNREADABLE, "Upload the list again to read it so.")
+    found = read_list(uploaded.name, original, choice)
+    return keep_list(
+        found.rows, actor, name=uploaded.name, original=original, reading=found.reading
+    )
+
+
+def own_list(token: UUID, user_id: int) -> UploadedList | None:
+    """Return a person's own list; None for another person's."""
+    return UploadedList.objects.filter(uuid=token, user_id=user_id).first()
+
+
+def exists(token: UUID) -> bool:
+    """Return whether any person has this list."""
+    return UploadedList.objects.filter(uuid=token).exists()
+
+
+def rows_of(uploaded: UploadedList) -> list[Row]:
+    """Return the lines of a list as they were read."""
+    rows = []
+    for number, *cells in json.loads(uploaded.content):
+        refused = {place: cell[1] for place, cell in enumerate(cells) if isinstance(cell, list)}
+        texts = [cell[0] if isinstance(cell, list) else cell for cell in cells]
+        rows.append(Row(number, texts, refused))
+    return rows
+
+
+def reading_of(uploaded: UploadedList) -> Reading:
+    """Return how a list was read."""
+    return reading_from(uploaded.reading)
+
+
+def _stored_cells(row: Row) -> list[str | list[str]]:
+    if not row.refused:
+        return [*row.cells]
+    return [
+        [cell, row.refused[place]] if place in row.refused else cell
+        for place, cell in enumerate(row.cells)
+    ]
 
 
 def choose_matched(

@@ -10,14 +10,16 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
 from actions.action_requests.submissions import Addressing
-from actions.errors import Code
-from actions.selections import list_matching
+from actions.errors import Code, Refused
+from actions.selections import list_matching, list_parser, uploads
 from actions.selections.list_parser import MAX_LINES, Row
+from actions.selections.list_reader import Choice
 from actions.selections.uploads import choose_matched, keep_list, targets_by_addressing
 from actions.spreadsheets import csv_rows
 from dashboard.access import actor_of, hide, submitter_required
 from dashboard.forms import DeviceListForm
 from dashboard.http import DashboardRequest, read_int, see_other
+from dashboard.printable import printable
 
 if TYPE_CHECKING:
     from actions.selections.models import UploadedList
@@ -31,6 +33,16 @@ BUCKETS = {
     "duplicate": ("Duplicate", "An earlier line has the same device or text."),
     "ambiguous": ("Ambiguous", "Several devices have this MAC address or name."),
     "malformed": ("Malformed", "This is not a valid id, MAC address or name."),
+}
+
+
+SEPARATORS = {
+    "none": "None: a line is one device",
+    "tab": "Tab",
+    "semicolon": "Semicolon ;",
+    "comma": "Comma ,",
+    "pipe": "Vertical bar |",
+    "blank": "Blank",
 }
 
 
@@ -53,8 +65,14 @@ def upload_list(request: DashboardRequest) -> HttpResponse:
         if request.method == "POST"
         else DeviceListForm()
     )
-    if form.is_bound and form.is_valid():
-        uploaded = keep_list(form.rows, actor_of(request), name=form.list_name)
+    if form.is_bound and form.is_valid() and form.found:
+        uploaded = keep_list(
+            form.found.rows,
+            actor_of(request),
+            name=form.list_name,
+            original=form.original,
+            reading=form.found.reading,
+        )
         return see_other(reverse("uploaded_list", args=[uploaded.uuid]))
     context = {"nav": "devices", "form": form, "max_lines": MAX_LINES}
     status = 422 if form.is_bound else 200
@@ -64,7 +82,9 @@ def upload_list(request: DashboardRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @submitter_required
 def uploaded_list(request: DashboardRequest, token: UUID) -> HttpResponse:
-    """Show what each line matches, or select the matched devices."""
+    """Show what each line matches, read the list in another way, or select the matched devices."""
+    if request.method == "POST" and "read" in request.POST:
+        return _read_again(request, token)
     matched = _read(request, token)
     if request.method == "POST":
         addressing: Addressing = "macs" if request.POST.get("addressing") == "macs" else "ids"
@@ -91,30 +111,52 @@ def uploaded_list_lines(request: DashboardRequest, token: UUID, bucket: str) -> 
     return response
 
 
-def _read(request: DashboardRequest, token: UUID) -> MatchedList:
-    """Match the chosen column, or the one that matches most devices, with the inventory."""
-    found = list_matching.own_list(token, request.user.pk)
+def _read_again(request: DashboardRequest, token: UUID) -> HttpResponse:
+    """Store the list as the form on its page says; the new list has its own address."""
+    given = request.POST
+    choice = Choice(
+        sheet=given.get("sheet", "")[:255],
+        hidden=given.get("hidden") == "yes",
+        separator=given.get("separator", ""),
+    )
+    try:
+        again = uploads.read_again(_own(request, token), choice, actor_of(request))
+    except Refused as refusal:
+        messages.error(request, printable(str(refusal)))
+        return see_other(reverse("uploaded_list", args=[token]))
+    return see_other(reverse("uploaded_list", args=[again.uuid]))
+
+
+def _own(request: DashboardRequest, token: UUID) -> "UploadedList":
+    found = uploads.own_list(token, request.user.pk)
     if found is None:
         hide(
             request,
             Code.NOT_YOUR_LIST,
             "This list was not found. Lists are kept for a week, each for the person who uploaded "
             "it. Paste or upload it again.",
-            exists=list_matching.exists(token),
+            exists=uploads.exists(token),
         )
-    rows = list_matching.rows_of(found)
+    return found
+
+
+def _read(request: DashboardRequest, token: UUID) -> MatchedList:
+    """Match the chosen column, or the one that matches most devices, with the inventory."""
+    found = _own(request, token)
+    rows = uploads.rows_of(found)
     given = request.GET if request.method == "GET" else request.POST
     if "column" in given:
         column = min(read_int(given["column"], default=0, low=0), found.width - 1)
         heading = given.get("heading") == "yes"
     else:
         column, heading = list_matching.guess_column(rows)
-    lines = list_matching.match_lines(list_matching.column_of(rows[heading:], column))
+    lines = list_matching.match_lines(list_parser.column_of(rows[heading:], column))
     return MatchedList(found, rows, column, heading, lines)
 
 
 def _context(matched: MatchedList) -> dict[str, Any]:
     targets = targets_by_addressing(matched.lines)
+    reading = uploads.reading_of(matched.uploaded)
     buckets = []
     for name in list_matching.BUCKETS:
         lines = [line for line in matched.lines if line.bucket == name]
@@ -136,6 +178,11 @@ def _context(matched: MatchedList) -> dict[str, Any]:
         "heading": matched.heading,
         "column": matched.column,
         "columns": _columns(matched),
+        "reading": reading,
+        "left_out": reading.left_out(),
+        "other_sheets": [each for each in reading.sheets if each[0] != reading.sheet],
+        "can_read_again": bool(matched.uploaded.original),
+        "separators": SEPARATORS,
         "buckets": buckets,
         "by_id": len(targets["ids"]),
         "by_mac": len(targets["macs"]),

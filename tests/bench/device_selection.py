@@ -10,7 +10,8 @@ from django.urls import reverse
 from actions.inventory.models import Device, DeviceMac
 from actions.selections import list_matching
 from actions.selections.choose import choose_devices
-from actions.selections.list_parser import read_lines
+from actions.selections.list_parser import column_of
+from actions.selections.list_reader import read_text
 from dashboard.models import User
 from tests.bench import setup
 from tests.bench.client import PageClient
@@ -57,9 +58,9 @@ def _line(number: int, device: Device) -> str:
 
 
 def _look_up(text: str) -> list[list_matching.Line]:
-    rows = read_lines(text)
+    rows = read_text(text).rows
     column, heading = list_matching.guess_column(rows)
-    return list_matching.match_lines(list_matching.column_of(rows[heading:], column))
+    return list_matching.match_lines(column_of(rows[heading:], column))
 
 
 def _compose() -> list[Line]:

@@ -2,8 +2,9 @@
 
 import json
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -11,16 +12,35 @@ from django.core.management.base import CommandError, CommandParser
 
 from actions.action_requests import selectors as action_requests
 from actions.action_requests.models import ActionRequest
-from actions.action_requests.submissions import Addressing, Given, Submission, new_submission
+from actions.action_requests.submissions import (
+    MAX_REASON,
+    Addressing,
+    Given,
+    Submission,
+    new_submission,
+)
 from actions.action_requests.submit import check_submission, submit_action
 from actions.actor import Actor
 from actions.catalog import KINDS
 from actions.dispatch.inline import dispatch_until
 from actions.errors import Code, Refused
-from actions.macs import normalise_mac
 from actions.management.base import REFUSED, OneLineCommand, seconds, shell_actor
+from actions.selections.list_matching import guess_column, has_heading
+from actions.selections.list_parser import MAX_BYTES, SEPARATORS, Entry, column_of
+from actions.selections.list_reader import Choice, read_list
+from actions.selections.targets import read_targets
+from actions.trail.refusals import recording_refusals
+from actions.trail.verbs import Verb
 
 NOT_ALL, WAIT_OVER = 3, 4
+
+
+class Found(NamedTuple):
+    """The devices of the command line, and how a file was read."""
+
+    addressing: Addressing
+    targets: list[str]
+    notes: list[str]
 
 
 class Command(OneLineCommand):
@@ -40,7 +60,17 @@ class Command(OneLineCommand):
         devices.add_argument(
             "--from-file",
             metavar="PATH|-",
-            help="a file with one device on a line: ids only or MACs only",
+            help="a list of devices, as the page takes it: text, CSV or XLSX",
+        )
+        parser.add_argument("--sheet", default="", help="the sheet of a workbook to read")
+        parser.add_argument(
+            "--hidden", action="store_true", help="take hidden rows and columns of a workbook too"
+        )
+        parser.add_argument(
+            "--separator", choices=list(SEPARATORS), default="", help="what separates the columns"
+        )
+        parser.add_argument(
+            "--column", type=int, metavar="N", help="the column with the devices, from 1"
         )
         time = parser.add_mutually_exclusive_group()
         time.add_argument("--exempt-hours", metavar="N", help="1 to 64999 hours")
@@ -73,14 +103,18 @@ class Command(OneLineCommand):
         """Check, submit, wait if asked to, and print the result."""
         try:
             actor = _actor(options["username"])
-            submission = _submission(options)
+            with _recording(actor, options):
+                found = _read_devices(options)
+                submission = _submission(options, found)
             if options["dry_run"]:
                 check_submission(submission, actor)
                 self._print_dry_run(submission, as_json=options["json"])
+                self._print_notes(found)
                 return
             action_request = submit_action(submission, actor)
         except Refused as refusal:
-            raise CommandError(str(refusal), returncode=REFUSED) from None
+            raise CommandError(" ".join(str(refusal).split()), returncode=REFUSED) from None
+        self._print_notes(found)
         finished = not options["wait"] or dispatch_until(
             lambda: action_requests.is_finished(action_request), options["wait"]
         )
@@ -89,6 +123,11 @@ class Command(OneLineCommand):
             sys.exit(WAIT_OVER)
         if options["wait"] and not action_requests.all_accepted(action_request):
             sys.exit(NOT_ALL)
+
+    def _print_notes(self, found: "Found") -> None:
+        """Tell on standard error how the file was read and what was left out."""
+        for note in found.notes:
+            self.stderr.write(note)
 
     def _print_result(self, action_request: ActionRequest, *, as_json: bool) -> None:
         if as_json:
@@ -125,14 +164,27 @@ def _actor(username: str | None) -> Actor:
     return shell_actor(user)
 
 
-def _submission(options: dict[str, Any]) -> Submission:
-    addressing, targets = _targets(options)
+def _recording(actor: Actor, options: dict[str, Any]) -> AbstractContextManager[None]:
+    """Record a refusal of the input, as the service records its own; not of a dry run."""
+    if options["dry_run"]:
+        return nullcontext()
+    return recording_refusals(
+        actor,
+        Verb.REQUEST_REFUSED,
+        subject_kind="kind",
+        subject=options["kind"][:60],
+        reason=options["reason"][:MAX_REASON],
+        ticket=options["ticket"][:100],
+    )
+
+
+def _submission(options: dict[str, Any], found: Found) -> Submission:
     return new_submission(
         Given(
             kind=options["kind"],
             version=settings.OPSWAT_ACTION_VERSION,
-            addressing=addressing,
-            targets=targets,
+            addressing=found.addressing,
+            targets=found.targets,
             reason=options["reason"],
             hours=options["exempt_hours"],
             forever=options["forever"],
@@ -145,34 +197,41 @@ def _submission(options: dict[str, Any]) -> Submission:
     )
 
 
-def _targets(options: dict[str, Any]) -> tuple[Addressing, list[str]]:
-    if options["ids"] is not None:
-        return "ids", options["ids"].split(",")
-    if options["macs"] is not None:
-        return "macs", options["macs"].split(",")
-    lines = [line.strip() for line in _read(options["from_file"]).splitlines() if line.strip()]
-    macs = sum(normalise_mac(line) is not None for line in lines)
-    if macs not in (0, len(lines)):
-        raise Refused.because(
-            "devices",
-            Code.MIXED_ADDRESSING,
-            "The file mixes ids and MAC addresses: use two requests.",
-        )
-    return ("macs" if macs else "ids"), lines
+def _read_devices(options: dict[str, Any]) -> Found:
+    """Read the devices with the reader and the matcher of the page."""
+    unlisted = options["unlisted"]
+    for name, kind in (("ids", "id"), ("macs", "mac")):
+        if options[name] is not None:
+            texts = [text for each in options[name].split(",") if (text := each.strip())]
+            entries = [Entry(place, text) for place, text in enumerate(texts, 1)]
+            return Found(*read_targets(entries, by={kind}, unlisted=unlisted), [])
+    path = options["from_file"]
+    choice = Choice(options["sheet"], options["hidden"], options["separator"])
+    found = read_list(path, _read(path), choice, where="devices")
+    column, heading = guess_column(found.rows)
+    notes = found.reading.notes()
+    width = max(len(row.cells) for row in found.rows)
+    if options["column"] is not None:
+        column = min(max(options["column"], 1), width) - 1
+        heading = has_heading(found.rows, column)
+    if width > 1 or heading:
+        notes.append(f"Read column {column + 1} of {width}{', without its heading' * heading}.")
+    entries = column_of(found.rows[heading:], column)
+    return Found(*read_targets(entries, unlisted=unlisted), notes)
 
 
-def _read(path: str) -> str:
+def _read(path: str) -> bytes:
+    """Return the bytes of a file, at most one more than a list may have."""
     try:
-        return sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        if path == "-":
+            return sys.stdin.buffer.read(MAX_BYTES + 1)
+        with Path(path).open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError as error:
         raise Refused.because(
             "devices",
             Code.FILE_UNREADABLE,
             "%(path)s cannot be read: %(why)s.",
             path=path,
-            why=_why(error),
+            why=error.strerror or "?",
         ) from None
-
-
-def _why(error: OSError | UnicodeDecodeError) -> str:
-    return "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else error.strerror or "?"
