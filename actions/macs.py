@@ -26,7 +26,6 @@ _LIKE_MAC = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 _DIGITS = re.compile(_HEX, re.ASCII | re.IGNORECASE)
-_LENGTHS = range(12, 20)
 _NO_SEPARATORS = str.maketrans("", "", "-:. ")
 
 
@@ -37,9 +36,11 @@ def normalise_mac(text: str) -> str | None:
     one of - : . or a blank stands, with or without 0x before them. The result has the notation of
     the example in Device Action v3.1.
     """
-    plain = plain_signs(text).strip()
-    if len(plain) not in _LENGTHS or not _NOTATIONS.fullmatch(plain):
+    plain = text.strip() if text.isascii() else plain_signs(text).strip()
+    if not 12 <= len(plain) <= 19 or not _NOTATIONS.fullmatch(plain):
         return None
+    if len(plain) == 17 and plain[2] == ":":
+        return plain.upper()
     return _stored(plain.lower().removeprefix("0x"))
 
 

@@ -1,7 +1,7 @@
 """Match texts with the devices of the inventory: the one matcher of the page and the command."""
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from django.db.models import Count, F, Max, Min, Q, QuerySet
@@ -40,14 +40,11 @@ class Line(NamedTuple):
     why: str = ""
 
 
-class Hit(NamedTuple):
-    """The listed devices that a text names: at least the first and last key, and their number.
+_Hit = tuple[int | None, int | None, int]
+"""The lowest and highest key of the listed devices that a text names, and how many there are.
 
-    There is none if all of them are gone.
-    """
-
-    keys: frozenset[int]
-    devices: int
+There is none if all of them are gone.
+"""
 
 
 def guess_column(rows: Sequence[Row]) -> tuple[int, bool]:
@@ -74,7 +71,8 @@ def has_heading(rows: Sequence[Row], column: int) -> bool:
 
 def known_texts(texts: Collection[str]) -> set[str]:
     """Return those texts that name a device, listed or gone."""
-    return set(_find([text for text in texts if macs_in(text) or not why_malformed(text)], BY_ALL))
+    macs = {text: found for text in texts if (found := macs_in(text))}
+    return set(_find([text for text in texts if text in macs or not why_malformed(text)], macs))
 
 
 def macs_in(text: str) -> tuple[str, ...]:
@@ -99,9 +97,8 @@ def match_lines(
     texts = dict.fromkeys(entry.text for entry in entries if not entry.why)
     macs = {text: found for text in texts if (found := macs_in(text))}
     errors = {text: why for text in texts if text not in macs and (why := why_malformed(text))}
-    hits = _find([text for text in texts if text not in errors], by)
-    several = [hit for hit in hits.values() if hit.devices > 1]
-    labels = labels_of(sorted({key for hit in several for key in hit.keys}))
+    hits = _find([text for text in texts if text not in errors], macs, by)
+    labels = labels_of(sorted({key for hit in hits.values() if hit[2] > 1 for key in _keys(hit)}))
     first_numbers: dict[object, int] = {}
     lines = []
     for entry in entries:
@@ -135,7 +132,7 @@ def _unless_repeated(line: Line, form: object, first_numbers: dict[object, int])
 
 def _match_line(
     entry: Entry,
-    hit: Hit | None,
+    hit: _Hit | None,
     macs: Sequence[str],
     by: Collection[str],
     labels: Mapping[int, str],
@@ -148,46 +145,59 @@ def _match_line(
             return Line(number, text, "malformed", why="Not a MAC address.")
         why = "None of its addresses is in the inventory." if len(macs) > 1 else _UNKNOWN
         return Line(number, text, "unknown", why=why)
-    if not hit.devices:
+    first, _last, devices = hit
+    if not devices:
         return Line(number, text, "unknown", why="No longer listed by the vendor.")
-    if hit.devices > 1:
-        named = [label for key, label in labels.items() if key in hit.keys][:MAX_NAMED]
-        return Line(number, text, "ambiguous", why=f"It {names_several(named, hit.devices)}.")
-    return Line(number, text, "matched", next(iter(hit.keys)))
+    if devices > 1:
+        keys = _keys(hit)
+        named = [label for key, label in labels.items() if key in keys][:MAX_NAMED]
+        return Line(number, text, "ambiguous", why=f"It {names_several(named, devices)}.")
+    return Line(number, text, "matched", first)
 
 
-def _find(texts: Iterable[str], by: Collection[str]) -> dict[str, Hit]:
+def _find(
+    texts: Sequence[str], macs: Mapping[str, Sequence[str]], by: Collection[str] = BY_ALL
+) -> dict[str, _Hit]:
     """Return the devices that each text names, as an id, a MAC or a name; only texts with one."""
-    given = list(texts)
-    names = [Device.objects.annotate(key=F(column)) for column in NAME_KEYS.values()]
-    sources: dict[str, tuple[Callable[[str], Sequence[str]], list[QuerySet[Any]]]] = {
-        "id": (lambda text: (text, text.lower()), [Device.objects.annotate(key=F("vendor_id"))]),
-        "mac": (macs_in, [DeviceMac.objects.annotate(key=F("mac"))]),
-        "name": (lambda text: (name_key(text),), names),
-    }
-    hits: dict[str, Hit] = {}
+    hits: dict[str, _Hit] = {}
     for kind in by:
-        keys_of, rows = sources[kind]
-        forms = {text: [key for key in keys_of(text) if key] for text in given}
-        keys = sorted({key for found in forms.values() for key in found})
-        for source in rows if keys else ():
+        forms, sources = _forms(kind, texts, macs)
+        keys = sorted({key for _, key in forms})
+        for source in sources if keys else ():
             known = _hits(source.filter(key__in=json_rows.texts(keys)))
-            for text, found in forms.items() if known else ():
-                for key in dict.fromkeys(found):
-                    if key in known:
-                        hits[text] = _combine(hits.get(text), known[key])
+            for text, key in forms if known else ():
+                if hit := known.get(key):
+                    hits[text] = _combine(hits[text], hit) if text in hits else hit
     return hits
 
 
-def _combine(one: Hit | None, other: Hit) -> Hit:
+def _forms(
+    kind: str, texts: Sequence[str], macs: Mapping[str, Sequence[str]]
+) -> tuple[list[tuple[str, str]], list[QuerySet[Any]]]:
+    """Return each text with its forms as an id, a MAC or a name, and where these are looked up."""
+    if kind == "id":
+        forms = [(text, text) for text in texts]
+        forms += [(text, low) for text in texts if (low := text.lower()) != text]
+        return forms, [Device.objects.annotate(key=F("vendor_id"))]
+    if kind == "mac":
+        forms = [(text, mac) for text in texts for mac in macs.get(text, ())]
+        return forms, [DeviceMac.objects.annotate(key=F("mac"))]
+    forms = [(text, key) for text in texts if (key := name_key(text))]
+    return forms, [Device.objects.annotate(key=F(column)) for column in NAME_KEYS.values()]
+
+
+def _keys(hit: _Hit) -> set[int]:
+    return {key for key in hit[:2] if key is not None}
+
+
+def _combine(one: _Hit, other: _Hit) -> _Hit:
     """Return the hit of the devices of both hits."""
-    if one is None:
-        return other
-    keys = one.keys | other.keys
-    return Hit(keys, max(len(keys), one.devices, other.devices))
+    keys = _keys(one) | _keys(other)
+    count = max(len(keys), one[2], other[2])
+    return min(keys, default=None), max(keys, default=None), count
 
 
-def _hits(rows: QuerySet[Any]) -> dict[str, Hit]:
+def _hits(rows: QuerySet[Any]) -> dict[str, _Hit]:
     """Return one hit for each `key` of these devices or MACs of devices."""
     device, gone = (
         ("device_id", "device__gone_at") if rows.model is DeviceMac else ("pk", "gone_at")
@@ -199,7 +209,5 @@ def _hits(rows: QuerySet[Any]) -> dict[str, Hit]:
         last=Max(device, filter=listed),
         count=Count(device, filter=listed),
     )
-    return {
-        key: Hit(frozenset(each for each in (first, last) if each is not None), count)
-        for key, first, last, count in found.values_list("key", "first", "last", "count")
-    }
+    values = found.values_list("key", "first", "last", "count")
+    return {key: (first, last, count) for key, first, last, count in values}

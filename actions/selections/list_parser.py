@@ -8,7 +8,7 @@ import io
 import itertools
 import re
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from actions.errors import Code, Refused
@@ -122,13 +122,15 @@ def why_malformed(text: str) -> str:
     return "Contains characters that cannot be printed." if _UNPRINTABLE.search(text) else ""
 
 
-def rows_of(numbered: Iterable[tuple[int, Sequence[Any]]], where: str) -> list[Row]:
-    """Return the lines that are not blank; a cell may be a list of its text and the reason."""
+def rows_of(
+    numbered: Iterable[tuple[int, Sequence[str]]],
+    where: str,
+    refused: Mapping[int, dict[int, str]] = {},
+) -> list[Row]:
+    """Return the lines that are not blank; `refused` holds the reasons of cells by line."""
     rows: list[Row] = []
     for number, given in numbered:
-        kept = given[:MAX_COLUMNS]
-        refused = {place: cell[1] for place, cell in enumerate(kept) if not isinstance(cell, str)}
-        cells = [_clean(cell if isinstance(cell, str) else cell[0]) for cell in kept]
+        cells = [_clean(cell) for cell in given[:MAX_COLUMNS]]
         if not any(cells):
             continue
         if len(rows) >= MAX_LINES:
@@ -138,10 +140,27 @@ def rows_of(numbered: Iterable[tuple[int, Sequence[Any]]], where: str) -> list[R
                 "The list has more than %(limit)s lines. Split it.",
                 limit=f"{MAX_LINES:,}",
             )
-        rows.append(Row(number, cells, refused))
+        rows.append(
+            Row(number, cells, refused[number]) if number in refused else Row(number, cells)
+        )
     if not rows:
         raise Refused.because(where, Code.LIST_EMPTY, "The list is empty.")
     return rows
+
+
+def texts_and_reasons(
+    rows: Iterable[Sequence[Any]],
+) -> tuple[list[tuple[int, list[str]]], dict[int, dict[int, str]]]:
+    """Take apart rows of a number and cells, where a cell may be a list of a text and a reason."""
+    texts: list[tuple[int, list[str]]] = []
+    refused: dict[int, dict[int, str]] = {}
+    for number, *cells in rows:
+        reasons = {place: cell[1] for place, cell in enumerate(cells) if isinstance(cell, list)}
+        if reasons:
+            refused[number] = reasons
+        shown = [cell[0] if isinstance(cell, list) else cell for cell in cells]
+        texts.append((number, shown))
+    return texts, refused
 
 
 def _clean(cell: str) -> str:

@@ -162,12 +162,17 @@ def _read_workbook(data: bytes, choice: Choice, where: str) -> ReadList:
 
 def _visible_rows(rows: list[list[Any]], reading: Reading, where: str) -> list[Row]:
     try:
-        return list_parser.rows_of(((number, cells) for number, *cells in rows), where)
+        texts, refused = list_parser.texts_and_reasons(rows)
+        return list_parser.rows_of(texts, where, refused)
     except Refused as refusal:
         if refusal.codes == [Code.LIST_EMPTY]:
-            notes = " ".join(reading.notes())
             raise Refused.because(
-                where, Code.LIST_EMPTY, "The list is empty. %(notes)s", notes=notes
+                where,
+                Code.LIST_EMPTY,
+                "The list is empty: sheet “%(sheet)s” shows no text%(left)s. "
+                "Show the rows, or move the sheet to the front, and save the workbook.",
+                sheet=reading.sheet[:60],
+                left="".join(f", {text} left out" for text in reading.left_out()),
             ) from None
         raise
 

@@ -13,7 +13,7 @@ from actions.actor import Actor
 from actions.errors import Code, NotAllowed, Refused
 from actions.inventory.models import Device
 from actions.selections import choose, list_matching
-from actions.selections.list_parser import Row
+from actions.selections.list_parser import Row, texts_and_reasons
 from actions.selections.list_reader import Choice, Reading, read_list, reading_from
 from actions.selections.models import Selection, UploadedList
 from actions.trail.refusals import fixed_subject, records_refusals
@@ -73,12 +73,8 @@ def exists(token: UUID) -> bool:
 
 def rows_of(uploaded: UploadedList) -> list[Row]:
     """Return the lines of a list as they were read."""
-    rows = []
-    for number, *cells in json.loads(uploaded.content):
-        refused = {place: cell[1] for place, cell in enumerate(cells) if isinstance(cell, list)}
-        texts = [cell[0] if isinstance(cell, list) else cell for cell in cells]
-        rows.append(Row(number, texts, refused))
-    return rows
+    texts, refused = texts_and_reasons(json.loads(uploaded.content))
+    return [Row(number, cells, refused.get(number, {})) for number, cells in texts]
 
 
 def reading_of(uploaded: UploadedList) -> Reading:

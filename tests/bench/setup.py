@@ -12,6 +12,7 @@ from actions.action_requests.submissions import Given, new_submission
 from actions.action_requests.submit import submit_action
 from actions.actor import Actor
 from actions.inventory.models import Device
+from actions.inventory.names import name_key
 from actions.roles import Role
 from actions.simulator import Simulator
 from dashboard.models import User
@@ -47,6 +48,7 @@ def add_to_inventory(device_ids: list[str]) -> None:
                 group_name="Default",
                 mac=":".join(f"{place:012x}"[at : at + 2].upper() for at in range(0, 12, 2)),
                 search_text=f"host-{name}",
+                name_key=name_key(f"host-{name}"),
                 read_at=read_at,
             )
             for place, name in enumerate(device_ids)

@@ -17,6 +17,7 @@ from tests.selections.fleet import (
     result,
     uploaded,
 )
+from tests.selections.workbooks import packed, written
 
 __all__ = ["inventory"]
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("inventory")]
@@ -161,3 +162,38 @@ def test_the_chosen_devices_are_those_of_the_result_page(page):
     assert targets_of(Selection.objects.get()) == [
         ids[name] for name in ("PC-003", "MÜLLER-PC", "PC-001")
     ]
+
+
+def test_case_01_a_workbook_that_shows_no_row_says_what_is_hidden(page):
+    data = written([(0, 0, "PC-001", "General")], hidden_rows=[0])
+    answer = uploaded(page, "hidden.xlsx", data)
+    assert answer.status_code == 422
+    (problem,) = answer.context["form"].errors["file"]
+    assert "1 hidden row left out" in problem
+
+
+OTHERS = {
+    "old.xls": (b"\xd0\xcf\x11\xe0" + "Workbook\x00".encode("utf-16-le"), "old workbook"),
+    "label.xls": (b"\xd0\xcf\x11\xe0" + "EncryptedPackage".encode("utf-16-le"), "protected"),
+    "list.doc": (b"\xd0\xcf\x11\xe0" + "WordDocument\x00".encode("utf-16-le"), "without sheets"),
+    "list.xlsb": (packed({"xl/workbook.bin": b"\x00"}), "binary workbook (.xlsb)"),
+    "list.ods": (
+        packed({"mimetype": "application/vnd.oasis.opendocument.spreadsheet"}),
+        "OpenDocument",
+    ),
+    "list.numbers": (packed({"Index/Document.iwa": b"\x00"}), "Apple Numbers"),
+    "list.zip": (packed({"list.csv": "PC-001"}), "zip archive"),
+    "list.docx": (packed({"word/document.xml": "<a/>"}), "without"),
+    "list.pdf": (b"%PDF-1.7\n", "PDF"),
+    "export.xls": (b"<html><table><tr><td>PC-001</td></tr></table></html>", "web page"),
+    "list.csv.gz": (b"\x1f\x8b\x08\x00", "compressed"),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_case_17_a_file_of_another_kind_is_refused_with_a_true_reason(page, name):
+    data, words = OTHERS[name]
+    answer = uploaded(page, name, data)
+    assert answer.status_code == 422
+    (problem,) = answer.context["form"].errors["file"]
+    assert words in problem
