@@ -20,15 +20,21 @@ from tests.browser.test_pages import save
 
 WIDTHS = (320, 360, 480, 640, 768, 900, 960, 1024, 1180, 1280, 1366, 1440, 1680, 1920, 2560)
 
-OVERLAPS = """() => {
+OVERLAPS = """(mayScroll) => {
   const found = [];
   const shown = (e) => e.getClientRects().length && !e.closest('.sr-only, .toasts, [hidden]');
+  const scrolls = (inner, card) => {
+    for (let e = inner.parentElement; e && e !== card; e = e.parentElement)
+      if (getComputedStyle(e).overflowX !== 'visible') return true;
+    return false;
+  };
   const cards = [...document.querySelectorAll('main .card')].filter(shown);
   const boxes = cards.map((card) => card.getBoundingClientRect());
   cards.forEach((card, n) => {
     for (const inner of card.querySelectorAll('*')) {
       const box = inner.getBoundingClientRect();
-      if (!shown(inner) || !box.width || inner.closest('svg.bar')) continue;
+      if (!shown(inner) || !box.width || inner.closest('svg')) continue;
+      if (mayScroll && scrolls(inner, card)) continue;
       if (box.right > boxes[n].right + 1 || box.left < boxes[n].left - 1)
         found.push(`${inner.tagName}.${inner.className} leaves #${card.id} by ` +
           `${Math.round(box.right - boxes[n].right)}`);
@@ -40,7 +46,7 @@ OVERLAPS = """() => {
     }
   });
   for (const box of document.querySelectorAll('.table-box'))
-    if (box.scrollWidth > box.clientWidth + 1) found.push('a column is clipped');
+    if (!mayScroll && box.scrollWidth > box.clientWidth + 1) found.push('a column is clipped');
   for (const row of document.querySelectorAll('#request-devices tr')) {
     const cells = [...row.children].map((cell) => cell.getBoundingClientRect());
     cells.forEach((a, n) => cells.slice(n + 1).forEach((b) => {
@@ -192,4 +198,17 @@ def test_a1_no_box_lies_over_another_at_any_width(quick: Console, open_page: Ope
             if found := page.evaluate(OVERLAPS):
                 problems[view, width] = found
             save(page, f"request-states{view[1:7]}", width, scheme)
+    assert problems == {}
+
+
+@pytest.mark.parametrize("path", ["/", "/devices/", "/requests/", "/vendor-calls/", "/inventory/"])
+def test_a1_no_card_of_another_page_is_covered(quick: Console, open_page: Open, path: str):
+    page = open_page(quick, "operator")
+    wait_for_inventory(page)
+    page.goto(path)
+    problems = {}
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        if found := page.evaluate(OVERLAPS, True):
+            problems[width] = found
     assert problems == {}
