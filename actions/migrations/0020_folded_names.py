@@ -81,7 +81,7 @@ def _key():
 
 
 class Migration(migrations.Migration):
-    dependencies = [("actions", "0015_accounts")]
+    dependencies = [("actions", "0019_trail_marks")]
 
     operations = [
         *(_add("device", key, "varchar(255) NOT NULL DEFAULT ''", _key()) for key in KEYS),

@@ -13,7 +13,7 @@ def leave_the_urgent_lane(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("actions", "0019_trail_marks")]
+    dependencies = [("actions", "0020_folded_names")]
     operations = [
         migrations.CreateModel(
             name="PersonBudget",
