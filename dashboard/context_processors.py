@@ -10,6 +10,7 @@ from actions.action_requests import activity
 from actions.action_requests import selectors as action_requests
 from actions.dispatch import selectors as dispatch
 from actions.dispatch.selectors import SendingStatus
+from actions.ratelimit.states import PauseCause
 from dashboard.models import User
 from dashboard.printable import printable
 
@@ -27,6 +28,32 @@ LATE_AFTER = 30
 """Seconds that a queued command waits before a missing worker is reported."""
 
 Notice = dict[str, str]
+
+_RESUMES = "Nothing is lost: one call at a time tests it, after pauses of up to a minute."
+
+_STOPPED: dict[PauseCause, tuple[str, str]] = {
+    PauseCause.CREDENTIALS: (
+        "The vendor does not accept this console's credentials.",
+        (
+            "Nothing is sent, nothing is lost. Check OPSWAT_CLIENT_ID and OPSWAT_CLIENT_SECRET "
+            "against the vendor's OAuth portal. If they were wrong, restart the console; if they "
+            "are right, sending resumes automatically when the vendor accepts them."
+        ),
+    ),
+    PauseCause.SIGN_IN: (
+        "",
+        f"No call can be made without a token. {_RESUMES} If it lasts, check OPSWAT_BASE_URL.",
+    ),
+    PauseCause.TOKEN: (
+        "The vendor refuses the token that its sign-in service has just given.",
+        f"{_RESUMES} If it lasts, check the application in the vendor's OAuth portal.",
+    ),
+    PauseCause.REFUSED: (
+        "The vendor, or a gateway in front of it, refuses this console's calls.",
+        f"{_RESUMES} If it lasts, ask who runs the gateway, or freeze sending.",
+    ),
+}
+"""Title (the reason, where it is empty) and advice, by what stops sending."""
 
 
 def console(request: HttpRequest) -> dict[str, Any]:
@@ -63,7 +90,7 @@ def _entries(user: User) -> list[dict[str, Any]]:
 
 def _notices() -> list[Notice]:
     status = dispatch.sending_status()
-    found = (_frozen(status), _unauthorized(status), _paused(status), _no_worker(status))
+    found = (_frozen(status), _stopped(status), _paused(status), _no_worker(status))
     return [notice for notice in found if notice]
 
 
@@ -73,20 +100,17 @@ def _frozen(status: SendingStatus) -> Notice | None:
     return _notice("danger", "Sending is frozen.", printable(status.frozen_reason))
 
 
-def _unauthorized(status: SendingStatus) -> Notice | None:
-    if not status.unauthorized:
+def _stopped(status: SendingStatus) -> Notice | None:
+    """The notice of trouble that may need a person; it stays until the vendor answers well."""
+    if status.cause not in _STOPPED:
         return None
-    return _notice(
-        "danger",
-        "The vendor does not accept this console's credentials.",
-        "Nothing is sent, nothing is lost. Check OPSWAT_CLIENT_ID and OPSWAT_CLIENT_SECRET "
-        "against the vendor's OAuth portal. If they were wrong, restart the console; if they are "
-        "right, sending resumes automatically when the vendor accepts them.",
-    )
+    title, advice = _STOPPED[status.cause]
+    reason = printable(status.open_reason)
+    return _notice("danger", title or reason, f"{reason if title else ''} {advice}".strip())
 
 
 def _paused(status: SendingStatus) -> Notice | None:
-    if status.unauthorized or status.paused_for <= 0:
+    if status.cause in _STOPPED or status.paused_for <= 0:
         return None
     title = f"Sending is paused for {status.paused_for:.0f} s."
     return _notice("warning", title, printable(status.open_reason))

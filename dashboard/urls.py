@@ -53,6 +53,11 @@ pages = [
     path("selections/", devices.choose_devices, name="choose_devices"),
     path("inventory/", inventory.inventory, name="inventory"),
     path("inventory/syncs/", inventory.read_inventory, name="read_inventory"),
+    path(
+        "inventory/syncs/<int:key>/stop/",
+        inventory.stop_inventory_read,
+        name="stop_inventory_read",
+    ),
     path("requests/", action_requests.action_request_list, name="action_requests"),
     path("requests/new/", compose.compose, name="compose"),
     path("requests/<uuid:token>/", action_requests.action_request_detail, name="action_request"),

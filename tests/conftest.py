@@ -17,6 +17,7 @@ from actions.simulator import Simulator
 from actions.trail import guards
 from dashboard.models import User
 from tests.factories import actor_for, make_person
+from tests.scripted import ScriptedVendor
 
 _flush = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]  # Not in the stubs.
 
@@ -69,8 +70,17 @@ def vendor(settings: Any) -> Iterator[Simulator]:
         yield simulator
 
 
-def point_at(simulator: Simulator, settings: Any) -> None:
-    """Configure the engine of this process to call that simulator."""
+@pytest.fixture
+def scripted(db: None, settings: Any) -> Iterator[ScriptedVendor]:
+    """A vendor that answers as the test says, which the engine uses, ten calls in six seconds."""
+    with ScriptedVendor() as vendor:
+        point_at(vendor, settings)
+        settings.OPSWAT_RATE_LIMIT = (10, 6.0)
+        yield vendor
+
+
+def point_at(simulator: Simulator | ScriptedVendor, settings: Any) -> None:
+    """Configure the engine of this process to call that vendor."""
     settings.OPSWAT_BASE_URL = simulator.url
     settings.OPSWAT_CLIENT_ID = simulator.client_id
     settings.OPSWAT_CLIENT_SECRET = simulator.client_secret

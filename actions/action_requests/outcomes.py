@@ -16,11 +16,15 @@ from actions.action_requests.models import DeviceCommand, DeviceCommandQuerySet
 from actions.action_requests.states import VENDOR_STATUS, CommandStatus
 from actions.catalog import KINDS
 from actions.opswat.payloads import ActionResult, DeviceResult
+from actions.ratelimit import breaker, clock
 from actions.ratelimit.models import VendorCall
 from actions.trail.verbs import Verb
 
 MAX_ATTEMPTS = 3
 """Times that an idempotent kind is sent automatically before a person must decide."""
+
+STRANDED = timedelta(minutes=1)
+"""Time after the end of a call by which its commands are settled."""
 
 FAR_FUTURE = datetime(9999, 1, 1, tzinfo=UTC)
 """Due time of a paused command: only a person can resume it."""
@@ -55,23 +59,32 @@ def settle(call: VendorCall, result: ActionResult) -> None:
     recording.record_moved(Verb.CALL_ANSWERED, moved, call)
 
 
-def requeue(call: VendorCall, reason: str) -> None:
-    """The call was not sent: requeue its commands."""
-    moved = _requeue_commands(_carried(call), detail=reason)
+def requeue(call: VendorCall, reason: str, *, pause: bool = False) -> None:
+    """The call was not sent or not done: requeue its commands.
+
+    With `pause` they wait, longer each time, so that others pass a call that alone is refused.
+    """
+    carried = _carried(call)
+    changes: dict[str, Any] = {"detail": reason}
+    if pause and carried:
+        seconds = breaker.growing(max(command.attempts for command in carried))
+        changes["due_at"] = clock.now() + timedelta(seconds=seconds)
+    moved = _requeue_commands(carried, **changes)
     recording.record_moved(Verb.CALL_NOT_DONE, moved, call, detail=reason)
 
 
 def reject(call: VendorCall, reason: str, http_status: int) -> None:
     """Apply that the vendor refused the call as a whole.
 
-    One invalid id must not fail 49 valid ones: a call of many devices that is refused with 400 is
-    split into halves and sent again, until the invalid device is alone.
+    One invalid id must not fail 49 valid ones: a call of many devices that is refused with 400, or
+    with 413 (too large, *assumed*: a gateway), is split into halves and sent again, until the
+    invalid device is alone.
     """
     carried = _carried(call)
     targets = list(dict.fromkeys(command.target for command in carried))
-    if http_status == 400 and len(targets) > 1:
+    if http_status in (400, 413) and len(targets) > 1:
         first = set(targets[: len(targets) // 2])
-        detail = "The vendor refused the call (400): sent again in halves to find the cause."
+        detail = f"The vendor refused the call ({http_status}): sent again in halves."
         half = [command for command in carried if command.target in first]
         rest = [command for command in carried if command.target not in first]
         moved = _requeue_commands(half, detail=detail, split_group=2 * call.pk)
@@ -161,6 +174,17 @@ def withdraw(
     return withdrawn, len(in_doubt)
 
 
+def settle_stranded(at: datetime) -> None:
+    """Mark the commands unconfirmed whose call has ended without settling them.
+
+    That is so only if both the result of the call and its loss could not be recorded.
+    """
+    ended = DeviceCommand.objects.filter(status=S.SENDING, call__replied_at__lt=at - STRANDED)
+    keys = ended.order_by().values_list("call", flat=True).distinct()
+    for call in VendorCall.objects.filter(pk__in=list(keys)):
+        mark_unconfirmed(call, call.detail or "The result of its call could not be recorded.")
+
+
 def _mark_in_doubt(commands: Commands, detail: str) -> Commands:
     """Mark commands of one kind unconfirmed that were sent before and will not be sent again."""
     if not commands:
@@ -199,7 +223,7 @@ def _requeue_commands(commands: Commands, **changes: Any) -> Commands:
     moved = _move(late, S.FAILED, detail=f"It was not done. {changes['detail']}", check_at=None)
     moved += _mark_in_doubt([command for command in cancelled if command.in_doubt], reason)
     moved += _move([c for c in cancelled if not c.in_doubt], S.CANCELLED, detail=reason)
-    moved += _move(held, S.HELD, **changes, due_at=FAR_FUTURE)
+    moved += _move(held, S.HELD, **(changes | {"due_at": FAR_FUTURE}))
     return moved + _move(free, S.QUEUED, **changes)
 
 

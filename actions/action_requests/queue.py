@@ -26,13 +26,18 @@ def due_commands(at: datetime) -> DeviceCommandQuerySet:
     """Return the queued commands that may go now.
 
     None goes before an older one for the same device, or while a call with that device is in
-    flight: an older one that was held may come back while a younger one is in its call.
+    flight: an older one that was held may come back while a younger one is in its call. One whose
+    call was refused by a gateway waits until `due_at`.
     """
     same = DeviceCommand.objects.filter(device_key=OuterRef("device_key"))
     older = same.filter(id__lt=OuterRef("id"), status=S.QUEUED)
     in_a_call = same.filter(status=S.SENDING, coalesced=False)
     alive = Q(expires_at=None) | Q(expires_at__gt=at)
-    return DeviceCommand.objects.filter(alive, ~Exists(older), ~Exists(in_a_call), status=S.QUEUED)
+    # The time of a submit is that of another clock, so it is not compared.
+    due = Q(attempts=0) | Q(due_at__lte=at)
+    return DeviceCommand.objects.filter(
+        alive, due, ~Exists(older), ~Exists(in_a_call), status=S.QUEUED
+    )
 
 
 def next_command(lane: Lane, at: datetime, lingering: Collection[str] = ()) -> DeviceCommand | None:

@@ -3,7 +3,7 @@
 One Device Details call reads up to fifty devices. It also refreshes the inventory.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -14,7 +14,7 @@ from actions.action_requests.states import CommandStatus
 from actions.catalog import KINDS
 from actions.inventory.models import DeviceGroup
 from actions.inventory.refresh import DetailRead
-from actions.opswat.payloads import DeviceRecord
+from actions.opswat.payloads import DevicePage, DeviceRecord
 from actions.ratelimit import clock, limiter
 from actions.ratelimit.models import VendorCall
 from actions.ratelimit.states import Lane
@@ -42,10 +42,13 @@ def claim(read: DetailRead, at: datetime, lane: Lane) -> VendorCall:
     return call
 
 
-def reconcile(read: DetailRead, records: Sequence[DeviceRecord]) -> None:
-    """Settle each command by what its device's record shows now."""
-    by_id = {record.vendor_id.lower(): record for record in records}
-    by_id |= {mac.lower(): record for record in records for mac in record.macs}
+def reconcile(read: DetailRead, page: DevicePage) -> None:
+    """Settle each command by what its device's record shows now.
+
+    A row that cannot be read may be that of any device that is missing.
+    """
+    by_id = {record.vendor_id.lower(): record for record in page.devices}
+    by_id |= {mac.lower(): record for record in page.devices for mac in record.macs}
     groups = dict(DeviceGroup.objects.values_list("vendor_id", "name"))
     commands = DeviceCommand.objects.filter(
         pk__in=read.commands, status__in=[S.ACCEPTED, S.UNCONFIRMED]
@@ -59,6 +62,9 @@ def reconcile(read: DetailRead, records: Sequence[DeviceRecord]) -> None:
             DeviceCommand.objects.filter(pk=command.pk).update(check_at=None)
             continue
         record = _record_of(command, by_id)
+        if record is None and page.dropped:
+            _retry_later(command)
+            continue
         visible = _effect_visible(command, record, groups)
         new = _new_status(command, visible=visible, was_already=_was_already(command, groups))
         if new is None:
@@ -71,8 +77,15 @@ def reconcile(read: DetailRead, records: Sequence[DeviceRecord]) -> None:
     recording.bump_version(command.request_id for command in commands)
 
 
-def requeue(read: DetailRead) -> None:
-    """The read failed: read again after ENGINE_VERIFY_AFTER seconds."""
+def requeue(read: DetailRead, *, final: bool = False) -> None:
+    """The read failed: read again after ENGINE_VERIFY_AFTER seconds.
+
+    If it is `final`, each attempt counts as a read-back, so that there is an end to them.
+    """
+    if final:
+        for command in DeviceCommand.objects.filter(pk__in=read.commands, check_at__isnull=False):
+            _retry_later(command)
+        return
     later = clock.now() + timedelta(seconds=settings.ENGINE_VERIFY_AFTER)
     commands = DeviceCommand.objects.filter(pk__in=read.commands, check_at__isnull=False)
     commands.update(check_at=later)

@@ -27,6 +27,8 @@ def record_moved(
     for command in moved:
         by_request[command.request].append(command)
     data: dict[str, Any] = {"call": call.pk, "http_status": call.http_status} if call else {}
+    if call and call.vendor_words:
+        data["vendor_words"] = call.vendor_words
     for action_request, commands in by_request.items():
         trail.record(
             trail.ENGINE,

@@ -14,7 +14,14 @@ from actions.dispatch.work import Backlog, Due, Work
 from actions.inventory.refresh import DetailRead
 from actions.inventory.work import DetailWork
 from actions.opswat.client import Answer, Slot, VendorClient
-from actions.opswat.errors import Rejected, RetryLater, Unauthorized, VendorError
+from actions.opswat.errors import (
+    Blocked,
+    NotRecorded,
+    Rejected,
+    RetryLater,
+    Unauthorized,
+    VendorError,
+)
 from actions.opswat.payloads import ActionCall
 from actions.ratelimit import accounts, window
 from actions.ratelimit.models import VendorCall
@@ -56,7 +63,7 @@ class CommandWork(Work[DeviceCommand, ActionCall]):
     def fail(self, call: VendorCall, payload: ActionCall, error: VendorError) -> None:
         """Requeue, reject or mark unconfirmed: not sent, refused and unknown are three things."""
         if isinstance(error, (RetryLater, Unauthorized)):
-            outcomes.requeue(call, str(error))
+            outcomes.requeue(call, str(error), pause=isinstance(error, Blocked))
         elif isinstance(error, Rejected):
             outcomes.reject(call, str(error), error.http_status or 0)
         else:
@@ -85,6 +92,7 @@ class CommandWork(Work[DeviceCommand, ActionCall]):
         """Expire the commands that were not sent by their time to give up."""
         accounts.lock()
         outcomes.expire(at)
+        outcomes.settle_stranded(at)
 
     def clock_was_set(self, at: datetime) -> None:
         """Make queued commands due now that the old clock made due later."""
@@ -125,8 +133,8 @@ class ReadBackWork(DetailWork):
         readback.reconcile(payload, answer.value)
 
     def fail(self, call: VendorCall, payload: DetailRead, error: VendorError) -> None:
-        """Read back later."""
-        readback.requeue(payload)
+        """Read back later; a limited number of times where another try promises nothing."""
+        readback.requeue(payload, final=isinstance(error, (Rejected, NotRecorded)))
 
     def clock_was_set(self, at: datetime) -> None:
         """Bring read-backs within their longest interval."""

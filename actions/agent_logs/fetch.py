@@ -23,7 +23,14 @@ from actions.agent_logs.models import AgentLog
 from actions.agent_logs.states import LOG_OPEN, LogStatus
 from actions.agent_logs.zip.directory import BadArchive, read_directory
 from actions.opswat.client import Answer, Slot, VendorClient
-from actions.opswat.errors import Rejected, RetryLater, TooLarge, Unauthorized, VendorError
+from actions.opswat.errors import (
+    Blocked,
+    Rejected,
+    RetryLater,
+    TooLarge,
+    Unauthorized,
+    VendorError,
+)
 from actions.opswat.payloads import RateLimitStatus
 from actions.ratelimit import clock, limiter, window
 from actions.ratelimit.models import VendorCall
@@ -184,12 +191,12 @@ def requeue(call: VendorCall, agent_log: AgentLog, error: VendorError) -> None:
         return
     at = clock.now()
     if isinstance(error, Rejected):
-        move_and_record(row, S.FAILED, at, message=str(error)[:500])
-    elif isinstance(error, (RetryLater, Unauthorized)):
+        move_and_record(row, S.FAILED, at, message=error.told())
+    elif isinstance(error, (RetryLater, Unauthorized)) and not isinstance(error, Blocked):
         # The poll was not made; the circuit breaker delays the next one.
-        AgentLog.objects.filter(pk=row.pk).update(due_at=at, message=str(error)[:500])
+        AgentLog.objects.filter(pk=row.pk).update(due_at=at, message=error.told())
     else:
-        _retry_later(row, at, str(error))
+        _retry_later(row, at, error.told())
 
 
 def on_call_lost(call: VendorCall) -> None:

@@ -19,10 +19,10 @@ from actions import on_commit
 from actions.dispatch import token_store
 from actions.dispatch.claims import Claim, Wait, claim
 from actions.dispatch.models import DispatcherHeartbeat
-from actions.dispatch.results import record_answer, record_error
+from actions.dispatch.results import record_answer, record_error, record_unrecorded
 from actions.dispatch.scheduler import Candidate, next_candidate
 from actions.opswat.client import Answer, Slot, VendorClient, VendorConfig
-from actions.opswat.errors import Rejected, VendorError
+from actions.opswat.errors import Rejected, Unconfirmed, VendorError
 from actions.ratelimit import clock, limiter
 
 T = TypeVar("T")
@@ -52,7 +52,7 @@ def vendor_client() -> VendorClient:
 
 @sensitive_variables("token")
 def _call_vendor(taken: Claim) -> Answer[Any]:
-    """Make the claimed call; raises VendorError."""
+    """Make the claimed call; raises VendorError, whatever happens."""
     client, slot = vendor_client(), Slot(taken.call.pk)
     if taken.work is None:
         return client.fetch_token(slot)
@@ -62,6 +62,11 @@ def _call_vendor(taken: Claim) -> Answer[Any]:
     except (TypeError, ValueError) as error:
         # The client refuses to make a malformed call. Nothing was sent.
         raise Rejected(f"The call was not made: {error}") from None
+    except VendorError:
+        raise
+    except Exception as error:  # noqa: BLE001 - it may have been sent, and must be settled
+        name = type(error).__name__
+    raise Unconfirmed(f"The call ended with an error of this console ({name}).")
 
 
 def send(taken: Claim) -> None:
@@ -78,18 +83,26 @@ def _record(record: Callable[[Claim, T], None], taken: Claim, outcome: T) -> Non
     """Apply the result, on a new connection if the database was restarted meanwhile.
 
     Otherwise the answer would be lost and its commands unconfirmed. An attempt leaves alone what
-    an earlier attempt has stored.
+    an earlier attempt has stored. A result that cannot be recorded settles its call with the cause.
     """
-    for pause in RECORD_AGAIN:
+    cause = ""
+    for pause in (*RECORD_AGAIN, 0.0):
         try:
             record(taken, outcome)
         except (OperationalError, InterfaceError) as error:
-            log.warning("Vendor call %s is recorded again: %s", taken.call.pk, type(error).__name__)
+            cause = type(error).__name__
+            log.warning("Vendor call %s is recorded again: %s", taken.call.pk, cause)
             close_old_connections()
             time.sleep(pause)
+        except Exception as error:
+            cause = type(error).__name__
+            # A traceback of the token's call might show the token.
+            log.error("A result cannot be recorded", exc_info=error if taken.work else None)
+            break
         else:
             return
-    record(taken, outcome)
+    log.error("The result of vendor call %s cannot be recorded: %s", taken.call.pk, cause)
+    record_unrecorded(taken, cause, getattr(outcome, "http_status", None) or None)
 
 
 def step() -> float | None:

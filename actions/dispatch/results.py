@@ -1,6 +1,7 @@
 """Apply a call's result: settle its work, record it, update the circuit breaker."""
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from django.db import transaction
@@ -9,10 +10,18 @@ from django.views.decorators.debug import sensitive_variables
 from actions.dispatch import token_store
 from actions.dispatch.claims import Claim
 from actions.opswat.client import Answer
-from actions.opswat.errors import Rejected, Throttled, Unauthorized, Unreachable, VendorError
-from actions.ratelimit import accounts, breaker, clock, limiter, window
+from actions.opswat.errors import (
+    Blocked,
+    NotRecorded,
+    Rejected,
+    Throttled,
+    Unauthorized,
+    Unreachable,
+    VendorError,
+)
+from actions.ratelimit import accounts, breaker, clock, limiter
 from actions.ratelimit.models import VendorAccount
-from actions.ratelimit.states import CallState
+from actions.ratelimit.states import CallState, PauseCause
 from actions.trail import trail
 from actions.trail.verbs import Verb
 
@@ -20,6 +29,7 @@ log = logging.getLogger(__name__)
 
 STATE: dict[type[VendorError], CallState] = {
     Throttled: CallState.ANSWERED,
+    Blocked: CallState.ANSWERED,
     Unreachable: CallState.NOT_SENT,
     Rejected: CallState.ANSWERED,
     Unauthorized: CallState.ANSWERED,
@@ -52,7 +62,12 @@ def record_error(taken: Claim, error: VendorError) -> None:
     call.refresh_from_db()
     state = STATE.get(type(error), CallState.FAILED)
     limiter.close_call(
-        call, state, http_status=error.http_status, rate=error.rate, detail=str(error)
+        call,
+        state,
+        http_status=error.http_status,
+        rate=error.rate,
+        detail=str(error),
+        vendor_words=error.body,
     )
     _record_call(taken, Verb.VENDOR_FAILED, detail=str(error))
     _back_off(account, taken, error)
@@ -60,11 +75,43 @@ def record_error(taken: Claim, error: VendorError) -> None:
         taken.work.fail(call, taken.payload, error)
 
 
+@transaction.atomic(durable=True)
+def record_unrecorded(taken: Claim, cause: str, http_status: int | None) -> None:
+    """Settle a call whose result could not be recorded: its outcome is unknown.
+
+    Without it the call would stay in flight until its lease ends, and so would each that follows.
+    """
+    account, call = accounts.lock(), taken.call
+    call.refresh_from_db()
+    error = NotRecorded(
+        f"The vendor's answer could not be recorded ({cause}).", http_status=http_status
+    )
+    limiter.close_call(
+        call, CallState.FAILED, http_status=http_status, rate=None, detail=str(error)
+    )
+    breaker.record_failure(account, str(error))
+    work = taken.work
+    if work is not None and not _applied(lambda: work.fail(call, taken.payload, error)):
+        _applied(lambda: work.lost(call, str(error)))
+
+
+def _applied(change: Callable[[], None]) -> bool:
+    """Make a change in a savepoint; return whether it succeeded."""
+    try:
+        with transaction.atomic():
+            change()
+    except Exception as error:  # noqa: BLE001 - whatever it is, the call must be settled
+        log.error("A call could not be settled: %s", type(error).__name__)
+        return False
+    return True
+
+
 def _record_call(taken: Claim, verb: Verb, detail: str = "") -> None:
     """Write the audit line of a call whose work writes none of its own."""
     if taken.work is not None and taken.work.records_own_lines:
         return
     call = taken.call
+    data: dict[str, Any] = {"vendor_words": call.vendor_words} if call.vendor_words else {}
     trail.record(
         trail.ENGINE,
         verb,
@@ -74,14 +121,15 @@ def _record_call(taken: Claim, verb: Verb, detail: str = "") -> None:
         api=call.api,
         call=call.pk,
         http_status=call.http_status,
+        **data,
     )
 
 
 def _back_off(account: VendorAccount, taken: Claim, error: VendorError) -> None:
+    """Open the circuit breaker where the vendor, or something in front of it, needs a pause."""
+    reason, cause = _reason(taken, error), _cause(taken, error)
     if isinstance(error, Throttled):
-        whole = window.length().total_seconds()
-        seconds = whole if error.retry_after is None else min(error.retry_after, 2 * whole)
-        breaker.open_for(account, seconds, str(error))
+        breaker.record_throttled(account, error.retry_after, reason, cause)
     elif isinstance(error, Unauthorized):
         account.unauthorized += 1
         if taken.encrypted_token:
@@ -89,6 +137,26 @@ def _back_off(account: VendorAccount, taken: Claim, error: VendorError) -> None:
         account.save()
         # An expired token is renewed at once; a second refusal is about the credentials.
         if account.unauthorized > 1 or taken.work is None:
-            breaker.record_failure(account, str(error))
-    elif not isinstance(error, Rejected):
-        breaker.record_failure(account, str(error))
+            breaker.record_failure(account, reason, cause)
+    elif taken.work is None or not isinstance(error, Rejected):
+        breaker.record_failure(account, reason, cause)
+    elif error.http_status not in (None, 400, 413):
+        breaker.record_refusal(account, reason)
+
+
+def _reason(taken: Claim, error: VendorError) -> str:
+    """Return what pages say about the pause."""
+    if taken.work is not None or not error.http_status or isinstance(error, Unauthorized):
+        return error.told()
+    words = f": {error.body}" if error.body else "."
+    return f"The vendor's sign-in service answers HTTP {error.http_status}{words}"
+
+
+def _cause(taken: Claim, error: VendorError) -> PauseCause:
+    if taken.work is None:
+        if isinstance(error, Unauthorized):
+            return PauseCause.CREDENTIALS
+        return PauseCause.SIGN_IN if error.http_status else PauseCause.NONE
+    if isinstance(error, Unauthorized):
+        return PauseCause.TOKEN
+    return PauseCause.REFUSED if isinstance(error, Blocked) else PauseCause.NONE

@@ -10,8 +10,9 @@ from django.utils import timezone
 from actions.account import DEFAULT_ACCOUNT
 from actions.dispatch.models import DispatcherHeartbeat
 from actions.ratelimit import accounts, window
+from actions.ratelimit.breaker import STOPS_AFTER
 from actions.ratelimit.models import VendorAccount, VendorCall
-from actions.ratelimit.states import CallState
+from actions.ratelimit.states import CallState, PauseCause
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ class SendingStatus:
     frozen_reason: str
     paused_for: float
     open_reason: str
-    unauthorized: bool
+    cause: PauseCause
     worker_seen: bool
 
 
@@ -89,9 +90,16 @@ def sending_status() -> SendingStatus:
         frozen_reason=account.frozen_reason,
         paused_for=_left(account.open_until, timezone.now()),
         open_reason=account.open_reason,
-        # The first refusal may be that of an expired token, which stops nothing.
-        unauthorized=account.unauthorized > 0 and account.open_until is not None,
+        cause=_cause(account),
     )
+
+
+def _cause(account: VendorAccount) -> PauseCause:
+    """Return what stops sending until a good answer comes; refused calls do from the third."""
+    cause = PauseCause(account.open_cause)
+    if cause == PauseCause.REFUSED and account.consecutive_failures < STOPS_AFTER:
+        return PauseCause.NONE
+    return cause
 
 
 def _left(until: datetime | None, at: datetime) -> float:

@@ -1,6 +1,8 @@
 """Settle calls and work whose lease or deadline expired, and run the clean-up of other packages."""
 
+import logging
 from collections.abc import Callable
+from functools import partial
 
 from django.db import transaction
 
@@ -9,6 +11,10 @@ from actions.dispatch.work import WORKS
 from actions.ratelimit import accounts, clock
 from actions.ratelimit.models import VendorCall
 from actions.ratelimit.states import CallState
+
+log = logging.getLogger(__name__)
+
+DIED = "The worker died while it waited for the vendor's answer."
 
 _cleanups: list[Callable[[], object]] = []
 
@@ -26,12 +32,30 @@ def sweep() -> int:
     """
     _check_clock_step()
     for work in WORKS:
-        work.sweep(clock.now())
+        _attempt(partial(work.sweep, clock.now()))
     late = VendorCall.objects.filter(state=CallState.SENDING, lease_until__lt=clock.now())
-    given_up = sum(_give_up(call_id) for call_id in late.values_list("pk", flat=True))
+    given_up = sum(_settle_late(call_id) for call_id in late.values_list("pk", flat=True))
     for cleanup in _cleanups:
-        cleanup()
+        _attempt(cleanup)
     return given_up
+
+
+def _attempt(part: Callable[[], object]) -> object:
+    """Run one part of the sweep and return its result; the others run whether it fails or not."""
+    try:
+        return part()
+    except Exception:
+        log.exception("A part of the sweep failed")
+        return None
+
+
+def _settle_late(call_id: int) -> bool:
+    """Give a late call up; if its work cannot be settled now, end at least the call."""
+    given_up = _attempt(partial(_give_up, call_id))
+    if given_up is not None:
+        return bool(given_up)
+    late = VendorCall.objects.filter(pk=call_id, state=CallState.SENDING)
+    return bool(late.update(state=CallState.LOST, detail=DIED))
 
 
 @transaction.atomic
@@ -47,11 +71,10 @@ def _check_clock_step() -> None:
 def _give_up(call_id: int) -> bool:
     accounts.lock()
     late = VendorCall.objects.filter(pk=call_id, state=CallState.SENDING)
-    reason = "The worker died while it waited for the vendor's answer."
-    if not late.update(state=CallState.LOST, detail=reason):
+    if not late.update(state=CallState.LOST, detail=DIED):
         return False
     call = VendorCall.objects.get(pk=call_id)
     for work in WORKS:
         if call.api in work.apis:
-            work.lost(call, reason)
+            work.lost(call, DIED)
     return True

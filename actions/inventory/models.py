@@ -128,7 +128,9 @@ class InventorySync(models.Model):
     `cursor` is the vendor's token for the next page of devices. After the end it is the token of
     the last page, from which a later read finds newly enrolled devices. `since` is the time from
     which changes are requested. `expected` is the expected number of devices. `page_interval` is
-    the time between two pages in seconds, 0 for no pause.
+    the time between two pages in seconds, 0 for no pause. `dropped` counts the rows that could not
+    be read, `empty_pages` the empty pages in a row. `notice` tells what went wrong without ending
+    the read.
     """
 
     class Kind(models.TextChoices):
@@ -148,6 +150,7 @@ class InventorySync(models.Model):
         DONE = "done", "Done"
         FAILED = "failed", "Failed"
         REPLACED = "replaced", "Replaced"
+        STOPPED = "stopped", "Stopped"
 
     account = models.ForeignKey("actions.VendorAccount", on_delete=models.PROTECT, **ACCOUNT_KEY)
     kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.FULL)
@@ -160,6 +163,8 @@ class InventorySync(models.Model):
     devices_read = models.PositiveIntegerField(default=0)
     groups_read = models.PositiveIntegerField(default=0)
     removed_count = models.PositiveIntegerField(default=0)
+    dropped = models.PositiveIntegerField(db_default=0, default=0)
+    empty_pages = models.PositiveSmallIntegerField(db_default=0, default=0)
     calls = models.PositiveIntegerField(default=0)
     attempts = models.PositiveSmallIntegerField(default=0)
     due_at = models.DateTimeField()
@@ -168,6 +173,7 @@ class InventorySync(models.Model):
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
     detail = models.CharField(max_length=500, blank=True)
+    notice = models.CharField(max_length=500, blank=True, db_default="", default="")
 
     class Meta:
         ordering = ["-id"]
@@ -188,6 +194,24 @@ class InventorySync(models.Model):
         """Estimated number of calls that are left; at least one while the sync runs."""
         pages = -(-(self.expected - self.devices_read) // PAGE)
         return max(1, pages) + (1 if self.stage == self.Stage.GROUPS else 0)
+
+
+class SyncCursor(models.Model):
+    """A cursor that a running read has been given, as a digest, to detect pages in a circle."""
+
+    sync = models.ForeignKey(
+        InventorySync, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    digest = models.CharField(max_length=32)
+
+    class Meta:
+        constraints = [
+            # Has this read been given this cursor before?
+            models.UniqueConstraint(fields=["sync", "digest"], name="cursor_once_in_a_read"),
+        ]
+
+    def __str__(self) -> str:
+        return self.digest
 
 
 FULL_READ_KINDS = (InventorySync.Kind.FULL, InventorySync.Kind.BACKGROUND)

@@ -4,7 +4,7 @@ A read is resumed after any failure: each page is stored in one transaction with
 next one.
 """
 
-from collections.abc import Sequence
+import hashlib
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -12,10 +12,18 @@ from django.db.models import Sum
 from django.utils.timezone import now
 
 from actions import on_commit
+from actions.actor import Actor
 from actions.inventory import refresh
-from actions.inventory.models import FULL_READ_KINDS, PAGE, Device, DeviceGroup, InventorySync
+from actions.inventory.models import (
+    FULL_READ_KINDS,
+    PAGE,
+    Device,
+    DeviceGroup,
+    InventorySync,
+    SyncCursor,
+)
 from actions.inventory.store import mark_gone, store_group_rows, store_records
-from actions.opswat.payloads import ChangePage, DevicePage, GroupRecord
+from actions.opswat.payloads import ChangePage, DevicePage, GroupPage
 from actions.trail import trail
 from actions.trail.verbs import Verb
 
@@ -28,8 +36,16 @@ OVERLAP = timedelta(minutes=1)
 MAX_CHANGE_AGE = timedelta(days=1)
 """The vendor reports changes of at most this age (Status Change v3.0: `age`)."""
 
-MAX_MISSING_SHARE = 0.5
-"""A full read that misses a larger share of the devices must be confirmed by the next one."""
+MAX_GROUP_ATTEMPTS = 3
+"""Consecutive failures after which the devices are read without the groups."""
+
+MAX_EMPTY_PAGES = 3
+"""Empty pages in a row after which the list is taken to have ended (*assumed*)."""
+
+ENDED = "The read was ended, and nothing is marked as gone."
+"""What became of a read whose pages have no end."""
+
+_MAX_COUNT = 2**31 - 1
 
 Kind, Stage = InventorySync.Kind, InventorySync.Stage
 ENDED_VERB = {Stage.DONE: Verb.INVENTORY_SYNC_DONE, Stage.FAILED: Verb.INVENTORY_SYNC_FAILED}
@@ -53,24 +69,57 @@ def age_asked(sync: InventorySync, at: datetime) -> int:
     return int(min(MAX_CHANGE_AGE.total_seconds(), max(OVERLAP.total_seconds(), wanted)))
 
 
-def store_groups(sync: InventorySync, groups: Sequence[GroupRecord]) -> None:
-    """Store a page of groups; a page that is not full is the last."""
+def store_groups(sync: InventorySync, page: GroupPage) -> None:
+    """Store a page of groups; a page that is not full, or repeats earlier ones, is the last."""
+    began = DeviceGroup.objects.filter(read_at__gte=sync.started_at)
+    names = {group.vendor_id for group in page.groups}
+    repeats = (
+        sync.page > 1 and bool(names) and began.filter(vendor_id__in=names).count() == len(names)
+    )
     # If the clock was set back, `now()` may be before the start of this read.
-    store_group_rows(groups, max(now(), sync.started_at))
-    sync.groups_read += len(groups)
+    store_group_rows(page.groups, max(now(), sync.started_at))
+    sync.groups_read += 0 if repeats else len(page.groups)
     sync.page += 1
-    if len(groups) < PAGE:
-        DeviceGroup.objects.filter(read_at__lt=sync.started_at).delete()
-        sync.stage = Stage.DEVICES
-        sync.expected = expected_devices()
-        sync.page_interval = _page_interval(sync)
+    if page.dropped:
+        _note(sync, f"{page.dropped:,} groups could not be read: earlier groups are kept.")
+    if page.rows < PAGE or repeats:
+        old = DeviceGroup.objects.filter(read_at__lt=sync.started_at)
+        if repeats:
+            _note(sync, "The pages of groups repeat themselves: earlier groups are kept.")
+        elif not sync.groups_read and old.exists():
+            _note(sync, "The vendor listed no groups: those known before are kept.")
+        elif not sync.notice:
+            old.delete()
+        _begin_devices(sync)
     _next_page(sync)
+
+
+def requeue_groups(sync: InventorySync, reason: str, *, final: bool) -> None:
+    """Ask for the groups again; the devices are read all the same if the vendor refuses them."""
+    sync.attempts += 1
+    if not final and sync.attempts < MAX_GROUP_ATTEMPTS:
+        _ask_again(sync, reason)
+        return
+    _note(sync, f"The groups could not be read. {reason}")
+    _begin_devices(sync)
+    _next_page(sync)
+
+
+def _begin_devices(sync: InventorySync) -> None:
+    sync.stage = Stage.DEVICES
+    sync.expected = expected_devices()
+    sync.page_interval = _page_interval(sync)
+
+
+def _note(sync: InventorySync, text: str) -> None:
+    """Tell what went wrong without ending the read."""
+    sync.notice = f"{sync.notice} {text}".strip()[:500]
 
 
 def expected_devices() -> int:
     """Return how many devices the vendor has: the sum of its groups, or else those known."""
     counted = DeviceGroup.objects.aggregate(sum=Sum("device_count"))["sum"]
-    return counted or Device.objects.filter(gone_at=None).count()
+    return min(counted or Device.objects.filter(gone_at=None).count(), _MAX_COUNT)
 
 
 def _page_interval(sync: InventorySync) -> float:
@@ -82,14 +131,41 @@ def _page_interval(sync: InventorySync) -> float:
 
 
 def store_devices(sync: InventorySync, page: DevicePage) -> None:
-    """Store a page of devices; after the last one, mark the missing devices as gone."""
+    """Store a page of devices; after the last one, mark the missing devices as gone.
+
+    An empty page is the end only if MAX_EMPTY_PAGES came in a row. Pages that come again, and more
+    than twice the devices that are known, end the read as failed.
+    """
     store_records(page.devices)
     sync.devices_read += len(page.devices)
-    if page.next_cursor is None:
+    sync.dropped += page.dropped
+    sync.empty_pages = 0 if page.devices or page.dropped else sync.empty_pages + 1
+    cursor = page.next_cursor
+    if cursor is None or sync.empty_pages >= MAX_EMPTY_PAGES:
         _finish(sync, Stage.DONE, "")
+    elif _was_given(sync, cursor):
+        fail(sync, f"The vendor's pages go round in circles. {ENDED}")
+    elif _is_too_long(sync):
+        fail(sync, f"The vendor listed more than twice the known devices. {ENDED}")
     else:
-        sync.cursor = page.next_cursor
+        sync.cursor = cursor
         _next_page(sync)
+
+
+def _was_given(sync: InventorySync, cursor: str) -> bool:
+    """Return whether this read began with this cursor or was given it before; remember it."""
+    for each in (sync.cursor, cursor):
+        digest = hashlib.sha256(each.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        _, is_new = SyncCursor.objects.get_or_create(sync=sync, digest=digest)
+    return not is_new
+
+
+def _is_too_long(sync: InventorySync) -> bool:
+    """Return whether the read has had more than twice the rows that there can be."""
+    rows = sync.devices_read + sync.dropped
+    if rows <= 2 * sync.expected + PAGE:
+        return False
+    return rows > 2 * Device.objects.filter(gone_at=None).count() + PAGE
 
 
 def store_changes(sync: InventorySync, page: ChangePage) -> None:
@@ -97,9 +173,12 @@ def store_changes(sync: InventorySync, page: ChangePage) -> None:
     store_records(page.changed)
     sync.devices_read += len(page.changed)
     sync.removed_count += _drop_deleted(sync, page)
+    sync.dropped += page.dropped
     sync.page += 1
     if page.rows < PAGE:
         _finish(sync, Stage.DONE, "")
+    elif (sync.page - 1) * PAGE > 2 * Device.objects.count() + 2 * PAGE:
+        fail(sync, f"The vendor listed more than twice as many changes as devices. {ENDED}")
     else:
         _next_page(sync)
 
@@ -120,10 +199,14 @@ def _drop_deleted(sync: InventorySync, page: ChangePage) -> int:
 def requeue(sync: InventorySync, reason: str) -> None:
     """Ask for the page again after a growing interval; give up after MAX_ATTEMPTS."""
     sync.attempts += 1
-    sync.detail = reason[:500]
     if sync.attempts >= MAX_ATTEMPTS:
         _finish(sync, Stage.FAILED, reason)
-        return
+    else:
+        _ask_again(sync, reason)
+
+
+def _ask_again(sync: InventorySync, reason: str) -> None:
+    sync.detail = reason[:500]
     sync.due_at = now() + timedelta(seconds=min(300, 2**sync.attempts))
     sync.save()
 
@@ -132,6 +215,12 @@ def fail(sync: InventorySync, reason: str) -> None:
     """End the read: the vendor refused it, so asking again would not help."""
     sync.attempts = 0
     _finish(sync, Stage.FAILED, reason)
+
+
+def stop(sync: InventorySync, actor: Actor) -> None:
+    """End the read because a person stopped it, under the account's lock."""
+    _end(sync, Stage.STOPPED, f"Stopped by {actor.name}.")
+    _record_end(sync, actor, Verb.INVENTORY_SYNC_STOPPED)
 
 
 def _next_page(sync: InventorySync) -> None:
@@ -144,23 +233,33 @@ def _next_page(sync: InventorySync) -> None:
 def _finish(sync: InventorySync, stage: InventorySync.Stage, detail: str) -> None:
     if stage == Stage.DONE and sync.kind in FULL_READ_KINDS:
         sync.removed_count, detail = _mark_missing(sync)
+    _end(sync, stage, detail)
+    if not _is_routine(sync):
+        _record_end(sync, trail.ENGINE, ENDED_VERB[stage])
+
+
+def _end(sync: InventorySync, stage: InventorySync.Stage, detail: str) -> None:
     sync.stage, sync.detail = stage, detail[:500]
     sync.running, sync.finished_at = False, now()
     sync.save()
+    SyncCursor.objects.filter(sync=sync).delete()
     on_commit.publish_change("inventory", sync.devices_read)
-    if _is_routine(sync):
-        return
+
+
+def _record_end(sync: InventorySync, actor: Actor, verb: Verb) -> None:
     trail.record(
-        trail.ENGINE,
-        ENDED_VERB[stage],
+        actor,
+        verb,
         subject_kind="sync",
         subject=str(sync.pk),
-        detail=detail,
+        detail=sync.detail,
         kind=sync.kind,
         devices=sync.devices_read,
         groups=sync.groups_read,
         calls=sync.calls,
         gone=sync.removed_count,
+        unreadable=sync.dropped,
+        notice=sync.notice,
     )
 
 
@@ -177,20 +276,19 @@ def _is_routine(sync: InventorySync) -> bool:
 
 
 def _mark_missing(sync: InventorySync) -> tuple[int, str]:
-    """Mark the devices that this read did not find as gone; return how many, and a remark.
+    """Mark the devices that two reads in a row did not find as gone; return how many, and a remark.
 
-    A truncated list would remove most of the fleet. So more than MAX_MISSING_SHARE of the devices
-    are marked only after two consecutive reads of everything did not find them.
+    How the vendor marks the end of its list is not documented, so one list that ends too early
+    must not take devices away. An empty list, and one with unreadable rows, remove nothing.
     """
-    listed = Device.objects.filter(gone_at=None)
-    unseen = listed.filter(last_sync_id__lt=sync.pk)
-    missing, detail = unseen.count(), ""
-    if missing > MAX_MISSING_SHARE * listed.count() and missing > PAGE:
-        whole = InventorySync.objects.filter(kind__in=FULL_READ_KINDS, stage=Stage.DONE)
-        before = whole.exclude(pk=sync.pk).values_list("pk", flat=True).first() or 0
-        unseen = unseen.filter(last_sync_id__lt=before)
-        detail = (
-            f"{missing:,} known devices were not found. "
-            "They are marked as gone if the next read does not find them either."
-        )
-    return unseen.update(gone_at=now()), detail
+    unseen = Device.objects.filter(gone_at=None, last_sync_id__lt=sync.pk)
+    whole = InventorySync.objects.filter(kind__in=FULL_READ_KINDS, stage=Stage.DONE)
+    before = whole.exclude(pk=sync.pk).values_list("pk", flat=True).first() or 0
+    removed = 0
+    if sync.devices_read and not sync.dropped:
+        removed = unseen.filter(last_sync_id__lt=before).update(gone_at=now())
+    missing = unseen.count()
+    if not missing:
+        return removed, ""
+    known = f"{missing:,} known device{'s were' if missing > 1 else ' was'} not found."
+    return removed, f"{known} Marked as gone if the next full read does not find them either."

@@ -19,7 +19,7 @@ from actions.inventory.models import (
 )
 from actions.inventory.names import NAME_KEYS, name_key
 from actions.inventory.versions import version_key
-from actions.opswat.payloads import DeviceRecord, GroupRecord
+from actions.opswat.payloads import DevicePage, DeviceRecord, GroupRecord
 
 FIELDS = (
     *("name", "host_name", "nickname", "status", "severity", "device_type"),
@@ -64,24 +64,37 @@ def store_records(records: Sequence[DeviceRecord]) -> None:
     _store_macs({name: each.macs for name, each in merged.items() if macs.get(name) != each.macs})
 
 
-def store_details(requested: Iterable[str], records: Sequence[DeviceRecord]) -> None:
-    """Store an answer of Device Details; a requested device that is missing from it is gone."""
+def store_details(requested: Iterable[str], page: DevicePage) -> None:
+    """Store an answer of Device Details; a requested device that is missing from it is gone.
+
+    Nothing is concluded from an answer with rows that cannot be read: one may be the device's.
+    """
+    records = page.devices
     store_records(records)
     detailed = {record.vendor_id: record for record in records if record.raw is not None}
     keys = dict(Device.objects.filter(vendor_id__in=detailed).values_list("vendor_id", "pk"))
     read_at = now()
-    texts = ((keys[name], json.dumps(dict(each.raw or {}))) for name, each in detailed.items())
+    texts = ((keys[name], _as_json(each)) for name, each in detailed.items())
     DeviceSnapshot.objects.bulk_create(
         (
             DeviceSnapshot(device_id=key, record=text, read_at=read_at)
             for key, text in texts
-            if len(text) <= MAX_SNAPSHOT_LENGTH
+            if text and len(text) <= MAX_SNAPSHOT_LENGTH
         ),
         update_conflicts=True,
         unique_fields=["device"],
         update_fields=["record", "read_at"],
     )
-    mark_gone(set(requested) - {record.vendor_id for record in records})
+    if not page.dropped:
+        mark_gone(set(requested) - {record.vendor_id for record in records})
+
+
+def _as_json(record: DeviceRecord) -> str:
+    """Return the vendor's record as JSON, "" if it is nested too deeply to be written."""
+    try:
+        return json.dumps(dict(record.raw or {}))
+    except (RecursionError, ValueError):
+        return ""
 
 
 def mark_gone(vendor_ids: Iterable[str]) -> int:

@@ -20,7 +20,7 @@ from actions.inventory.models import (
     PAGE,
     InventorySync,
 )
-from actions.inventory.pages import MAX_CHANGE_AGE, OVERLAP, expected_devices
+from actions.inventory.pages import MAX_CHANGE_AGE, OVERLAP, expected_devices, stop
 from actions.ratelimit import accounts
 from actions.roles import RIGHTS
 from actions.trail import trail
@@ -54,6 +54,28 @@ def start_sync(actor: Actor) -> tuple[InventorySync, bool]:
     except IntegrityError:
         return InventorySync.objects.get(kind=Kind.FULL, running=True), False
     return sync, True
+
+
+@records_refusals(Verb.INVENTORY_SYNC_STOP_REFUSED, fixed_subject("sync", "running"))
+@transaction.atomic
+def stop_syncs(actor: Actor, key: int | None = None) -> int:
+    """Stop the running read with that key, or all running reads; return how many were stopped.
+
+    What has been read stays, and nothing is marked as gone. Raises NotAllowed unless the actor's
+    role controls the engine.
+    """
+    if not RIGHTS[actor.role].controls_engine:
+        raise NotAllowed(
+            Code.ROLE_MAY_NOT_SYNC,
+            "The role %(role)s cannot stop a read.",
+            role=actor.role.label,
+        )
+    accounts.lock()  # The pages of a read are stored under the same lock.
+    running = InventorySync.objects.filter(running=True)
+    stopped = list(running if key is None else running.filter(pk=key))
+    for sync in stopped:
+        stop(sync, actor)
+    return len(stopped)
 
 
 @transaction.atomic

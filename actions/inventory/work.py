@@ -60,7 +60,7 @@ class RefreshWork(DetailWork):
 
     def fail(self, call: VendorCall, payload: DetailRead, error: VendorError) -> None:
         """Refresh later, unless the vendor refused the call as such."""
-        refresh.requeue(payload, str(error), final=isinstance(error, Rejected))
+        refresh.requeue(payload, error.told(), final=isinstance(error, Rejected))
 
     def clock_was_set(self, at: datetime) -> None:
         """Bring refreshes within a lease."""
@@ -123,14 +123,16 @@ class PageWork(Work[InventorySync, InventorySync]):
             pages.store_devices(running, answer.value)
 
     def fail(self, call: VendorCall, payload: InventorySync, error: VendorError) -> None:
-        """Ask for the page later; end the read where the vendor refuses it."""
+        """Ask for the page later; end the read, or only its groups, where the vendor refuses."""
         running = pages.still_reading(payload)
         if running is None:
             return
-        if isinstance(error, Rejected):
-            pages.fail(running, str(error))
+        if call.api == Stage.GROUPS:
+            pages.requeue_groups(running, error.told(), final=isinstance(error, Rejected))
+        elif isinstance(error, Rejected):
+            pages.fail(running, error.told())
         else:
-            pages.requeue(running, str(error))
+            pages.requeue(running, error.told())
 
     def clock_was_set(self, at: datetime) -> None:
         """Bring running reads within a lease."""

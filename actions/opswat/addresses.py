@@ -4,7 +4,7 @@ import ipaddress
 import re
 
 from actions.macs import normalise_mac
-from actions.opswat.sanitize import read_text
+from actions.opswat.sanitize import MAX_TEXT, read_text
 
 _MAX_ADAPTERS = 64
 _NO_MAC = frozenset({"00:00:00:00:00:00", "FF:FF:FF:FF:FF:FF"})
@@ -14,7 +14,7 @@ def read_ip(value: object) -> str:
     """Return an IP address in its usual spelling; other text, such as <private>, as it is."""
     text = read_text(value)
     try:
-        return str(ipaddress.ip_address(text))
+        return str(ipaddress.ip_address(text))[:MAX_TEXT]
     except ValueError:
         return "" if text.upper() in ("N/A", "NA", "-") else text
 

@@ -81,7 +81,7 @@ class ReportBody(Body):
 
 def read_report(reply: Reply, body: ReportBody, redactor: Redactor) -> ReportReply | None:
     """Return the log or the reason why there is none; None if the answer shows neither."""
-    if reply.http_status not in REPORT_CODES:
+    if reply.http_status not in REPORT_CODES or (reply.http_status == 404 and body.is_markup()):
         return None
     if body.is_archive:
         return None if reply.error else body.reply()

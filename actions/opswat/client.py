@@ -20,14 +20,13 @@ from actions.opswat.connection import CallProgress
 from actions.opswat.devices import (
     ChangePage,
     DevicePage,
-    DeviceRecord,
-    GroupRecord,
+    GroupPage,
     read_changes,
     read_device_list,
     read_device_page,
     read_groups,
 )
-from actions.opswat.errors import Rejected, TooLarge, Unconfirmed
+from actions.opswat.errors import TooLarge, Unconfirmed, VendorError
 from actions.opswat.rate_headers import RateLimitStatus
 from actions.opswat.redaction import Redactor, Secret
 from actions.opswat.responses import MAX_ERROR_BYTES, Body, Reply, read_reply
@@ -122,9 +121,7 @@ class VendorClient:
         path = "/o/api/v3.7/devices"
         return self._fetch(slot, path, secret, payload, lambda body: read_device_page(body, cursor))
 
-    def device_details(
-        self, slot: Slot, token: str, ids: Sequence[str]
-    ) -> Answer[tuple[DeviceRecord, ...]]:
+    def device_details(self, slot: Slot, token: str, ids: Sequence[str]) -> Answer[DevicePage]:
         """Read 1 to 50 devices by their ids (Device Details v3.8); unknown ones are omitted."""
         secret = Secret(token)
         del token
@@ -149,11 +146,11 @@ class VendorClient:
             "page": _check_range(page, "page", 1_000_000),
         }
         path = "/o/api/v3/devices/status_changed"
-        return self._paged(slot, path, secret, payload, read_changes, ChangePage())
+        return self._paged(slot, path, secret, payload, read_changes, {413: ChangePage()})
 
     def list_groups(
         self, slot: Slot, token: str, page: int, limit: int = MAX_PER_CALL
-    ) -> Answer[tuple[GroupRecord, ...]]:
+    ) -> Answer[GroupPage]:
         """Read one page of groups, from page 1 (Get Groups v3.0); past the end it is empty."""
         secret = Secret(token)
         del token
@@ -161,7 +158,8 @@ class VendorClient:
             "limit": _check_range(limit, "limit", MAX_PER_CALL),
             "page": _check_range(page, "page", 1_000_000),
         }
-        return self._paged(slot, "/o/api/v3/groups", secret, payload, read_groups, ())
+        empty = dict.fromkeys((204, 413), GroupPage())
+        return self._paged(slot, "/o/api/v3/groups", secret, payload, read_groups, empty)
 
     def get_report(
         self, slot: Slot, token: str, command_id: str, sink: BinaryIO
@@ -207,15 +205,16 @@ class VendorClient:
         token: Secret[str],
         payload: dict[str, object],
         read: Callable[[object], T],
-        empty: T,
+        empty: Mapping[int, T],
     ) -> Answer[T]:
-        """Like `_fetch`; the vendor answers 413 for a page beyond the last one."""
+        """Like `_fetch`; `empty` are the codes of an empty page, such as 413 beyond the last."""
         try:
             return self._fetch(slot, path, token, payload, read)
-        except Rejected as error:
-            if error.http_status != 413:
+        except VendorError as error:
+            code = error.http_status or 0
+            if code not in empty:
                 raise
-            return Answer(empty, 413, error.rate or RateLimitStatus())
+            return Answer(empty[code], code, error.rate or RateLimitStatus())
 
     def _fetch(
         self,
@@ -240,6 +239,8 @@ class VendorClient:
                 return Answer(read(value), reply.http_status, reply.rate)
             except Unconfirmed as unreadable:
                 error = str(unreadable)
+            except Exception as fault:  # noqa: BLE001 - the call was made: its outcome is unknown
+                error = f"it cannot be read ({type(fault).__name__})"
         raise unusable(reply, redactor, error)
 
     def _redactor(self, *tokens: Secret[str]) -> Redactor:

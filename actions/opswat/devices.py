@@ -13,9 +13,19 @@ from datetime import datetime
 from actions.opswat.addresses import first_ip, read_ip, read_macs
 from actions.opswat.datetimes import read_datetime
 from actions.opswat.errors import Unconfirmed
-from actions.opswat.sanitize import clean_text, read_count, read_name, read_text
+from actions.opswat.sanitize import (
+    MAX_TEXT,
+    REPLACEMENT,
+    clean_text,
+    read_count,
+    read_name,
+    read_text,
+)
 
 _MAX_CURSOR = 4096
+
+MAX_ROWS = 1_000
+"""Rows that one answer may hold; 50 are asked for."""
 
 _SOURCES: dict[str, tuple[str, ...]] = {
     "name": ("device_name",),
@@ -75,16 +85,20 @@ class DeviceRecord:
 
 @dataclass(frozen=True, slots=True)
 class ChangePage:
-    """One page of changes; `rows` counts all its entries, unusable ones too."""
+    """One page of changes; `rows` counts all its entries, `dropped` the unusable ones of them."""
 
     changed: tuple[DeviceRecord, ...] = ()
     deleted: tuple[str, ...] = ()
     rows: int = 0
+    dropped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class DevicePage:
-    """One page of the list; `next_cursor` is None at the end, `dropped` counts unusable rows."""
+    """One page of the list; `next_cursor` is None at the end, `dropped` counts unusable rows.
+
+    A page without any row may have a `next_cursor`: it is not the end by itself.
+    """
 
     devices: tuple[DeviceRecord, ...]
     next_cursor: str | None = None
@@ -100,40 +114,49 @@ class GroupRecord:
     device_count: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class GroupPage:
+    """One page of groups; `rows` counts all its entries, `dropped` the unusable ones of them."""
+
+    groups: tuple[GroupRecord, ...] = ()
+    rows: int = 0
+    dropped: int = 0
+
+
 def read_device_page(body: object, cursor: str | None) -> DevicePage:
     """Read one page of Get Devices v3.5 to v3.7; `cursor` is the one of the request.
 
-    How the vendor marks the end is not documented: a missing, empty, null or repeated token and
-    an empty page all mean the end. Raises Unconfirmed when `body` is not such a page; an end
-    must never be concluded from any other answer.
+    How the vendor marks the end is not documented: a missing, empty, null or repeated token means
+    the end (*assumed*). An empty page with another token does not: more may follow. Raises
+    Unconfirmed when `body` is not such a page; an end must never be concluded from any other
+    answer.
     """
     if not isinstance(body, dict) or not ("devices" in body or "next_token" in body):
         raise Unconfirmed("The vendor's answer is not a page of devices.")
     rows = body.get("devices")
     if rows is None:
         rows = []
-    if not isinstance(rows, list):
-        raise Unconfirmed("The vendor's page of devices contains no list.")
+    _check_rows(rows, "The vendor's page of devices contains no list.")
     next_cursor = _read_cursor(body.get("next_token"))
     devices = _read_rows(rows)
     return DevicePage(
         devices=devices,
-        next_cursor=next_cursor if rows and next_cursor != cursor else None,
+        next_cursor=next_cursor if next_cursor != cursor else None,
         dropped=len(rows) - len(devices),
     )
 
 
-def read_device_list(body: object) -> tuple[DeviceRecord, ...]:
+def read_device_list(body: object) -> DevicePage:
     """Read the reply of Device Details: a list, a list under `devices`, or a single device.
 
     The reply's outer shape is not documented. Raises Unconfirmed for any other shape.
     """
-    if isinstance(body, dict) and "device_id" in body:
-        return _read_rows([body])
-    rows = body.get("devices") if isinstance(body, dict) else body
-    if not isinstance(rows, list):
-        raise Unconfirmed("The vendor's answer is not a list of devices.")
-    return _read_rows(rows)
+    rows: object = body
+    if isinstance(body, dict):
+        rows = [body] if "device_id" in body else body.get("devices")
+    found = _check_rows(rows, "The vendor's answer is not a list of devices.")
+    devices = _read_rows(found)
+    return DevicePage(devices, dropped=len(found) - len(devices))
 
 
 def read_changes(body: object) -> ChangePage:
@@ -145,28 +168,44 @@ def read_changes(body: object) -> ChangePage:
     if not isinstance(body, dict) or not ("monitored_devices" in body or "deleted_devices" in body):
         raise Unconfirmed("The vendor's answer is not a page of changes.")
     changed, deleted = (body.get(name) or [] for name in ("monitored_devices", "deleted_devices"))
-    if not isinstance(changed, list) or not isinstance(deleted, list):
-        raise Unconfirmed("The vendor's page of changes contains no lists.")
-    ids = (row.get("device_id") if isinstance(row, dict) else row for row in deleted)
-    names = dict.fromkeys(filter(None, map(read_name, ids)))
-    return ChangePage(_read_rows(changed), tuple(names), len(changed) + len(deleted))
+    for part in (changed, deleted):
+        _check_rows(part, "The vendor's page of changes contains no lists.")
+    ids = [row.get("device_id") if isinstance(row, dict) else row for row in deleted]
+    names = [name for name in map(read_name, ids) if name]
+    records = _read_rows(changed)
+    rows = len(changed) + len(deleted)
+    return ChangePage(records, tuple(dict.fromkeys(names)), rows, rows - len(records) - len(names))
 
 
-def read_groups(body: object) -> tuple[GroupRecord, ...]:
+def read_groups(body: object) -> GroupPage:
     """Read one page of Get Groups, a list at top level or under `groups`.
 
-    Raises Unconfirmed for any other shape; rows without a usable id are dropped.
+    Null, an empty object and a null list are an empty list (*assumed*): devices are read whether
+    there are groups or not. Raises Unconfirmed for any other shape; rows without a usable id are
+    dropped and counted.
     """
-    rows = body.get("groups") if isinstance(body, dict) else body
-    if not isinstance(rows, list):
-        raise Unconfirmed("The vendor's answer is not a list of groups.")
+    if body is None or body == {}:
+        return GroupPage()
+    rows: object = body
+    if isinstance(body, dict) and "groups" in body:
+        rows = body["groups"] if body["groups"] is not None else []
+    found = _check_rows(rows, "The vendor's answer is not a list of groups.")
     groups = []
-    for row in rows:
+    for row in found:
         vendor_id = read_name(row.get("group_id")) if isinstance(row, dict) else ""
-        if vendor_id:
+        if isinstance(row, dict) and vendor_id:
             name, count = row.get("group_name"), row.get("number_of_devices")
             groups.append(GroupRecord(vendor_id, read_text(name), read_count(count)))
-    return tuple(groups)
+    return GroupPage(tuple(groups), len(found), len(found) - len(groups))
+
+
+def _check_rows(rows: object, reason: str) -> list[object]:
+    """Return the rows of an answer; raises Unconfirmed for anything else, or for too many."""
+    if not isinstance(rows, list):
+        raise Unconfirmed(reason)
+    if len(rows) > MAX_ROWS:
+        raise Unconfirmed(f"The vendor's answer has {len(rows):,} rows, at most 50 were asked for.")
+    return rows
 
 
 def _read_rows(rows: list[object]) -> tuple[DeviceRecord, ...]:
@@ -221,7 +260,8 @@ def _part(row: dict[str, object], name: str) -> dict[str, object]:
 
 def _read_keyword(value: object) -> str:
     """Return a keyword of the vendor, with underscores: it writes non-compliant as well."""
-    return read_text(value).lower().replace("-", "_").replace(" ", "_")
+    # Cut once more: a text may be longer in lower case.
+    return read_text(value).lower().replace("-", "_").replace(" ", "_")[:MAX_TEXT]
 
 
 def _read_user(row: dict[str, object]) -> str:
@@ -247,4 +287,6 @@ def _read_cursor(value: object) -> str | None:
         raise Unconfirmed("The vendor's token for the next page cannot be used.")
     if clean_text(token, _MAX_CURSOR) != token:
         raise Unconfirmed("The vendor's token for the next page contains control characters.")
+    if REPLACEMENT in token:
+        raise Unconfirmed("The vendor's token for the next page cannot be decoded.")
     return token

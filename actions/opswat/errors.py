@@ -3,10 +3,12 @@
 VendorError
 ├── RetryLater        nothing was done; `retry_after` says how long to wait
 │   ├── Throttled     the vendor's rate limit (429)
+│   ├── Blocked       a 4xx that the vendor does not document, or the page of a gateway
 │   └── Unreachable   no connection: safe to send again
 ├── Unconfirmed       sent, no usable answer: it may have taken effect
-│   └── TooLarge      the answer exceeds the size limit: another try would too
-├── Rejected          the vendor refused the call (4xx): final
+│   ├── TooLarge      the answer exceeds the size limit: another try would too
+│   └── NotRecorded   this console could not record the answer
+├── Rejected          the vendor refused the call (a documented 4xx): final
 └── Unauthorized      credentials or token not accepted: stop sending
 
 The texts are fit to show to an operator and contain no secret. All errors can be pickled. None is
@@ -36,6 +38,11 @@ class VendorError(Exception):
         self.rate = rate
         self.body = body
 
+    def told(self) -> str:
+        """Return the reason together with the vendor's own words, at most 500 characters."""
+        words = f" OPSWAT says: {self.body}" if self.body else ""
+        return f"{self}{words}"[:500]
+
 
 class RetryLater(VendorError):
     """Nothing was done; `retry_after` is the vendor's value in seconds, if any, not capped."""
@@ -57,6 +64,13 @@ class Throttled(RetryLater):
     """The vendor's rate limit (429): the call was refused before anything was done."""
 
 
+class Blocked(RetryLater):
+    """Refused with a 4xx that the vendor does not document, or with the page of a gateway.
+
+    *Assumed*: nothing was done, and the refusal is not about the content of the call.
+    """
+
+
 class Unreachable(RetryLater):
     """No connection was made, so no byte of the request was sent: safe to send again."""
 
@@ -69,8 +83,12 @@ class TooLarge(Unconfirmed):
     """The answer is larger than the size limit, so it was not read to its end."""
 
 
+class NotRecorded(Unconfirmed):
+    """An answer came, and this console could not record it: it may have taken effect."""
+
+
 class Rejected(VendorError):
-    """The vendor refused the call (4xx): the same call would be refused again."""
+    """The vendor refused the call (a documented 4xx): the same call would be refused again."""
 
 
 class Unauthorized(VendorError):

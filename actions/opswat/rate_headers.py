@@ -2,7 +2,8 @@
 
 Source: page "APIs" of the vendor's developer guidelines: X-RateLimit-Limit, X-RateLimit-Remaining
 and X-RateLimit-Reset-Time, the last one "in second". Whether that is seconds from now or a point
-in Unix time is not documented, so both are read.
+in Unix time is not documented, so both are read. Gateways send Retry-After instead (RFC 9110),
+which is read in its form of seconds.
 """
 
 import re
@@ -35,7 +36,9 @@ def read_rate(headers: Mapping[str, str]) -> RateLimitStatus:
     return RateLimitStatus(
         limit=_read_calls(headers.get("X-RateLimit-Limit")),
         remaining=_read_calls(headers.get("X-RateLimit-Remaining")),
-        reset_after=_read_reset(headers.get("X-RateLimit-Reset-Time")),
+        reset_after=_read_reset(
+            headers.get("X-RateLimit-Reset-Time") or headers.get("Retry-After")
+        ),
     )
 
 

@@ -35,11 +35,27 @@ class Body:
         return len(chunk) <= room
 
     def json(self) -> tuple[bool, object]:
-        """Return whether the body is JSON, and its value; a parser error would hold the text."""
+        """Return whether the body is JSON, and its value; a parser error would hold the text.
+
+        One byte that is not UTF-8, or one raw control character, must not make all other devices
+        unreadable: after the strict attempt such bytes are replaced and such characters accepted.
+        """
         try:
             return True, json.loads(self._data)
         except (ValueError, RecursionError):
+            pass
+        try:
+            return True, json.loads(self._data.decode("utf-8-sig", "replace"), strict=False)
+        except (ValueError, RecursionError):
             return False, None
+
+    def is_json_object(self) -> bool:
+        """Return whether the body is a JSON object, the form of the vendor's refusals."""
+        return isinstance(self.json()[1], dict)
+
+    def is_markup(self) -> bool:
+        """Return whether the body is a page (HTML or XML), which only a gateway sends."""
+        return self._data.lstrip()[:1] == b"<"
 
     def excerpt(self, redactor: Redactor) -> str:
         """Return the beginning of the body as one line, no control characters, no secrets."""

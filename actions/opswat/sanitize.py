@@ -6,6 +6,9 @@ import re
 MAX_TEXT = 255
 """Longest text kept of one field, in characters."""
 
+REPLACEMENT = "\ufffd"
+"""Stands for bytes that could not be decoded."""
+
 _BLANK = re.compile(r"[\t-\r\x85\u2028\u2029]+")
 # NUL and lone surrogates are refused by PostgreSQL; the other control characters break log lines.
 _UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -30,12 +33,13 @@ def read_text(value: object, limit: int = MAX_TEXT) -> str:
 def read_name(value: object, limit: int = MAX_TEXT) -> str:
     """Return a text that is sent back to the vendor, unchanged, or "".
 
-    A cleaned or shortened identifier would name something else, so it is dropped.
+    A cleaned or shortened identifier would name something else, so it is dropped; so is one with a
+    replacement character, which stands for bytes that could not be decoded.
     """
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     if not isinstance(text, str) or len(text) > limit:
         return ""
-    return text if clean_text(text, limit) == text else ""
+    return text if clean_text(text, limit) == text and REPLACEMENT not in text else ""
 
 
 def read_count(value: object) -> int | None:

@@ -1,12 +1,13 @@
 """Decides what an HTTP status means: nothing was done, or the outcome is unknown.
 
 Source: the vendor's table of HTTP codes (page "APIs"). 406 and 413 are about paging there, not
-about content. 403, 409 and 503 are not in the table; they follow the general rules here.
+about content. A 4xx that is not in the table, and a page of a gateway in front of the vendor, are
+taken for a passing obstacle (*assumed*): the call was not carried out and may be made again.
 """
 
 from typing import Any
 
-from actions.opswat.errors import Rejected, Throttled, Unauthorized, Unconfirmed
+from actions.opswat.errors import Blocked, Rejected, Throttled, Unauthorized, Unconfirmed
 from actions.opswat.redaction import Redactor
 from actions.opswat.responses import Reply
 
@@ -15,17 +16,24 @@ _MEANING = {
     404: "not found",
     405: "wrong HTTP method",
     406: "more than 50 items asked for",
-    413: "past the last page",
+    413: "past the last page, or too large",
     415: "unsupported media type",
     500: "an error inside the vendor's system",
 }
+
+_FINAL = (400, 413)
+"""Codes that refuse the call for good, whatever the body is."""
+
+_FINAL_IN_JSON = (403, 404, 405, 406, 415)
+"""Codes that refuse the call for good if the vendor's JSON says so; gateways use them as well."""
 
 
 def raise_for_status(reply: Reply, redactor: Redactor, refused: tuple[int, ...] = (401,)) -> None:
     """Return for 200, else raise; `refused` are the codes that mean bad credentials.
 
-    Raises Unauthorized for those, Throttled for 429, Rejected for all other 4xx, and Unconfirmed
-    for the rest: a redirect or a 5xx does not say whether the request was carried out.
+    Raises Unauthorized for those, Throttled for 429, Rejected for a documented 4xx, Blocked for any
+    other 4xx, and Unconfirmed for the rest: a redirect or a 5xx does not say whether the request
+    was carried out.
     """
     status, endpoint = reply.http_status, reply.endpoint
     if status == 200:
@@ -33,15 +41,22 @@ def raise_for_status(reply: Reply, redactor: Redactor, refused: tuple[int, ...] 
     details = _details(reply, redactor)
     meaning = f" ({_MEANING[status]})" if status in _MEANING else ""
     if status in refused:
-        raise Unauthorized(f"{endpoint}: the vendor does not accept our credentials.", **details)
+        reason = f"{endpoint}: the vendor does not accept our credentials (HTTP {status})."
+        raise Unauthorized(reason, **details)
     if status == 429:
         raise Throttled(
             f"{endpoint}: the vendor's rate limit is reached.",
             retry_after=reply.rate.reset_after,
             **details,
         )
-    if 400 <= status < 500:
+    if status in _FINAL or (status in _FINAL_IN_JSON and reply.body.is_json_object()):
         raise Rejected(f"{endpoint}: the vendor refused it with HTTP {status}{meaning}.", **details)
+    if 400 <= status < 500:
+        raise Blocked(
+            f"{endpoint}: refused with HTTP {status}, not in the vendor's documented form. "
+            "Nothing was done; it is sent again.",
+            **details,
+        )
     if 300 <= status < 400:
         raise Unconfirmed(
             f"{endpoint}: the vendor answered with a redirect (HTTP {status}), not followed.",

@@ -14,6 +14,9 @@ from actions.opswat.redaction import Secret
 FALLBACK_LIFETIME = 600.0
 """Lifetime in seconds of a token whose lifetime the vendor does not send (*assumed*)."""
 
+SHORTEST_LIFETIME, LONGEST_LIFETIME = 60.0, 86_400.0
+"""Bounds of a lifetime in seconds. A token that ends earlier is refused with 401 and renewed."""
+
 _AAD = b"opswat-token"
 _VERSION = "v1."
 _NONCE_BYTES = 12
@@ -23,7 +26,7 @@ _MAX_TOKEN = 4096
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """An access token and its lifetime in seconds, counted from the answer."""
+    """An access token and its lifetime in seconds, counted from the answer, a day at most."""
 
     value: str = field(repr=False)
     expires_in: float
@@ -99,4 +102,6 @@ def _read_lifetime(value: object) -> float:
     except (ValueError, OverflowError):
         seconds = 0.0
     usable = math.isfinite(seconds) and seconds > 0 and not isinstance(value, bool)
-    return seconds if usable else FALLBACK_LIFETIME
+    if not usable:
+        return FALLBACK_LIFETIME
+    return min(max(seconds, SHORTEST_LIFETIME), LONGEST_LIFETIME)

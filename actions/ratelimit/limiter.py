@@ -70,6 +70,7 @@ def close_call(
     http_status: int | None,
     rate: RateLimitStatus | None,
     detail: str = "",
+    vendor_words: str = "",
 ) -> bool:
     """Record how the call ended; call it in a transaction under the account's lock.
 
@@ -78,7 +79,7 @@ def close_call(
     at = clock.now()
     was_open = call.state == CallState.SENDING
     call.state, call.replied_at, call.http_status = state, at, http_status
-    call.detail = detail[:500]
+    call.detail, call.vendor_words = detail[:500], vendor_words[:300]
     # Without an answer the vendor may receive the call shortly after we closed the connection.
     late = window.length() / 12 if state == CallState.FAILED else timedelta(0)
     call.holds_until = at + late + hold_after_reply(window.length())

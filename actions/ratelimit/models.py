@@ -4,23 +4,26 @@ from django.db import models
 from django.db.models import Q
 
 from actions.account import ACCOUNT_KEY
-from actions.ratelimit.states import CallState, Lane
+from actions.ratelimit.states import CallState, Lane, PauseCause
 
 
 class VendorAccount(models.Model):
     """An account at the vendor. The lock of its row orders all claims.
 
     `frozen` stops sending until a person resumes it. The other fields are the circuit breaker:
-    `open_until` stops sending until that time, for the reason beside it; `half_open` allows one
-    call at a time until the vendor gives a good answer; `consecutive_failures` counts the failures
-    since the last good answer. The `clock_` fields hold what the shared clock and the machine's
-    monotonic clock showed at one moment, in seconds.
+    `open_until` stops sending until that time, for the reason and the cause beside it; `half_open`
+    allows one call at a time until the vendor gives a good answer; `consecutive_failures` counts
+    the failures since the last good answer. The `clock_` fields hold what the shared clock and the
+    machine's monotonic clock showed at one moment, in seconds.
     """
 
     frozen = models.BooleanField(default=False)
     frozen_reason = models.CharField(max_length=500, blank=True)
     open_until = models.DateTimeField(null=True)
     open_reason = models.CharField(max_length=500, blank=True)
+    open_cause = models.CharField(
+        max_length=12, choices=PauseCause.choices, blank=True, db_default="", default=""
+    )
     half_open = models.BooleanField(default=True)
     consecutive_failures = models.PositiveIntegerField(default=0)
     unauthorized = models.PositiveIntegerField(default=0)
@@ -40,6 +43,7 @@ class VendorCall(models.Model):
     The row is written before the first byte is sent and *holds a slot* until `holds_until`: the
     end of the lease plus one window while the call is open, and the reply plus one window after
     the vendor has replied. Proof that the limit is never exceeded: see ratelimit/limiter.py.
+    `vendor_words` is the vendor's own text of a failure: shortened, and without secrets.
     """
 
     account = models.ForeignKey("actions.VendorAccount", on_delete=models.PROTECT, **ACCOUNT_KEY)
@@ -63,6 +67,7 @@ class VendorCall(models.Model):
     rate_remaining = models.IntegerField(null=True)
     rate_reset_after = models.FloatField(null=True)
     detail = models.CharField(max_length=500, blank=True)
+    vendor_words = models.CharField(max_length=300, blank=True, db_default="", default="")
 
     class Meta:
         ordering = ["-id"]

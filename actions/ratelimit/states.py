@@ -13,6 +13,16 @@ class Lane(IntegerChoices):
     INVENTORY = 4, "Inventory"
 
 
+class PauseCause(TextChoices):
+    """What the circuit breaker is open for, where a person may have to act."""
+
+    NONE = "", "An error that passes"
+    CREDENTIALS = "credentials", "The sign-in service refused the credentials"
+    SIGN_IN = "sign_in", "The sign-in service gave no token"
+    TOKEN = "token", "The API refused a new token"
+    REFUSED = "refused", "Calls were refused as such"
+
+
 class CallState(TextChoices):
     """The state of one HTTP request to the vendor."""
 

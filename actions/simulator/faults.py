@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from actions.simulator.checks import Answer, Json
 
-API_NAMES = frozenset({"token", "action", "devices", "detail", "groups", "reports"})
+API_NAMES = frozenset({"token", "action", "devices", "detail", "groups", "changes", "reports"})
 HOLD_SECONDS = 75.0  # longer than the client's timeout
 
 # Each fault with its options and their defaults. `apply`: the call takes effect before it fails.

@@ -43,6 +43,8 @@ class Verb(TextChoices):
     INVENTORY_SYNC_FAILED = "inventory.sync_failed", "Inventory read failed"
     INVENTORY_SYNC_REFUSED = "inventory.sync_refused", "Inventory read refused"
     INVENTORY_SYNC_STARTED = "inventory.sync_started", "Inventory read started"
+    INVENTORY_SYNC_STOPPED = "inventory.sync_stopped", "Inventory read stopped"
+    INVENTORY_SYNC_STOP_REFUSED = "inventory.sync_stop_refused", "Inventory read stop refused"
 
     LOGS_SEARCHED = "logs.searched", "Agent logs of a request searched"
     LOG_ASKED_NOW = "log.asked_now", "Agent log fetch requested"

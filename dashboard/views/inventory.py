@@ -1,4 +1,4 @@
-"""The reads of the inventory, running and past, and the start of a full read."""
+"""The reads of the inventory, running and past; the start of a full read, the stop of any."""
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -10,7 +10,7 @@ from django.views.decorators.vary import vary_on_headers
 from actions.dispatch.forecast import forecast
 from actions.errors import NotAllowed
 from actions.inventory import selectors
-from actions.inventory.sync import start_sync
+from actions.inventory.sync import start_sync, stop_syncs
 from actions.ratelimit.states import Lane
 from dashboard.access import actor_of
 from dashboard.http import DashboardRequest, wants_part
@@ -43,4 +43,15 @@ def read_inventory(request: DashboardRequest) -> HttpResponse:
     messages.success(
         request, "Full read started." if started else "A full read is already running."
     )
+    return redirect("inventory")
+
+
+@require_POST
+def stop_inventory_read(request: DashboardRequest, key: int) -> HttpResponse:
+    """Stop one running read."""
+    try:
+        stopped = stop_syncs(actor_of(request), key)
+    except NotAllowed as refusal:
+        raise PermissionDenied(str(refusal)) from None
+    messages.success(request, "Read stopped." if stopped else "The read has ended already.")
     return redirect("inventory")

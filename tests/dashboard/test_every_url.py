@@ -36,6 +36,7 @@ GET = {
     "find_device": (302, 302, 302, 302, 302),
     "inventory": EVERYBODY,
     "read_inventory": NO_POST,
+    "stop_inventory_read": NO_POST,
     "choose_devices": NO_POST,
     "upload_list": (302, 403, 200, 200, 403),
     # A list is visible to its owner only: 404 means that the guards were passed.
@@ -90,6 +91,7 @@ POST = {
     "find_device": NO_POST,
     "inventory": NO_POST,
     "read_inventory": (302, 403, 403, 302, 403),
+    "stop_inventory_read": (302, 403, 403, 302, 403),
     "device_count": NO_POST,
     # Without a device, a format or a name nothing is done, and a message says so.
     "choose_devices": (302, 403, 303, 303, 403),
@@ -139,6 +141,7 @@ POST = {
 PAGE = "page.refused"
 SUBMITTERS_ONLY = (PAGE, "", "", PAGE)
 CANCEL, SYNC = "request.cancel_refused", "inventory.sync_refused"
+STOP = "inventory.sync_stop_refused"
 VIEW, FREEZE = "view.change_refused", "sending.freeze_refused"
 REFUSED = {
     # Without a device, the service refuses to choose.
@@ -150,6 +153,7 @@ REFUSED = {
     "refresh_device": SUBMITTERS_ONLY,
     "change_device_view": (VIEW, VIEW, VIEW, VIEW),
     "read_inventory": (SYNC, SYNC, "", SYNC),
+    "stop_inventory_read": (STOP, STOP, "", STOP),
     "control_action_request": (CANCEL, CANCEL, "", CANCEL),
     "control_agent_log": (PAGE, "log.control_refused", "", PAGE),
     # An operator gives no reason.

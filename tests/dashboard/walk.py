@@ -29,7 +29,7 @@ def address(name: str, token: UUID) -> str:
     if "agent_log" in name and name != "agent_logs":
         log = AgentLog.objects.filter(request__uuid=token).first()
         return reverse(name, args=[log.uuid if log else token])
-    if name == "audit_event":
+    if name in ("audit_event", "stop_inventory_read"):
         return reverse(name, args=[1])
     wants_token = name in (
         "uploaded_list",

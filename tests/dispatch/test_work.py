@@ -45,7 +45,7 @@ class CountGroups(Work[str, str]):
         return client.list_groups(slot, token, 1, self.page_size)
 
     def settle(self, call: VendorCall, payload: str, answer: Answer[Any], *, in_time: bool) -> None:
-        self.counted.append(len(answer.value))
+        self.counted.append(answer.value.rows)
 
     def fail(self, call: VendorCall, payload: str, error: VendorError) -> None:
         self.failed.append(error)

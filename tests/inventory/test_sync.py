@@ -79,6 +79,11 @@ def test_a_role_that_does_not_control_the_engine_cannot_start_a_full_read(helpde
 
 def test_a_device_that_the_vendor_no_longer_lists_is_kept_as_gone(operator, vendor, send_due):
     know_devices("left")
+    first, _ = start_sync(operator)
+    send_due()
+    first.refresh_from_db()
+    assert Device.objects.get(vendor_id="left").gone_at is None
+    assert "1 known device was not found" in first.detail
 
     start_sync(operator)
     send_due()

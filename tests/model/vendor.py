@@ -34,6 +34,7 @@ from actions.opswat.payloads import (
     DevicePage,
     DeviceRecord,
     DeviceResult,
+    GroupPage,
     GroupRecord,
     RateLimitStatus,
 )
@@ -182,12 +183,13 @@ class ModelVendor:
         if asked == "token":
             return Token("a-token", 3_600.0)
         if asked == "groups":
-            return tuple(GroupRecord(key, name, None) for key, name in GROUPS.items())
+            groups = tuple(GroupRecord(key, name, None) for key, name in GROUPS.items())
+            return GroupPage(groups, len(groups))
         if isinstance(asked, AgentLog):
             return self._deliver(taken.call.pk)
         if isinstance(asked, tuple):
             known = [self.macs.get(name, name) for name in asked]
-            return tuple(self.record(name) for name in known if name in self.devices)
+            return DevicePage(tuple(self.record(name) for name in known if name in self.devices))
         if isinstance(asked, ChangesAsked):
             return self._changes(asked)
         return self._page(str(asked))

@@ -217,7 +217,7 @@ def test_list_and_details_give_the_same_record_of_a_device(spelling, shape):
         )
         listed = {record.vendor_id: record for record in read_all(client, token, 50)}
         ids = [*sim.devices, "nobody"]
-        detailed = client.device_details(SLOT, token.value, ids).value
+        detailed = client.device_details(SLOT, token.value, ids).value.devices
     assert listed == {record.vendor_id: record for record in detailed}
     record = listed[device.device_id]
     assert (record.name, record.host_name, record.nickname) == ("kiosk", "kiosk.example", "Lobby")
@@ -263,8 +263,8 @@ def test_groups_are_read_page_by_page_until_413():
         client, token = connect(sim)
         pages = [client.list_groups(SLOT, token.value, page, limit=3) for page in (1, 2, 3, 4)]
         expected = {key: group.name for key, group in sim.groups.items()}
-    assert [len(page.value) for page in pages] == [3, 3, 2, 0]
+    assert [page.value.rows for page in pages] == [3, 3, 2, 0]
     assert [page.http_status for page in pages] == [200, 200, 200, 413]
-    groups = [group for page in pages for group in page.value]
+    groups = [group for page in pages for group in page.value.groups]
     assert {group.vendor_id: group.name for group in groups} == expected
     assert sum(group.device_count or 0 for group in groups) == 5

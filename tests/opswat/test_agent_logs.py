@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from actions.opswat.errors import Rejected, Unconfirmed
+from actions.opswat.errors import Blocked, Unconfirmed
 from actions.opswat.payloads import ReportReply
 from tests.opswat.hostile import HostileServer, head, reply, reply_json
 from tests.opswat.parts import SLOT, TOKEN, make_client
@@ -93,7 +93,7 @@ def test_a_success_that_is_neither_zip_nor_json_is_unconfirmed(body):
 @pytest.mark.parametrize("code", [403, 405, 415])
 def test_a_zip_behind_a_refusal_is_not_read(code):
     sink = io.BytesIO()
-    with HostileServer(reply(code, make_zip())) as server, pytest.raises(Rejected):
+    with HostileServer(reply(code, make_zip())) as server, pytest.raises(Blocked):
         make_client(server.url).get_report(SLOT, TOKEN, "c1", sink)
     assert sink.getvalue() == b""
 

@@ -7,8 +7,15 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from actions.opswat.client import Slot, VendorConfig
-from actions.opswat.errors import Rejected, Throttled, Unauthorized, Unconfirmed, VendorError
-from actions.opswat.payloads import ActionCall, RateLimitStatus
+from actions.opswat.errors import (
+    Blocked,
+    Rejected,
+    Throttled,
+    Unauthorized,
+    Unconfirmed,
+    VendorError,
+)
+from actions.opswat.payloads import ActionCall, GroupPage, RateLimitStatus
 from tests.opswat.hostile import FAULTS, HostileServer, head, reply, reply_json
 from tests.opswat.parts import ACTION_CALL, METHODS, SECRET, SLOT, TOKEN, make_client
 
@@ -69,6 +76,8 @@ def test_redirects_and_server_errors_are_unconfirmed(method, code):
 @pytest.mark.parametrize("method", JSON_METHODS)
 @pytest.mark.parametrize("code", [201, 202, 204, 206, 299])
 def test_a_success_other_than_200_is_unconfirmed(method, code):
+    if (method, code) == ("list_groups", 204):
+        return  # No content is an empty list of groups.
     assert type(failure_of(method, reply(code, b"[]"))) is Unconfirmed
 
 
@@ -83,22 +92,54 @@ def test_400_for_the_token_means_that_our_credentials_are_not_accepted():
     assert type(failure_of("fetch_token", reply(400, b"invalid_client"))) is Unauthorized
 
 
+BODIES = {
+    "json": b'{"error": "no"}',
+    "page": b"\n <!DOCTYPE html><html><body>Access denied</body></html>",
+    "text": b"no",
+    "empty": b"",
+}
+
+
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("code", [403, 405, 406, 409, 415, 418])
-def test_other_4xx_are_rejected(method, code):
-    assert type(failure_of(method, reply(code, b"no"))) is Rejected
+@pytest.mark.parametrize("body", BODIES)
+@pytest.mark.parametrize("code", [403, 405, 406, 415])
+def test_a_documented_4xx_is_a_refusal_only_in_the_vendors_json(method, code, body):
+    error = failure_of(method, reply(code, BODIES[body]))
+    assert type(error) is (Rejected if body == "json" else Blocked)
+    assert f"HTTP {code}" in str(error)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("body", BODIES)
+@pytest.mark.parametrize("code", [402, 408, 409, 418, 423, 425, 451, 499])
+def test_an_undocumented_4xx_means_that_nothing_was_done(method, code, body):
+    error = failure_of(method, reply(code, BODIES[body]))
+    assert type(error) is Blocked
+    assert f"HTTP {code}" in str(error)
 
 
 @pytest.mark.parametrize("method", JSON_METHODS)
-@pytest.mark.parametrize("code", [400, 404])
-def test_400_and_404_are_rejected_except_for_reports(method, code):
-    assert type(failure_of(method, reply(code, b"no"))) is Rejected
+@pytest.mark.parametrize("body", BODIES)
+def test_400_is_a_refusal_in_any_form_and_404_in_the_vendors_json(method, body):
+    assert type(failure_of(method, reply(400, BODIES[body]))) is Rejected
+    expected = Rejected if body == "json" else Blocked
+    assert type(failure_of(method, reply(404, BODIES[body]))) is expected
+
+
+def test_a_gateways_page_is_not_taken_for_a_log_that_is_not_ready():
+    assert type(failure_of("get_report", reply(404, BODIES["page"]))) is Blocked
+
+
+def test_no_content_is_an_empty_list_of_groups():
+    with HostileServer(reply(204, b"")) as server:
+        answer = METHODS["list_groups"](make_client(server.url))
+    assert (answer.value, answer.http_status) == (GroupPage(), 204)
 
 
 def test_413_means_an_empty_page_of_groups_and_a_refusal_elsewhere():
     with HostileServer(reply(413, b"", "X-RateLimit-Remaining: 3")) as server:
         answer = METHODS["list_groups"](make_client(server.url))
-    assert (answer.value, answer.http_status, answer.rate.remaining) == ((), 413, 3)
+    assert (answer.value, answer.http_status, answer.rate.remaining) == (GroupPage(), 413, 3)
     assert type(failure_of("list_devices", reply(413, b""))) is Rejected
 
 

@@ -10,6 +10,7 @@ from actions.opswat.payloads import (
     ChangePage,
     DevicePage,
     DeviceRecord,
+    GroupPage,
     GroupRecord,
     read_changes,
     read_device_list,
@@ -57,7 +58,7 @@ ODD_PAGES: list[object] = [
 
 
 def one(**changes: object) -> DeviceRecord:
-    (record,) = read_device_list([{"device_id": "d1"} | changes])
+    (record,) = read_device_list([{"device_id": "d1"} | changes]).devices
     return record
 
 
@@ -125,7 +126,7 @@ def test_a_row_without_a_usable_id_is_dropped_and_counted(name):
 
 
 def test_a_numeric_id_is_taken_as_text():
-    assert read_device_list([{"device_id": 12}])[0].vendor_id == "12"
+    assert read_device_list([{"device_id": 12}]).devices[0].vendor_id == "12"
 
 
 @pytest.mark.parametrize(
@@ -154,10 +155,11 @@ def test_the_end_is_a_missing_empty_or_null_token(end):
     assert read_device_page({"devices": [FULL]}, "c").next_cursor is None
 
 
-def test_the_end_is_also_a_repeated_token_and_an_empty_page():
+def test_the_end_is_also_a_repeated_token_but_not_an_empty_page():
     assert read_device_page({"devices": [FULL], "next_token": "c"}, "c").next_cursor is None
-    assert read_device_page({"devices": [], "next_token": "n"}, "c").next_cursor is None
-    assert read_device_page({"devices": None, "next_token": "n"}, "c") == DevicePage(())
+    assert read_device_page({"devices": [], "next_token": "c"}, "c").next_cursor is None
+    assert read_device_page({"devices": [], "next_token": "n"}, "c") == DevicePage((), "n")
+    assert read_device_page({"devices": None, "next_token": "n"}, "c") == DevicePage((), "n")
 
 
 def test_a_page_of_rows_that_are_all_unusable_is_not_the_end():
@@ -173,7 +175,7 @@ def test_an_answer_that_is_not_a_page_does_not_mean_the_end(body):
 
 def test_details_are_read_as_list_under_a_key_or_as_one_device():
     for body in ([FULL], {"devices": [FULL]}, FULL):
-        assert [record.name for record in read_device_list(body)] == ["kiosk-7"]
+        assert [record.name for record in read_device_list(body).devices] == ["kiosk-7"]
     for odd in (None, "x", {}, {"error": "x"}):
         with pytest.raises(Unconfirmed):
             read_device_list(odd)
@@ -187,8 +189,11 @@ def test_groups_are_read_and_rows_without_an_id_dropped():
         7,
     ]
     expected = (GroupRecord("g1", "Kiosks", 12), GroupRecord("g2", "", None))
-    assert read_groups(rows) == read_groups({"groups": rows}) == expected
-    for odd in (None, "x", {}, {"error": "x"}):
+    assert read_groups(rows) == read_groups({"groups": rows}) == GroupPage(expected, 4, 2)
+    empties: list[object] = [None, {}, {"groups": None}, [], {"groups": []}]
+    for empty in empties:
+        assert read_groups(empty) == GroupPage()
+    for odd in ("x", {"error": "x"}, {"groups": "x"}, 0, False):
         with pytest.raises(Unconfirmed):
             read_groups(odd)
 
@@ -210,7 +215,7 @@ def test_changes_are_read_in_both_forms_of_a_deletion():
     page = read_changes(body)
     assert [record.name for record in page.changed] == ["kiosk-7"]
     assert page.deleted == ("gone", "text", "7")
-    assert page.rows == 8
+    assert (page.rows, page.dropped) == (8, 3)
     assert read_changes({"deleted_devices": None}) == ChangePage()
 
 

@@ -48,7 +48,7 @@ def test_a_full_read_that_the_vendor_refuses_prints_one_line_and_exits_with_3(
     installation: Installation,
 ) -> None:
     installation.start_redis()
-    installation.vendor.fault("status", code=404, api="groups")
+    installation.vendor.fault("status", code=404, api="devices")
 
     done = installation.manage(*SYNC)
 

@@ -7,7 +7,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from actions.dispatch.inline import dispatch_until
 from actions.inventory.models import InventorySync
-from actions.inventory.sync import start_sync
+from actions.inventory.sync import start_sync, stop_syncs
 from actions.management.base import OneLineCommand, seconds, shell_actor
 
 FOR_EVER = 10.0**9
@@ -18,11 +18,12 @@ class Command(OneLineCommand):
 
     help = (
         "Read all groups and devices from the vendor. Exit codes: 0 the read is complete, "
-        "3 the read failed, 4 the wait ran out and the read continues."
+        "3 the read failed or was stopped, 4 the wait ran out and the read continues."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the form of the output and the wait."""
+        parser.add_argument("--stop", action="store_true", help="stop the running reads instead")
         parser.add_argument("--json", action="store_true", help="answer with one JSON object")
         parser.add_argument(
             "--wait", type=seconds, default=FOR_EVER, help="seconds to wait at most"
@@ -31,6 +32,12 @@ class Command(OneLineCommand):
     def handle(self, *_: Any, **options: Any) -> None:
         """Start or join a read and print its progress."""
         actor = shell_actor()
+        if options["stop"]:
+            count = stop_syncs(actor)
+            self.stdout.write(
+                json.dumps({"stopped": count}) if options["json"] else f"{count} stopped"
+            )
+            return
         sync, started = start_sync(actor)
         if not options["json"]:
             self.stdout.write("Reading …" if started else "Joined the read that is running …")
@@ -43,18 +50,30 @@ class Command(OneLineCommand):
             return not sync.running
 
         finished = dispatch_until(done, options["wait"])
+        self._tell(sync, as_json=options["json"])
+        if not finished:
+            raise CommandError("The wait ran out; the read continues.", returncode=4)
+        if sync.stage in (InventorySync.Stage.FAILED, InventorySync.Stage.STOPPED):
+            raise CommandError(
+                f"The read {sync.get_stage_display().lower()}: {sync.detail}", returncode=3
+            )
+
+    def _tell(self, sync: InventorySync, *, as_json: bool) -> None:
+        """Print what was read, and what could not be."""
         answer = {
             "stage": sync.stage,
             "devices": sync.devices_read,
             "groups": sync.groups_read,
             "calls": sync.calls,
+            "unreadable": sync.dropped,
+            "notice": sync.notice,
             "detail": sync.detail,
         }
-        if options["json"]:
+        if as_json:
             self.stdout.write(json.dumps(answer))
-        else:
-            self.stdout.write("{devices} devices, {groups} groups, {calls} calls".format(**answer))
-        if not finished:
-            raise CommandError("The wait ran out; the read continues.", returncode=4)
-        if sync.stage == InventorySync.Stage.FAILED:
-            raise CommandError(f"The read failed: {sync.detail}", returncode=3)
+            return
+        self.stdout.write("{devices} devices, {groups} groups, {calls} calls".format(**answer))
+        if sync.dropped:
+            self.stdout.write(f"{sync.dropped} rows could not be read.")
+        if sync.notice:
+            self.stdout.write(sync.notice)
