@@ -45,7 +45,7 @@ def _text(length, **options):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("actions", "0015_accounts")]
+    dependencies = [("actions", "0016_once_for_a_person")]
 
     operations = [
         _add(

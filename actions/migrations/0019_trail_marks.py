@@ -43,7 +43,7 @@ def _cut_paths(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("actions", "0016_once_for_a_person")]
+    dependencies = [("actions", "0017_vendor_answers")]
 
     operations = [
         *(_column(*column) for column in COLUMNS),
