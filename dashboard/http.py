@@ -16,6 +16,14 @@ class DashboardRequest(HttpRequest):
     id: str
 
 
+def is_from_own_page(request: DashboardRequest) -> bool:
+    """Return whether a page of ours made this request, as the browser says and no page can forge.
+
+    A link in a message or on another site, and a typed address, are none.
+    """
+    return request.headers.get("Sec-Fetch-Site") == "same-origin"
+
+
 def wants_part(request: DashboardRequest, target: str) -> bool:
     """Return whether htmx requests the fragment with this id instead of the whole page."""
     return bool(request.htmx) and request.htmx.target == target

@@ -14,7 +14,7 @@ from actions.actor import Actor
 from actions.agent_logs.fetch import interval_while_viewed
 from actions.agent_logs.files import move_and_record, record
 from actions.agent_logs.models import AgentLog
-from actions.agent_logs.states import LogStatus
+from actions.agent_logs.states import LOG_STORED, LogStatus
 from actions.budgets import budget
 from actions.budgets.budget import Budget
 from actions.errors import Code, NotAllowed, Refused
@@ -77,7 +77,7 @@ def poll_now(agent_log: AgentLog, actor: Actor) -> None:
 
 
 def _check_pollable(row: AgentLog, at: datetime) -> None:
-    if row.status == S.READY:
+    if row.status in LOG_STORED:
         raise Refused.because("", Code.LOG_ALREADY_FETCHED, "The log has been fetched already.")
     if row.call and row.call.state == CallState.SENDING:
         raise Refused.because(
@@ -140,7 +140,10 @@ def record_access(
 
 @transaction.atomic
 def record_search(action_request: ActionRequest, actor: Actor, phrase: str) -> None:
-    """Record a search in all logs of a request; raise NotAllowed if the role cannot read logs."""
+    """Record a search in all logs of a request; raise NotAllowed if the role cannot read logs.
+
+    Without a phrase the line says that a link or a typed address asked for the search.
+    """
     check_reads_logs(actor.role)
     count = AgentLog.objects.filter(request=action_request, status=S.READY).count()
     trail.record(
@@ -148,6 +151,7 @@ def record_search(action_request: ActionRequest, actor: Actor, phrase: str) -> N
         Verb.LOGS_SEARCHED,
         subject_kind="request",
         subject=str(action_request.uuid),
+        detail="" if phrase else "By a link or a typed address; its phrase is not recorded.",
         search=phrase,
         logs=count,
     )

@@ -1,9 +1,9 @@
 """Fetches agent logs: polls the vendor for the file, stores it, and removes it in time.
 
-The file streams into a private folder first and is checked there. Only a complete file that can be
-opened is stored, and only then does its row become *ready*, in one transaction. So a worker that
-dies in between leaves nothing that is shown: the sweeper gives its call up and the log is polled
-again.
+The file streams into a private folder first and is checked there. Only a complete file is stored,
+and only then does its row become *ready*, in one transaction. So a worker that dies in between
+leaves nothing that is shown: the sweeper gives its call up and the log is polled again. A complete
+file that cannot be opened here is evidence, too: it is stored for download only.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from django.db.models import Case, When
 
 from actions.agent_logs.files import forget, move_and_record, storage
 from actions.agent_logs.models import AgentLog
-from actions.agent_logs.states import LOG_OPEN, LogStatus
+from actions.agent_logs.states import LOG_OPEN, LOG_STORED, LogStatus
 from actions.agent_logs.zip.directory import BadArchive, read_directory
 from actions.opswat.client import Answer, Slot, VendorClient
 from actions.opswat.errors import (
@@ -48,7 +48,8 @@ S = LogStatus
 class PollResult:
     """The result of a poll: the stored file, or why there is none.
 
-    `final` says that another poll would have the same result.
+    `final` says that another poll would have the same result. A stored file with a `message` cannot
+    be opened, for that reason.
     """
 
     message: str = ""
@@ -135,15 +136,15 @@ def _incoming(call: VendorCall) -> Iterator[Path]:
 
 
 def _store(path: Path, agent_log: AgentLog, call: VendorCall, sha256: str) -> PollResult:
-    size = path.stat().st_size
-    try:
-        with path.open("rb") as file:
-            entries = read_directory(file)
-    except BadArchive as error:
-        return PollResult(f"The vendor's file cannot be opened: {error}", True, "", size, sha256)
+    files, message = 0, ""
     with path.open("rb") as file:
+        try:
+            files = len(read_directory(file))
+        except BadArchive as error:
+            message = f"The vendor's file cannot be opened: {error}"
+        file.seek(0)
         name = storage().save(_stored_name(agent_log, call), File(file))
-    return PollResult("", False, name, size, sha256, len(entries))
+    return PollResult(message, False, name, path.stat().st_size, sha256, files)
 
 
 def _stored_name(agent_log: AgentLog, call: VendorCall) -> str:
@@ -166,13 +167,13 @@ def settle(call: VendorCall, agent_log: AgentLog, result: PollResult, *, in_time
     if result.stored_as:
         kept = {
             "stored_as": result.stored_as,
-            "files": result.files,
+            "files": None if result.message else result.files,
             "stored_at": at,
             "keep_until": at + timedelta(days=settings.AGENT_LOG_KEEP_DAYS),
+            "message": result.message[:500],
         }
-        move_and_record(
-            row, S.READY, at, size=result.size, sha256=result.sha256, message="", **kept
-        )
+        new = S.UNREADABLE if result.message else S.READY
+        move_and_record(row, new, at, size=result.size, sha256=result.sha256, **kept)
     elif result.final:
         size = result.size or None
         move_and_record(
@@ -242,7 +243,7 @@ def max_interval() -> timedelta:
 def sweep(at: datetime) -> None:
     """End polls past their deadline, remove expired files and unfinished downloads."""
     _expire(at)
-    for row in AgentLog.objects.filter(keep_until__lte=at, status=S.READY)[:100]:
+    for row in AgentLog.objects.filter(keep_until__lte=at, status__in=LOG_STORED)[:100]:
         remove(row, at)
     folder = Path(settings.AGENT_LOG_INCOMING)
     oldest = (at - 2 * window.lease()).timestamp()

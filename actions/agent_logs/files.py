@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 MOVE_VERB = {
     LogStatus.READY: Verb.LOG_READY,
+    LogStatus.UNREADABLE: Verb.LOG_KEPT,
     LogStatus.FAILED: Verb.LOG_FAILED,
     LogStatus.EXPIRED: Verb.LOG_EXPIRED,
     LogStatus.REMOVED: Verb.LOG_REMOVED,

@@ -2,18 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO, cast
+from typing import Any
 from uuid import UUID
 
-from django.core.files.storage import storages
 from django.db.models import Q
 
 from actions.action_requests.models import ActionRequest
 from actions.agent_logs.models import AgentLog
-from actions.agent_logs.states import LOG_OPEN, LOG_STATUSES, LogStatus
+from actions.agent_logs.states import LOG_OPEN, LOG_STATUSES, LOG_STORED, LogStatus
+from actions.agent_logs.stored import open_stored
 from actions.agent_logs.zip.directory import BadArchive, Entry, read_directory
-from actions.agent_logs.zip.lines import SEARCH, SearchResult, search
 from actions.agent_logs.zip.members import Member, MemberCache, MemberStream
+from actions.agent_logs.zip.search import SEARCH, SearchResult, search
 
 MEMBER_CACHE = MemberCache()
 """The files that this process read last."""
@@ -48,13 +48,13 @@ def find(token: UUID) -> AgentLog | None:
 
 
 def of_request(action_request: ActionRequest) -> dict[str, int]:
-    """Return how many logs the request has: all, still open, ready."""
+    """Return how many logs the request has: all, still open, stored."""
     rows = AgentLog.objects.filter(request=action_request)
     found = list(rows.values_list("status", flat=True))
     return {
         "all": len(found),
         "open": sum(status in LOG_OPEN for status in found),
-        "ready": found.count(LogStatus.READY),
+        "stored": sum(status in LOG_STORED for status in found),
     }
 
 
@@ -63,18 +63,13 @@ def meaning(status: str) -> str:
     return LOG_STATUSES[LogStatus(status)].explanation
 
 
-def _open(stored_as: str) -> BinaryIO:
-    try:
-        return cast("BinaryIO", storages["agent_logs"].open(stored_as))
-    except OSError:
-        raise BadArchive("its file is not in the storage any more.") from None
-
-
 def files(log: AgentLog) -> tuple[Entry, ...]:
     """Return the entries of a log's archive; raises BadArchive."""
+    if log.status == LogStatus.UNREADABLE:
+        raise BadArchive(f"{log.message} It can only be downloaded.")
     if log.status != LogStatus.READY:
         raise BadArchive("there is no file.")
-    with _open(log.stored_as) as file:
+    with open_stored(log) as file:
         return read_directory(file)
 
 
@@ -82,22 +77,21 @@ def member(log: AgentLog, entry: Entry) -> Member:
     """Return one file of a log, readable from any offset; raises BadArchive."""
     if entry.refusal:
         raise BadArchive(entry.refusal)
-    return MEMBER_CACHE.member(log.stored_as, lambda: _open(log.stored_as), entry)
+    return MEMBER_CACHE.member(log.stored_as, lambda: open_stored(log), entry)
 
 
 def whole(log: AgentLog) -> Iterator[bytes]:
-    """Yield the archive as the vendor sent it, in chunks."""
-    with _open(log.stored_as) as file:
-        while data := file.read(64 * 1024):
-            yield data
+    """Return the file as the vendor sent it, in chunks; raises BadArchive."""
+    if log.status not in LOG_STORED:
+        raise BadArchive("there is no file.")
+    file = open_stored(log)
+    return iter(lambda: file.read(64 * 1024), b"")
 
 
 def bytes_of(log: AgentLog, entry: Entry) -> Iterator[bytes]:
-    """Yield one unpacked file in chunks; it ends early where the archive is damaged."""
-    with _open(log.stored_as) as file:
-        stream = MemberStream(file, entry)
-        while data := stream.read():
-            yield data
+    """Return one unpacked file in chunks; it ends early where the archive is damaged."""
+    stream = MemberStream(open_stored(log), entry)
+    return iter(stream.read, b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +100,6 @@ class FoundInLog:
 
     log: AgentLog
     entry: Entry
-    encoding: str
     found: SearchResult
 
 
@@ -122,7 +115,7 @@ class FoundInLogs:
 
 def search_all(action_request: ActionRequest, phrase: str, first: int = 0) -> FoundInLogs:
     """Search a phrase in all stored logs of a request, from the id `first` on."""
-    rows = AgentLog.objects.filter(request=action_request, status=LogStatus.READY, pk__gte=first)
+    rows = AgentLog.objects.filter(request=action_request, status__in=LOG_STORED, pk__gte=first)
     parts: list[FoundInLog] = []
     errors: list[str] = []
     scanned = searched = 0
@@ -141,9 +134,8 @@ def _search_log(log: AgentLog, phrase: str, errors: list[str]) -> Iterator[Found
     try:
         for entry in files(log):
             if not entry.refusal:
-                text = member(log, entry)
-                found = search(text, phrase, limit=HITS_OF_A_LOG)
-                yield FoundInLog(log, entry, text.encoding, found)
+                found = search(member(log, entry), phrase, limit=HITS_OF_A_LOG)
+                yield FoundInLog(log, entry, found)
     except BadArchive as error:
         errors.append(f"{log.command.label}: {error}")
 

@@ -13,6 +13,7 @@ class LogStatus(TextChoices):
     REQUESTED = "requested", "Requested"
     WAITING = "waiting", "Waiting"
     READY = "ready", "Ready"
+    UNREADABLE = "unreadable", "Download only"
     FAILED = "failed", "Failed"
     EXPIRED = "expired", "Expired"
     STOPPED = "stopped", "Stopped"
@@ -31,21 +32,25 @@ class LogStatusInfo:
     open: bool = False
 
 
+_ENDS = (_L.READY, _L.UNREADABLE, _L.FAILED, _L.EXPIRED, _L.STOPPED)
+
 LOG_STATUSES: dict[LogStatus, LogStatusInfo] = {
     _L.REQUESTED: LogStatusInfo(
         "The vendor accepted the fetch. The file has not been polled yet.",
-        moves=(_L.WAITING, _L.READY, _L.FAILED, _L.EXPIRED, _L.STOPPED),
+        moves=(_L.WAITING, *_ENDS),
         open=True,
     ),
     _L.WAITING: LogStatusInfo(
         "The vendor had no file at the last poll. It is polled again.",
-        moves=(_L.WAITING, _L.READY, _L.FAILED, _L.EXPIRED, _L.STOPPED),
+        moves=(_L.WAITING, *_ENDS),
         open=True,
     ),
     _L.READY: LogStatusInfo("The file is stored here and can be read.", moves=(_L.REMOVED,)),
-    _L.FAILED: LogStatusInfo(
-        "There is no readable file. The reason is shown below.", moves=(_L.WAITING,)
+    _L.UNREADABLE: LogStatusInfo(
+        "The file is stored here as the vendor sent it. It cannot be shown, only downloaded.",
+        moves=(_L.REMOVED,),
     ),
+    _L.FAILED: LogStatusInfo("There is no file. The reason is shown below.", moves=(_L.WAITING,)),
     _L.EXPIRED: LogStatusInfo(
         "The vendor had no file before the deadline. Polling has ended.", moves=(_L.WAITING,)
     ),
@@ -57,6 +62,8 @@ LOG_STATUSES: dict[LogStatus, LogStatusInfo] = {
 """All that is known of each status."""
 
 LOG_OPEN = frozenset(status for status, info in LOG_STATUSES.items() if info.open)
+LOG_STORED = frozenset((_L.READY, _L.UNREADABLE))
+"""The states in which the file is stored here."""
 
 
 def check_log_move(old: LogStatus, new: LogStatus) -> None:

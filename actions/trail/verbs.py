@@ -48,10 +48,12 @@ class Verb(TextChoices):
 
     LOGS_SEARCHED = "logs.searched", "Agent logs of a request searched"
     LOG_ASKED_NOW = "log.asked_now", "Agent log fetch requested"
+    LOG_CHECK_FAILED = "log.check_failed", "Agent log differs from its checksum"
     LOG_CONTROL_REFUSED = "log.control_refused", "Agent log control refused"
     LOG_DOWNLOADED = "log.downloaded", "Agent log downloaded"
     LOG_EXPIRED = "log.expired", "Agent log not delivered in time"
     LOG_FAILED = "log.failed", "Agent log failed"
+    LOG_KEPT = "log.kept", "Agent log kept for download only"
     LOG_OPENED = "log.opened", "Agent log opened"
     LOG_READY = "log.ready", "Agent log ready"
     LOG_REMOVED = "log.removed", "Agent log removed"

@@ -16,13 +16,14 @@ from actions.action_requests import gate
 from actions.action_requests import selectors as action_requests
 from actions.agent_logs import controls
 from actions.agent_logs import selectors as agent_logs
+from actions.agent_logs.stored import AlteredFile
 from actions.agent_logs.zip.directory import BadArchive
-from actions.agent_logs.zip.lines import MAX_PHRASE
+from actions.agent_logs.zip.search import MAX_PHRASE
 from actions.errors import NotAllowed, Refused
 from actions.trail.verbs import Verb
 from dashboard.access import actor_of, log_reader_required
 from dashboard.agent_log_reader import file_view, hits_of
-from dashboard.http import DashboardRequest, read_int, read_text, wants_part
+from dashboard.http import DashboardRequest, is_from_own_page, read_int, read_text, wants_part
 from dashboard.streaming import attachment
 
 if TYPE_CHECKING:
@@ -71,10 +72,14 @@ def agent_log(request: DashboardRequest, token: UUID) -> HttpResponse:
         if not log.open:
             response["HX-Refresh"] = "true"
         return response
+    return _page(request, log)
+
+
+def _page(request: DashboardRequest, log: "AgentLog", status: int = 200) -> HttpResponse:
     context = _state_of(request, log)
     if log.status == "ready":
         context |= _files_of(request, log)
-    return render(request, "agent_logs/page.html", context)
+    return render(request, "agent_logs/page.html", context, status=status)
 
 
 def _find(token: UUID) -> "AgentLog":
@@ -98,7 +103,8 @@ def _files_of(request: DashboardRequest, log: "AgentLog") -> dict[str, Any]:
     try:
         entries = agent_logs.files(log)
     except BadArchive as error:
-        return {"error": f"This archive cannot be opened: {error}"}
+        altered = isinstance(error, AlteredFile)
+        return {"error": f"This archive cannot be opened: {error}", "altered": altered}
     entry = _entry(request, entries)
     context = {"rows": agent_logs.tree(entries), "entry": entry}
     if entry is None:
@@ -139,24 +145,36 @@ def control_agent_log(request: DashboardRequest, token: UUID) -> HttpResponse:
 @require_GET
 @log_reader_required
 def agent_log_download(request: DashboardRequest, token: UUID) -> HttpResponseBase:
-    """Download the archive as received, or one file of it."""
+    """Download the archive as received, or one file of it.
+
+    The file is compared with its checksum before the answer begins; an altered one is told with
+    409 on the page of the log.
+    """
     log = _find(token)
+    name = f"agent-log-{_safe_name(log.command.label)}-{log.uuid.hex[:8]}"
     try:
-        entries = agent_logs.files(log)
+        if "file" in request.GET:
+            return _download_one(request, log, name)
+        chunks = agent_logs.whole(log)
+    except AlteredFile:
+        return _page(request, log, status=409)
     except BadArchive as error:
         raise Http404(str(error)) from None
-    name = f"agent-log-{_safe_name(log.command.label)}-{log.uuid.hex[:8]}"
-    if "file" not in request.GET:
-        controls.record_access(log, actor_of(request), Verb.LOG_DOWNLOADED)
-        return attachment(request, agent_logs.whole(log), f"{name}.zip", log.size)
+    controls.record_access(log, actor_of(request), Verb.LOG_DOWNLOADED)
+    return attachment(request, chunks, f"{name}.zip", log.size)
+
+
+def _download_one(request: DashboardRequest, log: "AgentLog", name: str) -> HttpResponseBase:
     index = read_int(request.GET["file"], default=-1, low=0)
+    entries = agent_logs.files(log)
     entry = next((each for each in entries if each.index == index and not each.refusal), None)
     if entry is None:
         raise Http404("There is no such file.")
+    chunks = agent_logs.bytes_of(log, entry)
     controls.record_access(log, actor_of(request), Verb.LOG_DOWNLOADED, file=entry.name)
     # Our own extension, so that no name from the archive makes the file executable.
     file_name = f"{name}-{_safe_name(entry.parts[-1])}.txt"
-    return attachment(request, agent_logs.bytes_of(log, entry), file_name, entry.size)
+    return attachment(request, chunks, file_name, entry.size)
 
 
 def _safe_name(text: str) -> str:
@@ -180,7 +198,9 @@ def action_request_logs(request: DashboardRequest, token: UUID) -> HttpResponse:
         "counts": agent_logs.of_request(action_request),
     }
     if phrase:
-        controls.record_search(action_request, actor_of(request), phrase)
+        # A link from elsewhere must not put words into a person's mouth: the line has no phrase.
+        searched = phrase if is_from_own_page(request) else ""
+        controls.record_search(action_request, actor_of(request), searched)
         found = agent_logs.search_all(action_request, phrase, first)
         more = {"q": phrase, "from": found.next_log}
         context |= {

@@ -1,5 +1,6 @@
 """Agent logs where a file, a disk, a call or a worker fails, and the end of their retention."""
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -9,15 +10,18 @@ from django.core.files.storage import storages
 from django.utils import timezone
 
 from actions.action_requests.models import DeviceCommand
+from actions.agent_logs import controls
 from actions.agent_logs import fetch as reports
 from actions.agent_logs import selectors as agent_logs
 from actions.agent_logs.models import AgentLog
 from actions.agent_logs.states import LogStatus as S
 from actions.dispatch import claims, dispatcher, sweeper
 from actions.dispatch.forecast import lane_backlogs
+from actions.errors import Refused
 from actions.opswat.payloads import ActionCall
 from actions.ratelimit.models import VendorAccount, VendorCall
 from actions.ratelimit.states import CallState, Lane
+from actions.trail.models import AuditEvent
 from tests.agent_logs.conftest import make_due
 from tests.agent_logs.test_agent_logs import asked, assume, incoming, only
 from tests.factories import enrol, make_request, statuses
@@ -26,19 +30,34 @@ from tests.opswat.hostile import HostileServer, reply
 pytestmark = pytest.mark.django_db
 
 
-def test_an_unreadable_file_is_reported_and_not_stored(
-    fetched, vendor, send_due, slow_log, settings
+def test_case_50_a_file_that_cannot_be_read_is_stored_for_download_only(
+    fetched, operator, send_due, slow_log, settings, django_capture_on_commit_callbacks
 ):
-    fetched("kiosk")
+    data = b"PK\x03\x04" + bytes(100)
+    request = fetched("kiosk")
     send_due()
     make_due()
-    with HostileServer(reply(200, b"PK\x03\x04" + bytes(100))) as server:
+    with HostileServer(reply(200, data)) as server:
         settings.OPSWAT_BASE_URL = server.url
         send_due()
 
     log = only()
-    assert (log.status, log.stored_as, log.size) == (S.FAILED, "", 104)
+    assert (log.status, log.open, log.size, log.files) == (S.UNREADABLE, False, 104, None)
     assert log.message.startswith("The vendor's file cannot be opened: it is not a ZIP file")
+    assert log.sha256 == hashlib.sha256(data).hexdigest()
+    assert b"".join(agent_logs.whole(log)) == data
+    line = AuditEvent.objects.get(verb="log.kept")
+    assert (line.data["sha256"], line.detail) == (log.sha256, log.message)
+    with pytest.raises(Refused, match="has been fetched already"):
+        controls.poll_now(log, operator)
+    found = agent_logs.search_all(request, "x")
+    assert found.errors == (f"kiosk: {log.message} It can only be downloaded.",)
+
+    AgentLog.objects.update(keep_until=timezone.now())
+    with django_capture_on_commit_callbacks(execute=True):
+        sweeper.sweep()
+    assert (only().status, only().stored_as) == (S.REMOVED, "")
+    assert not storages["agent_logs"].exists(log.stored_as)
 
 
 def test_a_log_beyond_the_size_limit_is_downloaded_once(fetched, vendor, send_due, settings):

@@ -1,5 +1,6 @@
 """The pages of agent logs: list, files, search, links, downloads, and rights."""
 
+import hashlib
 import io
 import re
 import zipfile
@@ -25,19 +26,26 @@ SERVICE = "".join(
 FILES = {
     "logs/service.log": SERVICE.encode(),
     "logs/odd.log": b"<script>alert(1)</script>\x1b[31m\x00 red\tcell\n",
-    "../evil.log": b"never",
+    "inner.zip": b"never",
 }
+
+
+def archive(files: dict[str, bytes]) -> bytes:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, content in files.items():
+            packed.writestr(name, content)
+    return target.getvalue()
 
 
 def store(log: AgentLog, files: dict[str, bytes]) -> AgentLog:
     """Store a log as if it had been fetched."""
-    target = io.BytesIO()
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    name = storages["agent_logs"].save(f"{log.uuid.hex}.zip", ContentFile(target.getvalue()))
-    changes = {"stored_as": name, "size": len(target.getvalue()), "stored_at": timezone.now()}
-    AgentLog.objects.filter(pk=log.pk).update(status="ready", open=False, **changes)
+    data = archive(files)
+    name = storages["agent_logs"].save(f"{log.uuid.hex}.zip", ContentFile(data))
+    sums = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    AgentLog.objects.filter(pk=log.pk).update(
+        status="ready", open=False, stored_as=name, stored_at=timezone.now(), **sums
+    )
     log.refresh_from_db()
     return log
 
@@ -83,7 +91,7 @@ def test_the_live_part_reloads_the_page_when_the_log_arrives(page, logs):
 def test_the_tree_lists_all_files_and_why_one_cannot_be_opened(page, log):
     parsed = Parsed(page.get(url(log)).content.decode())
     assert "logs/ odd.log" in parsed.text
-    assert "evil.log Its name leads out of the archive." in parsed.text
+    assert "inner.zip An archive inside the archive is not opened." in parsed.text
 
 
 def test_lines_are_paged_and_each_has_a_link(page, log):
@@ -121,7 +129,7 @@ def test_the_content_of_a_log_is_escaped_and_printable(page, log):
 
 def test_a_refused_file_is_not_shown_by_its_url(page, log):
     html = page.get(url(log, "?file=2")).content.decode()
-    assert "leads out of the archive" in html
+    assert "An archive inside the archive is not opened." in html
     assert "never" not in lines(html).values()
     assert page.get(url(log, "download/?file=2")).status_code == 404
 
@@ -140,7 +148,7 @@ def test_downloads_are_attachments_with_a_sandbox_policy(page, log):
 
 def test_opening_a_file_is_recorded_once_however_many_pages_are_read(page, log):
     for view in ("?file=0", "?file=0&line=900", "?file=0&q=event", "download/?file=0", "download/"):
-        page.get(url(log, view))
+        page.get(url(log, view), headers={"Sec-Fetch-Site": "same-origin"})
     events = AuditEvent.objects.filter(subject=str(log.uuid)).order_by("id")
     recorded = [(event.verb, event.data.get("file", ""), event.actor) for event in events]
     assert recorded == [
@@ -197,3 +205,47 @@ def test_a_file_missing_from_the_storage_shows_an_error(page, log):
     storages["agent_logs"].delete(log.stored_as)
     assert "not in the storage any more" in page.get(url(log)).content.decode()
     assert page.get(url(log, "download/")).status_code == 404
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "none", ""])
+def test_low_a_link_from_elsewhere_puts_no_words_into_a_persons_mouth(page, log, site):
+    headers = {"Sec-Fetch-Site": site} if site else {}
+    for where in (url(log), f"/requests/{log.request.uuid}/logs/"):
+        html = page.get(f"{where}?file=0&q=event 1499", headers=headers).content.decode()
+        assert "<mark>event 1499</mark>" in html
+    events = AuditEvent.objects.filter(verb__startswith="log").order_by("id")
+    assert [(event.verb, event.data.get("search", "")) for event in events] == [
+        ("log.opened", ""),
+        ("logs.searched", ""),
+    ]
+    assert "not recorded" in events[1].detail
+    assert not any("1499" in str(event.data) + event.detail for event in events)
+
+
+def test_low_an_altered_file_is_told_audited_once_and_not_shown(page, log, logs):
+    """Stored agent log was never compared with its SHA-256."""
+    assert page.get(url(log)).status_code == 200
+    storages["agent_logs"].delete(log.stored_as)
+    storages["agent_logs"].save(log.stored_as, ContentFile(archive({"a.log": b"planted\n"})))
+    for view in ("", "?file=0&q=planted", "download/", "download/?file=0"):
+        answer = page.get(url(log, view))
+        html = answer.content.decode()
+        assert "its SHA-256 is not the one of the vendor's file" in html.replace("&#x27;", "'")
+        assert "planted\n" not in html
+        assert answer.status_code == (409 if "download" in view else 200)
+    html = page.get(f"/requests/{log.request.uuid}/logs/?q=planted").content.decode()
+    assert "its SHA-256 is not the one" in html
+    assert "<mark>" not in html
+    event = AuditEvent.objects.get(verb="log.check_failed")
+    assert (event.actor, event.data["sha256"]) == ("engine", log.sha256)
+
+
+def test_an_unreadable_file_is_offered_for_download_with_the_true_reason(page, log):
+    reason = "The vendor's file cannot be opened: it is cut off."
+    AgentLog.objects.filter(pk=log.pk).update(status="unreadable", message=reason)
+    html = page.get(url(log)).content.decode()
+    assert reason in html.replace("&#x27;", "'")
+    assert "This file can only be downloaded" in html
+    assert "Fetch again" not in html
+    assert page.get(url(log, "download/")).status_code == 200
+    assert page.get(url(log, "download/?file=0")).status_code == 404

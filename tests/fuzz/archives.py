@@ -7,8 +7,10 @@ import zipfile
 from random import Random
 
 from actions.agent_logs.zip.directory import BadArchive, Entry, read_directory
-from actions.agent_logs.zip.lines import PAGE, Level, read_page, search
+from actions.agent_logs.zip.levels import Level
+from actions.agent_logs.zip.lines import PAGE, read_page
 from actions.agent_logs.zip.members import MemberCache
+from actions.agent_logs.zip.search import search
 
 NAMES = (
     *("logs/service.log", "a.txt", "../../etc/passwd", "..\\..\\boot.ini", "/etc/passwd"),
@@ -91,7 +93,7 @@ def _read(data: bytes, entry: Entry, phrase: str) -> None:
     page = read_page(member, 1)
     assert len(page.lines) <= PAGE
     for line in page.lines:
-        line.text(member.encoding)
+        assert line.text is not None
     read_page(member, 1, Level.ERROR)
     search(member, phrase)
 

@@ -8,7 +8,7 @@ from django.db.models import Count, F, Q
 from actions.action_requests.models import ActionRequest, DeviceCommand
 from actions.action_requests.states import WAITING, CommandStatus
 from actions.agent_logs.models import AgentLog
-from actions.agent_logs.states import LOG_OPEN, LogStatus
+from actions.agent_logs.states import LOG_OPEN, LOG_STORED
 from actions.audit.replay import replay
 from actions.catalog import KINDS
 from actions.inventory.models import Device, DeviceRefresh, InventorySync
@@ -150,7 +150,8 @@ def check_logs() -> None:
     fetched = DeviceCommand.objects.filter(request__kind_name="fetch_agent_log")
     accepted = fetched.filter(status=S.ACCEPTED).exclude(command_id="")
     assert not accepted.filter(agent_log=None).exists()
-    odd = Q(status=LogStatus.READY, stored_as="") | (~Q(status=LogStatus.READY) & ~Q(stored_as=""))
+    is_stored = Q(status__in=LOG_STORED)
+    odd = (is_stored & Q(stored_as="")) | (~is_stored & ~Q(stored_as=""))
     assert not AgentLog.objects.filter(odd).exists()
     assert not AgentLog.objects.filter(open=False, status__in=LOG_OPEN).exists()
     assert not AgentLog.objects.filter(open=True).exclude(status__in=LOG_OPEN).exists()

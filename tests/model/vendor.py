@@ -200,7 +200,7 @@ class ModelVendor:
         if lot > self.log_ready:
             return PollResult(message="The report is not ready yet")
         if lot < self.log_ready / 20:
-            return PollResult(message="It is not a ZIP file.", final=True)
+            return PollResult("It is not a ZIP file.", False, f"model-{call}.zip", 1, "0" * 64)
         return PollResult(stored_as=f"model-{call}.zip", size=1, sha256="0" * 64, files=1)
 
     def _changes(self, asked: ChangesAsked) -> ChangePage:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from actions.agent_logs.zip.directory import BadArchive, Entry, data_start
+from actions.agent_logs.zip.encodings import detect
 
 STRIDE = 4 * 2**20
 """Bytes of text between two checkpoints."""
@@ -25,9 +26,10 @@ STRIDE = 4 * 2**20
 CHUNK = 256 * 1024
 _PACKED_CHUNK = 16 * 1024
 MAX_MEMBERS = 8
-"""Files whose checkpoints a process keeps: at most 20 MB for eight files of 200 MB."""
+"""Files whose checkpoints a process keeps: at most 26 MB."""
 
-_SNIFF = 4096
+MAX_CHECKPOINTS = 64
+"""Checkpoints of one file: those of a larger file are further apart, so memory is bounded."""
 
 StreamState = tuple[int, int, int, int, Any]
 """Positions and checksum of a MemberStream and its zlib decompressor, which has no public type."""
@@ -99,55 +101,27 @@ class MemberStream:
         return data
 
 
-def sniff(head: bytes) -> str:
-    """Return the encoding that the first bytes of a file suggest."""
-    for bom, name in (
-        (codecs.BOM_UTF8, "utf-8-sig"),
-        (codecs.BOM_UTF16_LE, "utf-16-le"),
-        (codecs.BOM_UTF16_BE, "utf-16-be"),
-    ):
-        if head.startswith(bom):
-            return name
-    half = len(head) // 2
-    if half > 8 and head[1::2].count(0) > half * 0.7 and head[::2].count(0) < half * 0.1:
-        return "utf-16-le"
-    if half > 8 and head[::2].count(0) > half * 0.7 and head[1::2].count(0) < half * 0.1:
-        return "utf-16-be"
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(head)
-    except UnicodeDecodeError:
-        return "cp1252"
-    return "utf-8"
-
-
 class Member:
     """A text file of an archive; `open_archive` opens the archive for each read.
 
-    Text is converted to UTF-8, because UTF-16 has no single byte for the end of a line.
+    Text in any other encoding is converted to UTF-8 while it is read: lines are split and searched
+    as bytes, and UTF-16 has no single byte for the end of a line. `day_first` is the order of day
+    and month in its dates as `times` has found it.
     """
 
     def __init__(self, open_archive: Callable[[], BinaryIO], entry: Entry) -> None:
         self._open, self.entry = open_archive, entry
         self._lock = threading.Lock()
-        self._checkpoints: list[Checkpoint] = []
-        self.encoding = ""
-        self.binary = False
-        self._detect_encoding()
-
-    def _detect_encoding(self) -> None:
-        with self._open() as file:
-            stream = MemberStream(file, self.entry)
+        with open_archive() as file:
+            stream = MemberStream(file, entry)
             start = stream.save()
-            head = stream.read()[:_SNIFF]
-        self.encoding = sniff(head)
-        wide = self.encoding.startswith("utf-16")
-        self.binary = not wide and head.count(0) > 0
-        self._checkpoints.append(Checkpoint(0, 1, (start, b"")))
-
-    @property
-    def is_wide(self) -> bool:
-        """Whether the file is UTF-16, which is converted to UTF-8 while it is read."""
-        return self.encoding.startswith("utf-16")
+            head = stream.read()
+        self.encoding = detect(head)
+        self.binary = self.encoding.has_zeros
+        self._checkpoints = [Checkpoint(0, 1, (start, b""))]
+        self._stride = max(STRIDE, entry.size // MAX_CHECKPOINTS)
+        self.day_first: bool | None = None
+        self.dates_were_read = False
 
     def before_line(self, line: int) -> Checkpoint:
         """Return the nearest checkpoint at or before a line."""
@@ -180,9 +154,9 @@ class Member:
                 self._add_checkpoint(offset, line, stream, decoder)
 
     def _decoder(self) -> codecs.IncrementalDecoder | None:
-        if not self.is_wide:
+        if self.encoding.is_utf8:
             return None
-        return codecs.getincrementaldecoder(self.encoding)(errors="replace")
+        return codecs.getincrementaldecoder(self.encoding.codec)(errors="replace")
 
     def _add_checkpoint(
         self,
@@ -192,7 +166,7 @@ class Member:
         decoder: codecs.IncrementalDecoder | None,
     ) -> None:
         with self._lock:
-            if offset - self._checkpoints[-1].offset >= STRIDE:
+            if offset - self._checkpoints[-1].offset >= self._stride:
                 rest = decoder.getstate() if decoder else b""
                 self._checkpoints.append(Checkpoint(offset, line, (stream.save(), rest)))
 

