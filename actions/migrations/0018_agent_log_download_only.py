@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("actions", "0015_accounts"),
+        ("actions", "0017_vendor_answers"),
     ]
 
     operations = [

@@ -43,7 +43,7 @@ def _cut_paths(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("actions", "0017_vendor_answers")]
+    dependencies = [("actions", "0018_agent_log_download_only")]
 
     operations = [
         *(_column(*column) for column in COLUMNS),

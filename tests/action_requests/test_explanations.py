@@ -12,6 +12,7 @@ from actions.action_requests.models import DeviceCommand
 from actions.action_requests.states import CommandStatus
 from actions.action_requests.submit import submit_action
 from actions.actor import Actor
+from actions.opswat.payloads import DevicePage
 from tests.factories import enrol, know_devices, make_request, make_submission
 
 pytestmark = pytest.mark.django_db
@@ -110,7 +111,7 @@ def test_a2_a_page_learns_that_the_last_read_back_told_nothing(
     DeviceCommand.objects.update(check_at=now(), checks=readback.MAX_CHECKS - 1)
     read = readback.due(S.ACCEPTED, now())
     assert read
-    readback.reconcile(read, [])
+    readback.reconcile(read, DevicePage(()))
     action_request.refresh_from_db()
     assert action_request.version > before
     assert selectors.progress(action_request).final

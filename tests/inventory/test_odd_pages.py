@@ -3,6 +3,7 @@
 import json
 from datetime import timedelta
 from io import StringIO
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -230,10 +231,13 @@ def test_case_34_devices_are_read_although_groups_are_refused(
     assert DeviceGroup.objects.filter(vendor_id="g1").exists()
 
 
+NO_GROUPS: list[Any] = [None, {}, {"groups": None}, {"groups": []}, []]
+
+
 @pytest.mark.parametrize(
     "answer",
     [
-        *(say(200, body) for body in (None, {}, {"groups": None}, {"groups": []}, [])),
+        *(say(200, body) for body in NO_GROUPS),
         say(204, b""),
     ],
 )
