@@ -12,7 +12,7 @@ from dashboard.server.refusals import Message, Receive, Refused, Scope
 MAX_HEAD = 16 * 1024
 """Bytes of the request line and all headers. h11 has the same limit for a head in several parts."""
 
-SMALL = 256 * 1024
+SMALL = 64 * 1024
 """Bytes of a body, unless its page is in LARGE."""
 
 LARGE = {
@@ -23,7 +23,7 @@ LARGE = {
 """Bytes of a body by the name of its page: an uploaded list, and one field for each device."""
 
 MAX_HELD = 256 * 1024 * 1024
-"""Bytes of all bodies that arrive at the same time in one process; small bodies do not count."""
+"""Bytes of all bodies that one process has at the same time, without the first SMALL of each."""
 
 LINGER_SECONDS = 2.0
 """How long the rest of a refused body is read and dropped."""
@@ -47,7 +47,7 @@ class Body:
     """The body of one request; nothing of it is buffered here."""
 
     held = 0
-    """Bytes that have arrived of all large bodies of this process."""
+    """Bytes that count towards MAX_HELD."""
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self._receive = receive
@@ -112,8 +112,7 @@ class Body:
         """Stop counting the bytes of this body: the request has ended."""
         if self._next:
             self._next.cancel()
-        if self._limit > SMALL:
-            Body.held -= self._arrived
+        Body.held -= max(0, self._arrived - SMALL)
 
     def _check(self, size: int) -> None:
         if size > self._limit:
@@ -122,12 +121,13 @@ class Body:
 
     def _count(self, size: int) -> None:
         """Count the bytes that Django keeps."""
+        before = max(0, self._arrived - SMALL)
         self._arrived += size
-        if self._limit > SMALL:
-            Body.held += size
-            if Body.held > MAX_HELD:
-                text = "Too many files are being uploaded. Wait a minute, then send yours again."
-                raise Refused(503, text)
+        after = max(0, self._arrived - SMALL)
+        Body.held += after - before
+        if after > before and Body.held > MAX_HELD:
+            text = "Too many files are being uploaded. Wait a minute, then send yours again."
+            raise Refused(503, text)
 
 
 def _limit_of(path: str) -> int:

@@ -24,7 +24,7 @@ class Visit:
         cookies = parse_cookie(dict(scope["headers"]).get(b"cookie", b"").decode("latin1"))
         self.client = (self.address, cookies.get(settings.SESSION_COOKIE_NAME, ""))
         self.admitted = asyncio.get_running_loop().create_future()
-        self.runs = False
+        self.is_open = self.runs = False
 
 
 class Gate:
@@ -43,21 +43,25 @@ class Gate:
 
     @contextmanager
     def visit(self, scope: Scope) -> Iterator[Visit]:
-        """Count an open request of a client; raise Refused if the client has too many."""
+        """Let a request into Django and, at its end, out again."""
         visit = Visit(scope)
-        if self.open[visit.client] >= self.max_open:
-            raise too_busy()
-        self.open[visit.client] += 1
         try:
             yield visit
         finally:
             self.give_back(visit)
-            self.open -= Counter([visit.client])
+            if visit.is_open:
+                self.open -= Counter([visit.client])
 
     async def enter(self, visit: Visit) -> None:
-        """Wait for a place; raise Refused after WEB_WAIT_SECONDS, or where too many wait."""
-        if len(self.waiting) >= self.max_waiting:
+        """Wait for a place.
+
+        Raises Refused after WEB_WAIT_SECONDS, and at once where too many wait or are the client's.
+        A request counts once its body is complete: before, its connection can be cut.
+        """
+        if len(self.waiting) >= self.max_waiting or self.open[visit.client] >= self.max_open:
             raise too_busy()
+        self.open[visit.client] += 1
+        visit.is_open = True
         self.waiting.append(visit)
         self._admit()
         try:

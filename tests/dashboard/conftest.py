@@ -151,7 +151,7 @@ def running_server() -> Iterator[int]:
         config = uvicorn.Config(
             application,
             log_level="warning",
-            lifespan="off",
+            lifespan="on",
             timeout_graceful_shutdown=1,
             proxy_headers=False,
         )

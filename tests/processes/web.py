@@ -121,14 +121,14 @@ def headers_of(answer: bytes) -> dict[str, str]:
 
 
 @contextmanager
-def half_open(web: Web, count: int) -> Iterator[list[socket.socket]]:
-    """Open connections with half a head each."""
+def half_open(web: Web, count: int, half: bytes = HALF) -> Iterator[list[socket.socket]]:
+    """Open connections with half a request each."""
     opened: list[socket.socket] = []
     try:
         for _ in range(count):
             opened.append(web.connect())
             with suppress(OSError):  # It may have been closed already.
-                opened[-1].sendall(HALF)
+                opened[-1].sendall(half)
         yield opened
     finally:
         for each in opened:

@@ -89,6 +89,14 @@ def test_h4_every_address_has_a_limit_stated_or_counted(path: str) -> None:
     assert bodies.Body.held == 0
 
 
+def test_h4_all_large_bodies_together_are_bounded_and_small_ones_go_on(monkeypatch: Any) -> None:
+    monkeypatch.setattr(bodies.Body, "held", bodies.MAX_HELD - 10)
+    large = [b"x" * bodies.SMALL, b"x" * 11]
+    assert serve("/devices/lists/", large)[0] == 503
+    assert bodies.Body.held == bodies.MAX_HELD - 10
+    assert serve("/devices/lists/", [b"x" * bodies.SMALL])[0] == 200
+
+
 def test_h4_only_pages_that_take_lists_have_a_large_limit() -> None:
     names = {each.name for each in urlpatterns}
     assert set(bodies.LARGE) <= names
