@@ -60,8 +60,7 @@ class RepetitionValidator:
 
 def _is_repeated(text: str) -> bool:
     """Return whether the text is a piece of at most half its length again and again."""
-    pieces = range(1, len(text) // 2 + 1)
-    return any(text == (text[:size] * len(text))[: len(text)] for size in pieces)
+    return any(text[size:] == text[:-size] for size in range(1, len(text) // 2 + 1))
 
 
 def _steps(text: str) -> int:

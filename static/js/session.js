@@ -6,7 +6,8 @@
 // Loaded before the scripts that read sessionStorage.
 "use strict";
 (() => {
-  const DRAFT = "draft"; // {person, page, action, fields, lost}
+  const DRAFT = "draft"; // {person, action, fields, at, lost}
+  const ARRIVES_WITHIN = 60000; // ms from sending a form to the page that answers it
   const MAX_DRAFT = 1000000; // characters
   const UNATTENDED = /every|poll|sse:|load|progressed/;
   const person = document.body.dataset.person ?? "";
@@ -34,16 +35,12 @@
     write("person", person);
   }
 
-  function pageOf(url) {
-    return url.pathname + url.search;
-  }
-
   function keepDraft(form) {
     const fields = [...new FormData(form)].filter(
       ([name, value]) => typeof value === "string" && name !== "csrfmiddlewaretoken",
     );
     const action = new URL(form.action, location.href).pathname;
-    const draft = JSON.stringify({ person, page: pageOf(location), action, fields });
+    const draft = JSON.stringify({ person, action, fields, at: Date.now() });
     if (draft.length <= MAX_DRAFT) write(DRAFT, draft);
   }
 
@@ -80,23 +77,34 @@
     form.prepend(note);
   }
 
-  // The sign-in page marks a draft whose form has led to it; any other page means it was sent.
-  function settleDraft() {
-    const draft = readDraft();
-    if (!draft) return;
-    if (isSignIn) return write(DRAFT, JSON.stringify({ ...draft, lost: true }));
-    if (!person) return undefined;
-    sessionStorage.removeItem(DRAFT);
-    if (!draft.lost || draft.person !== person) return undefined;
+  // The sign-in page marks a draft whose form has led to it. An older draft is of a form that was
+  // answered with a file, so that the page stayed.
+  function markLost(draft) {
+    const lost = draft.lost || Date.now() - draft.at < ARRIVES_WITHIN;
+    write(DRAFT, JSON.stringify(lost ? { ...draft, lost } : null));
+  }
+
+  function restore(draft) {
     const form = [...document.forms].find(
-      (each) => each.method === "post" && new URL(each.action, location.href).pathname === draft.action,
+      (each) =>
+        each.method === "post" && new URL(each.action, location.href).pathname === draft.action,
     );
-    if (!form) return undefined;
+    if (!form) return;
     fill(form, draft.fields);
     form.closest("dialog")?.showModal();
     const menu = form.closest("details");
     if (menu) menu.open = true;
-    return tellRestored(form);
+    tellRestored(form);
+  }
+
+  // Any other page means that the form was sent.
+  function settleDraft() {
+    const draft = readDraft();
+    if (!draft) return;
+    if (isSignIn) markLost(draft);
+    if (!person) return;
+    write(DRAFT, "null");
+    if (draft.lost && draft.person === person) restore(draft);
   }
 
   document.addEventListener("submit", ({ target, defaultPrevented }) => {
