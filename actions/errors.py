@@ -174,3 +174,7 @@ class NotAllowed(_WithOneProblem):
 
 class IllegalMove(_WithOneProblem):
     """The state table has no such move."""
+
+
+class UnknownKeyError(RuntimeError):
+    """This host must not sign the audit trail; the text says why and what to do."""

@@ -32,18 +32,21 @@ def check_own(report: VerificationReport, lost_keys: Collection[str]) -> None:
     path = Path(settings.AUDIT_ANCHORS_FILE)
     mark = head.find_mark(anchors.mark_name())  # Before the file, which grows meanwhile.
     found = list(anchors.read_anchors(path)) if path.exists() else []
-    texts = [*_file_problems(found), *_stale(found)]
+    texts = [*_file_problems(found, lost_keys), *_stale(found)]
     if not mark or mark.key_id not in lost_keys:
         texts += _mark_problems([each for each in found if "number" in each], mark)
     report.findings += [Finding("anchors", path.name, text) for text in texts]
     _check_lines(report, found, lost_keys)
 
 
-def _file_problems(found: list[Anchor]) -> Iterator[str]:
+def _file_problems(found: list[Anchor], lost_keys: Collection[str]) -> Iterator[str]:
     numbered = [anchor for anchor in found if "number" in anchor]
     if not numbered:
         return
-    if any(anchor.get("file") != settings.AUDIT_INSTALLATION for anchor in numbered):
+    if numbered[-1].get("file") in lost_keys:
+        return  # One finding tells of the key; the file is that of the installation without it.
+    ours = {settings.AUDIT_INSTALLATION, *lost_keys}
+    if any(anchor.get("file") not in ours for anchor in numbered):
         yield "It holds anchors of another installation."
         return
     first = numbered[0]
@@ -63,12 +66,16 @@ def _mark_problems(numbered: list[Anchor], mark: AuditMark | None) -> Iterator[s
             yield f"The file is missing or was emptied; {mark.number} anchors were written to it."
         return
     last = numbered[-1]
-    if mark is None:
+    if mark is None and last.get("file") == settings.AUDIT_INSTALLATION:
         yield "The database does not state how many anchors there are."
-    elif last["number"] < mark.number:
+    elif mark and last["number"] < mark.number:
         yield f"Its end is missing: {mark.number} anchors were written, {last['number']} are there."
-    elif last["number"] == mark.number and not head.is_signed_mark(
-        mark.name, mark.number, last["signature"], mark.key_id, mark.mac
+    elif (
+        mark
+        and last["number"] == mark.number
+        and not head.is_signed_mark(
+            mark.name, mark.number, last["signature"], mark.key_id, mark.mac
+        )
     ):
         yield f"Anchor {mark.number} is not the one that the database states."
 

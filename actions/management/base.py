@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError, ProgrammingError
 
 from actions.actor import Actor
+from actions.errors import UnknownKeyError
 from actions.roles import Role
 
 REFUSED, INTERRUPTED = 2, 130
@@ -42,6 +43,8 @@ class OneLineCommand(BaseCommand):
             raise CommandError(
                 f"The database cannot be used: {first} (is it there, and migrated?)"
             ) from None
+        except UnknownKeyError as error:
+            raise CommandError(str(error)) from None
         except KeyboardInterrupt:
             raise CommandError(
                 "Interrupted. The stored request is still sent.", returncode=INTERRUPTED

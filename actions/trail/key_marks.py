@@ -7,17 +7,15 @@ another key, or one that has lost its key, is refused: the others would call its
 from django.conf import settings
 from django.db import transaction
 
+from actions.errors import UnknownKeyError
 from actions.trail.head import is_signed_mark, set_mark
+from actions.trail.keys import DERIVED
 from actions.trail.models import AuditEvent, AuditMark
 
 PREFIX = "key "
 
 _checked: set[tuple[str, bytes]] = set()
 """Signing keys, by id, that this process has found registered."""
-
-
-class UnknownKeyError(RuntimeError):
-    """This host must not sign the trail; the text says why and what to do."""
 
 
 def ensure_may_sign(line: int) -> None:
@@ -28,16 +26,17 @@ def ensure_may_sign(line: int) -> None:
     marks = _marks()
     if text := _problem(marks):
         raise UnknownKeyError(text)
-    for key_id in settings.AUDIT_KEYS:
-        if key_id not in marks:
-            _register(key_id, line if key_id == signing[0] else 0)
+    # The own key of a host that uses AUDIT_KEYS signs no line, and other hosts do not have it.
+    for key_id in {_last_key(), DERIVED} & set(settings.AUDIT_KEYS) - set(marks) - {signing[0]}:
+        _register(key_id, 0)
+    if signing[0] not in marks:
+        _register(signing[0], line)
     transaction.on_commit(lambda: _checked.add(signing))
 
 
 def accept(line: int) -> None:
-    """Register the keys of this host, whatever signed before; a person decided so."""
-    for key_id in settings.AUDIT_KEYS:
-        _register(key_id, line if key_id == next(iter(settings.AUDIT_KEYS)) else 0)
+    """Register the signing key of this host, whatever signed before; a person decided so."""
+    _register(next(iter(settings.AUDIT_KEYS)), line)
 
 
 def problem() -> str | None:
@@ -52,7 +51,7 @@ def lost_keys() -> dict[str, AuditMark]:
 
 def _problem(marks: dict[str, AuditMark]) -> str | None:
     if not marks:
-        last = AuditEvent.objects.order_by("-pk").values_list("key_id", flat=True).first()
+        last = _last_key()
         return _unknown(last) if last and last not in settings.AUDIT_KEYS else None
     signing = next(iter(settings.AUDIT_KEYS))
     newest_id, newest = max(marks.items(), key=lambda item: item[1].number)
@@ -66,6 +65,11 @@ def _problem(marks: dict[str, AuditMark]) -> str | None:
             "Put it first in AUDIT_KEYS of this host."
         )
     return None
+
+
+def _last_key() -> str:
+    last = AuditEvent.objects.order_by("-pk").values_list("key_id", flat=True).first()
+    return last or ""
 
 
 def _unknown(key_id: str) -> str:

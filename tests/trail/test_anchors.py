@@ -149,6 +149,20 @@ def _wipe(anchored: Path, state: dict[str, Any]) -> None:
 UNDETECTABLE = {"an earlier state of all three is restored": _restore_all, "all is wiped": _wipe}
 
 
+def test_an_earlier_state_of_the_database_is_undetectable_back_to_the_last_anchor(
+    anchored, operator
+):
+    state = {"marks": list(AuditMark.objects.all()), "file": anchored.read_text()}
+    write(operator, 3)
+    _restore_all(anchored, state)
+    assert found() == []
+
+    write(operator, 1)
+    state["file"] = anchors.write_anchor() and anchored.read_text()
+    _restore_all(anchored, state)
+    assert "cut record 13" in found()
+
+
 @pytest.mark.parametrize("attack", UNDETECTABLE)
 def test_what_stays_undetectable_is_found_by_a_kept_copy_of_the_anchors(
     anchored, operator, tmp_path, attack

@@ -13,8 +13,8 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 
 from actions.checks import check_audit_key
+from actions.errors import UnknownKeyError
 from actions.trail import key_marks, trail
-from actions.trail.key_marks import UnknownKeyError
 from actions.trail.keys import derived_key, new_key_file, read_key_file, read_keys
 from actions.trail.models import AuditEvent
 from actions.trail.verbs import Verb
@@ -200,3 +200,11 @@ def test_a_lost_key_is_accepted_by_a_command_with_a_reason(operator, settings):
     write(operator)
     assert found() == ["key first"]
     assert check_audit_key(databases=["default"]) == []
+
+
+def test_the_own_keys_of_hosts_that_share_audit_keys_are_no_findings(operator, settings):
+    for own in ({"key-a": b"a" * 32}, {"key-b": b"b" * 32}):
+        settings.AUDIT_KEYS = FIRST | own
+        key_marks._checked.clear()
+        write(operator)
+        assert found() == []
