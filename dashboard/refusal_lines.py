@@ -24,7 +24,8 @@ class RefusalLineMiddleware:
         """Look at the status of the response."""
         noted = note_refusals()
         response = self.get_response(request)
-        if response.status_code in REFUSED and not noted:
+        is_counted = getattr(request, "sign_in_refused", False)  # The guard counts these.
+        if response.status_code in REFUSED and not noted and not is_counted:
             try:
                 record_page_refusal(request, _refusal(request, response.status_code))
             except DatabaseError:  # The refusal stands even if the trail cannot be written.

@@ -1,13 +1,12 @@
 """What the audit trail is told of failed sign-ins.
 
 Anybody who reaches the console can fail to sign in, and the trail is append-only: so a name that
-nobody has shares a budget of lines, and the tries beyond it are told as a number. The lines of a
-user's name need no budget, because the guard bounds the tries. A name that nobody has is stored as
-a keyed hash: it may be a password.
+nobody has has a ceiling of lines (`trail.ceilings`), and the tries beyond it are told as a number.
+The lines of a user's name need none, because the guard bounds the tries. A name that nobody has is
+stored as a keyed hash: it may be a password.
 """
 
 from collections import defaultdict
-from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
@@ -15,19 +14,11 @@ from django.utils.timezone import now
 
 from actions.actor import Actor
 from actions.roles import Role
-from actions.trail import trail
+from actions.trail import ceilings, trail
 from actions.trail.verbs import Verb
 from dashboard.models import KnownPlace, SignInCounter, User
 from dashboard.names import name_key
 from dashboard.sign_in import guard
-
-BUDGET = 100
-"""Lines in BUDGET_SPAN about names that nobody has."""
-
-BUDGET_SPAN = timedelta(hours=1)
-
-LINES = "lines"
-"""The name of the counter of the budget; no keyed hash looks like it."""
 
 
 def pseudonym(name: str) -> str:
@@ -37,18 +28,15 @@ def pseudonym(name: str) -> str:
 
 def failed(actor: Actor, name: str, person: User | None, admitted: guard.Try | None) -> None:
     """Record a failed sign-in, and the lock of the name if this failure begins one."""
-    further = 0
     if person is not None:
-        reason = "wrong password" if person.is_active else "deactivated user"
+        reason = "wrong password" if person.is_active else "inactive"
         data: dict[str, Any] = {"problems": {"": [reason]}}
-    else:
+    elif ceilings.admit(actor, Verb.PERSON_SIGN_IN_FAILED):
         data = {"problems": {"": ["unknown name"]}, "name_length": len(name)}
-        untold = _take_line()
-        if untold is None:
-            return
-        further = untold
-    if further or (admitted and admitted.refused):
-        data["further_tries"] = further + (admitted.refused if admitted else 0)
+    else:
+        return
+    if admitted and admitted.refused:
+        data["further_tries"] = admitted.refused
     _record(actor, Verb.PERSON_SIGN_IN_FAILED, **data)
     if admitted and admitted.is_new_lock:
         wait = guard.wait_after(guard.FREE_TRIES).total_seconds()
@@ -64,22 +52,6 @@ def signed_in(actor: Actor, admitted: guard.Try | None) -> None:
 
 def _record(actor: Actor, verb: Verb, **data: Any) -> None:
     trail.record(actor, verb, subject_kind="person", subject=actor.name, **data)
-
-
-@transaction.atomic
-def _take_line() -> int | None:
-    """Take a line of the budget: return how many tries it has to tell of, or None if it is used."""
-    counter = guard.locked(LINES)
-    if counter.failed == 0:
-        counter.expires_at = now() + BUDGET_SPAN
-    if counter.failed >= BUDGET:
-        counter.refused += 1
-        counter.save()
-        return None
-    further, counter.refused = counter.refused, 0
-    counter.failed += 1
-    counter.save()
-    return further
 
 
 @transaction.atomic

@@ -17,6 +17,7 @@ class SignIn(LoginView):  # type: ignore[misc]  # allauth has no types.
         try:
             response: HttpResponseBase = super().post(request, *args, **kwargs)
         except TooManyTries as refusal:
+            request.sign_in_refused = True  # type: ignore[attr-defined]  # For `refusal_lines`.
             context = {
                 "until": refusal.until,
                 "seconds": refusal.seconds,

@@ -9,9 +9,11 @@ from django.test import Client
 from django.utils.timezone import now
 
 from actions.dispatch import sweeper
+from actions.trail import ceilings
 from actions.trail.models import AuditEvent
+from actions.trail.verbs import Verb
 from dashboard.models import KnownPlace, SignInCounter
-from dashboard.sign_in import guard, lines
+from dashboard.sign_in import guard
 from tests.factories import PASSWORD
 from tests.sign_in.conftest import is_refused, sign_in
 
@@ -36,33 +38,25 @@ def test_h3_a_lock_is_one_line_and_refused_tries_are_a_number(person, travel):
 
 
 def test_h3_strangers_cannot_fill_the_trail(person, travel, monkeypatch):
-    monkeypatch.setattr(lines, "BUDGET", 10)
+    monkeypatch.setattr(ceilings, "STRANGERS", 10)
     for number in range(60):
         sign_in(Client(), "wrong", name=f"nobody{number}")
     assert len(verbs()) == 10
     for _ in range(20):
-        sign_in(Client(), "wrong")  # The lines of a user need no budget.
+        sign_in(Client(), "wrong")  # The lines of a user have no ceiling.
     assert verbs()[10:] == ["person.sign_in_failed"] * guard.FREE_TRIES + ["person.locked"]
 
     travel.move_to(now() + timedelta(hours=25))
     sweeper.sweep()
-    told = AuditEvent.objects.filter(verb="person.sign_in_failed").order_by("-pk")[:2]
-    assert {(line.subject, line.data["further_tries"]) for line in told} == {
-        ("unknown", 50),
-        ("oscar", 15),
-    }
+    ceilings.tell_counted()
+    user = AuditEvent.objects.filter(verb="person.sign_in_failed").latest("pk")
+    assert (user.subject, user.data["further_tries"]) == ("oscar", 15)
+    strangers = AuditEvent.objects.get(verb=Verb.FURTHER_REFUSED)
+    assert strangers.data["further"] == 50
     before = len(verbs())
     sweeper.sweep()
+    ceilings.tell_counted()
     assert len(verbs()) == before
-
-
-def test_the_tries_beyond_the_budget_are_told_with_the_next_line(person, travel, monkeypatch):
-    monkeypatch.setattr(lines, "BUDGET", 3)
-    for number in range(8):
-        sign_in(Client(), "wrong", name=f"nobody{number}")
-    travel.move_to(now() + lines.BUDGET_SPAN)
-    sign_in(Client(), "wrong", name="another")
-    assert AuditEvent.objects.latest("pk").data["further_tries"] == 5
 
 
 def test_m5_a_password_typed_into_the_name_field_is_stored_nowhere(person):
