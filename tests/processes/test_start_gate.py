@@ -19,16 +19,16 @@ GOOD_KEY = secrets.token_urlsafe(50)
 REAL = {"OPSWAT_CLIENT_ID": "me", "OPSWAT_CLIENT_SECRET": "hidden"}
 PUBLIC = REAL | {"ALLOWED_HOSTS": "console.corp.example", "SECRET_KEY": GOOD_KEY}
 
-ENTRY_POINTS: dict[str, Callable[[], list[str]]] = {
-    "web": lambda: [
+ENTRY_POINTS: dict[str, Callable[[Path], list[str]]] = {
+    "web": lambda folder: [
         *(sys.executable, "-m", "uvicorn", "dashboard.asgi:application"),
         *("--port", str(free_port())),
     ],
-    "worker": lambda: [*CELERY, "worker", "--concurrency", "1"],
-    "beat": lambda: [*CELERY, "beat"],
-    "up": lambda: [*MANAGE, "up", "--port", str(free_port())],
-    "migrate": lambda: [*MANAGE, "migrate"],
-    "submit_action": lambda: [*MANAGE, "submit_action", "exempt", "a", "--reason", "x"],
+    "worker": lambda folder: [*CELERY, "worker", "--concurrency", "1"],
+    "beat": lambda folder: [*CELERY, "beat", "--schedule", str(folder / "beat")],
+    "up": lambda folder: [*MANAGE, "up", "--port", str(free_port())],
+    "migrate": lambda folder: [*MANAGE, "migrate"],
+    "submit_action": lambda folder: [*MANAGE, "submit_action", "exempt", "a", "--reason", "x"],
 }
 
 WRONG: dict[str, tuple[dict[str, str], str]] = {
@@ -78,7 +78,7 @@ def test_h6_every_entry_point_refuses_a_wrong_setting_with_the_same_message(
 ) -> None:
     messages = set()
     for name, command in ENTRY_POINTS.items():
-        code, said = run(command(), folder, env)
+        code, said = run(command(folder), folder, env)
         assert code != 0, name
         assert word in said, (name, said)
         assert "Traceback" not in said, (name, said)
@@ -102,7 +102,7 @@ def test_plain_syslog_to_another_host_is_a_warning_that_is_shown(folder: Path) -
 def test_the_web_shows_the_warning_too_and_starts(folder: Path) -> None:
     with tempfile.TemporaryFile("w+") as log:
         web = subprocess.Popen(
-            ENTRY_POINTS["web"](),
+            ENTRY_POINTS["web"](folder),
             cwd=ROOT,
             env=bare_environment(folder) | PUBLIC | {"AUDIT_STREAM_TO": "syslog+tcp://siem:601"},
             stdout=log,
