@@ -122,6 +122,9 @@ def _jump(text: Member, time_text: str, stored_at: datetime) -> tuple[int, str, 
     if not at:
         return 1, "Write the time as 2026-01-31 13:45:00, or as the file writes it.", ""
     found = jump(text, at, stored_at)
+    if found.stopped:
+        problem = f"The search ended at line {found.stopped:,}. Jump to a line instead."
+        return 1, problem, found.assumed
     if found.last is None:
         return 1, "No times are understood in this file. Search for the time as a phrase.", ""
     problem = "" if found.line else f"The last time in this file is {found.last:%Y-%m-%d %H:%M:%S}."

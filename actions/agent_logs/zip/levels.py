@@ -37,24 +37,26 @@ _CMTRACE = re.compile(rb'\btype="([123])"')
 _CMTRACE_LEVELS = {b"1": Level.INFO, b"2": Level.WARNING, b"3": Level.ERROR}
 
 
-def _mark(*levels: Level) -> "re.Pattern[bytes]":
-    words = b" ".join(_WORDS[level] for level in levels).split()
-    # A word that begins with another one needs no mark of its own.
-    short = [word for word in words if not any(word != w and word.startswith(w) for w in words)]
-    any_case = (b"".join(b"[%c%c]" % (c, c - 32) for c in word) for word in short)
-    letters = b"".join(_LETTERS[level] for level in levels)
-    return re.compile(
-        b"|".join((*any_case, rb"(?<![A-Za-z0-9_])[" + letters + rb"](?![A-Za-z_])", b'type="'))
-    )
+def _words_from(lowest: Level) -> list[bytes]:
+    """Return the words of a level and of worse ones; one that begins with another is left out."""
+    words = b" ".join(_WORDS[level] for level in Level if level >= lowest).split()
+    return [word for word in words if not any(word.startswith(w) for w in words if w != word)]
 
 
-MARKS = {
-    Level.DEBUG: re.compile(rb""),
-    Level.INFO: _mark(Level.INFO, Level.WARNING, Level.ERROR),
-    Level.WARNING: _mark(Level.WARNING, Level.ERROR),
-    Level.ERROR: _mark(Level.ERROR),
-}
-"""What a block must contain for one of its lines to have at least that level."""
+def _letters_from(lowest: Level) -> "re.Pattern[bytes]":
+    letters = b"".join(_LETTERS[level] for level in Level if level >= lowest)
+    # The letter stands first in the pattern: it is found much faster than the place before it.
+    return re.compile(b"[" + letters + rb"](?<![A-Za-z0-9_].)(?![A-Za-z_])|type=\"")
+
+
+_MARKS = {level: (_words_from(level), _letters_from(level)) for level in _WORDS}
+
+
+def may_name(level: Level, data: bytes) -> bool:
+    """Return whether a text may hold a line of at least that level: a fast check."""
+    words, letters = _MARKS[level]
+    low = data.lower()
+    return any(word in low for word in words) or letters.search(data) is not None
 
 
 def level_of(raw: bytes) -> Level:

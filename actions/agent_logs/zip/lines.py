@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import islice
 
-from actions.agent_logs.zip.levels import MARKS, Level, level_of
+from actions.agent_logs.zip.levels import Level, level_of, may_name
 from actions.agent_logs.zip.members import Checkpoint, Member
-from actions.agent_logs.zip.times import Clock, Stamp, day_comes_first, end_of_time
+from actions.agent_logs.zip.times import Clock, Stamp, day_comes_first, end_of_time, may_hold_times
 
 PAGE = 300
 """Lines of one page."""
@@ -19,6 +20,18 @@ MAX_LINE = 2**20
 
 SCAN = 16 * 2**20
 """Bytes that one page of a level may scan; then it offers to continue."""
+
+_COST_OF_A_LINE = 64
+"""Bytes that a line counts besides its own: a file of empty lines takes time, too."""
+
+MAX_JUMP = 300_000
+"""Lines whose times a jump may read one by one."""
+
+_FIRST_LINES = 1_000
+"""Lines in which a time is looked for behind a checkpoint."""
+
+_DATES = 64 * 2**20
+"""Bytes in which a date that shows the order of day and month is looked for."""
 
 
 END = b"\n"
@@ -64,12 +77,14 @@ class Jump:
     """The line at a time, 0 if all times are earlier.
 
     `last` is the last time that was read, None if no line of the file has one that is understood.
-    `assumed` is what was assumed to read the times.
+    `assumed` is what was assumed to read the times. `stopped` is the line at which MAX_JUMP lines
+    had been read, 0 if the search ended before.
     """
 
     line: int
     last: datetime | None
     assumed: str = ""
+    stopped: int = 0
 
 
 Block = tuple[int, bytes, int]
@@ -131,10 +146,13 @@ def read_page(member: Member, first: int, level: Level = Level.NONE) -> LinePage
     for block in blocks_from(member, checkpoint_before(member, first)):
         if scanned > SCAN:
             return LinePage(tuple(kept), block[0], stopped=True)
-        if level and current < level and not MARKS[level].search(block[1]):
+        if level and current < level and not may_name(level, block[1]):
             scanned += len(block[1]) // 16  # No such line in it: skipped.
             continue
-        scanned += len(block[1])
+        lines = block[1].count(END)
+        if block[0] + lines < first:
+            continue  # Before the page.
+        scanned += len(block[1]) + _COST_OF_A_LINE * lines
         for line in lines_of(block):
             own = level_of(line.ends)
             current = own or (Level.NONE if end_of_time(line.ends) >= 0 else current)
@@ -152,7 +170,7 @@ def names_levels(member: Member) -> bool:
     for block in blocks_from(member, member.before_line(1)):
         if any(level_of(line.ends) for line in lines_of(block)):
             return True
-        scanned += len(block[1])
+        scanned += len(block[1]) + _COST_OF_A_LINE * block[1].count(END)
         if scanned > SCAN:
             break
     return False
@@ -179,21 +197,32 @@ def jump(member: Member, at: datetime, stored_at: datetime) -> Jump:
         if first and not _is_before(first, at):
             break
         start, last = (checkpoint, first) if first else (start, last)
-    for block in blocks_from(member, start):
-        for line in lines_of(block):
-            stamp = clock.read(line.ends)
-            last = stamp or last
-            if stamp and not _is_before(stamp, at):
-                return Jump(line.number, stamp.at, stamp.assumed)
-    return Jump(0, last.at, last.assumed) if last else Jump(0, None)
+    stopped = 0
+    lines = (line for block in blocks_from(member, start) for line in _lines_with_times(block))
+    for count, line in enumerate(lines):
+        stamp = clock.read(line.ends)
+        last = stamp or last
+        if stamp and not _is_before(stamp, at):
+            return Jump(line.number, stamp.at, stamp.assumed)
+        if count == MAX_JUMP:
+            stopped = line.number
+            break
+    return Jump(0, last.at, last.assumed, stopped) if last else Jump(0, None, stopped=stopped)
+
+
+def _lines_with_times(block: Block) -> Iterator[Line]:
+    """Yield the lines of a block, none if none can have a time."""
+    return lines_of(block) if may_hold_times(block[1]) else iter(())
 
 
 def clock_of(member: Member, stored_at: datetime) -> Clock:
-    """Return the clock of a file: the dates of the whole file show the order of day and month."""
+    """Return the clock of a file: the dates of the file show the order of day and month."""
     if not member.dates_were_read:
+        read = 0
         for _, data, _ in blocks_from(member, member.before_line(1)):
             member.day_first = day_comes_first(data)
-            if member.day_first is not None:
+            read += len(data)
+            if member.day_first is not None or read > _DATES:
                 break
         member.dates_were_read = True
     return Clock(stored_at, member.day_first)
@@ -206,5 +235,6 @@ def _is_before(stamp: Stamp, at: datetime) -> bool:
 def _first_stamp(member: Member, checkpoint: Checkpoint, clock: Clock) -> Stamp | None:
     """Return the first time after a checkpoint, within a block."""
     block = next(blocks_from(member, checkpoint), None)
-    found = (clock.read(line.ends) for line in lines_of(block)) if block else ()
+    lines = islice(_lines_with_times(block), _FIRST_LINES) if block else ()
+    found = (clock.read(line.ends) for line in lines)
     return next(filter(None, found), None)

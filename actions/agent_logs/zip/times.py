@@ -1,9 +1,9 @@
 """Reads the time of a line of a log, in the forms that agents and operating systems write.
 
 What a line leaves out is assumed, and told in `Stamp.assumed`: UTC without a zone, the latest
-possible year without a year, month before day where no date of the file shows the order. Fractions
-of a second are left out. Sources: RFC 3339, RFC 3164, strftime's %c, and Microsoft's CMTrace, whose
-zone is the number of minutes to add to get UTC.
+possible year without a year, month before day where no date that was read shows the order.
+Fractions of a second are left out. Sources: RFC 3339, RFC 3164, strftime's %c, and Microsoft's
+CMTrace, whose zone is the number of minutes to add to get UTC.
 """
 
 import re
@@ -63,7 +63,7 @@ _MAYBE = re.compile(rb"\d:\d\d|\d{8}")
 _NUMERIC = re.compile(rb"(?<![\d.])(\d\d?)([/.-])(\d\d?)\2(?:\d{4}|\d\d)[ ,T]{1,2}\d\d?:\d\d")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _NO_YEAR = "The lines name no year: the latest one before the file was stored is assumed."
-_MONTH_FIRST = "The month is assumed to come before the day: no date of this file shows the order."
+_MONTH_FIRST = "The month is assumed to come before the day: no date that was read shows the order."
 
 
 class Stamp(NamedTuple):
@@ -165,6 +165,11 @@ def end_of_time(raw: bytes) -> int:
     """Return the offset of the first byte after the time of a line; -1 if it has none."""
     found = _find(raw)
     return found.end() if found else -1
+
+
+def may_hold_times(data: bytes) -> bool:
+    """Return whether a line of a text can have a time: a fast check."""
+    return _MAYBE.search(data) is not None
 
 
 def day_comes_first(data: bytes) -> bool | None:

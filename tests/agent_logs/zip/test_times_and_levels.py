@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actions.agent_logs.zip import members
-from actions.agent_logs.zip.levels import MARKS, Level, level_of
+from actions.agent_logs.zip.levels import Level, level_of, may_name
 from actions.agent_logs.zip.lines import jump, names_levels, read_page
 from actions.agent_logs.zip.times import Clock, time_of
 from tests.agent_logs.zip.test_lines import make
@@ -186,7 +186,7 @@ def _written(word: str) -> list[str]:
 def test_case_55_levels_by_forms(level, word):
     for line in _written(word):
         assert level_of(line.encode()) == level, line
-        assert MARKS[level].search(line.encode()), line
+        assert may_name(level, line.encode()), line
         member = make(f"{line}\n".encode() * 3)
         assert len(read_page(member, 1, level).lines) == 3
         assert names_levels(member)
