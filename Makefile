@@ -3,8 +3,11 @@ SHELL := /bin/sh
 PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
+PIP_OPTIONS := --quiet --disable-pip-version-check --require-hashes
+LOCK := $(BIN)/uv pip compile --quiet --system-certs --universal --python-version 3.11 \
+  --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 .DEFAULT_GOAL := help
-.PHONY: help run test model chaos bench upgrade check format clean
+.PHONY: help run test model chaos bench upgrade check format lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 10
@@ -44,6 +47,10 @@ format: .venv/test ## Format the code and the templates
 	$(BIN)/ruff check --fix .
 	-$(BIN)/djlint --reformat --quiet templates
 
+lock: .venv/test ## Write the lock files after a change of requirements*.txt
+	$(LOCK) requirements-dev.txt -o requirements-dev.lock
+	$(LOCK) requirements.txt -c requirements-dev.lock -o requirements.lock
+
 clean: ## Remove the environment (never the data of an installation)
 	rm -rf .venv
 
@@ -54,12 +61,12 @@ clean: ## Remove the environment (never the data of an installation)
 	  || { echo "Python's venv module is missing (Debian: apt install python3-venv)."; exit 1; }
 	@touch $@
 
-.venv/run: requirements.txt .venv/python
+.venv/run: requirements.lock .venv/python
 	@echo "Installing the requirements …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(BIN)/python -m pip install $(PIP_OPTIONS) -r requirements.lock
 	@touch $@
 
-.venv/test: requirements.txt requirements-dev.txt .venv/python
+.venv/test: requirements-dev.lock .venv/python
 	@echo "Installing the requirements and the test tools …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@$(BIN)/python -m pip install $(PIP_OPTIONS) -r requirements-dev.lock
 	@touch $@ .venv/run
