@@ -14,6 +14,8 @@ from actions.agent_logs.stored import open_stored
 from actions.agent_logs.zip.directory import BadArchive, Entry, read_directory
 from actions.agent_logs.zip.members import Member, MemberCache, MemberStream
 from actions.agent_logs.zip.search import SEARCH, SearchResult, search
+from actions.folding import fold
+from actions.macs import normalise_mac
 
 MEMBER_CACHE = MemberCache()
 """The files that this process read last."""
@@ -32,8 +34,11 @@ def listed(
     if status:
         rows = rows.filter(status=status)
     if device:
+        folded = (normalise_mac(device) or fold(device)).lower()
         rows = rows.filter(
-            Q(command__device_name__icontains=device) | Q(command__target__icontains=device)
+            Q(command__device_name__icontains=device)
+            | Q(command__target__icontains=device)
+            | Q(command__device__search_text__contains=folded)
         )
     if person:
         rows = rows.filter(request__actor__icontains=person)

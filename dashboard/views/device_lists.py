@@ -32,7 +32,7 @@ BUCKETS = {
     "unknown": ("Unknown", "No device in the inventory has this id, MAC address or name."),
     "duplicate": ("Duplicate", "An earlier line has the same device or text."),
     "ambiguous": ("Ambiguous", "Several devices have this MAC address or name."),
-    "malformed": ("Malformed", "This is not a valid id, MAC address or name."),
+    "malformed": ("Malformed", "This cannot be used as an id, MAC address or name."),
 }
 
 

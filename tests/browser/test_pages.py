@@ -15,6 +15,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import Complaints, Console, Open, wait_for_inventory
 from tests.browser.steps import choose_first, fetch_log, fill_exemption, review_and_send
 from tests.processes.installation import ROOT
+from tests.selections.workbooks import written
 
 WIDE, NARROW = (1440, 900), (360, 740)
 SHOTS = os.environ.get("SHOTS", "")
@@ -131,6 +132,19 @@ def list_uploaded(page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_contain_text("1 device in 33 lines")
 
 
+def workbook_uploaded(page: Page) -> None:
+    """Upload a filtered workbook with hidden sheets, so that everything that is told is shown."""
+    wait_for_inventory(page)
+    page.goto("/devices/lists/")
+    cells = [(row, 0, text, "General") for row, text in enumerate(("Device name", "a", "b"))]
+    data = written([*cells, (3, 0, 7, "#,##0"), (1, 1, "x", "0")], hidden_rows=[2])
+    file: Any = {"name": "filtered.xlsx", "mimeType": "application/zip", "buffer": data}
+    page.get_by_label("Or upload a file").set_input_files(file)
+    page.get_by_role("button", name="Look up devices").click()
+    expect(page.get_by_text("1 hidden row")).to_be_visible()
+    expect(page.get_by_text("A number with a format")).to_be_visible()
+
+
 def filtering(page: Page) -> None:
     page.goto("/devices/?status=compliant&seen=24h&version_from=latest")
     expect(page.get_by_text("Some filters are invalid")).to_be_visible()
@@ -165,6 +179,7 @@ PAGES: dict[str, tuple[str, Visit]] = {
     "inventory": ("operator", lambda page: page.goto("/inventory/")),
     "list": ("operator", lambda page: page.goto("/devices/lists/")),
     "list-result": ("operator", list_uploaded),
+    "list-workbook": ("operator", workbook_uploaded),
     "compose": ("operator", composing),
     "compose-helpdesk": ("helpdesk", composing),
     "compose-errors": ("operator", with_errors),

@@ -10,6 +10,7 @@ from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
 
+from actions.agent_logs.selectors import listed
 from actions.audit.selectors import device_keys
 from actions.devices.filters import filter_devices
 from actions.devices.query import DeviceQuery
@@ -17,7 +18,7 @@ from actions.folding import fold
 from actions.inventory.models import Device, DeviceAlias
 from actions.inventory.store import store_records
 from actions.selections.list_matching import match_lines
-from tests.factories import make_record
+from tests.factories import accept_fetches, know_devices, make_record, make_request
 
 pytestmark = pytest.mark.django_db
 
@@ -50,6 +51,14 @@ def test_case_09_and_20_every_spelling_finds_the_device_in_lists_search_and_trai
         assert line.bucket == "matched", text
         assert search(text) == [name], text
         assert device_keys(text) == ["id-1"], text
+
+
+def test_case_20_the_list_of_agent_logs_finds_a_device_in_every_spelling(operator):
+    (device,) = know_devices("id-1", name="💻 Ana\u2019s MÜLLER", macs=("00:1B:21:CD:0E:0F",))
+    (log,) = accept_fetches(make_request(operator, "id-1", kind="fetch_agent_log"))
+    for text in ("ana's", "müller", "ANA`S MÜLLER", "001b-21cd-0e0f", device.vendor_id):
+        assert listed(device=text, size=10) == [log], text
+    assert listed(device="bob's", size=10) == []
 
 
 @given(st.text())

@@ -188,3 +188,12 @@ def test_what_is_unlisted_is_sent_as_given_and_what_is_ambiguous_is_refused(tmp_
 def test_the_matched_devices_are_named_in_the_order_of_the_list(page):
     assert matched(pasted(page, "PC-007\nTWO-MACS\nPC-002")) == ["PC-007", "TWO-MACS", "PC-002"]
     assert len(MACS) == 44
+
+
+def test_the_command_reads_the_column_that_is_asked_for_and_no_other(tmp_path):
+    path = tmp_path / "list.csv"
+    path.write_text("Owner,Name,Spare\nEva,PC-001,PC-003\nIna,PC-002,nobody\n")
+    assert "devices 2" in command("--from-file", str(path))
+    assert "Read column 2 of 3, without its heading." in command("--from-file", str(path))
+    assert "Line 3, “nobody”: not in the" in command("--from-file", str(path), "--column", "3")
+    assert "columns 1 to 3" in command("--from-file", str(path), "--column", "4")

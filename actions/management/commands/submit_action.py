@@ -212,7 +212,11 @@ def _read_devices(options: dict[str, Any]) -> Found:
     notes = found.reading.notes()
     width = max(len(row.cells) for row in found.rows)
     if options["column"] is not None:
-        column = min(max(options["column"], 1), width) - 1
+        if not 1 <= options["column"] <= width:
+            raise Refused.because(
+                "devices", Code.FILE_UNREADABLE, "The list has columns 1 to %(width)s.", width=width
+            )
+        column = options["column"] - 1
         heading = has_heading(found.rows, column)
     if width > 1 or heading:
         notes.append(f"Read column {column + 1} of {width}{', without its heading' * heading}.")
