@@ -86,8 +86,12 @@ def _unmarked_utf_16(data: bytes) -> str | None:
         except UnicodeDecodeError:
             continue
         latin = sum(char.isascii() for char in text)
-        if latin > best[0] and not any(
-            unicodedata.category(char) in _UNFIT and char not in "\t\r\n" for char in set(text)
-        ):
+        if latin > best[0] and "\x00" not in text and (2 * latin > len(text) or _is_fit(text)):
             best = latin, text
     return best[1] or None
+
+
+def _is_fit(text: str) -> bool:
+    """Return whether a text has only characters that lists have."""
+    signs = set(text) - set("\t\r\n")
+    return not any(unicodedata.category(char) in _UNFIT for char in signs)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.db import connection
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actions.agent_logs.selectors import listed
@@ -61,6 +61,7 @@ def test_case_20_the_list_of_agent_logs_finds_a_device_in_every_spelling(operato
     assert listed(device="bob's", size=10) == []
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_a_folded_text_is_folded(text):
     once = fold(text)
@@ -69,6 +70,7 @@ def test_a_folded_text_is_folded(text):
     assert fold(f" {text}\u200b ") == once
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=st.characters(codec="utf-8", exclude_categories=["C"]), min_size=1))
 def test_any_name_finds_its_device(text):
     name = " ".join(text.split())[:255]

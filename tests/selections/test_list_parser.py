@@ -38,7 +38,7 @@ def entries(text: str) -> list[Entry]:
         return []
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.one_of(st.text(), st.text(alphabet="\t\n\r\",;|'=:-. aA0\x00\ufeff", max_size=400)))
 def test_any_text_is_parsed_or_refused(text):
     for number, cell, _ in entries(text):
@@ -46,7 +46,7 @@ def test_any_text_is_parsed_or_refused(text):
         assert cell == cell.strip(" \t\r\n")
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(
     st.one_of(
         st.binary(max_size=400),
@@ -66,7 +66,7 @@ def test_any_file_is_parsed_or_refused(data, name, separator):
     assert all(any(row.cells) for row in found.rows)
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(MAC, st.integers(0, 3))
 def test_all_four_notations_of_a_mac_give_the_same_address(digits, which):
     assert normalise_mac(notations(digits)[which]) == notations(digits)[0]
@@ -114,7 +114,9 @@ def test_a_thousand_mixed_lines_in_four_notations_are_put_into_the_right_buckets
     ]
 
 
-@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     st.lists(
         st.one_of(

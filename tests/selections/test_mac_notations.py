@@ -80,7 +80,7 @@ def test_a_device_that_is_called_like_an_address_matches_by_its_name_or_id(text)
     assert (line.bucket, "id" in line.why) == ("ambiguous", True)
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.text(alphabet="0123456789abcdefABCDEF:-. xg\u2013\uff10", max_size=24))
 def test_any_text_is_an_address_in_one_form_or_none(text):
     mac = normalise_mac(text)

@@ -133,6 +133,7 @@ def test_a_list_is_read_whatever_stands_between_its_devices(page, text):
 
 
 BYTES = {
+    "utf-16 without a mark, one bad sign": ("PC-002\nPC\x01\nPC-001".encode("utf-16-le"), 2),
     "one bad byte": ("MÜLLER-PC\nPC-001\n".encode() + b"\x81bad\n", 2),
     "windows": ("MÜLLER-PC\nPC-001\n".encode("cp1252"), 2),
     "utf-32": ("MÜLLER-PC\nPC-001\n".encode("utf-32"), 2),
