@@ -98,7 +98,8 @@ def quick(chromium: object) -> Iterator[Console]:
 def fault(console: Console, **given: object) -> None:
     """Inject a fault into the console's simulator."""
     known = json.loads((console.folder / "simulator.json").read_text())
-    answer = requests.post(f"{known['base_url']}/_simulator/faults", json=given, timeout=10)
+    url, headers = known["base_url"], {"Authorization": f"Bearer {known['client_secret']}"}
+    answer = requests.post(f"{url}/_simulator/faults", json=given, headers=headers, timeout=10)
     answer.raise_for_status()
 
 
