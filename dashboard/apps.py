@@ -13,6 +13,7 @@ class DashboardConfig(AppConfig):
         # Imported here, because the models must be loaded first.
         from actions.dispatch import sweeper  # noqa: PLC0415
         from dashboard import checks, signals  # noqa: F401, PLC0415
+        from dashboard.server import checks as server_checks  # noqa: F401, PLC0415
         from dashboard.session_store import SessionStore  # noqa: PLC0415
         from dashboard.sign_in import lines  # noqa: PLC0415
 

@@ -204,11 +204,3 @@ def test_the_device_list_links_to_uploading_a_list(page, visit: Visitor):
     know_devices("kiosk")
     assert 'href="/devices/lists/"' in page.get("/devices/").content.decode()
     assert "/devices/lists/" not in visit("viewer").get("/devices/").content.decode()
-
-
-def test_a_form_that_is_too_large_is_refused_unread(page):
-    body = b'--x\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\n'
-    huge = {"CONTENT_LENGTH": str(33 * 2**20)}
-    answer = page.generic("POST", LISTS, body, "multipart/form-data; boundary=x", **huge)
-    assert answer.status_code == 400
-    assert not UploadedList.objects.exists()
