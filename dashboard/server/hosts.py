@@ -10,13 +10,15 @@ _TEXT = "The console has no page under this host name. Use the address that you 
 
 
 def check_host(scope: Scope) -> None:
-    """Raise Refused if the Host header names no allowed host.
+    """Raise Refused unless the request names one host, and that one is allowed.
 
     It is no error of the console, so the log has one line a minute, without the name.
     """
-    given = dict(scope["headers"]).get(b"host", b"").decode("latin1")
-    domain, _ = split_domain_port(given)
-    if given and not (domain and validate_host(domain, _allowed())):
+    given = [value.decode("latin1") for name, value in scope["headers"] if name == b"host"]
+    if not given and scope.get("server"):
+        given = [str(scope["server"][0])]  # HTTP/1.0; Django takes the server's address, too.
+    domain = split_domain_port(given[0])[0] if len(given) == 1 else ""
+    if not (domain and validate_host(domain, _allowed())):
         seldom.warn("A request named a host that is not in ALLOWED_HOSTS: answered with 400.")
         raise Refused(400, _TEXT)
 

@@ -239,6 +239,8 @@ def test_a_foreign_host_gets_400_with_the_headers_and_one_line_in_the_log(
     for host in ("evil.example", "evil.example:99", "console.corp.example.evil", "[::1]", "a b"):
         for _ in range(10):
             check_refusal(web.get("/", host=host), 400)
+    for line in (b"Host: \r\n", b"Host:\r\n", b""):
+        check_refusal(web.exchange(b"GET / HTTP/1.0\r\n" + line + b"\r\n"), 400)
     written = web.log()[before:]
     assert len(written.splitlines()) == 1
     assert "ALLOWED_HOSTS" in written
