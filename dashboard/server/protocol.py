@@ -27,7 +27,7 @@ class BoundedProtocol(H11Protocol):
 
     @property
     def address(self) -> str:
-        """The address of the client or of the proxy in front."""
+        """The address of the client or of the proxy in front; empty on a Unix socket."""
         return self.client[0] if self.client else ""
 
     @property
@@ -106,7 +106,7 @@ class BoundedProtocol(H11Protocol):
             (neighbours, self.max_per_address),
             (everybody, self.max_connections),
         ):
-            if len(crowd) > limit:
+            if len(crowd) > limit and (self.address or crowd is everybody):
                 waiting = [each for each in crowd if each is not self and each.only_waits]
                 if not waiting:
                     return False
