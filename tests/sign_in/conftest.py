@@ -1,9 +1,11 @@
 """A person, and sign-in as a browser does it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import time_machine
 from django.contrib.auth.hashers import MD5PasswordHasher
 from django.test import Client
 
@@ -19,6 +21,13 @@ def sign_in(client: Client, password: str = PASSWORD, name: str = "oscar", **mor
 
 def is_refused(answer: Any) -> bool:
     return bool(answer.status_code == 429)
+
+
+@pytest.fixture(autouse=True)
+def still() -> Iterator[None]:
+    """Stop the clock, so that no wait ends because the machine is busy."""
+    with time_machine.travel(datetime.now(UTC), tick=False):
+        yield
 
 
 @pytest.fixture
