@@ -1,5 +1,6 @@
 """Every refused request leaves exactly one line of the trail, up to a ceiling."""
 
+import http.client
 import json
 from datetime import timedelta
 from typing import Any
@@ -206,3 +207,16 @@ def test_h5_the_line_of_a_refused_request_of_the_whole_fleet_is_small(viewer):
         assert line.data["targets"] == targets[:10]
         assert line.data["targets_all"]["count"] == line.count == 2029
         assert len(line.data["targets_all"]["sha256"]) == 64
+
+
+@pytest.mark.django_db(transaction=True)
+def test_over_a_real_server_a_refused_page_leaves_one_line(port, cookie):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    for url in ("/audit/", "/logs/"):
+        connection.request("GET", url, headers={"Cookie": cookie})
+        answer = connection.getresponse()
+        answer.read()
+        assert answer.status == 403
+    connection.close()
+    lines = AuditEvent.objects.filter(verb="page.refused").order_by("pk")
+    assert [line.subject for line in lines] == ["/audit/", "/logs/"]
