@@ -72,10 +72,13 @@ def vendor(settings: Any) -> Iterator[Simulator]:
 
 @pytest.fixture
 def scripted(db: None, settings: Any) -> Iterator[ScriptedVendor]:
-    """A vendor that answers as the test says, which the engine uses, ten calls in six seconds."""
+    """A vendor that answers as the test says, which the engine uses, ten calls in ten minutes.
+
+    Pauses are longer than any test lasts: a test ends them by moving their times.
+    """
     with ScriptedVendor() as vendor:
         point_at(vendor, settings)
-        settings.OPSWAT_RATE_LIMIT = (10, 6.0)
+        settings.OPSWAT_RATE_LIMIT = (10, 600.0)
         yield vendor
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Q
 from django.utils.timezone import now
 
 from actions.action_requests import events, recording
@@ -18,6 +19,7 @@ from actions.catalog import KINDS
 from actions.opswat.payloads import ActionResult, DeviceResult
 from actions.ratelimit import breaker, clock
 from actions.ratelimit.models import VendorCall
+from actions.ratelimit.states import CallState
 from actions.trail.verbs import Verb
 
 MAX_ATTEMPTS = 3
@@ -179,7 +181,8 @@ def settle_stranded(at: datetime) -> None:
 
     That is so only if both the result of the call and its loss could not be recorded.
     """
-    ended = DeviceCommand.objects.filter(status=S.SENDING, call__replied_at__lt=at - STRANDED)
+    late = Q(call__replied_at__lt=at - STRANDED) | Q(call__state=CallState.LOST)
+    ended = DeviceCommand.objects.filter(late, status=S.SENDING)
     keys = ended.order_by().values_list("call", flat=True).distinct()
     for call in VendorCall.objects.filter(pk__in=list(keys)):
         mark_unconfirmed(call, call.detail or "The result of its call could not be recorded.")

@@ -33,8 +33,9 @@ def due_commands(at: datetime) -> DeviceCommandQuerySet:
     older = same.filter(id__lt=OuterRef("id"), status=S.QUEUED)
     in_a_call = same.filter(status=S.SENDING, coalesced=False)
     alive = Q(expires_at=None) | Q(expires_at__gt=at)
-    # The time of a submit is that of another clock, so it is not compared.
-    due = Q(attempts=0) | Q(due_at__lte=at)
+    # The time of a submit is that of another clock, so it is not compared. A pause lasts a window
+    # at most: a later time was written by a clock that has been set back since.
+    due = Q(attempts=0) | Q(due_at__lte=at) | Q(due_at__gt=at + window.length())
     return DeviceCommand.objects.filter(
         alive, due, ~Exists(older), ~Exists(in_a_call), status=S.QUEUED
     )

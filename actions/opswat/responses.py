@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -19,6 +20,7 @@ MAX_ERROR_BYTES = 16 * 1024
 """Bytes read of an answer that is not a success: its body only explains the error."""
 
 _CHUNK = 64 * 1024
+_TAG = re.compile(r"<[^<>]*>")
 
 
 class Body:
@@ -58,9 +60,15 @@ class Body:
         return self._data.lstrip()[:1] == b"<"
 
     def excerpt(self, redactor: Redactor) -> str:
-        """Return the beginning of the body as one line, no control characters, no secrets."""
+        """Return the beginning of the body as one line, no control characters, no secrets.
+
+        Of a page only its text is kept.
+        """
         text = clean_text(self._data.decode("utf-8", "replace"), len(self._data))
-        return clean_text(redactor.text(text), MAX_EXCERPT)
+        text = redactor.text(text)
+        if self.is_markup():
+            text = " ".join(_TAG.sub(" ", text).split())
+        return clean_text(text, MAX_EXCERPT)
 
 
 @dataclass(frozen=True, slots=True)

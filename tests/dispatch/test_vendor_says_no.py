@@ -18,7 +18,7 @@ from tests.scripted import WAF_PAGE, accept, blocked, say
 
 pytestmark = pytest.mark.django_db
 
-WINDOW = 6.0
+WINDOW = 600.0
 UNDOCUMENTED = [402, 408, 409, 410, 412, 418, 422, 423, 424, 425, 426, 428, 431, 444, 451, 499]
 
 
@@ -177,7 +177,7 @@ def test_case_40_a_reset_that_tells_nothing_waits_a_window_and_sends_one_probe(
 
 
 def test_case_40_a_short_wait_grows_with_each_refusal_in_a_row(operator, scripted):
-    scripted.answers["action"] = say(429, b"", "X-RateLimit-Reset-Time: 0.01")
+    scripted.answers["action"] = say(429, b"", "X-RateLimit-Reset-Time: 1")
     know_devices("kiosk")
     make_request(operator, "kiosk")
     pauses = []
@@ -186,19 +186,19 @@ def test_case_40_a_short_wait_grows_with_each_refusal_in_a_row(operator, scripte
         pauses.append(paused_for())
         end_pause()
 
-    assert pauses[0] > 0.02
+    assert 1 < pauses[0] <= WINDOW / 30
     assert pauses[-1] > WINDOW / 2
     assert scripted.counts["action"] == 8
 
 
 def test_case_40_retry_after_is_read_where_there_is_no_header_of_the_vendor(operator, scripted):
-    scripted.answers["action"] = say(429, b"", "Retry-After: 9")
+    scripted.answers["action"] = say(429, b"", "Retry-After: 900")
     know_devices("kiosk")
     make_request(operator, "kiosk")
 
     run()
 
-    assert 7 < paused_for() <= 9
+    assert WINDOW < paused_for() <= 900
 
 
 # Codes that the vendor does not document, and pages of a gateway.

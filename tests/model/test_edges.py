@@ -96,6 +96,7 @@ def test_a_clock_set_backwards_stops_the_engine_for_minutes_only(operator, world
     go(world, "throttled")
     world.run(0.5)
 
+    world.sweep_repeatedly()
     world.time.step(-seconds)
     world.run(400)
 
