@@ -211,19 +211,37 @@ def all_accepted(action_request: ActionRequest) -> bool:
 
 
 def as_json(action_request: ActionRequest) -> dict[str, Any]:
-    """Return the request in the form that scripts read, which does not change."""
+    """Return the request in the form that scripts read, whose names do not change."""
     rows = DeviceCommand.objects.filter(request=action_request).order_by("id")
     return {
         "request": str(action_request.uuid),
         "kind": action_request.kind_name,
         "counts": counts(action_request),
         "devices": [
-            {"id": target, "status": status, "code": code, "command_id": command_id}
-            for target, status, code, command_id in rows.values_list(
-                "target", "status", "vendor_status", "command_id"
+            {
+                "id": target,
+                "status": status,
+                "code": code,
+                "command_id": command_id,
+                "detail": detail,
+                "vendor_words": (words or "") if detail else "",
+            }
+            for target, status, code, command_id, detail, words in rows.values_list(
+                *("target", "status", "vendor_status", "command_id"),
+                *("detail", "call__vendor_words"),
             )
         ],
     }
+
+
+def reasons(action_request: ActionRequest, limit: int = 5) -> list[str]:
+    """Return the most frequent reasons of its commands, with the vendor's own words."""
+    rows = DeviceCommand.objects.filter(request=action_request).exclude(detail="").order_by()
+    found = rows.values_list("detail", "call__vendor_words").annotate(count=Count("id"))
+    return [
+        f"{count} devices: {detail}" + (f" OPSWAT says: {words}" if words else "")
+        for detail, words, count in found.order_by("-count", "detail")[:limit]
+    ]
 
 
 def oldest_waiting_seconds() -> float:

@@ -8,7 +8,7 @@ from django.utils.timezone import now
 
 from actions.action_requests.models import DeviceCommand
 from actions.action_requests.states import CommandStatus as S
-from actions.dispatch import dispatcher, sweeper
+from actions.dispatch import claims, dispatcher, sweeper
 from actions.inventory.models import InventorySync
 from actions.inventory.sync import start_sync
 from actions.ratelimit.models import VendorAccount, VendorCall
@@ -126,7 +126,7 @@ def test_a_call_whose_work_cannot_be_settled_does_not_stop_the_sweeper(operator,
     know_devices("a", "b")
     first = make_request(operator, "a", kind="delete")
     dispatcher.step()
-    dispatcher.claim()
+    claims.claim()
     VendorCall.objects.update(lease_until=now() - timedelta(seconds=1))
     refuse(COMMANDS, "UPDATE", "OLD.status = 'sending'")
 

@@ -136,6 +136,8 @@ class Command(OneLineCommand):
         counts = action_requests.counts(action_request)
         text = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
         self.stdout.write(f"{action_request.uuid} {text}")
+        for reason in action_requests.reasons(action_request):
+            self.stdout.write(reason)
 
     def _print_dry_run(self, submission: Submission, *, as_json: bool) -> None:
         calls = -(-len(submission.targets) // settings.OPSWAT_MAX_DEVICES)
