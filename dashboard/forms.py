@@ -6,10 +6,11 @@ from django import forms
 from django.conf import settings
 
 from actions.action_requests.submissions import MAX_REASON, Given, Submission, new_submission
+from actions.actor import Actor
 from actions.catalog import DEFAULT_GROUP, KINDS, ActionKind, offered_kinds
 from actions.errors import Code, Refused
 from actions.inventory import selectors as inventory
-from actions.selections import list_parser, list_reader
+from actions.selections import list_parser, list_reader, uploads
 from actions.selections import selectors as selections
 from actions.selections.choose import targets_of
 from dashboard.device_list.state import device_list_url, read_list_query
@@ -180,6 +181,10 @@ class DeviceListForm(forms.Form):
         widget=forms.FileInput(attrs={"accept": ".txt,.csv,.tsv,.xlsx"}),
     )
 
+    def __init__(self, *args: Any, actor: Actor, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.actor = actor
+
     def clean(self) -> dict[str, Any]:
         """Read the whole list; each problem becomes an error of its field."""
         data = self.cleaned_data
@@ -189,6 +194,7 @@ class DeviceListForm(forms.Form):
         if self.errors:
             return data
         try:
+            uploads.admit_upload(self.actor)
             if file is None:
                 self.original = text.encode("utf-8", "replace")
                 self.found = list_reader.read_text(text)
@@ -202,7 +208,7 @@ class DeviceListForm(forms.Form):
                 self.found = list_reader.read_list(file.name, self.original)
         except Refused as refusal:
             for name, texts in refusal.by_field().items():
-                self.add_error(name, [printable(each) for each in texts])
+                self.add_error(name or None, [printable(each) for each in texts])
         return data
 
 

@@ -5,13 +5,17 @@ from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
+from django.db import transaction
 from django.utils.timezone import now
 
 from actions import json_rows
 from actions.action_requests.submissions import Addressing
 from actions.actor import Actor
+from actions.budgets import budget
+from actions.budgets.budget import Budget
 from actions.errors import Code, NotAllowed, Refused
 from actions.inventory.models import Device
+from actions.roles import check_submits
 from actions.selections import choose, list_matching
 from actions.selections.list_parser import Row, texts_and_reasons
 from actions.selections.list_reader import Choice, Reading, read_list, reading_from
@@ -19,8 +23,23 @@ from actions.selections.models import Selection, UploadedList
 from actions.trail.refusals import fixed_subject, records_refusals
 from actions.trail.verbs import Verb
 
+MAX_LISTS = 20
+"""Lists that are kept of one person; a new one replaces the oldest."""
+
 
 @records_refusals(Verb.SELECTION_REFUSED, fixed_subject("list", ""))
+def admit_upload(actor: Actor) -> None:
+    """Count an upload before any of it is read.
+
+    Raises NotAllowed for a role that may not act on devices, OverBudget beyond the limit of a
+    minute.
+    """
+    check_submits(actor.role)
+    budget.take(actor, Budget.UPLOADS)
+
+
+@records_refusals(Verb.SELECTION_REFUSED, fixed_subject("list", ""))
+@transaction.atomic
 def keep_list(
     rows: Sequence[Row],
     actor: Actor,
@@ -32,6 +51,9 @@ def keep_list(
     """Store a list that was read completely, for the person who uploaded it."""
     if actor.user_id is None:
         raise NotAllowed(Code.PERSON_REQUIRED, "Only a person may upload a list.")
+    own = UploadedList.objects.filter(user_id=actor.user_id).order_by("-made_at", "-id")
+    surplus = list(own.values_list("pk", flat=True)[MAX_LISTS - 1 :])
+    UploadedList.objects.filter(pk__in=surplus).delete()
     return UploadedList.objects.create(
         user_id=actor.user_id,
         name=name[:255],
@@ -52,6 +74,7 @@ def read_again(uploaded: UploadedList, choice: Choice, actor: Actor) -> Uploaded
     """
     if uploaded.user_id != actor.user_id:
         raise NotAllowed(Code.NOT_YOUR_LIST, "This list belongs to another person.")
+    admit_upload(actor)
     original = bytes(uploaded.original)
     if not original:
         raise Refused.because("", Code.FILE_UNREADABLE, "Upload the list again to read it so.")

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from django.conf import settings
 from django.http import parse_cookie
 
+from dashboard.addresses import client_address
 from dashboard.server.refusals import Scope, too_busy
 
 
@@ -20,8 +21,10 @@ class Visit:
     """One request on its way through the gate; `client` is its address and its session."""
 
     def __init__(self, scope: Scope) -> None:
-        self.address = str((scope.get("client") or ("",))[0])
-        cookies = parse_cookie(dict(scope["headers"]).get(b"cookie", b"").decode("latin1"))
+        headers = dict(scope["headers"])
+        peer = str((scope.get("client") or ("",))[0])
+        self.address = client_address(peer, headers.get(b"x-forwarded-for", b"").decode("latin1"))
+        cookies = parse_cookie(headers.get(b"cookie", b"").decode("latin1"))
         self.client = (self.address, cookies.get(settings.SESSION_COOKIE_NAME, ""))
         self.admitted = asyncio.get_running_loop().create_future()
         self.is_open = self.runs = False

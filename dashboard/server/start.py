@@ -64,7 +64,7 @@ def write_json() -> None:
 
 def _is_behind_proxy() -> bool:
     """Whether all connections come from a proxy, so that an address is not a client."""
-    return settings.SECURE_PROXY_SSL_HEADER is not None
+    return bool(settings.BEHIND_PROXY)
 
 
 def _raise_file_limit() -> int:

@@ -61,9 +61,9 @@ class MatchedList(NamedTuple):
 def upload_list(request: DashboardRequest) -> HttpResponse:
     """Store a pasted or uploaded list, if all of it can be read."""
     form = (
-        DeviceListForm(request.POST, request.FILES)
+        DeviceListForm(request.POST, request.FILES, actor=actor_of(request))
         if request.method == "POST"
-        else DeviceListForm()
+        else DeviceListForm(actor=actor_of(request))
     )
     if form.is_bound and form.is_valid() and form.found:
         uploaded = keep_list(

@@ -15,12 +15,13 @@ from actions.budgets import budget
 from actions.budgets.budget import Budget, OverBudget
 from actions.budgets.models import PersonBudget
 from actions.dispatch import claims
-from actions.errors import Refused
+from actions.errors import NotAllowed, Refused
 from actions.inventory import refresh
 from actions.inventory.models import Device, DeviceRefresh
 from actions.roles import Role
-from actions.selections import choose
-from actions.selections.models import SelectedDevice, Selection
+from actions.selections import choose, uploads
+from actions.selections.list_parser import Row
+from actions.selections.models import SelectedDevice, Selection, UploadedList
 from actions.trail.models import AuditEvent
 from tests.factories import accept_fetches, enrol, know_devices, make_request
 
@@ -159,3 +160,14 @@ def test_h5_a_person_keeps_fifty_exports_at_most(operator, settings, monkeypatch
         jobs.ask_export(operator, query, "csv")
     AuditJob.objects.filter(pk=made[0].pk).update(expires_at=made[0].requested_at)
     jobs.ask_export(operator, query, "csv")
+
+
+def test_h5_uploads_are_counted_before_they_are_read_and_twenty_are_kept(
+    operator, viewer, settings, monkeypatch
+):
+    assert times_until_refused(lambda _: uploads.admit_upload(operator)) == 20
+    with pytest.raises(NotAllowed):
+        uploads.admit_upload(viewer)
+    monkeypatch.setattr(uploads, "MAX_LISTS", 2)
+    kept = [uploads.keep_list([Row(1, ["a"])], operator) for _ in range(4)]
+    assert set(UploadedList.objects.values_list("pk", flat=True)) == {each.pk for each in kept[2:]}

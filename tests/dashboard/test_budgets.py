@@ -35,6 +35,15 @@ def test_h5_an_export_over_the_limit_is_refused_and_recorded(page, devices):
     assert (line.subject, line.data["codes"]) == ("/devices/export/", ["over_budget"])
 
 
+def test_h5_an_upload_over_the_limit_keeps_what_was_pasted(page, devices):
+    assert page.post("/devices/lists/", {"lines": "kiosk"}).status_code == 303
+    answer = page.post("/devices/lists/", {"lines": "kiosk"})
+    assert answer.status_code == 422
+    html = answer.content.decode()
+    assert "limit of 1 uploads a minute" in html
+    assert ">kiosk</textarea>" in html.replace("\n", "")
+
+
 def test_h5_a_selection_over_the_limit_leads_back_to_the_list(page, devices):
     form = {"device": devices[0].pk, "device_query": "q=k"}
     assert "selection=" in page.post("/selections/", form)["Location"]

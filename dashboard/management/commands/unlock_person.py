@@ -1,13 +1,11 @@
 """Let a user try to sign in again at once after failed sign-ins."""
 
-from getpass import getuser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from actions.actor import Actor
-from actions.roles import Role
+from actions.management.base import shell_actor
 from actions.trail import trail
 from actions.trail.verbs import Verb
 from dashboard.models import User
@@ -31,7 +29,7 @@ class Command(BaseCommand):
             raise CommandError("There is no user of this name.")
         blocked = guard.unlock(person)
         trail.record(
-            Actor(name=getuser(), role=Role.OPERATOR, source="command"),
+            shell_actor(),
             Verb.PERSON_UNLOCKED,
             subject_kind="person",
             subject=person.username,
