@@ -396,6 +396,7 @@ WEB_CONNECTIONS_PER_ADDRESS = env.int("WEB_CONNECTIONS_PER_ADDRESS", default=500
 WEB_REQUESTS = env.int("WEB_REQUESTS", default=20)
 WEB_WAIT_SECONDS = env.float("WEB_WAIT_SECONDS", default=20.0)
 WEB_PASSWORD_CHECKS = env.int("WEB_PASSWORD_CHECKS", default=2)
+WEB_STREAMS_PER_PERSON = env.int("WEB_STREAMS_PER_PERSON", default=30)
 
 # ── Users, sign-in and sessions ─────────────────────────────────────────────────────────────────
 

@@ -40,9 +40,6 @@ RENDER_THREADS = ThreadPoolExecutor(max_workers=4, thread_name_prefix="live")
 SUBSCRIBE_TIMEOUT = 3.0
 """Seconds that a page waits for the subscription before it has to poll."""
 
-MAX_STREAMS = 30
-"""Open streams of one person in this process; further pages of the person poll."""
-
 
 class Hub:
     """The open streams of this process, by topic.
@@ -109,7 +106,7 @@ class Hub:
 
     def is_full(self, user_id: int) -> bool:
         """Return whether this person has as many streams open as one person may."""
-        return self.streams[user_id] >= MAX_STREAMS
+        return self.streams[user_id] >= int(settings.WEB_STREAMS_PER_PERSON)
 
     def leave(self, topic: str, queue: Queue) -> None:
         """Close the queue."""

@@ -11,6 +11,7 @@ from django.core.files.storage import storages
 from django.utils import timezone
 
 from actions.agent_logs.models import AgentLog
+from actions.ratelimit.states import Lane
 from actions.trail.models import AuditEvent
 from tests.dashboard.conftest import Visitor
 from tests.dashboard.walk import Parsed
@@ -195,7 +196,7 @@ def test_a_request_links_its_logs_for_roles_that_read_logs(visit: Visitor, log):
 def test_the_buttons_fetch_a_log_and_stop_fetching(page, logs):
     page.post(url(logs[0], "control/"), {"verb": "ask"})
     logs[0].refresh_from_db()
-    assert logs[0].lane == 0
+    assert logs[0].lane == Lane.NORMAL
     page.post(url(logs[0], "control/"), {"verb": "stop"})
     logs[0].refresh_from_db()
     assert logs[0].status == "stopped"

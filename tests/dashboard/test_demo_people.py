@@ -99,7 +99,7 @@ def test_h6_a_command_in_the_name_of_a_demo_person_is_refused_alike(
     person(is_demo=True)
     settings.SIMULATED = simulated
     if simulated:
-        assert submit_action._actor("oscar").name == "oscar"
+        assert submit_action._actor("oscar").on_behalf_of == "oscar"
         return
     with pytest.raises(Refused):
         submit_action._actor("oscar")

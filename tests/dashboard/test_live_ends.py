@@ -108,8 +108,9 @@ def test_a_stream_ends_after_its_maximum_time(real_redis, stream, monkeypatch):
 
 
 def test_fifty_pages_share_one_subscription_and_hold_no_database_connection(
-    real_redis, stream, action_request
+    real_redis, stream, action_request, settings
 ):
+    settings.WEB_STREAMS_PER_PERSON = 50
     before = open_connections()
     pages = [stream() for _ in range(50)]
     for page in pages:

@@ -42,7 +42,10 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
 }
 """The parameters of each page; the others are asked with `OTHER`."""
 
-NO_PARAMETERS = {"just_sent", "group_id", "heading", "params", "problems"}
+NO_PARAMETERS = {
+    *("just_sent", "group_id", "heading", "params", "problems", "Origin"),
+    *("sheet", "hidden", "separator"),
+}
 """Names in the views that the pattern of a test finds, though no address has them."""
 
 PEOPLE = ("operator", "auditor")

@@ -77,6 +77,7 @@ SECRETS = {
     "OPSWAT_CLIENT_SECRET": "client-canary",
     "SECRET_KEY": "key-canary",
     "AUDIT_KEYS": [("own", b"audit-canary")],
+    "AUDIT_OWN_KEYS": [("own", b"audit-canary")],
     "DATABASES": {"default": {"USER": "me", "PASSWORD": "database-canary", "OPTIONS": {}}},
     "STORAGES": {
         "agent_logs": {
@@ -114,6 +115,7 @@ def test_every_setting_with_an_address_or_a_secret_is_among_those_tried():
             "PASSWORD_HASHERS",
             "PASSWORD_RESET_TIMEOUT",
         ),
+        *("WEB_PASSWORD_CHECKS", "PASSWORD_WORDS"),
         *("AUTH_PASSWORD_VALIDATORS", "FORMS_URLFIELD_ASSUME_HTTPS", "USE_X_FORWARDED_HOST"),
     }
     assert set(own) - harmless <= set(SECRETS)

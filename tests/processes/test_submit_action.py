@@ -193,7 +193,7 @@ def test_a_submission_as_a_helpdesk_user_is_limited_to_helpdesk_rights(
     allowed = submit(installation, "unexempt", "--ids", "a1", *hanna)
 
     assert allowed.returncode == 0, allowed.stderr
-    lines = installation.rows("SELECT verb, actor, role FROM actions_auditevent ORDER BY id")
+    lines = installation.rows("SELECT verb, on_behalf_of, role FROM actions_auditevent ORDER BY id")
     assert lines[-3:] == [
         ("request.refused", "hanna", "helpdesk"),
         ("request.refused", "hanna", "helpdesk"),

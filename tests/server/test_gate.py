@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from dashboard.server.gate import Gate, Visit
 from dashboard.server.refusals import Refused
+from tests.server.loops import in_a_loop
 
 
 def scope(address: str, session: str = "") -> dict[str, Any]:
@@ -42,7 +43,7 @@ class Crowd:
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(work)
+    in_a_loop(work)
 
 
 def test_one_person_gets_half_of_the_places_and_another_one_goes_first() -> None:

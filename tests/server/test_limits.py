@@ -1,6 +1,5 @@
 """Which requests are refused before Django, and that every address has its limit."""
 
-import asyncio
 import re
 from typing import Any
 
@@ -12,6 +11,7 @@ from dashboard.server import bodies, start
 from dashboard.server.application import Bounded
 from dashboard.server.refusals import Message
 from dashboard.urls import urlpatterns
+from tests.server.loops import in_a_loop
 
 SAMPLES = {
     "token": "00000000-0000-4000-8000-000000000000",
@@ -64,7 +64,7 @@ def serve(path: str, parts: list[bytes], *headers: tuple[bytes, bytes]) -> tuple
         "state": {start.BOUND: True},
     }
     django = Django()
-    asyncio.run(Bounded(django)(scope, receive, send))
+    in_a_loop(Bounded(django)(scope, receive, send))
     return answers[0]["status"], django.arrived
 
 

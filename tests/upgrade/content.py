@@ -28,7 +28,9 @@ def read(database: Database) -> dict[str, Content]:
     found = {}
     for name, table in database.tables().items():
         if name not in KEPT_BY_DJANGO:
-            query = _query(name, {column: f'"{column}"' for column in table.columns}, table.keys)
+            kept = _kept(name, table)
+            order = _order(table, kept)
+            query = _query(name, {column: f'"{column}"' for column in kept}, order)
             found[name] = Content(table, _count(database, name), database.digest(query))
     return found
 
@@ -42,7 +44,8 @@ def differences(database: Database, before: Mapping[str, Content]) -> Iterator[s
             yield f"The table {old} is gone."
             continue
         columns = tables[new].columns
-        today = {name: names.new_column(old, name, columns) for name in content.table.columns}
+        kept = _kept(old, content.table)
+        today = {name: names.new_column(old, name, columns) for name in kept}
         if gone := [name for name in today.values() if name not in columns]:
             yield f"The columns of {old} are gone: {', '.join(gone)}."
             continue
@@ -53,7 +56,7 @@ def differences(database: Database, before: Mapping[str, Content]) -> Iterator[s
             name: _old_values(column, names.new_values(old, name, columns))
             for name, column in today.items()
         }
-        keys = tuple(today[name] for name in content.table.keys)
+        keys = tuple(today[name] for name in _order(content.table, kept))
         if database.digest(_query(new, read_as, keys)) != content.digest:
             yield f"{new} does not hold what {old} held."
 
@@ -95,6 +98,16 @@ def lowered_counters(database: Database, before: Mapping[str, int]) -> list[str]
     """Return the tables that would give a key again, which a removed row once had."""
     now = database.counters()
     return [name for name, last in before.items() if now.get(names.new_table(name, now), 0) < last]
+
+
+def _kept(name: str, table: Table) -> list[str]:
+    """Return the columns whose content an upgrade keeps."""
+    return [column for column in table.columns if column not in names.DERIVED.get(name, ())]
+
+
+def _order(table: Table, kept: list[str]) -> tuple[str, ...]:
+    """Return the columns that order the rows: the key, or all columns if the key is made anew."""
+    return table.keys if set(table.keys) <= set(kept) else tuple(kept)
 
 
 def _query(table: str, columns: Mapping[str, str], keys: tuple[str, ...]) -> str:

@@ -65,6 +65,9 @@ VALUES = {
 }
 """By the old names of table and column; applies together with the renamed columns of its table."""
 
+DERIVED = {"actions_device": {"search_text"}, "actions_devicealias": {"id", "text"}}
+"""Columns that are made of others, and made anew by an upgrade."""
+
 INDEXES = {
     "command_alike": "command_coalesce",
     "look_due": "refresh_due",

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -167,9 +167,7 @@ def _actor(username: str | None) -> Actor:
 
 
 def _recording(actor: Actor, options: dict[str, Any]) -> AbstractContextManager[None]:
-    """Record a refusal of the input, as the service records its own; not of a dry run."""
-    if options["dry_run"]:
-        return nullcontext()
+    """Record a refusal of the input, as the service records its own."""
     return recording_refusals(
         actor,
         Verb.REQUEST_REFUSED,
