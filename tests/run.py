@@ -21,9 +21,15 @@ from tests.postgres import own_postgres
 
 ROOT = Path(__file__).resolve().parent.parent
 ONCE = (
-    *("tests/simulator", "tests/opswat", "tests/agent_logs/zip"),
-    *("tests/browser/test_pages.py", "tests/model/test_busy_minutes.py"),
-    "tests/model/test_long_run.py",
+    *("tests/simulator", "tests/opswat", "tests/agent_logs/zip", "tests/server"),
+    *("tests/browser/test_pages.py", "tests/browser/test_request_page.py"),
+    *("tests/model/test_busy_minutes.py", "tests/model/test_long_run.py"),
+    *("tests/selections/test_xlsx.py", "tests/selections/test_xlsx_limits.py"),
+    *("tests/processes/test_start_gate.py", "tests/processes/test_data_folder.py"),
+    *("tests/processes/test_web_connections.py", "tests/processes/test_web_bodies.py"),
+    *("tests/dashboard/test_locks.py", "tests/dashboard/test_redis_folder.py"),
+    *("tests/dashboard/test_security_settings.py", "tests/dashboard/test_checks.py"),
+    *("tests/sign_in/test_addresses.py", "tests/sign_in/test_hosts.py"),
 )
 """What touches no database, or looks at pages or the clock only, runs once: in the first round.
 

@@ -48,12 +48,13 @@ def take(actor: Actor, budget: Budget) -> None:
     Call it before the work. Within the transaction of the work, work that is refused for another
     reason is not counted.
     """
-    limit, at = settings.BUDGETS_PER_MINUTE[budget], now()
+    limit = settings.BUDGETS_PER_MINUTE[budget]
     owner = f"{actor.source}:{actor.name}"[:170]
     PersonBudget.objects.bulk_create(
-        [PersonBudget(actor=owner, name=budget, since=at)], ignore_conflicts=True
+        [PersonBudget(actor=owner, name=budget, since=now())], ignore_conflicts=True
     )
     row = PersonBudget.objects.select_for_update().get(actor=owner, name=budget)
+    at = now()  # Read under the lock: an earlier time could lie before a minute just begun.
     # A minute that begins in the future was begun before the clock was set back.
     if not row.since <= at < row.since + WINDOW:
         row.since, row.used = at, 0
