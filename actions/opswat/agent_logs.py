@@ -15,8 +15,16 @@ from actions.opswat.sanitize import clean_text, read_text
 REPORT_CODES = (200, 202, 204, 400, 404)
 """Codes whose body may be the log, or the vendor's text that it is not ready."""
 
-_SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06")
-_SIGNATURE_BYTES = 4
+_SIGNATURES = (
+    *(b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08"),
+    *(b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"Rar!", b"\x28\xb5\x2f\xfd"),
+)
+"""First bytes of a file: ZIP, as documented; gzip, bzip2, xz, 7z, rar and zstd are *assumed*.
+
+A file of another kind than ZIP is kept for download. A text is not: it may say "not ready".
+"""
+
+_SIGNATURE_BYTES = 6
 _MAX_MESSAGE = 64 * 1024
 _MESSAGE_FIELDS = ("message", "error_description", "error", "status")
 
@@ -35,7 +43,7 @@ class ReportReply:
 
 
 class ReportBody(Body):
-    """Streams a ZIP, detected by its first four bytes, into `sink`; keeps other content as text."""
+    """Streams a file, detected by its first bytes, into `sink`; keeps other content as text."""
 
     def __init__(self, sink: BinaryIO, cap: int) -> None:
         super().__init__(_MAX_MESSAGE)
@@ -51,8 +59,8 @@ class ReportBody(Body):
         if not self._decided:
             chunk = bytes(self._data) + chunk
             self._data.clear()
-            self._decided = len(chunk) >= _SIGNATURE_BYTES
-            self.is_archive = chunk[:_SIGNATURE_BYTES] in _SIGNATURES
+            self.is_archive = chunk.startswith(_SIGNATURES)
+            self._decided = self.is_archive or len(chunk) >= _SIGNATURE_BYTES
         return self._write(chunk) if self.is_archive else super().feed(chunk)
 
     def _write(self, chunk: bytes) -> bool:
