@@ -56,7 +56,7 @@ def _without_polls(route: Route) -> None:
 
 
 def wait_until_forgotten(page: Page, text: str) -> None:
-    """Wait until the browser keeps nothing with this text; the page's policy forbids polling by it."""
+    """Wait until the browser keeps nothing with this text; no script may poll in the page (CSP)."""
     end = time.monotonic() + 30
     while text in page.evaluate("JSON.stringify(sessionStorage)"):
         assert time.monotonic() < end, f"{text} is still stored."
