@@ -29,6 +29,8 @@ def tab(chromium: Browser, console: Console) -> Iterator[Callable[..., Page]]:
 def sign_in(page: Page, console: Console, name: str = "operator", at: str = "") -> None:
     if at:
         page.goto(at)
+    expect(page.locator("[data-sign-in]")).to_be_visible()
+    page.wait_for_load_state("load")  # Its script marks the form that led here.
     page.get_by_label("Username").fill(name)
     page.get_by_label("Password").fill(console.passwords[name])
     page.get_by_role("button", name="Sign in").click()
