@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 from django.core.signing import BadSignature, Signer
 
-from actions.action_requests.submit import was_submitted
+from actions.action_requests.repeats import was_submitted
 from actions.actor import Actor
 from dashboard.access import actor_of
 from dashboard.http import DashboardRequest

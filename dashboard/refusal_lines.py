@@ -1,4 +1,4 @@
-"""Middleware: a refused request leaves one line of the audit trail, whoever refused it."""
+"""Middleware: record each refused request once in the audit trail."""
 
 import logging
 from collections.abc import Callable

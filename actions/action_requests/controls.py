@@ -15,9 +15,10 @@ from django.utils.timezone import now
 from actions import bounds, on_commit
 from actions.action_requests import gate, linked, outcomes, recording
 from actions.action_requests.models import ActionRequest, DeviceCommand
+from actions.action_requests.repeats import AlreadySubmitted
 from actions.action_requests.states import CommandStatus
 from actions.action_requests.submissions import Submission, read_reason
-from actions.action_requests.submit import AlreadySubmitted, submit_action
+from actions.action_requests.submit import submit_action
 from actions.actor import Actor
 from actions.errors import Code, NotAllowed, Refused
 from actions.ratelimit import accounts

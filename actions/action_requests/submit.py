@@ -4,15 +4,13 @@ import hashlib
 import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
-from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
-from django.db.models import QuerySet
 from django.utils.timezone import now
 
 from actions import json_rows, on_commit
-from actions.action_requests import gate
+from actions.action_requests import gate, repeats
 from actions.action_requests.models import ActionRequest, DeviceCommand
 from actions.action_requests.states import CommandStatus
 from actions.action_requests.submissions import Submission, lane_for
@@ -46,20 +44,6 @@ class ResolvedDevice(NamedTuple):
 
     pk: int
     gone: bool
-
-
-class AlreadySubmitted(Refused):
-    """The same was submitted before; `action_request` is the request that it made.
-
-    The audit trail has the line of that request and needs no second one.
-    """
-
-    is_recorded = True
-
-    def __init__(self, action_request: ActionRequest) -> None:
-        text = "This was asked already; nothing was sent again."
-        super().__init__(Problem("", Code.ALREADY_SUBMITTED, text))
-        self.action_request = action_request
 
 
 def _refusal_line(submission: Submission, **_: Any) -> dict[str, Any]:
@@ -101,51 +85,12 @@ def submit_action(submission: Submission, actor: Actor) -> ActionRequest:
     gate.check_may_send(actor, submission.kind, len(submission.targets))
     try:
         with transaction.atomic():
-            _check_first_time(submission, actor)
+            repeats.check_first_time(submission, actor)
             devices = check_submission(submission, actor)
             return _store(submission, actor, devices)
     except IntegrityError:
-        _check_first_time(submission, actor)
+        repeats.check_first_time(submission, actor)
         raise
-
-
-def was_submitted(form_token: UUID, actor: Actor) -> bool:
-    """Return whether this person has sent the form with this token."""
-    return _by_token(form_token, actor).exists()
-
-
-def _by_token(form_token: UUID, actor: Actor) -> QuerySet[ActionRequest]:
-    return ActionRequest.objects.filter(
-        source=actor.source, actor=actor.label[:150], form_token=form_token
-    )
-
-
-def _check_first_time(submission: Submission, actor: Actor) -> None:
-    """Raise AlreadySubmitted for a repeat; Refused if its form was sent with another content."""
-    if submission.parent_id:
-        linked = ActionRequest.objects.filter(
-            parent_id=submission.parent_id, origin=submission.origin, digest=submission.digest
-        )
-        if twin := linked.first():
-            raise AlreadySubmitted(twin)
-        return
-    twin = _by_token(submission.form_token, actor).first()
-    if twin is None:
-        return
-    # Requests of versions before 0016 have no digest.
-    if twin.digest not in ("", submission.digest) or (twin.reason, twin.ticket, twin.start_at) != (
-        submission.reason,
-        submission.ticket,
-        submission.start_at,
-    ):
-        raise Refused.because(
-            "",
-            Code.FORM_USED,
-            "This form was sent already, with other content, as request %(request)s. "
-            "Nothing was sent now.",
-            request=twin.short_id,
-        )
-    raise AlreadySubmitted(twin)
 
 
 def resolve_targets(submission: Submission) -> dict[str, ResolvedDevice]:

@@ -10,8 +10,9 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 from django.views.decorators.vary import vary_on_headers
 
+from actions.action_requests.repeats import AlreadySubmitted
 from actions.action_requests.submissions import Submission, lane_for
-from actions.action_requests.submit import AlreadySubmitted, check_submission, submit_action
+from actions.action_requests.submit import check_submission, submit_action
 from actions.catalog import KINDS, VERSIONS
 from actions.dispatch import forecast
 from actions.errors import Code, Refused

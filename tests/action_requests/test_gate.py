@@ -8,7 +8,8 @@ from django.utils.timezone import now
 
 from actions.action_requests import controls
 from actions.action_requests.models import ActionRequest, DeviceCommand
-from actions.action_requests.submit import AlreadySubmitted, submit_action
+from actions.action_requests.repeats import AlreadySubmitted
+from actions.action_requests.submit import submit_action
 from actions.errors import Code, NotAllowed, Refused
 from actions.inventory.models import Device, DeviceGroup
 from actions.roles import Role

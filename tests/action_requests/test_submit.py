@@ -5,8 +5,9 @@ from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from actions.action_requests.models import ActionRequest, DeviceCommand
+from actions.action_requests.repeats import AlreadySubmitted
 from actions.action_requests.states import CommandStatus
-from actions.action_requests.submit import AlreadySubmitted, check_submission, submit_action
+from actions.action_requests.submit import check_submission, submit_action
 from actions.errors import Refused
 from actions.inventory.models import Device, DeviceGroup
 from actions.ratelimit.states import Lane

@@ -67,8 +67,9 @@ def _actor() -> Any:
 
 def _submit(message: Message) -> Message:
     """Submit a request; a form that was stored before returns the request it made."""
+    from actions.action_requests.repeats import AlreadySubmitted
     from actions.action_requests.submissions import Given, new_submission
-    from actions.action_requests.submit import AlreadySubmitted, submit_action
+    from actions.action_requests.submit import submit_action
 
     submission = new_submission(
         Given(

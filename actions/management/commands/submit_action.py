@@ -54,24 +54,7 @@ class Command(OneLineCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the action, its devices and parameters, the reason and the form of the output."""
         parser.add_argument("kind", help="one of: " + ", ".join(KINDS))
-        devices = parser.add_mutually_exclusive_group(required=True)
-        devices.add_argument("--ids", help="device ids, separated by commas")
-        devices.add_argument("--macs", help="MAC addresses, separated by commas")
-        devices.add_argument(
-            "--from-file",
-            metavar="PATH|-",
-            help="a list of devices, as the page takes it: text, CSV or XLSX",
-        )
-        parser.add_argument("--sheet", default="", help="the sheet of a workbook to read")
-        parser.add_argument(
-            "--hidden", action="store_true", help="take hidden rows and columns of a workbook too"
-        )
-        parser.add_argument(
-            "--separator", choices=list(SEPARATORS), default="", help="what separates the columns"
-        )
-        parser.add_argument(
-            "--column", type=int, metavar="N", help="the column with the devices, from 1"
-        )
+        self._add_devices(parser)
         time = parser.add_mutually_exclusive_group()
         time.add_argument("--exempt-hours", metavar="N", help="1 to 64999 hours")
         time.add_argument("--forever", action="store_true", help="exempt permanently")
@@ -98,6 +81,28 @@ class Command(OneLineCommand):
             help="send in this process too, and wait so many seconds for the outcome",
         )
         parser.add_argument("--json", action="store_true", help="answer with one JSON object")
+
+    @staticmethod
+    def _add_devices(parser: CommandParser) -> None:
+        """Add the devices, and how the file is read that names them."""
+        devices = parser.add_mutually_exclusive_group(required=True)
+        devices.add_argument("--ids", help="device ids, separated by commas")
+        devices.add_argument("--macs", help="MAC addresses, separated by commas")
+        devices.add_argument(
+            "--from-file",
+            metavar="PATH|-",
+            help="a list of devices, as the page takes it: text, CSV or XLSX",
+        )
+        parser.add_argument("--sheet", default="", help="the sheet of a workbook to read")
+        parser.add_argument(
+            "--hidden", action="store_true", help="take hidden rows and columns of a workbook too"
+        )
+        parser.add_argument(
+            "--separator", choices=list(SEPARATORS), default="", help="what separates the columns"
+        )
+        parser.add_argument(
+            "--column", type=int, metavar="N", help="the column with the devices, from 1"
+        )
 
     def handle(self, *_: Any, **options: Any) -> None:
         """Check, submit, wait if asked to, and print the result."""
