@@ -231,6 +231,14 @@ def test_h1_a_repeated_undo_says_that_it_was_asked_already(page, sent, send_due)
     assert "The same retry was asked already" in text_of(page.get(second["Location"]))
 
 
+def test_a1_the_table_of_devices_has_its_classes(page, sent):
+    """Without a blank between two classes the table has neither, and looks like plain text."""
+    html = page.get(f"/requests/{sent.uuid}/").content.decode()
+    classes = [set(each.get("class", "").split()) for _, each in Parsed(html).elements]
+    assert any({"table", "table-fixed", "table-cards"} <= each for each in classes)
+    assert any({"card", "card-flush", "card-sized"} <= each for each in classes)
+
+
 def test_the_form_of_a_retry_suggests_a_reason_and_keeps_what_was_typed(page, sent):
     url = f"/requests/{sent.uuid}/"
     html = page.get(url, {"panel": "retry"}).content.decode()
