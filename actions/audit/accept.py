@@ -15,7 +15,7 @@ MAX_NAMED = 20
 def accept(actor: Actor, reason: str) -> AuditEvent:
     """Record the present findings with a reason, and let the trail go on from here.
 
-    Lines that were altered or cannot be checked stay findings; only marks are set anew.
+    Lines that were altered or cannot be checked stay findings; only the marks are replaced.
     """
     findings = verify().findings
     with transaction.atomic():

@@ -123,7 +123,7 @@ def _is_known(person: User | None, place: str) -> bool:
 
 
 def locked(name: str, place: str = "", person: User | None = None) -> SignInCounter:
-    """Return the counter, its row locked; a counter that has expired begins anew."""
+    """Return the counter, its row locked; a counter that has expired starts at zero."""
     rows = SignInCounter.objects.select_for_update(of=("self",)).filter(name=name, place=place)
     fresh = SignInCounter(name=name, place=place, person=person, expires_at=now() + FORGET_AFTER)
     counter = None
