@@ -28,8 +28,9 @@ TYPED = {
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Answer a form without a valid CSRF token; nothing has been done.
 
-    A form of our own page loses its token when its user signs in again in another tab. Then what was
-    typed is shown again, with a fresh token, and one more click sends it. Other forms are refused.
+    A form of our own page loses its token when its user signs in again in another tab. Then what
+    was typed is shown again, with a fresh token, and one more click sends it. Other forms are
+    refused.
     """
     if _is_own_form(request):
         if not request.user.is_authenticated:
