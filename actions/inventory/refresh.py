@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.timezone import now
 
 from actions import on_commit
@@ -15,6 +15,7 @@ from actions.actor import Actor
 from actions.budgets import budget
 from actions.budgets.budget import Budget
 from actions.inventory.models import Device, DeviceRefresh, DeviceSnapshot
+from actions.inventory.store import mark_gone
 from actions.ratelimit import clock
 from actions.ratelimit.models import VendorCall
 from actions.ratelimit.states import Lane
@@ -28,6 +29,9 @@ MAX_ATTEMPTS = 4
 
 MIN_REFRESH_INTERVAL = timedelta(seconds=10)
 """Minimum time between two refreshes of the same device."""
+
+ABSENT = "OPSWAT did not return this device. If the next answer is the same, it is gone."
+"""Detail of a refresh whose answer did not contain the device."""
 
 WATCHED = Lane.NORMAL
 """Lane of a refresh that a person waits for. Not the urgent one: refreshes would then use the slots
@@ -123,6 +127,36 @@ def claim(read: DetailRead, call: VendorCall) -> None:
 def finish(vendor_ids: Iterable[str]) -> None:
     """Delete the refreshes of these devices: they have been read."""
     DeviceRefresh.objects.filter(device__vendor_id__in=list(vendor_ids)).delete()
+
+
+def mark_as_gone(vendor_ids: Iterable[str]) -> None:
+    """Mark devices as gone, and end their refreshes."""
+    names = list(vendor_ids)
+    mark_gone(names)
+    finish(names)
+
+
+def note_absent(vendor_ids: Iterable[str]) -> None:
+    """Mark devices as gone that two answers in a row do not contain; read the others again."""
+    devices = Device.objects.filter(vendor_id__in=list(vendor_ids))
+    twice = devices.filter(Q(refresh__detail=ABSENT) | Q(gone_at__isnull=False))
+    mark_as_gone(twice.values_list("vendor_id", flat=True))
+    requested_at, due_at = now(), clock.now() + MIN_REFRESH_INTERVAL
+    DeviceRefresh.objects.bulk_create(
+        (
+            DeviceRefresh(
+                device_id=key,
+                lane=Lane.INVENTORY,
+                requested_at=requested_at,
+                due_at=due_at,
+                detail=ABSENT,
+            )
+            for key in devices.filter(gone_at=None).values_list("pk", flat=True)
+        ),
+        update_conflicts=True,
+        unique_fields=["device"],
+        update_fields=["due_at", "attempts", "detail"],
+    )
 
 
 def requeue(read: DetailRead, reason: str, *, final: bool) -> None:

@@ -64,10 +64,10 @@ def store_records(records: Sequence[DeviceRecord]) -> None:
     _store_macs({name: each.macs for name, each in merged.items() if macs.get(name) != each.macs})
 
 
-def store_details(requested: Iterable[str], page: DevicePage) -> None:
-    """Store an answer of Device Details; a requested device that is missing from it is gone.
+def store_details(requested: Iterable[str], page: DevicePage) -> set[str]:
+    """Store an answer of Device Details; return the requested devices that are absent from it.
 
-    Nothing is concluded from an answer with rows that cannot be read: one may be the device's.
+    An answer with rows that cannot be read has no absent devices: one may be such a row.
     """
     records = page.devices
     store_records(records)
@@ -85,8 +85,7 @@ def store_details(requested: Iterable[str], page: DevicePage) -> None:
         unique_fields=["device"],
         update_fields=["record", "read_at"],
     )
-    if not page.dropped:
-        mark_gone(set(requested) - {record.vendor_id for record in records})
+    return set() if page.dropped else set(requested) - {record.vendor_id for record in records}
 
 
 def _as_json(record: DeviceRecord) -> str:

@@ -35,9 +35,10 @@ class DetailWork(Work[DetailRead, DetailRead]):
     def settle(
         self, call: VendorCall, payload: DetailRead, answer: Answer[Any], *, in_time: bool
     ) -> None:
-        """Store the details and end the refreshes of these devices, whoever requested them."""
-        store_details(payload.ids, answer.value)
-        refresh.finish(payload.ids)
+        """Store the details and end the refreshes of the devices in the answer."""
+        absent = store_details(payload.ids, answer.value)
+        refresh.finish(set(payload.ids) - absent)
+        refresh.note_absent(absent)
 
 
 class RefreshWork(DetailWork):

@@ -5,7 +5,7 @@ another. A later migration that recreates the table of devices drops these trigg
 it must call `make_search` again (the tests of the search fail if it does not).
 
 PostgreSQL: a GIN index of trigrams, and an index with the texts. The trigrams are of the extension
-pg_trgm, one of PostgreSQL's own and trusted, so whoever may create in the database may switch it
+pg_trgm, one of PostgreSQL's own and trusted, so a role that may create in the database may switch it
 on. Without that right the migration stops, says what to ask for, and leaves everything as it was.
 """
 

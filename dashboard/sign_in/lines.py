@@ -1,7 +1,7 @@
-"""What the audit trail is told of failed sign-ins.
+"""Audit lines of failed sign-ins.
 
 Anybody who reaches the console can fail to sign in, and the trail is append-only: so a name that
-nobody has has a ceiling of lines (`trail.ceilings`), and the tries beyond it are told as a number.
+nobody has has a ceiling of lines (`trail.ceilings`), and further tries are recorded as a number.
 The lines of a user's name need none, because the guard bounds the tries. A name that nobody has is
 stored as a keyed hash: it may be a password.
 """
@@ -56,7 +56,7 @@ def _record(actor: Actor, verb: Verb, **data: Any) -> None:
 
 @transaction.atomic
 def drop_expired() -> None:
-    """Remove counters and places that have expired; tell of the tries that no line told of yet."""
+    """Remove counters and places that have expired; record the tries that no line covers yet."""
     KnownPlace.objects.filter(expires_at__lt=now()).delete()
     # A row that a try has locked is left for the next time: waiting for it could deadlock.
     rows = SignInCounter.objects.select_for_update(of=("self",), skip_locked=True)

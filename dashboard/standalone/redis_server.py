@@ -65,7 +65,7 @@ def own_redis(socket: Path) -> Iterator["subprocess.Popen[bytes]"]:
 def _make_private(folder: Path) -> None:
     """Create the folder; raise RuntimeError for a link or a folder that others can reach.
 
-    Whoever can write to it could put a socket of their own in the place of Redis.
+    A user who can write to it could replace the socket of Redis.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

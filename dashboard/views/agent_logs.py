@@ -147,7 +147,7 @@ def control_agent_log(request: DashboardRequest, token: UUID) -> HttpResponse:
 def agent_log_download(request: DashboardRequest, token: UUID) -> HttpResponseBase:
     """Download the archive as received, or one file of it.
 
-    The file is compared with its checksum before the answer begins; an altered one is told with
+    The file is compared with its checksum before the answer begins; an altered one is answered with
     409 on the page of the log.
     """
     log = _find(token)

@@ -5,6 +5,7 @@ from django.utils.timezone import now
 
 from actions.action_requests.models import DeviceCommand
 from actions.action_requests.states import CommandStatus as S
+from actions.inventory.models import Device
 from tests.factories import enrol, know_devices, make_request, statuses
 
 pytestmark = pytest.mark.django_db
@@ -131,3 +132,27 @@ def test_a_later_command_under_another_key_makes_the_read_back_ambiguous(
 
     assert statuses(first) == {target: S.UNCONFIRMED}
     assert statuses(second) == {"a": S.CONFIRMED}
+
+
+@pytest.mark.parametrize("fault", ["cut_after", "cut_before"])
+def test_case_33_one_answer_without_the_device_does_not_settle_an_unconfirmed_delete(
+    operator, vendor, send_due, read_back, fault
+):
+    enrol(vendor, "a")
+    vendor.fault(fault)
+    action_request = make_request(operator, "a", kind="delete")
+    send_due()
+    hidden = vendor.devices.pop("a", None)
+
+    read_back()
+    assert statuses(action_request) == {"a": S.UNCONFIRMED}
+    assert not Device.objects.exclude(gone_at=None).exists()
+
+    if fault == "cut_before":
+        assert hidden is not None
+        vendor.devices["a"] = hidden  # The vendor had it all the time.
+    for _ in range(2):
+        read_back()
+    after = S.FAILED if fault == "cut_before" else S.ACCEPTED
+    assert statuses(action_request) == {"a": after}
+    assert Device.objects.exclude(gone_at=None).exists() == (fault == "cut_after")

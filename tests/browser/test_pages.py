@@ -133,7 +133,7 @@ def list_uploaded(page: Page) -> None:
 
 
 def workbook_uploaded(page: Page) -> None:
-    """Upload a filtered workbook with hidden sheets, so that everything that is told is shown."""
+    """Upload a filtered workbook with hidden sheets, so that every note is shown."""
     wait_for_inventory(page)
     page.goto("/devices/lists/")
     cells = [(row, 0, text, "General") for row, text in enumerate(("Device name", "a", "b"))]

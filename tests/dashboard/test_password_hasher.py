@@ -1,4 +1,4 @@
-"""Sign-ins at once: few hash at a time, the others wait, and then they are told to try again."""
+"""Sign-ins at once: few hash at a time, the others wait, and are then asked to try again."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor

@@ -6,7 +6,7 @@ import pytest
 from django.utils.timezone import now
 
 from actions.dispatch import dispatcher
-from actions.inventory.models import Device, DeviceMac, InventorySync
+from actions.inventory.models import Device, DeviceMac, DeviceRefresh, InventorySync
 from actions.inventory.store import store_records
 from actions.inventory.sync import start_due, start_sync
 from actions.simulator import Simulator
@@ -101,7 +101,9 @@ def test_the_agent_type_from_the_details_survives_a_full_read(operator, send_due
     assert Device.objects.get(vendor_id="a").agent_type == "persistent"
 
 
-def test_a_device_that_was_read_after_its_reported_deletion_is_refreshed(vendor, read, later):
+def test_a_device_that_was_read_after_its_reported_deletion_is_refreshed(
+    vendor, read, later, send_due
+):
     back, deleted = list(vendor.devices)[:2]
     vendor.remove_device(deleted)
     device = vendor.devices[back]
@@ -110,8 +112,10 @@ def test_a_device_that_was_read_after_its_reported_deletion_is_refreshed(vendor,
     Device.objects.update(read_at=now())
 
     later()
+    DeviceRefresh.objects.update(due_at=now())
+    send_due()
 
-    assert "detail" in apis(vendor)
+    assert apis(vendor).count("detail") == 2
     assert listed() == set(vendor.devices)
     assert device.device_id in listed()
 

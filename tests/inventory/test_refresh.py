@@ -3,15 +3,19 @@
 from datetime import timedelta
 
 import pytest
+from django.urls import reverse
+from django.utils.html import escape
 from django.utils.timezone import now
 
+from actions.dispatch import dispatcher
 from actions.inventory import refresh
 from actions.inventory.models import Device, DeviceRefresh, DeviceSnapshot
 from actions.inventory.sync import start_sync
 from actions.ratelimit.states import Lane
 from actions.trail.models import AuditEvent
-from tests.factories import enrol, make_request, statuses
+from tests.factories import enrol, know_devices, make_request, statuses
 from tests.inventory.test_keep_fresh import apis
+from tests.scripted import rows, say
 
 pytestmark = pytest.mark.django_db
 
@@ -38,8 +42,11 @@ def test_a_device_that_the_vendor_lost_is_gone_until_it_returns(operator, vendor
     vendor.remove_device("kiosk")
     refresh.refresh(device, operator)
     send_due()
-    device.refresh_from_db()
-    assert device.gone_at is not None
+    assert not Device.objects.exclude(gone_at=None).exists()
+
+    make_due(send_due)
+    assert Device.objects.exclude(gone_at=None).exists()
+    assert not DeviceRefresh.objects.exists()
 
     vendor.add_device(device_id="kiosk")
     refresh.refresh(device, operator)
@@ -47,6 +54,64 @@ def test_a_device_that_the_vendor_lost_is_gone_until_it_returns(operator, vendor
 
     device.refresh_from_db()
     assert device.gone_at is None
+
+
+def make_due(send_due):
+    DeviceRefresh.objects.exclude(due_at=None).update(due_at=now())
+    send_due()
+
+
+def test_case_33_one_answer_without_its_devices_takes_none_away(
+    operator, scripted, signed_in, settings
+):
+    settings.OPSWAT_RATE_LIMIT = (1000, 1.0)
+    know_devices("a", "b", "c")
+    asked = Device.objects.get(vendor_id="a")
+    refresh.refresh(asked, operator)
+    refresh.request_refresh(Device.objects.all())
+    dispatcher.dispatch(20.0, alone=True)
+    assert scripted.counts["detail"] == 1
+    assert not Device.objects.exclude(gone_at=None).exists()
+    page = signed_in.get(reverse("device", args=[asked.pk])).content.decode()
+    assert escape(refresh.ABSENT) in page
+
+    scripted.answers["detail"] = say(200, rows("a", "b"))
+    DeviceRefresh.objects.update(due_at=now())
+    dispatcher.dispatch(20.0, alone=True)
+
+    assert list(Device.objects.exclude(gone_at=None).values_list("vendor_id", flat=True)) == ["c"]
+    assert not DeviceRefresh.objects.exists()
+
+
+@pytest.mark.parametrize("between", ["there again", "fails", "refresh now"])
+def test_case_33_only_two_answers_in_a_row_take_a_device_away(
+    operator, scripted, settings, between
+):
+    settings.OPSWAT_RATE_LIMIT = (1000, 1.0)
+    know_devices("a")
+    device = Device.objects.get()
+    refresh.refresh(device, operator)
+    dispatcher.dispatch(20.0, alone=True)
+    if between == "refresh now":
+        refresh.refresh(device, operator)
+    else:
+        scripted.answers["detail"] = say(
+            *((200, rows("a")) if between == "there again" else (400,))
+        )
+        DeviceRefresh.objects.update(due_at=now())
+        dispatcher.dispatch(20.0, alone=True)
+        scripted.answers["detail"] = say(200, [])
+        DeviceSnapshot.objects.all().delete()
+        refresh.refresh(device, operator)
+    dispatcher.dispatch(20.0, alone=True)
+    device.refresh_from_db()
+    assert device.gone_at is None
+
+    DeviceRefresh.objects.update(due_at=now())
+    dispatcher.dispatch(20.0, alone=True)
+
+    device.refresh_from_db()
+    assert device.gone_at is not None
 
 
 def test_fifty_refreshes_share_one_call(operator, vendor, send_due):

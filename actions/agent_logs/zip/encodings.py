@@ -2,7 +2,7 @@
 
 A byte order mark decides. Without one, UTF-16 and UTF-32 are recognised by how blanks and line ends
 are written, which every language has, and not by the share of zero bytes, which only Latin letters
-have. Text that is not UTF-8 in the main is shown in a Windows code page: a guess, told as one.
+have. Text that is not UTF-8 in the main is shown in a Windows code page: a guess, named as one.
 """
 
 import codecs
@@ -52,7 +52,7 @@ class Encoding:
 
     @property
     def label(self) -> str:
-        """Return the name to show; a guess is told as one."""
+        """Return the name to show; a guess is named as one."""
         if self.guessed:
             page = self.codec.removeprefix("cp")
             return f"Unknown encoding, shown as Windows-{page} (a guess)"

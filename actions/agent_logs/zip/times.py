@@ -1,6 +1,6 @@
 """Reads the time of a line of a log, in the forms that agents and operating systems write.
 
-What a line leaves out is assumed, and told in `Stamp.assumed`: UTC without a zone, the latest
+What a line leaves out is assumed, and named in `Stamp.assumed`: UTC without a zone, the latest
 possible year without a year, month before day where no date that was read shows the order.
 Fractions of a second are left out. Sources: RFC 3339, RFC 3164, strftime's %c, and Microsoft's
 CMTrace, whose zone is the number of minutes to add to get UTC.
