@@ -97,8 +97,10 @@ def _note_foreign_calls(call: VendorCall, at: datetime) -> None:
     Each of our calls that the vendor counted held a slot when this one was claimed, or was claimed
     since. So the calls that it counts beyond those were made by another client.
     """
-    if call.rate_remaining is None or call.http_status == 429 or call.claimed_at > at:
-        return  # After the clock was set back the times of the rows cannot be compared.
+    if call.rate_remaining is None or call.http_status == 429:
+        return
+    if call.claimed_at > at or call.lease_until != call.claimed_at + window.lease():
+        return  # The clock was set during the call, so the times of the rows cannot be compared.
     ours = VendorCall.objects.filter(holds_until__gt=call.claimed_at).count()
     total = int(settings.OPSWAT_RATE_LIMIT[0])
     foreign = min(total, total - ours - max(0, call.rate_remaining))

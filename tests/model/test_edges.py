@@ -165,6 +165,26 @@ def test_a_clock_set_forwards_does_not_end_an_open_call(operator, world):
     assert taken.call.state == CallState.SENDING
 
 
+@pytest.mark.parametrize(
+    "steps", [(-90, 90), (90, -90), (-3600, 3600), (3600, -3600), (-90,), (90,)]
+)
+def test_own_calls_are_not_foreign_after_the_clock_was_set_during_a_call(operator, world, steps):
+    for hours, name in enumerate(NAMES[:4], start=1):
+        make_request(operator, name, kind="exempt", hours=str(hours))
+    world.run(5)
+    make_request(operator, "d9", kind="unexempt")
+    go(world, ends=1.0)
+
+    for seconds in steps:
+        world.time.step(seconds)
+        world.run(0.01)
+        world.claim_as(world.free[0])  # Another process detects it.
+    world.run(100)
+
+    assert statuses(DeviceCommand.objects.get(target="d9").request) == {"d9": S.ACCEPTED}
+    assert not VendorCall.objects.filter(state=CallState.FOREIGN).exists()
+
+
 def test_cancelling_a_command_that_may_have_taken_effect_leaves_it_unconfirmed(operator, world):
     action_request = make_request(operator, "d1", kind="unexempt")
     go(world, "cut_after")
