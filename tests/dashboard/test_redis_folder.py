@@ -64,13 +64,8 @@ def test_processes_that_start_at_once_use_the_same_folder(
     assert len(list(temporary.iterdir())) == 1
 
 
-@pytest.mark.parametrize("trap", ["link", "open", "file", "gone"])
-def test_a_folder_that_is_not_ours_any_more_is_replaced_and_nothing_in_it_is_touched(
-    temporary: Path, long_folder: Path, tmp_path: Path, trap: str
-) -> None:
-    folder = redis_socket(long_folder).parent
-    folder.rmdir()
-    target = tmp_path / "target"
+def set_trap(folder: Path, target: Path, trap: str) -> Path:
+    """Put what the trap names in the place of the folder; return where its link leads."""
     target.mkdir()
     target.chmod(0o755)
     if trap == "link":
@@ -80,6 +75,16 @@ def test_a_folder_that_is_not_ours_any_more_is_replaced_and_nothing_in_it_is_tou
         folder.chmod(0o777)
     elif trap == "file":
         folder.touch(mode=0o600)
+    return target
+
+
+@pytest.mark.parametrize("trap", ["link", "open", "file", "gone"])
+def test_a_folder_that_is_not_ours_any_more_is_replaced_and_nothing_in_it_is_touched(
+    temporary: Path, long_folder: Path, tmp_path: Path, trap: str
+) -> None:
+    folder = redis_socket(long_folder).parent
+    folder.rmdir()
+    target = set_trap(folder, tmp_path / "target", trap)
 
     socket = redis_socket(long_folder)
 
@@ -124,16 +129,8 @@ def test_paths_that_are_too_long_everywhere_are_refused_in_words(
 
 @pytest.mark.parametrize("trap", ["link", "open", "file"])
 def test_redis_is_not_started_in_a_folder_that_others_control(tmp_path: Path, trap: str) -> None:
-    folder, target = tmp_path / "redis", tmp_path / "target"
-    target.mkdir()
-    target.chmod(0o755)
-    if trap == "link":
-        folder.symlink_to(target)
-    elif trap == "open":
-        folder.mkdir()
-        folder.chmod(0o777)
-    else:
-        folder.touch(mode=0o600)
+    folder = tmp_path / "redis"
+    target = set_trap(folder, tmp_path / "target", trap)
 
     with (
         pytest.raises(RuntimeError, match=rf"The folder {folder} for Redis"),
