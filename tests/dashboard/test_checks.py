@@ -146,7 +146,7 @@ def test_any_text_is_a_target_or_a_value_error(text):
         ("https://hook.corp/x", False),
     ],
 )
-def test_plain_syslog_to_another_host_is_a_warning(found, target, warned):
+def test_low_plain_syslog_to_another_host_is_a_warning(found, target, warned):
     problems = found(AUDIT_STREAM_TO=[target], AUDIT_STREAM_SECRET=KEY)
     assert ("actions.W033" in problems) is warned
     assert "actions.E030" not in problems

@@ -62,7 +62,7 @@ MALFORMED = [
 ]
 
 
-def test_malformed_messages_on_the_channel_end_no_stream(real_redis, stream, action_request):
+def test_low_malformed_messages_on_the_channel_end_no_stream(real_redis, stream, action_request):
     opened = stream()
     opened.event()
     rng = random.Random(12)

@@ -31,7 +31,7 @@ def versions(name: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("lock", LOCKS)
-def test_every_package_of_a_lock_file_has_a_hash_and_no_place_to_get_it_from(lock):
+def test_low_every_package_of_a_lock_file_has_a_hash_and_no_place_to_get_it_from(lock):
     assert len(read(lock)) > 30
     assert not [name for name, (_, rest) in read(lock).items() if not _HASH.search(rest)]
     text = (ROOT / lock).read_text()
@@ -53,7 +53,7 @@ def test_both_lock_files_name_the_same_versions():
     assert versions("requirements.lock").items() <= versions("requirements-dev.lock").items()
 
 
-def test_everything_that_is_installed_is_in_the_lock_file():
+def test_low_everything_that_is_installed_is_in_the_lock_file():
     installed = {key(each.metadata["Name"]): each.version for each in distributions()}
     for name in OF_THE_ENVIRONMENT:
         installed.pop(name, None)

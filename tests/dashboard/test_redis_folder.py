@@ -36,7 +36,7 @@ def test_a_short_data_folder_holds_the_socket(tmp_path: Path) -> None:
     assert redis_socket(folder) == folder / "redis" / "redis.sock"
 
 
-def test_the_folder_for_a_long_path_cannot_be_predicted_and_is_found_again(
+def test_low_the_folder_for_a_long_path_cannot_be_predicted_and_is_found_again(
     temporary: Path, long_folder: Path, tmp_path: Path
 ) -> None:
     other = tmp_path / ("y" * SOCKET_BYTES)
@@ -79,7 +79,7 @@ def set_trap(folder: Path, target: Path, trap: str) -> Path:
 
 
 @pytest.mark.parametrize("trap", ["link", "open", "file", "gone"])
-def test_a_folder_that_is_not_ours_any_more_is_replaced_and_nothing_in_it_is_touched(
+def test_low_a_folder_that_is_not_ours_any_more_is_replaced_and_nothing_in_it_is_touched(
     temporary: Path, long_folder: Path, tmp_path: Path, trap: str
 ) -> None:
     folder = redis_socket(long_folder).parent
@@ -128,7 +128,9 @@ def test_paths_that_are_too_long_everywhere_are_refused_in_words(
 
 
 @pytest.mark.parametrize("trap", ["link", "open", "file"])
-def test_redis_is_not_started_in_a_folder_that_others_control(tmp_path: Path, trap: str) -> None:
+def test_low_redis_is_not_started_in_a_folder_that_others_control(
+    tmp_path: Path, trap: str
+) -> None:
     folder = tmp_path / "redis"
     target = set_trap(folder, tmp_path / "target", trap)
 

@@ -24,7 +24,7 @@ CONSTRAINT = ("dashboard", "0005_role_is_known")
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("role", ["", "admin", "Operator", "operator ", "viewer\n"])
-def test_the_database_refuses_a_role_that_the_code_does_not_know(role: str) -> None:
+def test_low_the_database_refuses_a_role_that_the_code_does_not_know(role: str) -> None:
     person = make_person("oscar", "operator")
     with pytest.raises(IntegrityError), transaction.atomic():
         User.objects.filter(pk=person.pk).update(role=role)
@@ -60,7 +60,7 @@ def upgrade() -> None:
     executor.migrate(executor.loader.graph.leaf_nodes())
 
 
-def test_every_page_works_for_a_person_whose_role_is_unknown(older_schema: Any) -> None:
+def test_low_every_page_works_for_a_person_whose_role_is_unknown(older_schema: Any) -> None:
     make_person("oscar", "operator")
     older_schema.objects.update(role="superuser")
     client = Client()

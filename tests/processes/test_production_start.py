@@ -79,7 +79,7 @@ def make(vendor: Simulator) -> Iterator[Callable[[str], Production]]:
         ("Console.Corp.example,localhost", "https://console.corp.example/"),
     ],
 )
-def test_a_production_start_says_that_it_is_up_and_who_can_sign_in_and_floods_nothing(
+def test_low_a_production_start_says_that_it_is_up_and_who_can_sign_in_and_floods_nothing(
     make: Callable[[str], Production], vendor: Simulator, hosts: str, url: str
 ) -> None:
     console = make(hosts)
@@ -100,7 +100,7 @@ def test_a_production_start_says_that_it_is_up_and_who_can_sign_in_and_floods_no
     assert console.stop(signal.SIGTERM) == 0
 
 
-def test_the_hint_goes_when_a_real_person_can_sign_in_and_counts_no_demo_person(
+def test_low_the_hint_goes_when_a_real_person_can_sign_in_and_counts_no_demo_person(
     make: Callable[[str], Production],
 ) -> None:
     console = make("console.corp.example")

@@ -89,7 +89,7 @@ def test_h6_every_entry_point_refuses_a_wrong_setting_with_the_same_message(
     assert not list(folder.glob("*.sqlite3"))
 
 
-def test_plain_syslog_to_another_host_is_a_warning_that_is_shown(folder: Path) -> None:
+def test_low_plain_syslog_to_another_host_is_a_warning_that_is_shown(folder: Path) -> None:
     env = PUBLIC | {"AUDIT_STREAM_TO": "syslog+udp://127.0.0.1:5514,syslog+tcp://siem.corp:601"}
 
     code, said = run([*MANAGE, "check"], folder, env)

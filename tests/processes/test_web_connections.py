@@ -129,7 +129,7 @@ def test_h4_long_pauses_between_and_after_answers_are_allowed(installation: Inst
     connection.close()
 
 
-def test_transfer_encoding_with_content_length_is_answered_once_and_closed(
+def test_low_transfer_encoding_with_content_length_is_answered_once_and_closed(
     installation: Installation,
 ) -> None:
     web = Web(installation)
@@ -247,7 +247,7 @@ def test_a_foreign_host_gets_400_with_the_headers_and_one_line_in_the_log(
     assert "evil" not in written
 
 
-def test_uvicorns_own_lines_are_json(installation: Installation) -> None:
+def test_low_uvicorns_own_lines_are_json(installation: Installation) -> None:
     web = Web(installation, "--log-level", "info")
     web.exchange(b"no http\r\n\r\n")
     installation.wait_until(lambda: "no valid HTTP" in web.log())

@@ -105,7 +105,7 @@ def test_h4_only_pages_that_take_lists_have_a_large_limit() -> None:
 
 
 @pytest.mark.parametrize("length", [b"0", b"1", b"999999999999"])
-def test_transfer_encoding_with_content_length_never_reaches_django(length: bytes) -> None:
+def test_low_transfer_encoding_with_content_length_never_reaches_django(length: bytes) -> None:
     both = ((b"transfer-encoding", b"chunked"), (b"content-length", length))
     assert serve("/", [b""], *both) == (400, -1)
     assert serve("/", [b""], *both[::-1]) == (400, -1)

@@ -200,7 +200,7 @@ def test_h3_all_spellings_of_a_name_are_one_counter_and_one_person(person, spell
     User.objects.get(pk=person.pk).known_places.all().delete()
 
 
-def test_the_locked_page_says_how_long_and_quotes_its_id(person):
+def test_low_the_locked_page_says_how_long_and_quotes_its_id(person):
     for _ in range(guard.FREE_TRIES):
         sign_in(Client(), "wrong")
     client = Client()

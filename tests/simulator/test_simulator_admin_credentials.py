@@ -32,7 +32,9 @@ FROM_A_PAGE = {
 
 @pytest.mark.parametrize("headers", FROM_A_PAGE.values(), ids=FROM_A_PAGE.keys())
 @pytest.mark.parametrize(("method", "path"), PATHS)
-def test_control_calls_without_the_secret_are_refused_and_do_nothing(vendor, method, path, headers):
+def test_low_control_calls_without_the_secret_are_refused_and_do_nothing(
+    vendor, method, path, headers
+):
     vendor.sim.add_device(device_id="any")
     reply = vendor.raw(method, path, FAULT, dict(headers))
 
