@@ -12,7 +12,7 @@ import zlib
 from typing import Any
 from xml.parsers import expat
 
-from actions.selections.xlsx.formats import read_formats
+from actions.selections.xlsx.formats import NO_TEXT, read_formats
 from actions.selections.xlsx.package import (
     BROKEN,
     TOO_LARGE,
@@ -58,8 +58,8 @@ def read(data: bytes, wanted: str, bounds: Bounds) -> dict[str, Any]:
     handler = SheetHandler(read_formats(package, others.get("styles")), bounds)
     package.parse(part, handler)
     texts = SharedTexts(handler.shared, bounds.characters)
-    if handler.shared:
-        package.parse(others.get("sharedStrings", ""), texts)
+    if handler.shared and others.get("sharedStrings", "") in package:
+        package.parse(others["sharedStrings"], texts)
     return {
         "sheet": name,
         "sheets": [[each[0], each[2]] for each in listed],
@@ -110,8 +110,9 @@ def _rows(handler: SheetHandler, texts: dict[int, str]) -> list[list[Any]]:
 
     def shown(cell: Cell) -> Any:  # noqa: ANN401  # A text, or a text and a reason.
         if isinstance(cell, tuple):
-            return [shown(cell[0]), cell[1]]
-        return texts.get(cell, "") if isinstance(cell, int) else cell
+            text = shown(cell[0])
+            return text if isinstance(text, list) else [text, cell[1]]
+        return texts.get(cell, ["(text)", NO_TEXT]) if isinstance(cell, int) else cell
 
     rows = []
     left_out = handler.left.columns

@@ -9,6 +9,7 @@ FORMATTED = "A number with a format: save the column as text."
 NOT_WHOLE = "A number that is shown rounded: save the column as text."
 TOO_LONG = "A number with more digits than a spreadsheet shows: save the column as text."
 FORMATTED_TEXT = "A text with a format that changes it: save the column as plain text."
+NO_TEXT = "The workbook lacks the text of this cell: open it and save it again."
 UNCALCULATED = "A formula without a stored result: open the workbook and save it again."
 
 MAX_STYLES = 70_000

@@ -4,7 +4,7 @@ import re
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 
-from actions.selections.xlsx.formats import UNCALCULATED, Formats
+from actions.selections.xlsx.formats import FORMATTED, NO_TEXT, UNCALCULATED, Formats
 from actions.selections.xlsx.package import (
     BROKEN,
     TOO_LARGE,
@@ -18,6 +18,11 @@ MAX_ROW = 1_048_576
 MAX_COLUMN = 16_384
 MAX_MERGED = 2_000_000
 """Rows that all merged ranges of a sheet cover together."""
+
+TOO_MANY_ROWS = "The sheet has more rows than a list may have. Split it, or delete its blank rows."
+
+_LEAST_SIZE = 1.0
+"""A row of less than a point, or a column of less than a character, shows nothing."""
 
 _REFERENCE = re.compile(r"\$?([A-Z]{1,3})\$?([0-9]{1,7})", re.ASCII)
 _ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
@@ -83,11 +88,11 @@ class SheetHandler(Handler):
     def _start_other(self, name: str, attributes: Attributes) -> None:
         if name == "col":
             first, last = _number(attributes.get("min")), _number(attributes.get("max"))
-            hidden = _is_true(attributes.get("hidden")) or _is_zero(attributes.get("width"))
+            hidden = _is_true(attributes.get("hidden")) or _is_unseen(attributes.get("width"))
             places = range(max(first, 1), min(last, MAX_COLUMN) + 1)
             self._columns[places.start : places.stop] = bytes([1 + hidden]) * len(places)
         elif name == "sheetFormatPr":
-            self._is_column_hidden = _is_zero(attributes.get("defaultColWidth"))
+            self._is_column_hidden = _is_unseen(attributes.get("defaultColWidth"))
         elif name == "mergeCell":
             self._merged.append(_range(attributes.get("ref", "")))
 
@@ -114,7 +119,7 @@ class SheetHandler(Handler):
         self._number = self._number + 1 if given is None else _number(given)
         if not 1 <= self._number <= MAX_ROW:
             raise Unreadable(BROKEN)
-        hidden = _is_true(attributes.get("hidden")) or _is_zero(attributes.get("ht"))
+        hidden = _is_true(attributes.get("hidden")) or _is_unseen(attributes.get("ht"))
         self._is_row_hidden = hidden and not self._bounds.with_hidden
         self._cells, self._column = {}, 0
 
@@ -126,7 +131,7 @@ class SheetHandler(Handler):
             return
         self.rows.append((self._number, self._cells))
         if len(self.rows) > self._bounds.rows:
-            raise EndOfPart  # More than a list may have.
+            raise Unreadable(TOO_MANY_ROWS)
 
     def _start_cell(self, attributes: Attributes) -> None:
         reference = attributes.get("r")
@@ -158,16 +163,25 @@ class SheetHandler(Handler):
         if self._has_formula and not raw and not (kind == "str" and self._has_value):
             return ("(formula)", UNCALCULATED)
         if kind == "s":
-            return _with_reason(_number(raw.strip()), self._formats.why_not_text(style))
+            return self._shared_text(raw.strip(), style)
         if kind in ("str", "inlineStr"):
             text = shown_text(raw)[: self._bounds.characters]
             return _with_reason(text, self._formats.why_not_text(style)) if text else None
         raw = raw.strip()[: self._bounds.characters]
         if not raw:
             return None
+        if kind == "d":
+            return raw, FORMATTED
         if kind == "n":
             return _with_reason(*self._formats.shown_number(style, raw))
         return {"0": "FALSE", "1": "TRUE"}.get(raw, raw) if kind == "b" else raw
+
+    def _shared_text(self, raw: str, style: str | None) -> Cell | None:
+        if not raw:
+            return None
+        if not (raw.isascii() and raw.isdigit() and len(raw) < 10):
+            return "(text)", NO_TEXT
+        return _with_reason(int(raw), self._formats.why_not_text(style))
 
     def _is_hidden(self, column: int) -> bool:
         listed = self._columns[column]
@@ -246,9 +260,9 @@ def _is_true(text: str | None) -> bool:
     return text in ("1", "true", "True")
 
 
-def _is_zero(text: str | None) -> bool:
+def _is_unseen(size: str | None) -> bool:
     try:
-        return text is not None and float(text) == 0
+        return size is not None and float(size) < _LEAST_SIZE
     except ValueError:
         return False
 
@@ -275,5 +289,6 @@ def _range(reference: str) -> tuple[int, int, int, int]:
     ends = [_REFERENCE.fullmatch(each) for each in (first, last or first)]
     if None in ends:
         raise Unreadable(BROKEN)
-    rows = [int(each[2]) for each in ends if each]
-    return rows[0], _column(first), rows[1], _column(last or first)
+    top, bottom = sorted(int(each[2]) for each in ends if each)
+    left, right = sorted((_column(first), _column(last or first)))
+    return top, left, bottom, right
