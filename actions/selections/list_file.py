@@ -1,5 +1,6 @@
 """Tell what an uploaded file is: a workbook, a text in one of the usual encodings, or a refusal."""
 
+import itertools
 import unicodedata
 from typing import NoReturn
 
@@ -19,12 +20,22 @@ _OTHERS = {
     b"7z\xbc\xaf": "This is a compressed file.",
     b"Rar!": "This is a compressed file.",
 }
+CODE_PAGES = (
+    *("cp1252", "cp1251", "cp1250", "cp850", "cp866", "koi8-r", "mac_roman", "cp932", "gb18030"),
+)
+"""Code pages of spreadsheets; the first one counts unless another names more devices."""
+
+_SAMPLE_LINES = 100
+_ASCII = bytes([*b"\t\r\n", *range(0x20, 0x7F)])
 _UNFIT = frozenset({"Cc", "Cn", "Co", "Cs"})
 """Categories of characters that no list has: control, unassigned, private and surrogate."""
 
 
-def decode(name: str, data: bytes, where: str) -> str:
-    """Return the text of a file; raises Refused for the field `where` if it is none."""
+def decode(name: str, data: bytes, where: str, code_page: str = CODE_PAGES[0]) -> str:
+    """Return the text of a file; raises Refused for the field `where` if it is none.
+
+    `code_page` is for lines that are in no encoding of Unicode.
+    """
     if data.startswith(_OLE):
         _refuse(where, _why_ole(name, data))
     for signature, what in _OTHERS.items():
@@ -35,12 +46,33 @@ def decode(name: str, data: bytes, where: str) -> str:
             return data.decode(encoding, errors="replace")
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return data.decode("utf-16", errors="replace")
-    if b"\x00" in data:
+    if b"\x00" in data and not _is_narrow(data):
         text = _unmarked_utf_16(data)
         if text is None:
             _refuse(where, "This is neither a text nor a workbook (.xlsx).")
         return text
-    return _decode_bytes(data)
+    return _decode_bytes(data, code_page)
+
+
+def lines_in_a_code_page(data: bytes) -> bytes:
+    """Return the first lines that are in no encoding of Unicode."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")) or (b"\x00" in data and not _is_narrow(data)):
+        return b""
+    lines = (line for line in data.splitlines() if not line.isascii() and not _is_utf_8(line))
+    return b"\n".join(itertools.islice(lines, _SAMPLE_LINES))
+
+
+def _is_utf_8(line: bytes) -> bool:
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _is_narrow(data: bytes) -> bool:
+    """Return whether nearly all bytes are ASCII, so that a zero byte among them is a stray one."""
+    return len(data.translate(None, _ASCII)) < len(data) / 4
 
 
 def _refuse(where: str, text: str) -> NoReturn:
@@ -61,20 +93,17 @@ def _why_ole(name: str, data: bytes) -> str:
     return "This is an old workbook. Save it as .xlsx or .csv."
 
 
-def _decode_bytes(data: bytes) -> str:
-    """Decode UTF-8; a line that is not UTF-8 does not spoil the others, it is Windows' Latin."""
+def _decode_bytes(data: bytes, code_page: str) -> str:
+    """Decode UTF-8; a line that is not UTF-8 does not spoil the others, it has a code page."""
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
         lines = data.removeprefix(b"\xef\xbb\xbf").split(b"\n")
-        return "\n".join(map(_decode_line, lines))
+        return "\n".join(_decode_line(line, code_page) for line in lines)
 
 
-def _decode_line(line: bytes) -> str:
-    try:
-        return line.decode("utf-8")
-    except UnicodeDecodeError:
-        return line.decode("cp1252", errors="replace")
+def _decode_line(line: bytes, code_page: str) -> str:
+    return line.decode("utf-8" if _is_utf_8(line) else code_page, errors="replace")
 
 
 def _unmarked_utf_16(data: bytes) -> str | None:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from django.db.models import Count, F, Max, Min, Q, QuerySet
 
 from actions import json_rows
-from actions.folding import fold
+from actions.folding import fold, plain_signs
 from actions.inventory.models import Device, DeviceMac
 from actions.inventory.names import MAX_NAMED, NAME_KEYS, labels_of, name_key, names_several
 from actions.macs import normalise_mac, why_no_mac
@@ -176,14 +176,20 @@ def _forms(
 ) -> tuple[list[tuple[str, str]], list[QuerySet[Any]]]:
     """Return each text with its forms as an id, a MAC or a name, and where these are looked up."""
     if kind == "id":
-        forms = [(text, text) for text in texts]
-        forms += [(text, low) for text in texts if (low := text.lower()) != text]
-        return forms, [Device.objects.annotate(key=F("vendor_id"))]
+        return [(text, form) for text in texts for form in _forms_of_id(text)], [
+            Device.objects.annotate(key=F("vendor_id"))
+        ]
     if kind == "mac":
         forms = [(text, mac) for text in texts for mac in macs.get(text, ())]
         return forms, [DeviceMac.objects.annotate(key=F("mac"))]
     forms = [(text, key) for text in texts if (key := name_key(text))]
     return forms, [Device.objects.annotate(key=F(column)) for column in NAME_KEYS.values()]
+
+
+def _forms_of_id(text: str) -> set[str]:
+    """Return an id as it is given, and in either case without invisible marks."""
+    plain = plain_signs(text).strip()
+    return {text, plain, plain.lower(), plain.upper()}
 
 
 def _keys(hit: _Hit) -> set[int]:

@@ -40,6 +40,7 @@ SAMPLE_LINES = 100
 
 _SAMPLE_LENGTH = 200_000
 _PADDING = " \t\r\n\v\f\u00a0\ufeff\u200b"
+_DIRECTIVE = re.compile(r'\ufeff?"?sep=(.)"?[;,|\t]*(?=[\r\n])', re.IGNORECASE)
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _FORCED_TEXT = re.compile(r"=\s*\"([^\"]*)\"|'([=+\-@0-9][^']*)")
 _END = "\x00end"
@@ -80,6 +81,16 @@ def split(text: str, separator: str, where: str) -> list[Row]:
     if _has_open_quote(text, options):
         options["quoting"] = csv.QUOTE_NONE
     return rows_of(_numbered(text, options), where)
+
+
+def without_directive(text: str) -> tuple[str, str]:
+    """Return the separator that a first line such as sep=; names, or "", and the text without it.
+
+    Spreadsheets write and read that line; the numbers of the other lines stay the same.
+    """
+    match = _DIRECTIVE.match(text)
+    names = [name for name, sign in SEPARATORS.items() if match and sign == match[1]]
+    return (names[0], text[match.end() :]) if match and names else ("", text)
 
 
 def sample_of(text: str) -> str:

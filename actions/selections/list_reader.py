@@ -5,7 +5,7 @@ whose best column names most devices counts. Workbooks are read as a person sees
 """
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from actions.errors import Code, Refused
@@ -43,6 +43,7 @@ class Reading:
     hidden_columns: list[str] = field(default_factory=list)
     covered: int = 0
     far: bool = False
+    code_page: str = ""
 
     def as_json(self) -> str:
         """Return the text that is stored with a list."""
@@ -78,6 +79,7 @@ class Reading:
             "Hidden rows and columns are included.": self.hidden,
             f"Left out: columns after the first {list_parser.MAX_COLUMNS}.": self.far,
             "Read one line as a list.": self.one_line,
+            f"Read with the code page {self.code_page}, which names most devices.": self.code_page,
         }
         return [text for text, applies in found.items() if applies]
 
@@ -114,7 +116,11 @@ def read_list(
         )
     if data.startswith(xlsx.SIGNATURE):
         return _read_workbook(data, wanted, where)
-    return read_text(list_file.decode(name, data, where), wanted, name=name, where=where)
+    code_page = _likely_code_page(list_file.lines_in_a_code_page(data))
+    text = list_file.decode(name, data, where, code_page)
+    found = read_text(text, wanted, name=name, where=where)
+    is_usual = code_page == list_file.CODE_PAGES[0]
+    return replace(found, reading=replace(found.reading, code_page="" if is_usual else code_page))
 
 
 def read_text(
@@ -124,8 +130,9 @@ def read_text(
 
     Raises Refused for the field `where` if it is empty or too long.
     """
+    named, text = list_parser.without_directive(text)
     one_line = list_parser.is_one_line(text)
-    separator = choice.separator if choice else ""
+    separator = choice.separator if choice and choice.separator else named
     if separator not in list_parser.SEPARATORS:
         separator = _likely_separator(text, name, one_line=one_line)
     rows = list_parser.split(text, separator, where)
@@ -199,6 +206,18 @@ def _likely_separator(text: str, name: str, *, one_line: bool) -> str:
         return _most_hits(rows, hits), share == 1 and len(rows) > 1, share if certain else 0
 
     return max(splits, key=score, default="none")
+
+
+def _likely_code_page(sample: bytes) -> str:
+    """Return the code page in which most texts of these lines name a device."""
+
+    def named(code_page: str) -> int:
+        text = sample.decode(code_page, "replace")
+        splits = [_split_sample(text, separator) for separator in list_parser.SEPARATORS]
+        cells = {cell for rows in splits for row in rows for cell in row.cells if cell}
+        return len(list_matching.known_texts(cells))
+
+    return max(list_file.CODE_PAGES, key=named) if sample else list_file.CODE_PAGES[0]
 
 
 def _split_sample(sample: str, separator: str) -> list[Row]:

@@ -170,11 +170,10 @@ class SheetHandler(Handler):
         raw = raw.strip()[: self._bounds.characters]
         if not raw:
             return None
-        if kind == "d":
-            return raw, FORMATTED
         if kind == "n":
             return _with_reason(*self._formats.shown_number(style, raw))
-        return {"0": "FALSE", "1": "TRUE"}.get(raw, raw) if kind == "b" else raw
+        text = {"0": "FALSE", "1": "TRUE"}.get(raw, raw) if kind == "b" else raw
+        return _with_reason(text, FORMATTED if kind == "d" else "")
 
     def _shared_text(self, raw: str, style: str | None) -> Cell | None:
         if not raw:
