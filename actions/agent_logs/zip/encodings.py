@@ -33,6 +33,10 @@ _NARROW_PAIR = re.compile(rb"[\x20-\x7e]{2}")
 _NARROW_SHARE = 0.7
 """Share of the bytes of a narrow text in such pairs; Chinese in UTF-16 has up to a half."""
 
+_ASCII_START = 48
+"""Bytes of plain ASCII at the start that no wide text has, whatever was appended to it."""
+
+_PLAIN = bytes([*b"\t\r\n", *range(0x20, 0x7F)])
 _LETTERS_1251 = re.compile(rb"[\xc0-\xff]{3,}")
 _BAD_BYTE = "\ufffd"
 
@@ -75,6 +79,8 @@ def detect(head: bytes) -> Encoding:
 
 def _wide(head: bytes) -> str:
     """Return the encoding of a text in wide units without a mark, or ""."""
+    if len(head) >= _ASCII_START and not head[:_ASCII_START].translate(None, _PLAIN):
+        return ""
     scores = {codec: _score(head, codec) for codec in _WIDE}
     best = max(scores, key=lambda codec: scores[codec])
     others = max(score for codec, score in scores.items() if codec != best)

@@ -105,7 +105,8 @@ class Member:
     """A text file of an archive; `open_archive` opens the archive for each read.
 
     Text in any other encoding is converted to UTF-8 while it is read: lines are split and searched
-    as bytes, and UTF-16 has no single byte for the end of a line. `day_first` is the order of day
+    as bytes, and UTF-16 has no single byte for the end of a line. So are the carriage returns that
+    alone end the lines of some files. `day_first` is the order of day
     and month in its dates as `times` has found it.
     """
 
@@ -118,6 +119,8 @@ class Member:
             head = stream.read()
         self.encoding = detect(head)
         self.binary = self.encoding.has_zeros
+        text = head.decode(self.encoding.codec, "replace")
+        self._ends_with_returns = "\r" in text and "\n" not in text
         self._checkpoints = [Checkpoint(0, 1, (start, b""))]
         self._stride = max(STRIDE, entry.size // MAX_CHECKPOINTS)
         self.day_first: bool | None = None
@@ -148,6 +151,8 @@ class Member:
             offset, line = start.offset, start.line
             while data := stream.read():
                 text = decoder.decode(data).encode() if decoder else data
+                if self._ends_with_returns:
+                    text = text.replace(b"\r", b"\n")
                 yield text
                 offset += len(text)
                 line += text.count(b"\n")
