@@ -19,12 +19,12 @@ _SIGNATURES = (
     *(b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08"),
     *(b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"Rar!", b"\x28\xb5\x2f\xfd"),
 )
-"""First bytes of a file: ZIP, as documented; gzip, bzip2, xz, 7z, rar and zstd are *assumed*.
+"""First bytes of a file: ZIP, as documented; gzip, bzip2, xz, 7z, rar and zstd are *assumed*."""
 
-A file of another kind than ZIP is kept for download. A text is not: it may say "not ready".
-"""
+_HEAD = 512
+_BEFORE_TEXT = b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n"
+"""Bytes that may stand before the first character of a text, in any encoding."""
 
-_SIGNATURE_BYTES = 6
 _MAX_MESSAGE = 64 * 1024
 _MESSAGE_FIELDS = ("message", "error_description", "error", "status")
 
@@ -42,8 +42,23 @@ class ReportReply:
     message: str = ""
 
 
+def _is_file(data: bytearray) -> bool:
+    """Return whether a body is a file: by its first bytes, a zero byte, or a length of no message.
+
+    A file of another kind than ZIP is kept for download. A short text is not: it may say "not
+    ready". A page, which only a gateway sends, is never a file.
+    """
+    if data.startswith(_SIGNATURES):
+        return True
+    start = bytes(data[:_HEAD]).lstrip(_BEFORE_TEXT)[:1]
+    if start in (b"", b"<"):
+        return False
+    is_binary = b"\x00" in data[:_HEAD] and start not in (b"{", b"[", b'"')
+    return is_binary or len(data) > _MAX_MESSAGE
+
+
 class ReportBody(Body):
-    """Streams a file, detected by its first bytes, into `sink`; keeps other content as text."""
+    """Streams a file into `sink`, as soon as it is known to be one; keeps other content as text."""
 
     def __init__(self, sink: BinaryIO, cap: int) -> None:
         super().__init__(_MAX_MESSAGE)
@@ -51,17 +66,21 @@ class ReportBody(Body):
         self._sink_cap = cap
         self._digest = hashlib.sha256()
         self._size = 0
-        self._decided = False
         self.is_archive = self.is_over = False
 
     def feed(self, chunk: bytes) -> bool:
         """Take a chunk; return False if the file is too large. Errors of the sink pass through."""
-        if not self._decided:
-            chunk = bytes(self._data) + chunk
+        if self.is_archive:
+            return self._write(chunk)
+        self._data += chunk
+        self.is_archive = _is_file(self._data)
+        if self.is_archive:
+            whole = bytes(self._data)
             self._data.clear()
-            self.is_archive = chunk.startswith(_SIGNATURES)
-            self._decided = self.is_archive or len(chunk) >= _SIGNATURE_BYTES
-        return self._write(chunk) if self.is_archive else super().feed(chunk)
+            return self._write(whole)
+        fits = len(self._data) <= _MAX_MESSAGE
+        del self._data[_MAX_MESSAGE:]
+        return fits
 
     def _write(self, chunk: bytes) -> bool:
         self.is_over = self._size + len(chunk) > self._sink_cap

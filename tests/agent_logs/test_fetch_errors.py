@@ -30,7 +30,9 @@ from tests.opswat.hostile import HostileServer, reply
 pytestmark = pytest.mark.django_db
 
 
-@pytest.mark.parametrize("begins", [b"PK\x03\x04", b"\x1f\x8b\x08\x00", b"BZh9", b"7z\xbc\xaf"])
+@pytest.mark.parametrize(
+    "begins", [b"PK\x03\x04", b"\x1f\x8b\x08\x00", b"BZh9", b"7z\xbc\xaf", b"ElfF"]
+)
 def test_case_50_a_file_that_cannot_be_read_is_stored_for_download_only(
     fetched, operator, send_due, slow_log, settings, django_capture_on_commit_callbacks, begins
 ):

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import tarfile
 import zipfile
 from urllib.parse import parse_qs, urlsplit
 
@@ -57,6 +58,58 @@ def test_a_log_that_arrives_byte_by_byte_is_read_completely():
 def test_an_empty_archive_is_a_log():
     report, written = fetch(reply(200, b"PK\x05\x06" + bytes(18)))
     assert (report.ready, len(written)) == (True, 22)
+
+
+def tar() -> bytes:
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("agent.log"))
+    return target.getvalue()
+
+
+FILES = {
+    "tar": tar(),
+    "events of Windows": b"ElfFile\x00" + bytes(100),
+    "cabinet": b"MSCF" + bytes(40),
+    "lz4": b"\x04\x22\x4d\x18" + bytes(20),
+    "compress": b"\x1f\x9d\x90a\x00b",
+    "a dump": b"MDMP" + bytes(40),
+    "bytes before a zip": b"\xff\xfe" + make_zip(100),
+    "text in utf-16": "2026 ERROR x\r\n".encode("utf-16"),
+    "a text longer than any message": b"2026-11-22 10:30:00 ERROR x\r\n" * 3_000,
+    "lines of json": b'{"level": "error"}\n' * 5_000,
+    "lines in brackets": b"[2026-11-22 10:30:00] x\n" * 4_000,
+}
+
+
+@pytest.mark.parametrize("code", [200, 404])
+@pytest.mark.parametrize("name", FILES)
+def test_case_50_a_file_of_any_kind_is_evidence_and_kept(name, code):
+    report, written = fetch(reply(code, FILES[name]))
+    assert (report.ready, report.size, written) == (True, len(FILES[name]), FILES[name])
+
+
+def test_case_50_a_file_in_small_pieces_is_kept_whole():
+    def script(connection, arrived):
+        connection.sendall(head(200, "Transfer-Encoding: chunked"))
+        for at in range(0, len(log := FILES["lines of json"]), 999):
+            part = log[at : at + 999]
+            connection.sendall(b"%x\r\n%s\r\n" % (len(part), part))
+        connection.sendall(b"0\r\n\r\n")
+
+    assert fetch(script)[1] == FILES["lines of json"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32"])
+def test_a_message_is_no_file_in_any_encoding(encoding):
+    text = '{"message": "still collecting"}'
+    report, written = fetch(reply(404, text.encode(encoding)))
+    assert (report.ready, report.message, written) == (False, "still collecting", b"")
+    page = "<html>no</html>".encode(encoding)
+    sink = io.BytesIO()
+    with HostileServer(reply(200, page * 9_000)) as server, pytest.raises(Unconfirmed):
+        make_client(server.url).get_report(SLOT, TOKEN, "c1", sink)
+    assert sink.getvalue() == b""
 
 
 @pytest.mark.parametrize("code", [200, 202, 400, 404])
