@@ -166,9 +166,9 @@ class VendorClient:
     ) -> Answer[ReportReply]:
         """Get an agent log (Get Reports v3.1) and stream it into `sink`, a buffered file.
 
-        A file of any kind is the log; a page is none; JSON, 404 and 400 mean "not ready" with the vendor's
-        text. On any error the caller discards the content of the sink. Errors of the sink itself
-        (a full disk) pass through.
+        A file of any kind is the log; JSON, 404 and 400 mean "not ready" with the vendor's text. On
+        any error the caller discards the content of the sink. Errors of the sink itself (a full
+        disk) pass through.
         """
         secret = Secret(token)
         del token

@@ -23,6 +23,17 @@ _CHUNK = 64 * 1024
 _TAG = re.compile(r"<[^<>]*>")
 
 
+def _stated(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Return an object; a field with two different values has none that can be used."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        # Compared with their types, because True is 1 in Python.
+        for name, value in pairs:
+            if repr(value) != repr(found[name]):
+                found[name] = {}
+    return found
+
+
 class Body:
     """Takes the decoded bytes of one answer into memory, up to `cap` bytes."""
 
@@ -43,11 +54,12 @@ class Body:
         unreadable: after the strict attempt such bytes are replaced and such characters accepted.
         """
         try:
-            return True, json.loads(self._data)
+            return True, json.loads(self._data, object_pairs_hook=_stated)
         except (ValueError, RecursionError):
             pass
         try:
-            return True, json.loads(self._data.decode("utf-8-sig", "replace"), strict=False)
+            text = self._data.decode("utf-8-sig", "replace")
+            return True, json.loads(text, strict=False, object_pairs_hook=_stated)
         except (ValueError, RecursionError):
             return False, None
 
