@@ -4,9 +4,11 @@ import pytest
 from django.test import Client
 
 from actions.actor import Actor
+from actions.inventory.store import store_records
 from actions.selections.list_file import decode
 from actions.selections.list_matching import match_lines
 from actions.selections.list_reader import read_list
+from tests.factories import make_record
 from tests.selections.fleet import IDS, command, inventory, matched, result, uploaded
 
 __all__ = ["inventory"]
@@ -42,6 +44,12 @@ def test_an_id_with_a_mark_never_names_another_device():
     assert buckets("0044\u200b5566", "00445566", "\u202d445566\u202c") == [
         *("matched", "duplicate", "matched"),
     ]
+
+
+def test_an_id_in_capitals_is_found_in_either_case():
+    store_records([make_record("9F-ABC", name="capital")])
+    assert buckets("9f-abc") == buckets("9F-ABC") == ["matched"]
+    assert command("--ids", "9f-abc").startswith("Would send")
 
 
 DIRECTIVES = ["sep={0}", "SEP={0}", '"sep={0}"', "sep={0}{0}"]
