@@ -94,6 +94,7 @@ def _state_of(request: DashboardRequest, log: "AgentLog") -> dict[str, Any]:
         "nav": "agent_logs",
         "log": log,
         "meaning": agent_logs.meaning(log.status),
+        "asks_stop": request.GET.get("panel") == "stop",
         "may_stop": log.open and gate.may_control(log.request, actor_of(request)),
     }
 

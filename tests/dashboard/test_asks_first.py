@@ -14,11 +14,11 @@ from dashboard.device_list.state import PAGE_KEYS, read_list_query
 from dashboard.models import SavedView
 from tests.dashboard.conftest import Visitor
 from tests.dashboard.walk import Parsed
-from tests.factories import know_devices, make_request
+from tests.factories import accept_fetches, know_devices, make_request
 
 pytestmark = pytest.mark.django_db
 
-DESTROYS = {"cancel", "drop"}
+DESTROYS = {"cancel", "drop", "stop"}
 
 
 def buttons(html: str) -> set[str]:
@@ -80,6 +80,37 @@ def test_a5_deleting_a_view_asks(page: Any, visit: Visitor) -> None:
     text = page.post(where, {"verb": "drop"}, follow=True).content.decode()
     assert f"The view “{view.name}” is deleted." in text
     assert not SavedView.objects.exists()
+
+
+@pytest.mark.parametrize("form", ["page", "part"])
+def test_a5_stopping_the_fetch_of_a_log_asks(
+    page: Any, visit: Visitor, operator: Any, form: str
+) -> None:
+    know_devices("kiosk")
+    (log,) = accept_fetches(make_request(operator, "kiosk", kind="fetch_agent_log"))
+    where = f"/logs/{log.uuid}/"
+    headers = {"HX-Request": "true", "HX-Target": "log-state"} if form == "part" else {}
+    html = page.get(where, headers=headers).content.decode()
+    assert not buttons(html) & DESTROYS
+    (link,) = links(html, "panel=stop")
+    link = link.partition("#")[0]
+
+    asked = page.get(where + link).content.decode()
+
+    assert "Stop fetching 1 agent log?" in Parsed(asked).text
+    assert buttons(asked) & DESTROYS == {"stop"}
+    log.refresh_from_db()
+    assert log.open
+    other = visit("helpdesk").get(where + link).content.decode()
+    assert not buttons(other) & DESTROYS
+    assert not links(other, "panel=stop")
+    assert "You may not stop this fetch" in Parsed(other).text
+    page.post(f"{where}control/", {"verb": "stop"})
+    log.refresh_from_db()
+    assert log.status == "stopped"
+    late = page.get(where + link).content.decode()
+    assert not buttons(late) & DESTROYS
+    assert "Nothing to stop" in Parsed(late).text
 
 
 VIEW = "q=kiosk&status=compliant&sort=-name&size=25&after=7:kiosk"
