@@ -28,7 +28,7 @@ class AgentLog(models.Model):
     """One device's log, polled until it is there or its `deadline` has passed.
 
     `open` says that the vendor is still polled. `viewed_until` is until when its page counts as
-    open, which makes polls more frequent. `lane` is urgent for one call after "Fetch now". `call`
+    open, which makes polls more frequent. `lane` is normal for one call after "Fetch now". `call`
     is the latest poll. `message` is the reason why there is no file, the vendor's or our own.
     `stored_as` is our own name of the file, never one of the vendor's.
     """

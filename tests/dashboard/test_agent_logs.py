@@ -197,6 +197,10 @@ def test_the_buttons_fetch_a_log_and_stop_fetching(page, logs):
     page.post(url(logs[0], "control/"), {"verb": "ask"})
     logs[0].refresh_from_db()
     assert logs[0].lane == Lane.NORMAL
+    assert (
+        "“Fetch now” waits for its turn in the normal lane."
+        in page.get(url(logs[0])).content.decode()
+    )
     page.post(url(logs[0], "control/"), {"verb": "stop"})
     logs[0].refresh_from_db()
     assert logs[0].status == "stopped"
