@@ -1,5 +1,6 @@
 """Middleware: what a request may claim of itself, security headers, and the end of a session."""
 
+import json
 import re
 import uuid
 from collections.abc import Callable
@@ -192,4 +193,6 @@ class LimitsMiddleware:
             return None
         response = render(request, "429.html", {"exception": error}, status=429)
         response["Retry-After"] = str(error.seconds)
+        if request.headers.get("HX-Request"):  # htmx shows no page of an error.
+            response["HX-Trigger"] = json.dumps({"toast": {"level": "error", "text": str(error)}})
         return response

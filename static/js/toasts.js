@@ -47,6 +47,7 @@
   document.addEventListener("htmx:responseError", (event) => {
     if (isPoll(event)) return;
     const { status } = event.detail.xhr;
+    if (event.detail.xhr.getResponseHeader("HX-Trigger")?.includes("toast")) return; // It says why.
     const id = event.detail.xhr.getResponseHeader("X-Request-ID");
     const text = MESSAGES[status] ?? "The request failed.";
     showToast("error", `${text} (Error ${status}${id ? `, reference ${id}` : ""})`);

@@ -4,7 +4,13 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Console, Open, wait_for_inventory
+from tests.browser.conftest import (
+    Complaints,
+    Console,
+    Open,
+    running_console,
+    wait_for_inventory,
+)
 from tests.browser.steps import is_marked, mark
 
 
@@ -51,3 +57,28 @@ def test_on_a_phone_the_device_name_opens_its_page(console: Console, open_page: 
     page.locator("tbody .cell-main a").first.click(position={"x": 4, "y": 8}, timeout=5_000)
 
     page.wait_for_url(re.compile(r"/devices/\d+/$"))
+
+
+def test_h5_a_refresh_over_the_limit_says_why_and_how_long(
+    open_page: Open, complaints: Complaints
+) -> None:
+    complaints.expect("429")
+    with running_console(20, BUDGETS_PER_MINUTE='{"refreshes": 1}') as own:
+        page = open_page(own, "helpdesk")
+        wait_for_inventory(page, "size=25")
+        names = page.locator("tbody .cell-main a")
+        first, second = (names.nth(place).get_attribute("href") for place in (0, 1))
+        page.goto(str(first))
+        with page.expect_response("**/refresh/**"):
+            page.get_by_role("button", name="Refresh now").click()
+        page.goto(str(second))
+        mark(page)
+
+        page.get_by_role("button", name="Refresh now").click()
+
+        toast = page.locator(".toast-error")
+        expect(toast).to_have_count(1)
+        expect(toast).to_contain_text("limit of 1 refreshes a minute")
+        expect(toast).to_contain_text(re.compile(r"Try again in \d+ s"))
+        assert is_marked(page)
+        page.context.close()

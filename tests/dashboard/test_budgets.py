@@ -1,5 +1,7 @@
 """Pages of a person who has asked for more than a minute's limit."""
 
+import json
+
 import pytest
 
 from actions.inventory.models import Device
@@ -24,6 +26,18 @@ def test_h5_a_refresh_over_the_limit_says_when_to_try_again(page, devices):
     assert "You have reached the limit of 1 refreshes a minute. Try again in" in text
     line = AuditEvent.objects.get(verb="device.refresh_refused")
     assert line.data["codes"] == ["over_budget"]
+
+
+def test_h5_an_htmx_request_over_the_limit_gets_a_toast_with_the_reason(page, devices):
+    first, where = (f"/devices/{each.pk}/refresh/" for each in Device.objects.all()[:2])
+    assert page.post(first).status_code == 302
+    whole = page.post(where)
+    part = page.post(where, headers={"HX-Request": "true"})
+    assert (whole.status_code, part.status_code) == (429, 429)
+    assert "HX-Trigger" not in whole
+    toast = json.loads(part["HX-Trigger"])["toast"]
+    assert toast["level"] == "error"
+    assert toast["text"].startswith("You have reached the limit of 1 refreshes a minute. Try again")
 
 
 def test_h5_an_export_over_the_limit_is_refused_and_recorded(page, devices):
