@@ -25,6 +25,12 @@ LARGE = {
 MAX_HELD = 256 * 1024 * 1024
 """Bytes of all bodies that one process has at the same time, without the first SMALL of each."""
 
+ESCAPE_COST = 200
+"""Bytes of memory in which Python decodes one "%" of a form, however short the form is."""
+
+MAX_COST = 64 * 1024 * 1024
+"""Bytes that one body may count. 100,000 ticked devices have as many escaped commas."""
+
 LINGER_SECONDS = 2.0
 """How long the rest of a refused body is read and dropped."""
 
@@ -55,7 +61,8 @@ class Body:
         self._next: asyncio.Task[Message] | None = None
         self._limit = _limit_of(scope["path"].removeprefix(scope.get("root_path", "")))
         self._stated = _stated_length(scope)
-        self._arrived = 0
+        self._is_form = _is_form(scope)
+        self._arrived = self._cost = 0
         self._end = asyncio.get_running_loop().time() + settings.WEB_BODY_SECONDS
         self.is_complete = False
 
@@ -76,7 +83,7 @@ class Body:
             raise Refused(408, text) from None
         if message["type"] == "http.request":
             self._check(self._arrived + len(message.get("body", b"")))
-            self._count(len(message.get("body", b"")))
+            self._count(message.get("body", b""))
             if not message.get("more_body", False):
                 self.is_complete = True
                 return await self._hold_back(message)
@@ -112,20 +119,27 @@ class Body:
         """Stop counting the bytes of this body: the request has ended."""
         if self._next:
             self._next.cancel()
-        Body.held -= max(0, self._arrived - SMALL)
+        Body.held -= self._cost
 
     def _check(self, size: int) -> None:
         if size > self._limit:
             text = f"The request is larger than {self._limit // 1024:,} KB, the limit of this page."
             raise Refused(413, text)
 
-    def _count(self, size: int) -> None:
-        """Count the bytes that Django keeps."""
+    def _count(self, part: bytes) -> None:
+        """Count the bytes beyond SMALL that Django keeps, and those that decoding a form needs."""
         before = max(0, self._arrived - SMALL)
-        self._arrived += size
-        after = max(0, self._arrived - SMALL)
-        Body.held += after - before
-        if after > before and Body.held > MAX_HELD:
+        self._arrived += len(part)
+        cost = max(0, self._arrived - SMALL) - before
+        if not cost:
+            return
+        if self._is_form:
+            cost += ESCAPE_COST * part.count(b"%")
+        self._cost += cost
+        Body.held += cost
+        if self._cost > MAX_COST:
+            raise Refused(413, "The form has too many values. Send fewer at once.")
+        if Body.held > MAX_HELD:
             text = "Too many files are being uploaded. Wait a minute, then send yours again."
             raise Refused(503, text)
 
@@ -144,6 +158,12 @@ def _stated_length(scope: Scope) -> int | None:
         return None
     text = headers.get(b"content-length", b"0")
     return int(text[:20]) if text.isdigit() else None
+
+
+def _is_form(scope: Scope) -> bool:
+    """Return whether Django decodes the whole body at once; it reads a multipart form piecewise."""
+    kind: bytes = dict(scope["headers"]).get(b"content-type", b"")
+    return kind.strip().lower().startswith(b"application/x-www-form-urlencoded")
 
 
 async def _coroutine(work: Awaitable[Message]) -> Message:

@@ -8,6 +8,7 @@ from django.conf import settings
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from dashboard.server import seldom
+from dashboard.server.bodies import MAX_HEAD
 from dashboard.server.refusals import Refused, as_bytes, too_busy
 
 STALL_SECONDS = 60.0
@@ -15,11 +16,40 @@ STALL_BYTES = 8 * 1024
 """How much a client has to take in that time of an answer that waits for it."""
 
 
+FREE_CHUNKS = 1000
+BYTES_PER_CHUNK = 1024
+"""A body in chunks may have FREE_CHUNKS, and one more for each BYTES_PER_CHUNK that it brings.
+
+Each chunk costs the event loop the same time, however short it is.
+"""
+
+
+class BoundedConnection(h11.Connection):
+    """Reads the requests of one connection, and refuses bodies in very many small chunks."""
+
+    def __init__(self, max_head: int) -> None:
+        super().__init__(h11.SERVER, max_head)
+        self._chunks = self._size = 0
+
+    def next_event(self) -> Any:
+        """Return the next event; raise RemoteProtocolError for chunks that are too small."""
+        event = super().next_event()
+        if isinstance(event, h11.Request):
+            self._chunks = self._size = 0
+        elif isinstance(event, h11.Data):
+            self._chunks += event.chunk_start
+            self._size += len(event.data)
+            if self._chunks > FREE_CHUNKS + self._size // BYTES_PER_CHUNK:
+                raise h11.RemoteProtocolError("The body has too many small chunks.")
+        return event
+
+
 class BoundedProtocol(H11Protocol):
     """One connection of a client."""
 
     def __init__(self, max_connections: int, max_per_address: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self.conn = BoundedConnection(MAX_HEAD)
         self.max_connections, self.max_per_address = max_connections, max_per_address
         self.waits_since = self.loop.time()
         self._head_timer: asyncio.TimerHandle | None = None

@@ -99,6 +99,29 @@ def test_h4_a_body_that_drips_is_closed_too(installation: Installation) -> None:
         check_refusal(received, 408)
 
 
+@pytest.mark.parametrize("size", [1, 7, 100])
+@pytest.mark.parametrize("extension", [b"", b";a=b"])
+def test_h4_a_body_in_tiny_chunks_is_closed(
+    installation: Installation, size: int, extension: bytes
+) -> None:
+    # Each chunk costs the event loop about 10 microseconds, and all other clients wait for it.
+    web = Web(installation)
+    chunk = b"%x%b\r\n%b\r\n" % (size, extension, b"x" * size)
+    with web.connect() as connection:
+        connection.sendall(post("/devices/lists/", CHUNKED))
+        sent = send_all(connection, iter([chunk * 500] * 10_000))
+        assert sent < len(chunk) * 500 * 10_000
+    assert web.answers()
+
+
+def test_h4_chunks_of_the_usual_size_may_be_many(installation: Installation) -> None:
+    web = Web(installation)
+    web.sessions()
+    chunks = b"400\r\n%b\r\n" % MEGABYTE[:1024] * 3000 + b"1\r\nx\r\n" * 900
+    data = post("/devices/lists/", CHUNKED, "Connection: close") + chunks + b"0\r\n\r\n"
+    assert status_of(web.exchange(data)) == 403  # No CSRF token: Django has read it.
+
+
 def test_a_body_within_the_limits_arrives_whole(installation: Installation) -> None:
     web = Web(installation)
     web.sessions()

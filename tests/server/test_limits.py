@@ -97,6 +97,36 @@ def test_h4_all_large_bodies_together_are_bounded_and_small_ones_go_on(monkeypat
     assert serve("/devices/lists/", [b"x" * bodies.SMALL])[0] == 200
 
 
+FORM = (b"content-type", b"Application/X-WWW-Form-Urlencoded; charset=utf-8")
+
+
+def test_h5_a_form_of_escapes_is_refused_before_they_are_decoded() -> None:
+    # Python needs about 200 bytes to decode one of them: 8 MB of them took 1.5 GB.
+    escapes = [b"a=" + b"%" * (2**20 - 2), *[b"%" * 2**20] * 7]
+    status, arrived = serve("/selections/", escapes, FORM)
+    assert (status, arrived <= 2**20) == (413, True)
+    assert bodies.Body.held == 0
+    # As many devices as one form may name, and a file, in which "%" is a character like others.
+    assert serve("/selections/", [b"device=" + b"1234567%2C" * 100_000], FORM)[0] == 200
+    assert serve("/devices/lists/", escapes)[0] == 200
+
+
+@given(st.integers(0, 2**21), st.integers(1, 100), st.integers(1, 2**20))
+def test_h5_the_memory_of_a_form_is_bounded_whatever_its_escapes(
+    length: int, every: int, piece: int
+) -> None:
+    data = (b"%" + b"a" * (every - 1)) * (length // every)
+    parts = [data[at : at + piece] for at in range(0, len(data), piece)] or [b""]
+    if len(parts) > 100:
+        return
+    status, _ = serve("/selections/", parts, FORM)
+    cost = bodies.ESCAPE_COST * data.count(b"%")
+    slack = bodies.ESCAPE_COST * (bodies.SMALL + piece) + len(data)
+    assert status == 413 or cost <= bodies.MAX_COST + slack
+    assert status == 200 or cost + len(data) > bodies.MAX_COST
+    assert bodies.Body.held == 0
+
+
 def test_h4_only_pages_that_take_lists_have_a_large_limit() -> None:
     names = {each.name for each in urlpatterns}
     assert set(bodies.LARGE) <= names
