@@ -7,6 +7,9 @@ from django.core.signing import BadSignature, Signer
 
 from actions.action_requests.repeats import was_submitted
 from actions.actor import Actor
+from actions.errors import Code, NotAllowed
+from actions.trail.refusals import record_refusal
+from actions.trail.verbs import Verb
 from dashboard.access import actor_of
 from dashboard.http import DashboardRequest
 
@@ -48,6 +51,13 @@ class FormTokens:
         except ValueError:
             return None
         return token if was_submitted(token, self.actor) else None
+
+    def record_refusal(self, page: str) -> None:
+        """Record that a form had a token that was not issued here."""
+        text = "The form token was not issued to this person in this session."
+        refusal = NotAllowed(Code.FORM_NOT_VALID, text)
+        line = {"subject_kind": "page", "subject": page}
+        record_refusal(self.actor, Verb.PAGE_REFUSED, refusal, **line)
 
     @property
     def _signer(self) -> Signer:

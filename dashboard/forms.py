@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.urls import reverse
 
 from actions.action_requests.submissions import MAX_REASON, Given, Submission, new_submission
 from actions.actor import Actor
@@ -114,6 +115,7 @@ class ComposeForm(forms.Form):
         data = self.cleaned_data
         form_token = self.tokens.read(data.get("form_token", ""))
         if form_token is None:
+            self.tokens.record_refusal(reverse("compose"))
             self._renew_token(
                 "This form belongs to an earlier session. Check it and send it again."
             )

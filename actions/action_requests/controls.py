@@ -70,9 +70,11 @@ def perform(
             return retry(action_request, actor, statuses=statuses, reason=reason)
         case "undo":
             return undo(action_request, actor, reason=reason, hours=hours, forever=forever)
-    raise Refused.because(
-        "", Code.UNKNOWN_CONTROL, "Unknown action. Reload the page and try again."
-    )
+    with recording_refusals(actor, Verb.PAGE_REFUSED, **_refusal_line(action_request)):
+        gate.check_may_control(action_request, actor)
+        raise Refused.because(
+            "", Code.UNKNOWN_CONTROL, "Unknown action. Reload the page and try again."
+        )
 
 
 def _refusal_line(action_request: ActionRequest, **_: Any) -> dict[str, Any]:

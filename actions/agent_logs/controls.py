@@ -23,7 +23,7 @@ from actions.ratelimit.states import CallState, Lane
 from actions.roles import check_reads_logs
 from actions.trail import trail
 from actions.trail.models import AuditEvent
-from actions.trail.refusals import records_refusals
+from actions.trail.refusals import recording_refusals, records_refusals
 from actions.trail.verbs import Verb
 
 VIEWED_FOR = timedelta(seconds=30)
@@ -51,6 +51,22 @@ def note_viewer(agent_log: AgentLog) -> None:
 
 def _refusal_line(agent_log: AgentLog, **_: Any) -> dict[str, Any]:
     return {"subject_kind": "log", "subject": str(agent_log.uuid)}
+
+
+def perform(verb: str, agent_log: AgentLog, actor: Actor) -> str:
+    """Perform the control that `verb` names; return the message for the person."""
+    match verb:
+        case "ask":
+            poll_now(agent_log, actor)
+            return "The log is fetched when the next slot is free."
+        case "stop":
+            stop(agent_log, actor)
+            return "Fetching stopped."
+    with recording_refusals(actor, Verb.LOG_CONTROL_REFUSED, **_refusal_line(agent_log)):
+        check_reads_logs(actor.role)
+        raise Refused.because(
+            "", Code.UNKNOWN_CONTROL, "Unknown action. Reload the page and try again."
+        )
 
 
 @records_refusals(Verb.LOG_CONTROL_REFUSED, _refusal_line)

@@ -31,7 +31,7 @@ class BoundedConnection(h11.Connection):
         super().__init__(h11.SERVER, max_head)
         self._chunks = self._size = 0
 
-    def next_event(self) -> Any:
+    def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
         """Return the next event; raise RemoteProtocolError for chunks that are too small."""
         event = super().next_event()
         if isinstance(event, h11.Request):

@@ -128,14 +128,8 @@ def control_agent_log(request: DashboardRequest, token: UUID) -> HttpResponse:
     """Fetch the log now, or stop fetching it."""
     log = _find(token)
     try:
-        if request.POST.get("verb") == "ask":
-            controls.poll_now(log, actor_of(request))
-            messages.success(request, "The log is fetched when the next slot is free.")
-        elif request.POST.get("verb") == "stop":
-            controls.stop(log, actor_of(request))
-            messages.success(request, "Fetching stopped.")
-        else:
-            messages.error(request, "Unknown action. Reload the page and try again.")
+        message = controls.perform(request.POST.get("verb", ""), log, actor_of(request))
+        messages.success(request, message)
     except NotAllowed as refusal:
         raise PermissionDenied(str(refusal)) from None
     except Refused as refusal:

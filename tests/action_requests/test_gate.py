@@ -179,6 +179,24 @@ def test_h1_a_repeat_is_refused_to_whom_the_first_was_refused(
     assert (line.verb, line.subject) == (f"request.{verb}_refused", str(request.uuid))
 
 
+@pytest.mark.parametrize("verb", ["", "UNDO", "undo ", "delete", "\x00"])
+def test_m5_an_unknown_control_passes_the_gate_and_leaves_one_line(
+    operator, helpdesk, viewer, verb
+):
+    know_devices("a")
+    request = make_request(operator, "a")
+    before = stored()
+    for actor, code in (
+        (viewer, Code.NOT_YOUR_REQUEST),
+        (helpdesk, Code.NOT_YOUR_REQUEST),
+        (operator, Code.UNKNOWN_CONTROL),
+    ):
+        assert not perform(verb, request, actor)
+        line = AuditEvent.objects.get(actor=actor.name, verb="page.refused")
+        assert (line.subject, line.data["codes"]) == (str(request.uuid), [code])
+    assert stored() == before
+
+
 @pytest.mark.parametrize("verb", ["retry", "undo"])
 def test_h1_a_repeat_says_that_it_was_asked_already(vendor, operator, send_due, verb):
     enrol(vendor, "a")

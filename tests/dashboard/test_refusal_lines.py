@@ -4,15 +4,17 @@ import http.client
 import json
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
 from django.utils.timezone import now
 
+from actions.action_requests.models import ActionRequest
 from actions.action_requests.submit import check_submission, submit_action
 from actions.actor import Actor
+from actions.agent_logs.models import AgentLog
 from actions.audit import maintenance
 from actions.errors import Refused
 from actions.inventory.models import Device
@@ -26,6 +28,7 @@ from dashboard.device_list import saved_views
 from dashboard.models import User
 from dashboard.refusal_lines import REFUSED, RefusalLineMiddleware
 from tests.dashboard.conftest import Visitor, form_token
+from tests.dashboard.test_compose import form_data
 from tests.dashboard.walk import address, url_names
 from tests.factories import accept_fetches, know_devices, make_request, make_submission
 
@@ -98,6 +101,30 @@ def test_m5_a_form_of_another_site_leaves_one_line(role, method, headers, visit,
         assert (line.actor, line.role) == (role or "unknown visitor", role)
         assert (line.subject, line.data["codes"]) == (url, ["form_not_valid"])
         assert line.data["method"] == method.upper()
+
+
+@pytest.mark.parametrize("verb", ["", "ASK", "stop "])
+def test_m5_an_unknown_control_of_a_log_leaves_one_line(visit: Visitor, operator, token, verb):
+    log = AgentLog.objects.get()
+    url = f"/logs/{log.uuid}/control/"
+    assert send(visit("helpdesk"), "post", url, data={"verb": verb}) == (
+        302,
+        ["log.control_refused"],
+    )
+
+
+@pytest.mark.parametrize("step", ["review", "send"])
+@pytest.mark.parametrize("case", ["stolen", "made up", "cut", "missing"])
+def test_h2_a_form_token_that_was_not_issued_here_leaves_one_line(visit, devices, case, step):
+    thief, owner = visit("helpdesk"), visit("operator")
+    tokens = {"stolen": form_token(owner), "made up": f"{uuid4()}:x", "missing": ""}
+    token = tokens.get(case, form_token(thief)[:-1])
+    data = form_data(thief, devices, owner="helpdesk", form_token=token, step=step)
+
+    assert send(thief, "post", "/requests/new/", data=data) == (422, ["page.refused"])
+
+    assert AuditEvent.objects.latest("pk").data["codes"] == ["form_not_valid"]
+    assert not ActionRequest.objects.exists()
 
 
 M5: dict[str, tuple[str, str, str, dict[str, Any]]] = {
