@@ -42,6 +42,7 @@ class Bounded:
             bodies.check_head(scope)
             check_host(scope)
             with self.gate.visit(scope) as visit:
+                body.address = visit.address
                 body.when_complete = partial(self.gate.enter, visit)
                 # For what streams without the database: see dashboard.streaming.
                 scope["give_back_place"] = partial(self.gate.give_back, visit)

@@ -1,6 +1,7 @@
 """How large a request may be, and how long its body may take."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 
@@ -24,6 +25,9 @@ LARGE = {
 
 MAX_HELD = 256 * 1024 * 1024
 """Bytes of all bodies that one process has at the same time, without the first SMALL of each."""
+
+MAX_HELD_BY_ADDRESS = MAX_HELD // 4
+"""The share of one address in MAX_HELD, so that it cannot take what others need."""
 
 ESCAPE_COST = 200
 """Bytes of memory in which Python decodes one "%" of a form, however short the form is."""
@@ -55,7 +59,11 @@ class Body:
     held = 0
     """Bytes that count towards MAX_HELD."""
 
+    held_by: Counter[str] = Counter()
+    """The same by the address of the client."""
+
     def __init__(self, scope: Scope, receive: Receive) -> None:
+        self.address = ""
         self._receive = receive
         self.when_complete: Callable[[], Coroutine[None, None, None]] | None = None
         self._next: asyncio.Task[Message] | None = None
@@ -120,6 +128,7 @@ class Body:
         if self._next:
             self._next.cancel()
         Body.held -= self._cost
+        Body.held_by -= Counter({self.address: self._cost})
 
     def _check(self, size: int) -> None:
         if size > self._limit:
@@ -137,9 +146,10 @@ class Body:
             cost += ESCAPE_COST * part.count(b"%")
         self._cost += cost
         Body.held += cost
+        Body.held_by[self.address] += cost
         if self._cost > MAX_COST:
             raise Refused(413, "The form has too many values. Send fewer at once.")
-        if Body.held > MAX_HELD:
+        if Body.held > MAX_HELD or Body.held_by[self.address] > MAX_HELD_BY_ADDRESS:
             text = "Too many files are being uploaded. Wait a minute, then send yours again."
             raise Refused(503, text)
 

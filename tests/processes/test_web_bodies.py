@@ -3,7 +3,7 @@
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 import pytest
 
@@ -120,6 +120,30 @@ def test_h4_chunks_of_the_usual_size_may_be_many(installation: Installation) -> 
     chunks = b"400\r\n%b\r\n" % MEGABYTE[:1024] * 3000 + b"1\r\nx\r\n" * 900
     data = post("/devices/lists/", CHUNKED, "Connection: close") + chunks + b"0\r\n\r\n"
     assert status_of(web.exchange(data)) == 403  # No CSRF token: Django has read it.
+
+
+def test_h4_large_bodies_of_one_address_leave_room_for_those_of_others(
+    installation: Installation,
+) -> None:
+    web = Web(installation)
+    web.sessions()
+    size = 31 * 2**20
+    data = post("/devices/lists/", STATED.format(size), "Connection: close")
+    with ExitStack() as stack:
+        connections = [stack.enter_context(web.connect()) for _ in range(9)]
+        for connection in connections[:2]:
+            connection.sendall(data)
+            send_all(connection, megabytes(30, chunked=False))  # All but the last megabyte.
+        for connection in connections[2:]:
+            connection.sendall(data)
+            send_all(connection, megabytes(31, chunked=False))
+            check_refusal(rest_of(connection), 503)
+        other = stack.enter_context(web.connect("127.0.0.2"))
+        other.sendall(data)
+        send_all(other, megabytes(31, chunked=False))
+        assert status_of(rest_of(other)) == 403  # No CSRF token: Django has read it.
+        connections[0].sendall(MEGABYTE)
+        assert status_of(rest_of(connections[0])) == 403
 
 
 def test_a_body_within_the_limits_arrives_whole(installation: Installation) -> None:

@@ -10,16 +10,14 @@ from pathlib import Path
 
 import psutil
 
+from tests.ports import free_port
 from tests.processes.installation import Installation
-from tests.processes.test_up import free_port
 
 UVICORN = (sys.executable, "-m", "uvicorn", "dashboard.asgi:application")
 HALF = b"GET / HTTP/1.1\r\nHost: localhost\r\nX-A: "
 
 PEOPLE = """
 from importlib import import_module
-from django.core.management import call_command
-call_command("collectstatic", interactive=False, verbosity=0)
 from django.conf import settings
 from dashboard.models import User
 engine = import_module(settings.SESSION_ENGINE)
@@ -44,7 +42,6 @@ class Web:
         self.host = env.get("ALLOWED_HOSTS", "localhost")
         self.temporary = installation.folder / "tmp"
         self.temporary.mkdir()
-        (installation.folder / "static").mkdir()  # WhiteNoise warns of a missing folder.
         installation.env |= {"TMPDIR": str(self.temporary)} | env
         command = [*UVICORN, "--port", str(self.port), *options]
         if files:
@@ -57,8 +54,9 @@ class Web:
             return status_of(self.get("/healthz/live/")) in {200, 301}  # 301: to https.
         return False
 
-    def connect(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), timeout=60)
+    def connect(self, address: str = "127.0.0.1") -> socket.socket:
+        """Connect from this address of the machine."""
+        return socket.create_connection(("127.0.0.1", self.port), 60, (address, 0))
 
     def get(self, path: str, cookie: str = "", host: str = "") -> bytes:
         """Return the whole answer to a GET on a connection of its own."""

@@ -1,6 +1,7 @@
 """Which requests are refused before Django, and that every address has its limit."""
 
 import re
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -95,6 +96,16 @@ def test_h4_all_large_bodies_together_are_bounded_and_small_ones_go_on(monkeypat
     assert serve("/devices/lists/", large)[0] == 503
     assert bodies.Body.held == bodies.MAX_HELD - 10
     assert serve("/devices/lists/", [b"x" * bodies.SMALL])[0] == 200
+
+
+def test_h4_one_address_has_a_share_of_all_large_bodies(monkeypatch: Any) -> None:
+    large = [b"x" * bodies.SMALL, b"x" * 11]
+    for address, status in (("10.0.0.1", 503), ("10.0.0.2", 200)):
+        held = Counter({address: bodies.MAX_HELD_BY_ADDRESS - 10})
+        monkeypatch.setattr(bodies.Body, "held_by", held)
+        assert serve("/devices/lists/", large)[0] == status
+        assert bodies.Body.held_by[address] == bodies.MAX_HELD_BY_ADDRESS - 10
+    assert bodies.Body.held == 0
 
 
 FORM = (b"content-type", b"Application/X-WWW-Form-Urlencoded; charset=utf-8")
