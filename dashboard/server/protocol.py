@@ -25,17 +25,23 @@ Each chunk costs the event loop the same time, however short it is.
 
 
 class BoundedConnection(h11.Connection):
-    """Reads the requests of one connection, and refuses bodies in very many small chunks."""
+    """Reads the requests of one connection, and refuses those that no page of ours needs.
+
+    These are requests for something else than a path, in other versions of HTTP than 1.0 and 1.1,
+    and bodies in very many small chunks.
+    """
 
     def __init__(self, max_head: int) -> None:
         super().__init__(h11.SERVER, max_head)
         self._chunks = self._size = 0
 
     def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
-        """Return the next event; raise RemoteProtocolError for chunks that are too small."""
+        """Return the next event; raise RemoteProtocolError for a request that is refused."""
         event = super().next_event()
         if isinstance(event, h11.Request):
             self._chunks = self._size = 0
+            if not event.target.startswith(b"/") or event.http_version not in (b"1.0", b"1.1"):
+                raise h11.RemoteProtocolError("The first line must name a path, and HTTP/1.1.")
         elif isinstance(event, h11.Data):
             self._chunks += event.chunk_start
             self._size += len(event.data)

@@ -174,6 +174,24 @@ def malformed() -> list[bytes]:
     return kinds
 
 
+NO_PATH = [
+    b"PRI * HTTP/2.0",
+    b"OPTIONS * HTTP/1.1",
+    b"CONNECT localhost:443 HTTP/1.1",
+    b"GET http://localhost/healthz/live/ HTTP/1.1",
+    b"GET healthz/live/ HTTP/1.1",
+    b"GET /healthz/live/ HTTP/2.0",
+    b"GET /healthz/live/ HTTP/0.9",
+]
+
+
+def test_h4_a_first_line_that_names_no_path_is_refused(installation: Installation) -> None:
+    web = Web(installation)
+    for line in NO_PATH:
+        check_refusal(web.exchange(line + b"\r\nHost: localhost\r\n\r\n"), 400)
+    assert web.answers()
+
+
 def test_h4_malformed_heads_change_nothing_for_others_and_their_connections_end(
     installation: Installation,
 ) -> None:
