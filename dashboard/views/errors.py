@@ -100,9 +100,20 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer 503 when the database is unavailable, otherwise 500."""
+    """Answer 503 when the database is unavailable, otherwise 500.
+
+    If the page cannot be shown, for example without collected static files, the answer is a text.
+    """
     if not isinstance(sys.exc_info()[1], OperationalError | InterfaceError):
-        return _render_bare(request, "500.html", 500)
+        try:
+            return _render_bare(request, "500.html", 500)
+        except Exception:  # noqa: BLE001 - whatever it is, an answer is needed.
+            token = getattr(request, "id", "")
+            text = (
+                "Internal error. It was logged. Your change may or may not have been saved: "
+                f"check Requests before you try again.\nRequest: {token}\n"
+            )
+            return HttpResponse(text, status=500, content_type="text/plain; charset=utf-8")
     response = _render_bare(request, "503.html", 503)
     response["Retry-After"] = "2"
     return response
