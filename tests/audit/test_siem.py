@@ -30,17 +30,12 @@ from actions.audit.siem.webhook import signature
 from actions.trail import trail
 from actions.trail.models import AuditEvent
 from actions.trail.verbs import Verb
+from tests.ports import free_port
 from tests.processes.installation import short_folder
 
 pytestmark = pytest.mark.django_db
 
 SECRET = "a secret for the webhook"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def write(operator: Any, count: int) -> None:

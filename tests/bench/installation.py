@@ -6,7 +6,6 @@ console's own processes do.
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ from django.conf import settings
 from actions.ratelimit import clock
 from actions.simulator import Simulator
 from dashboard.standalone.redis_server import own_redis
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 QUIET = ("--without-gossip", "--without-mingle", "--loglevel", "ERROR")
@@ -103,9 +103,7 @@ class Installation:
 
     def web(self) -> tuple[Process, int]:
         """Start the console's web server as Procfile does; returns its port as well."""
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         where = ("--host", "127.0.0.1", "--port", str(port))
         quiet = ("--log-level", "error", "--no-access-log")
         uvicorn = [sys.executable, "-m", "uvicorn", "dashboard.asgi:application"]

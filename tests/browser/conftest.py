@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
+from tests.ports import free_port
 from tests.processes.databases import empty_database
 from tests.processes.installation import (
     MANAGE,
@@ -92,12 +92,6 @@ def running_console(devices: int, **variables: str) -> Iterator[Console]:
             finally:
                 for left in processes_of(folder):
                     os.kill(left, signal.SIGKILL)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _passwords(process: "subprocess.Popen[bytes]", log: Path) -> dict[str, str]:

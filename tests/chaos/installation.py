@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -19,6 +18,7 @@ import psycopg
 
 from actions.simulator import Simulator
 from dashboard.standalone.redis_server import own_redis
+from tests.ports import free_port
 from tests.processes.databases import Database, Row, empty_database
 from tests.processes.installation import (
     ROOT,
@@ -67,9 +67,7 @@ class ChaosInstallation(Installation):
         """Start every process and wait until the web server answers."""
         done = self.manage("collectstatic", "--noinput", "--verbosity", "0", timeout=120)
         assert done.returncode == 0, done.stderr
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.ensure_redis()
         quiet = ("--log-level", "warning", "--no-access-log")
         self.web = self.spawn(*WEB, "--port", str(self.port), *quiet)

@@ -1,8 +1,10 @@
 """Fixtures that run the console as real processes: installations, databases, vendor devices."""
 
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,15 +37,25 @@ def migrated_database() -> Iterator[SqliteDatabase | PostgresDatabase]:
         yield database
 
 
+@pytest.fixture(scope="session")
+def collected_static() -> Iterator[Path]:
+    """Collect the static files once; without them no page can be shown."""
+    with short_folder() as folder:
+        command = [*MANAGE, "collectstatic", "--noinput", "--verbosity", "0"]
+        subprocess.run(command, cwd=ROOT, env=bare_environment(folder), check=True)
+        yield folder / "static"
+
+
 @pytest.fixture
 def make_installation(
-    migrated_database: SqliteDatabase | PostgresDatabase,
+    migrated_database: SqliteDatabase | PostgresDatabase, collected_static: Path
 ) -> Iterator[MakeInstallation]:
     """Return a function that makes an installation; its options are those of Simulator."""
     with ExitStack() as stack:
 
         def make(**options: Any) -> Installation:
             folder = stack.enter_context(short_folder())
+            shutil.copytree(collected_static, folder / "static")
             database = migrated_database.copy_to(folder)
             stack.callback(database.remove)
             choices: dict[str, Any] = {"devices": 0, "limit": (1000, 60.0), "log_delay": (0, 0)}

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from actions.simulator import Simulator
+from tests.ports import free_port
 from tests.processes.installation import MANAGE, ROOT, bare_environment, short_folder
-from tests.processes.test_up import Console, free_port
+from tests.processes.test_up import Console
 
 MAX_LINES = 40
 MAX_BYTES = 4_000

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
 from tests.processes.installation import CELERY, MANAGE, ROOT, bare_environment, short_folder
-from tests.processes.test_up import free_port
 
 GOOD_KEY = secrets.token_urlsafe(50)
 REAL = {"OPSWAT_CLIENT_ID": "me", "OPSWAT_CLIENT_SECRET": "hidden"}

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
 from tests.processes.installation import (
     MANAGE,
     ROOT,
@@ -23,12 +24,6 @@ from tests.processes.installation import (
 
 STOP_SECONDS = 20.0
 """A stop usually takes 2 s; `up` kills processes that have not ended after 5 s."""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Console:
