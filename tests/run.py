@@ -23,6 +23,10 @@ ROOT = Path(__file__).resolve().parent.parent
 ONCE = (
     *("tests/simulator", "tests/opswat", "tests/agent_logs/zip", "tests/server"),
     *("tests/browser/test_pages.py", "tests/browser/test_request_page.py"),
+    *("tests/browser/test_sign_in.py", "tests/browser/test_device.py"),
+    *("tests/browser/test_audit.py", "tests/browser/test_preview.py"),
+    *("tests/processes/test_up.py", "tests/processes/test_production_start.py"),
+    *("tests/processes/test_redis_outage.py", "tests/trail/test_lost_key_file.py"),
     *("tests/model/test_busy_minutes.py", "tests/model/test_long_run.py"),
     *("tests/selections/test_xlsx.py", "tests/selections/test_xlsx_limits.py"),
     *("tests/processes/test_start_gate.py", "tests/processes/test_data_folder.py"),

@@ -112,8 +112,8 @@ POST = {
     "action_request_logs": NO_POST,
     "control_agent_log": (302, 403, 302, 302, 403),
     "agent_log_download": NO_POST,
-    # Without a verb nothing is done: 422 means that the guards were passed.
-    "control_action_request": (302, 422, 422, 422, 422),
+    # Without a verb nothing is done: 422 means that the person may control this request.
+    "control_action_request": (302, 403, 403, 422, 403),
     "freeze": (302, 403, 403, 302, 403),
     "vendor_calls": NO_POST,
     "audit": NO_POST,

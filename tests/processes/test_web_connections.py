@@ -36,8 +36,11 @@ def check_refusal(answer: bytes, status: int) -> None:
 HALF_BODY = b"POST /accounts/login/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nx"
 
 
-@pytest.mark.parametrize("files", ["-S -n 1024", "-n 1024"])
-@pytest.mark.parametrize("half", [b"", HALF, HALF_BODY], ids=["nothing", "head", "body"])
+@pytest.mark.parametrize(
+    ("files", "half"),
+    [("-S -n 1024", HALF), ("-n 1024", b""), ("-n 1024", HALF_BODY)],
+    ids=["head, soft limit", "nothing, hard limit", "body, hard limit"],
+)
 def test_h4_1100_half_open_requests_stop_nobody(
     installation: Installation, files: str, half: bytes
 ) -> None:

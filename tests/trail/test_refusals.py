@@ -20,7 +20,7 @@ from actions.selections.models import SelectedDevice, Selection
 from actions.trail.models import AuditEvent
 from actions.trail.refusals import fixed_subject, records_refusals
 from actions.trail.verbs import Verb
-from tests.factories import know_devices, make_request
+from tests.factories import know_devices, make_request, statuses
 
 pytestmark = pytest.mark.django_db
 
@@ -137,7 +137,7 @@ def test_a_control_that_the_command_line_is_refused_leaves_one_line(operator):
     assert (line.source, line.data["codes"]) == ("command", ["unknown_outcome"])
 
 
-def test_an_unknown_control_changes_nothing(operator):
+def test_an_unknown_control_changes_nothing_and_leaves_one_line(operator):
     know_devices("kiosk")
     action_request = make_request(operator, "kiosk")
     before = AuditEvent.objects.count()
@@ -146,4 +146,5 @@ def test_an_unknown_control_changes_nothing(operator):
         controls.perform("explode", action_request, operator)
 
     assert refusal.value.codes == ["unknown_control"]
-    assert AuditEvent.objects.count() == before
+    assert AuditEvent.objects.count() == before + 1
+    assert statuses(action_request) == {"kiosk": "queued"}
