@@ -11,7 +11,7 @@
     404: "Not found. It may have been removed.",
     409: "Another user changed this. Reload the page.",
     413: "Too large. Send less at once.",
-    429: "Too many requests. Wait a moment and try again.",
+    429: "Too many requests. Try again in a moment.",
     500: "Internal error. Check Requests before you try again.",
     502: "The console is unavailable. Try again in a moment.",
     503: "The console is unavailable. Try again in a moment.",
@@ -49,7 +49,9 @@
     const { status } = event.detail.xhr;
     if (event.detail.xhr.getResponseHeader("HX-Trigger")?.includes("toast")) return; // It says why.
     const id = event.detail.xhr.getResponseHeader("X-Request-ID");
-    const text = MESSAGES[status] ?? "The request failed.";
+    const seconds = event.detail.xhr.getResponseHeader("Retry-After");
+    const known = MESSAGES[status] ?? "The request failed.";
+    const text = seconds ? known.replace(/Try again .*/, `Try again in ${seconds} s.`) : known;
     showToast("error", `${text} (Error ${status}${id ? `, reference ${id}` : ""})`);
   });
   for (const name of ["htmx:sendError", "htmx:timeout"]) {

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from actions.action_requests.models import DeviceCommand
 from actions.devices.query import MAX_QUERY_LENGTH
+from actions.inventory.models import InventorySync
+from actions.inventory.sync import start_sync
 from dashboard.device_list.state import PAGE_KEYS, read_list_query
 from dashboard.models import SavedView
 from tests.dashboard.conftest import Visitor
@@ -111,6 +113,33 @@ def test_a5_stopping_the_fetch_of_a_log_asks(
     late = page.get(where + link).content.decode()
     assert not buttons(late) & DESTROYS
     assert "Nothing to stop" in Parsed(late).text
+
+
+@pytest.mark.parametrize("form", ["page", "part"])
+def test_a5_stopping_a_read_of_the_inventory_asks(
+    page: Any, visit: Visitor, operator: Any, form: str
+) -> None:
+    sync, _ = start_sync(operator)
+    headers = {"HX-Request": "true", "HX-Target": "inventory-live"} if form == "part" else {}
+    html = page.get("/inventory/", headers=headers).content.decode()
+    stops = reverse("stop_inventory_read", args=[sync.pk])
+    assert not [a for tag, a in Parsed(html).elements if tag == "form" and a["action"] == stops]
+    (link,) = links(html, "stop=")
+    link = link.partition("#")[0]
+
+    asked = page.get(link).content.decode()
+
+    assert "Stop 1 read of the inventory?" in Parsed(asked).text
+    assert buttons(asked) & DESTROYS == {"stop"}
+    assert InventorySync.objects.get().running
+    auditor = visit("auditor").get(link).content.decode()
+    assert not buttons(auditor) & DESTROYS
+    assert "Your role cannot stop a read" in Parsed(auditor).text
+    page.post(stops, {"verb": "stop"})
+    assert not InventorySync.objects.get().running
+    late = page.get(link).content.decode()
+    assert not buttons(late) & DESTROYS
+    assert "The read has ended already" in Parsed(late).text
 
 
 VIEW = "q=kiosk&status=compliant&sort=-name&size=25&after=7:kiosk"

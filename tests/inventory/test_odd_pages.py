@@ -166,7 +166,7 @@ def test_case_33_an_empty_list_takes_nothing_away_however_often(read, scripted):
 
 def test_case_32_a_person_who_may_stops_a_running_read(operator, scripted, signed_in):
     sync, _ = start_sync(operator)
-    assert reverse("stop_inventory_read", args=[sync.pk]) in shown(signed_in)
+    assert f"?stop={sync.pk}#read-stop" in shown(signed_in)
 
     signed_in.post(reverse("stop_inventory_read", args=[sync.pk]))
     dispatcher.dispatch(5.0, alone=True)
