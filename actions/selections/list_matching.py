@@ -25,6 +25,12 @@ BUCKETS = ("matched", "unknown", "duplicate", "ambiguous", "malformed")
 BY_ALL = frozenset({"id", "mac", "name"})
 """What a text may be: an id, a MAC address or a name."""
 
+_ID_LENGTH = 16
+"""Characters from which on a text is looked up as an id in capitals too.
+
+Ids of the vendor have 32 hexadecimal digits, or 16 capitals and digits (public clients; *assumed*).
+"""
+
 _UNKNOWN = "Not in the inventory."
 _BETWEEN = (re.compile(r"[;,|/\r\n\t]+"), re.compile(r"[;,|/\s]+"))
 """What may stand between the addresses of one cell; blanks may stand within an address."""
@@ -93,7 +99,7 @@ def match_lines(
     given: Iterable[tuple[int, str] | Entry], by: Collection[str] = BY_ALL
 ) -> list[Line]:
     """Put each line into exactly one bucket; a repeated device or text is a duplicate."""
-    entries = [Entry(*each) for each in given]
+    entries = [each if isinstance(each, Entry) else Entry(*each) for each in given]
     texts = dict.fromkeys(entry.text for entry in entries if not entry.why)
     macs = {text: found for text in texts if (found := macs_in(text))}
     errors = {text: why for text in texts if text not in macs and (why := why_malformed(text))}
@@ -121,13 +127,14 @@ def labels(lines: Sequence[Line]) -> dict[int, str]:
 
 def _unless_repeated(line: Line, form: object, first_numbers: dict[object, int]) -> Line:
     """Return a line, or a duplicate if an earlier one has the same text or device."""
-    forms = [form] if line.device is None else [form, line.device]
-    repeated = [first_numbers[each] for each in forms if each in first_numbers]
-    for each in forms:
-        first_numbers.setdefault(each, line.number)
-    if not repeated:
+    number, device = line.number, line.device
+    first = first_numbers.setdefault(form, number)
+    if device is not None:
+        same_device = first_numbers.setdefault(device, number)
+        first = same_device if first == number else first
+    if first == number:
         return line
-    return line._replace(bucket="duplicate", why=f"The same as line {repeated[0]}.")
+    return line._replace(bucket="duplicate", why=f"The same as line {first}.")
 
 
 def _match_line(
@@ -162,9 +169,10 @@ def _find(
     hits: dict[str, _Hit] = {}
     for kind in by:
         forms, sources = _forms(kind, texts, macs)
-        keys = sorted({key for _, key in forms})
-        for source in sources if keys else ():
-            known = _hits(source.filter(key__in=json_rows.texts(keys)))
+        # Sorted, because PostgreSQL then reads its index in order.
+        keys = json_rows.texts(sorted({key for _, key in forms}))
+        for source in sources if forms else ():
+            known = _hits(source.filter(key__in=keys), is_unique=kind == "id")
             for text, key in forms if known else ():
                 if hit := known.get(key):
                     hits[text] = _combine(hits[text], hit) if text in hits else hit
@@ -176,9 +184,8 @@ def _forms(
 ) -> tuple[list[tuple[str, str]], list[QuerySet[Any]]]:
     """Return each text with its forms as an id, a MAC or a name, and where these are looked up."""
     if kind == "id":
-        return [(text, form) for text in texts for form in _forms_of_id(text)], [
-            Device.objects.annotate(key=F("vendor_id"))
-        ]
+        forms = [(text, form) for text in texts for form in _forms_of_id(text, text in macs)]
+        return forms, [Device.objects.annotate(key=F("vendor_id"))]
     if kind == "mac":
         forms = [(text, mac) for text in texts for mac in macs.get(text, ())]
         return forms, [DeviceMac.objects.annotate(key=F("mac"))]
@@ -186,10 +193,13 @@ def _forms(
     return forms, [Device.objects.annotate(key=F(column)) for column in NAME_KEYS.values()]
 
 
-def _forms_of_id(text: str) -> set[str]:
+def _forms_of_id(text: str, is_mac: bool) -> Collection[str]:
     """Return an id as it is given, and in either case without invisible marks."""
-    plain = plain_signs(text).strip()
-    return {text, plain, plain.lower(), plain.upper()}
+    plain = text if text.isascii() else plain_signs(text).strip()
+    if is_mac or " " in plain:
+        return (text,)
+    forms = {text, plain, plain.lower()}
+    return forms if len(plain) < _ID_LENGTH else forms | {plain.upper()}
 
 
 def _keys(hit: _Hit) -> set[int]:
@@ -203,12 +213,16 @@ def _combine(one: _Hit, other: _Hit) -> _Hit:
     return min(keys, default=None), max(keys, default=None), count
 
 
-def _hits(rows: QuerySet[Any]) -> dict[str, _Hit]:
+def _hits(rows: QuerySet[Any], *, is_unique: bool = False) -> dict[str, _Hit]:
     """Return one hit for each `key` of these devices or MACs of devices."""
-    device, gone = (
-        ("device_id", "device__gone_at") if rows.model is DeviceMac else ("pk", "gone_at")
-    )
-    listed = Q(**{gone: None})
+    if is_unique:
+        found = rows.order_by().values_list("key", "pk", "gone_at")
+        return {key: (None, None, 0) if gone_at else (pk, pk, 1) for key, pk, gone_at in found}
+    device, listed = "pk", Q(gone_at=None)
+    if rows.model is DeviceMac:
+        # Few devices are gone: their keys cost less than a join with every device.
+        gone = Device.objects.filter(gone_at__isnull=False)
+        device, listed = "device_id", ~Q(device_id__in=gone.values("pk"))
     found = rows.values("key").order_by()
     found = found.annotate(
         first=Min(device, filter=listed),

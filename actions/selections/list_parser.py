@@ -42,6 +42,7 @@ _SAMPLE_LENGTH = 200_000
 _PADDING = " \t\r\n\v\f\u00a0\ufeff\u200b"
 _DIRECTIVE = re.compile(r'\ufeff?"?sep=(.)"?[;,|\t]*(?=[\r\n])', re.IGNORECASE)
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_MARKS = frozenset("\"='")
 _FORCED_TEXT = re.compile(r"=\s*\"([^\"]*)\"|'([=+\-@0-9][^']*)")
 _END = "\x00end"
 
@@ -126,6 +127,8 @@ def column_of(rows: Sequence[Row], column: int) -> list[Entry]:
 
 def why_malformed(text: str) -> str:
     """Return why a text cannot be an id, name or address in any inventory; "" if it can."""
+    if len(text) <= MAX_CELL_LENGTH and text.isprintable():
+        return ""
     if "\n" in text or "\r" in text:
         return "Several lines in one cell."
     if len(text) > MAX_CELL_LENGTH:
@@ -177,7 +180,9 @@ def texts_and_reasons(
 def _clean(cell: str) -> str:
     """Return a cell without padding, quotation marks around it, and marks that force a text."""
     text = cell.strip(_PADDING)
-    if text[:1] == '"' == text[-1:]:
+    if text[:1] not in _MARKS:
+        return text if len(text) <= CUT_LENGTH else text[:CUT_LENGTH]
+    if text[0] == '"' == text[-1]:
         text = text[1:-1].strip(_PADDING)
     if text[:1] in ("=", "'") and (forced := _FORCED_TEXT.fullmatch(text)):
         text = (forced[1] or forced[2] or "").strip(_PADDING)

@@ -47,7 +47,7 @@ def open_pages(*, quick: bool) -> list[Line]:
 def _run(how: str, who: str, pages: int, changes: int) -> Line:
     with Installation() as installation:
         installation.redis()
-        installation.configure(ENGINE_VERIFY_AFTER=0)
+        installation.configure(ENGINE_VERIFY_AFTER=0, WEB_STREAMS_PER_PERSON=pages)
         action_request = setup.submit(setup.names(f"{how}-", 5_000), "exempt")
         server, port = installation.web()
         os.environ["PAGE_CLIENTS_PORT"] = str(port)
