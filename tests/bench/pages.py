@@ -47,7 +47,9 @@ def open_pages(*, quick: bool) -> list[Line]:
 def _run(how: str, who: str, pages: int, changes: int) -> Line:
     with Installation() as installation:
         installation.redis()
-        installation.configure(ENGINE_VERIFY_AFTER=0, WEB_STREAMS_PER_PERSON=pages)
+        # One person opens all pages here: a person may have a quarter of the connections.
+        limits = {"WEB_STREAMS_PER_PERSON": pages, "WEB_CONNECTIONS": 4 * (pages + 10)}
+        installation.configure(ENGINE_VERIFY_AFTER=0, **limits)
         action_request = setup.submit(setup.names(f"{how}-", 5_000), "exempt")
         server, port = installation.web()
         os.environ["PAGE_CLIENTS_PORT"] = str(port)
