@@ -49,6 +49,10 @@ class InventoryStatus:
         """The running syncs without a pause between pages: their pages refresh often."""
         return tuple(each for each in self.running if not each.sync.page_interval)
 
+    def running_with(self, key: str) -> InventorySync | None:
+        """Return the running sync with that key."""
+        return next((each.sync for each in self.running if str(each.sync.pk) == key), None)
+
 
 def inventory_status(last_call_at: datetime | None = None) -> InventoryStatus:
     """Return the status of the inventory.

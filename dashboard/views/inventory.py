@@ -10,8 +10,6 @@ from django.views.decorators.vary import vary_on_headers
 from actions.dispatch.forecast import forecast
 from actions.errors import NotAllowed
 from actions.inventory import selectors
-from actions.inventory.models import InventorySync
-from actions.inventory.selectors import InventoryStatus
 from actions.inventory.sync import start_sync, stop_syncs
 from actions.ratelimit.states import Lane
 from dashboard.access import actor_of
@@ -31,16 +29,10 @@ def inventory(request: DashboardRequest) -> HttpResponse:
         "reads": selectors.latest(),
         "may_read": request.user.rights.controls_engine,
         "asks_stop": "stop" in request.GET,
-        "to_stop": _to_stop(request, state),
+        "to_stop": state.running_with(request.GET.get("stop", "")),
     }
     part = wants_part(request, "inventory-live")
     return render(request, "inventory/_live.html" if part else "inventory/page.html", context)
-
-
-def _to_stop(request: DashboardRequest, state: InventoryStatus) -> InventorySync | None:
-    """Return the running read that the address asks to stop."""
-    key = request.GET.get("stop")
-    return next((each.sync for each in state.running if str(each.sync.pk) == key), None)
 
 
 @require_POST

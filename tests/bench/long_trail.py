@@ -18,7 +18,7 @@ from actions.action_requests.states import CommandStatus
 from actions.actor import Actor
 from actions.inventory.models import DeviceAlias
 from actions.ratelimit.states import Lane
-from actions.trail import chain, guards, head
+from actions.trail import anchors, chain, guards, head
 from actions.trail.models import AuditDevice, AuditEvent
 from tests.bench import fleet, setup
 
@@ -81,6 +81,7 @@ def build(records: int, commands: int) -> list[UUID]:
             _store(rows)
         _name_devices(history.first)
     head.set_mark(head.HEAD, history.last, history.previous)
+    anchors.write_anchor()
     guards.create_search_index(connection)
     _store_requests(kept)
     _store_aliases()
@@ -181,7 +182,7 @@ class _History:
         engine: EventData = {"user_id": None, "actor": "engine", "role": "", "source": "system"}
         blank = dict.fromkeys(("address", "request_id", "reason", "detail", "ticket", "kind"), "")
         data = event.get("data", {})
-        line = {**engine, **blank, "account": 1, "call": None, "data": data, **event}
+        line = {**engine, **blank, **chain.LATER, "call": None, "data": data, **event}
         line.setdefault("count", len(data["devices"]) if "devices" in data else None)
         line |= {"id": self.last, "at": self._timestamp(), "previous": self.previous}
         line["key_id"] = next(iter(settings.AUDIT_KEYS))

@@ -128,7 +128,7 @@ def _answer(taken: claims.Claim, rate: RateLimitStatus) -> "Answer[object]":
         return Answer(ActionResult(devices, (), ()), 200, rate)
     if isinstance(taken.payload, DetailRead):
         shown = tuple(make_record(name, status="exempted") for name in taken.payload.ids)
-        return Answer(shown, 200, rate)
+        return Answer(DevicePage(shown, None, 0), 200, rate)
     return Answer(DevicePage((), None, 0), 200, rate)
 
 
