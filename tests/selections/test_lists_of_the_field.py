@@ -1,9 +1,7 @@
 """Lists as programs write them: directives, stray bytes, invisible marks and old code pages."""
 
 import pytest
-from django.test import Client
 
-from actions.actor import Actor
 from actions.inventory.store import store_records
 from actions.selections.list_file import decode
 from actions.selections.list_matching import match_lines
@@ -13,15 +11,6 @@ from tests.selections.fleet import IDS, command, inventory, matched, result, upl
 
 __all__ = ["inventory"]
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("inventory")]
-
-
-@pytest.fixture
-def page(operator: Actor) -> Client:
-    from dashboard.models import User
-
-    client = Client()
-    client.force_login(User.objects.get(username=operator.name))
-    return client
 
 
 def buckets(*texts: str) -> list[str]:

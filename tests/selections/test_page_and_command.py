@@ -8,11 +8,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from actions.actor import Actor
 from actions.inventory.models import Device
 from actions.selections.list_matching import guess_column, match_lines
 from actions.selections.list_parser import column_of
@@ -22,15 +20,6 @@ from tests.selections.fleet import IDS, MACS, NAMES, command, inventory, matched
 
 __all__ = ["inventory"]
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("inventory")]
-
-
-@pytest.fixture
-def page(operator: Actor) -> Client:
-    from dashboard.models import User
-
-    client = Client()
-    client.force_login(User.objects.get(username=operator.name))
-    return client
 
 
 KNOWN = [*NAMES, *IDS, *IDS.values(), "PC-001", "pc-002", "02:00:5E:00:00:03", "02005e-000004"]
