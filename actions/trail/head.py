@@ -6,8 +6,9 @@ stays where it was, and the check finds the difference. Marks also state the anc
 installation, and the fingerprint of each key that has signed.
 """
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from functools import lru_cache
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -23,25 +24,17 @@ HEAD = "head"
 _EVENTS, _MARKS = AuditEvent._meta.db_table, AuditMark._meta.db_table
 # The texts hold only names of our own tables.
 _LAST = f"SELECT id, signature FROM {_EVENTS} ORDER BY id DESC LIMIT 1"  # noqa: S608
-_LAST_AND_MARK = (
-    f"SELECT e.id, e.signature, m.number, m.key_id, m.mac FROM (SELECT 1 AS one) AS always "  # noqa: S608
-    f"LEFT JOIN ({_LAST}) AS e ON 1 = 1 LEFT JOIN {_MARKS} AS m ON m.name = '{HEAD}'"
-)
-SET_MARK = (
+_INSERT_MARK = (
     f"INSERT INTO {_MARKS} (name, number, key_id, mac) VALUES (%s, %s, %s, %s) "  # noqa: S608
-    "ON CONFLICT (name) DO UPDATE SET number = excluded.number, key_id = excluded.key_id, "
+    "ON CONFLICT (name) DO "
+)
+_SET_MARK = (
+    f"{_INSERT_MARK} UPDATE SET number = excluded.number, key_id = excluded.key_id, "
     "mac = excluded.mac"
 )
-"""Statement that stores a mark; its values are those of `signed_mark`."""
 
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """The last line, and whether the mark of the end states exactly this line."""
-
-    id: int
-    signature: str
-    is_marked: bool
+Statement = tuple[str, Sequence[Any]]
+"""SQL and its values."""
 
 
 def lock() -> None:
@@ -59,21 +52,33 @@ def head() -> tuple[int, str]:
     return last or (0, chain.GENESIS)
 
 
-def locked_head() -> Head:
-    """Lock the chain and read its head, in one round trip to the database."""
+def locked_head() -> tuple[int, str]:
+    """Lock the chain and return its head, in one round trip to the database."""
+    if connection.vendor != "postgresql":
+        return head()
     with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            # Two statements: each sees the rows committed before it began, and the second begins
-            # once the lock is held.
-            cursor.execute(f"SELECT pg_advisory_xact_lock({LOCK}); {_LAST_AND_MARK}")
-            cursor.nextset()
-        else:
-            cursor.execute(_LAST_AND_MARK)
-        last_id, signature, number, key_id, mac = cursor.fetchone()
-    if last_id is None:
-        return Head(0, chain.GENESIS, is_marked=number is None)
-    is_true = number == last_id and is_signed_mark(HEAD, number, signature, key_id, mac)
-    return Head(last_id, signature, is_marked=is_true)
+        # Two statements: each sees the rows committed before it began, and the second begins
+        # once the lock is held.
+        cursor.execute(f"SELECT pg_advisory_xact_lock({LOCK}); {_LAST}")
+        cursor.nextset()
+        last: tuple[int, str] | None = cursor.fetchone()
+    return last or (0, chain.GENESIS)
+
+
+def moved_mark(last: tuple[int, str], number: int, signature: str, key_id: str) -> Statement:
+    """Return the statement that moves the mark from the last line to the next one.
+
+    It changes nothing if the mark does not state the last line under one of our keys.
+    """
+    new = signed_mark(HEAD, number, signature, key_id)
+    if last[0] == 0:
+        return f"{_INSERT_MARK} NOTHING", new
+    macs = [_mac(key, HEAD, *last) for key in settings.AUDIT_KEYS.values()]
+    text = (
+        f"UPDATE {_MARKS} SET number = %s, key_id = %s, mac = %s "  # noqa: S608
+        f"WHERE name = %s AND number = %s AND mac IN ({', '.join(['%s'] * len(macs))})"
+    )
+    return text, [*new[1:], HEAD, last[0], *macs]
 
 
 def head_problem(lost_keys: Collection[str]) -> tuple[int, str] | None:
@@ -115,6 +120,7 @@ def is_signed_mark(name: str, number: int, text: str, key_id: str, mac: str) -> 
     return key is not None and _mac(key, name, number, text) == mac
 
 
+@lru_cache(maxsize=16)  # The mark of one line is asked for again by the next line.
 def _mac(key: bytes, name: str, number: int, text: str) -> str:
     return chain.sign(key, chain.canonical(["mark", name, number, text]))
 
@@ -122,7 +128,7 @@ def _mac(key: bytes, name: str, number: int, text: str) -> str:
 def set_mark(name: str, number: int, text: str, key_id: str | None = None) -> None:
     """Store a mark, in place of an older one of this name."""
     with connection.cursor() as cursor:
-        cursor.execute(SET_MARK, signed_mark(name, number, text, key_id))
+        cursor.execute(_SET_MARK, signed_mark(name, number, text, key_id))
 
 
 def find_mark(name: str) -> AuditMark | None:

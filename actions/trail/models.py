@@ -61,8 +61,9 @@ class AuditEvent(models.Model):
             # Lines about this request, person or device.
             models.Index(fields=["subject_kind", "subject", "-id"], name="event_of_subject"),
             models.Index(fields=["actor", "-id"], name="event_of_actor"),
-            # Lines with this verb; lines about this kind of action.
-            models.Index(fields=["verb", "-id"], name="event_of_verb"),
+            # Lines with this verb, and of these the lines about a kind of action.
+            models.Index(fields=["verb", "-id", "kind"], name="event_of_verb_and_kind"),
+            # Lines about this kind of action.
             models.Index(fields=["kind", "-id"], condition=~Q(kind=""), name="event_of_kind"),
             # Lines from this source: few come from the command line.
             models.Index(fields=["source", "-id"], name="event_of_source"),
@@ -86,10 +87,18 @@ class AuditEvent(models.Model):
 
 
 class AuditDevice(models.Model):
-    """A device that a line of the trail names, with its status there; append-only as well."""
+    """A device that a line of the trail names, with its status there; append-only as well.
+
+    Both are inserted at once and never changed. So PostgreSQL need not check the foreign key again
+    for each device, while other writers wait for the lock of the chain.
+    """
 
     event = models.ForeignKey(
-        AuditEvent, on_delete=models.DO_NOTHING, related_name="devices", db_index=False
+        AuditEvent,
+        on_delete=models.DO_NOTHING,
+        related_name="devices",
+        db_constraint=False,
+        db_index=False,
     )
     device_key = models.CharField(max_length=255)
     status = models.CharField(max_length=12, blank=True)

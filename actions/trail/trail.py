@@ -13,17 +13,26 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import Field
 from django.utils.timezone import now
 
 from actions.actor import Actor
 from actions.roles import Role
 from actions.trail import anchors, chain, key_marks
-from actions.trail.head import HEAD, SET_MARK, locked_head, signed_mark
+from actions.trail.head import Statement, locked_head, moved_mark
 from actions.trail.models import AuditDevice, AuditEvent
 from actions.trail.verbs import Verb
 
 ENGINE = Actor(name="engine", role=Role.OPERATOR, source="system")
 """The actor of lines that the engine writes without a person."""
+
+_FIELDS = AuditEvent._meta.concrete_fields
+_LINKED = [
+    field for field in _FIELDS if field.name in {"id", "at", "key_id", "previous", "signature"}
+]
+"""Columns that are known once the chain is locked."""
+
+_OWN = [field for field in _FIELDS if field not in _LINKED]
 
 DEVICE_ROWS = {
     "sqlite": "SELECT %s, json_extract(value, '$[0]'), json_extract(value, '$[1]') "
@@ -62,10 +71,14 @@ def record(
         lists_devices=bool(device_statuses),
     )
     event.search_text = chain.search_text(vars(event))
+    named = json.dumps([[chain.storable(key), status] for key, status in device_statuses])
+    own = _prepared(event, _OWN)
     # No savepoint: if the audit line cannot be written, the change must roll back.
     with transaction.atomic(savepoint=False):
-        is_marked = _link(event)
-        _insert(event, device_statuses, moves_mark=is_marked)
+        last = _link(event)
+        mark = moved_mark(last, event.pk, event.signature, event.key_id)
+        line = own + _prepared(event, _LINKED)
+        _insert(line, event.pk, named if device_statuses else "", mark)
         if verb in anchors.ANCHORED:
             # An anchor that cannot be written must not stop the change; the check misses it.
             transaction.on_commit(anchors.write_anchor, robust=True)
@@ -103,45 +116,44 @@ def _count(data: dict[str, Any]) -> int | None:
     return next((number for number in (count, found) if isinstance(number, int)), None)
 
 
-def _link(event: AuditEvent) -> bool:
+def _link(event: AuditEvent) -> tuple[int, str]:
     """Append the line to the chain and sign it; other writers wait until the commit.
 
-    Returns whether the mark of the end stated the line before it, so that it may move on.
+    Returns id and signature of the line before it.
     """
     last = locked_head()
-    event.pk, event.previous, event.at = last.id + 1, last.signature, now()
+    event.pk, event.previous, event.at = last[0] + 1, last[1], now()
     key_marks.ensure_may_sign(event.pk)
     event.key_id = next(iter(settings.AUDIT_KEYS))
     event.signature = chain.sign(settings.AUDIT_KEYS[event.key_id], chain.content(vars(event)))
-    return last.is_marked
+    return last
 
 
-def _insert(
-    event: AuditEvent, device_statuses: Sequence[tuple[str, str]], *, moves_mark: bool
-) -> None:
-    """Store the line with plain SQL, because other writers wait for the lock meanwhile."""
-    fields = AuditEvent._meta.concrete_fields
-    line = [field.get_db_prep_save(getattr(event, field.attname), connection) for field in fields]
-    statements: list[tuple[str, Sequence[Any]]] = [(_line_sql(), line)]
-    if moves_mark:
-        statements.append((SET_MARK, signed_mark(HEAD, event.pk, event.signature, event.key_id)))
-    if device_statuses:
-        named = json.dumps([[chain.storable(key), status] for key, status in device_statuses])
-        statements.append((_devices_sql(), [event.pk, named]))
+def _prepared(event: AuditEvent, fields: "Sequence[Field[Any, Any]]") -> list[Any]:
+    """Return columns of the line as the database takes them."""
+    return [field.get_db_prep_save(getattr(event, field.attname), connection) for field in fields]
+
+
+def _insert(line: Sequence[Any], key: int, named: str, mark: Statement) -> None:
+    """Store the line with plain SQL, because other writers wait for the lock meanwhile.
+
+    `line` has the columns of _OWN and _LINKED; `named` is a JSON list of [device, status], or
+    empty.
+    """
+    statements = [(_line_sql(), line), mark]
+    if named:
+        statements.append((_devices_sql(), [key, named]))
+    if connection.vendor == "postgresql":  # All in one round trip.
+        texts, values = zip(*statements, strict=True)
+        statements = [("; ".join(texts), [value for given in values for value in given])]
     with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            *first, (last, values) = statements
-            parts = [f"part{number} AS ({text})" for number, (text, _) in enumerate(first)]
-            values = [value for _, given in first for value in given] + list(values)
-            cursor.execute(f"WITH {', '.join(parts)} {last}" if parts else last, values)
-        else:
-            for text, values in statements:
-                cursor.execute(text, values)
+        for text, given in statements:
+            cursor.execute(text, given)
 
 
 @cache
 def _line_sql() -> str:
-    names = [str(field.column) for field in AuditEvent._meta.concrete_fields]
+    names = [str(field.column) for field in (*_OWN, *_LINKED)]
     columns = ", ".join(f'"{name}"' for name in names)
     values = ", ".join(["%s"] * len(names))
     # The text holds only names of our own columns.

@@ -72,6 +72,7 @@ INDEXES = {
     "command_alike": "command_coalesce",
     "look_due": "refresh_due",
     "event_of_click": "event_of_http_request",
+    "event_of_verb": "event_of_verb_and_kind",
 }
 
 
