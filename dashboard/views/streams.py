@@ -23,6 +23,9 @@ KEEPALIVE_INTERVAL = 10.0
 Each check sends a comment, so that no proxy closes a silent stream.
 """
 
+ROLE_SHARED_FOR = 3.0
+"""Seconds for which the streams of one session share the answer of a check."""
+
 MAX_STREAM_SECONDS = 300.0
 """Seconds after which a stream ends; the browser reconnects, and its session is checked again."""
 
@@ -71,7 +74,21 @@ def _role_now(session_key: str) -> str:
         close_old_connections()
 
 
-_current_role = sync_to_async(_role_now, thread_sensitive=False, executor=RENDER_THREADS)
+_ask_role = sync_to_async(_role_now, thread_sensitive=False, executor=RENDER_THREADS)
+
+_asked: dict[str, tuple[float, asyncio.Future[str]]] = {}
+"""For each session, when its role was last asked for, and the answer."""
+
+
+async def _current_role(session_key: str) -> str:
+    """Return the role of the session's user, at most ROLE_SHARED_FOR seconds old."""
+    now = asyncio.get_running_loop().time()
+    for key in [key for key, (at, _) in _asked.items() if now - at >= ROLE_SHARED_FOR]:
+        del _asked[key]
+    if session_key not in _asked:
+        _asked[session_key] = now, asyncio.ensure_future(_ask_role(session_key))
+    # A stream that is closed while it waits must not cancel the question of the others.
+    return await asyncio.shield(_asked[session_key][1])
 
 
 async def _events(request: ASGIRequest, topic: str) -> AsyncIterator[bytes]:
