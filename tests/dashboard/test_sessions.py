@@ -11,6 +11,7 @@ from django.utils.timezone import now
 
 from actions.dispatch import sweeper
 from actions.roles import Role
+from dashboard import session_end
 from dashboard.models import User
 from dashboard.session_store import SessionStore
 from dashboard.views import streams
@@ -151,8 +152,9 @@ def end_sessions() -> None:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("lose", [deactivate, change_role, change_password, end_sessions])
 def test_m2_a_stream_ends_soon_after_its_user_lost_the_right(real_redis, stream, monkeypatch, lose):
-    assert streams.KEEPALIVE_INTERVAL <= 15
+    assert streams.KEEPALIVE_INTERVAL + streams.ROLE_SHARED_FOR <= 15
     monkeypatch.setattr(streams, "KEEPALIVE_INTERVAL", 0.1)
+    monkeypatch.setattr(streams, "ROLE_SHARED_FOR", 0.1)
     opened = stream()
     assert opened.event().startswith(b"id: ")
     assert opened.event() == b": still here\n"
@@ -163,10 +165,25 @@ def test_m2_a_stream_ends_soon_after_its_user_lost_the_right(real_redis, stream,
 
 
 @pytest.mark.django_db(transaction=True)
+def test_the_streams_of_one_session_ask_for_its_right_once(real_redis, stream, monkeypatch):
+    monkeypatch.setattr(streams, "KEEPALIVE_INTERVAL", 0.1)
+    monkeypatch.setattr(streams, "ROLE_SHARED_FOR", 60.0)
+    asked = []
+    user_of = session_end.user_of
+    monkeypatch.setattr(session_end, "user_of", lambda key: asked.append(key) or user_of(key))
+    pages = [stream() for _ in range(5)]
+    for page in pages:
+        assert page.event().startswith(b"id: ")
+        assert [page.event() for _ in range(3)] == [b": still here\n"] * 3
+    assert len(asked) == 1
+
+
+@pytest.mark.django_db(transaction=True)
 def test_m2_a_stream_that_is_never_silent_is_checked_as_well(
     real_redis, stream, monkeypatch, action_request
 ):
     monkeypatch.setattr(streams, "KEEPALIVE_INTERVAL", 0.3)
+    monkeypatch.setattr(streams, "ROLE_SHARED_FOR", 0.1)
     opened = stream()
     opened.event()
     end_sessions()
