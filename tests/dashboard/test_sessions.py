@@ -168,9 +168,13 @@ def test_m2_a_stream_ends_soon_after_its_user_lost_the_right(real_redis, stream,
 def test_the_streams_of_one_session_ask_for_its_right_once(real_redis, stream, monkeypatch):
     monkeypatch.setattr(streams, "KEEPALIVE_INTERVAL", 0.1)
     monkeypatch.setattr(streams, "ROLE_SHARED_FOR", 60.0)
-    asked = []
-    user_of = session_end.user_of
-    monkeypatch.setattr(session_end, "user_of", lambda key: asked.append(key) or user_of(key))
+    asked, user_of = [], session_end.user_of
+
+    def count(session_key: str) -> User | None:
+        asked.append(session_key)
+        return user_of(session_key)
+
+    monkeypatch.setattr(session_end, "user_of", count)
     pages = [stream() for _ in range(5)]
     for page in pages:
         assert page.event().startswith(b"id: ")
