@@ -25,12 +25,6 @@ BUCKETS = ("matched", "unknown", "duplicate", "ambiguous", "malformed")
 BY_ALL = frozenset({"id", "mac", "name"})
 """What a text may be: an id, a MAC address or a name."""
 
-_ID_LENGTH = 16
-"""Characters from which on a text is looked up as an id in capitals too.
-
-Ids of the vendor have 32 hexadecimal digits, or 16 capitals and digits (public clients; *assumed*).
-"""
-
 _UNKNOWN = "Not in the inventory."
 _BETWEEN = (re.compile(r"[;,|/\r\n\t]+"), re.compile(r"[;,|/\s]+"))
 """What may stand between the addresses of one cell; blanks may stand within an address."""
@@ -184,7 +178,7 @@ def _forms(
 ) -> tuple[list[tuple[str, str]], list[QuerySet[Any]]]:
     """Return each text with its forms as an id, a MAC or a name, and where these are looked up."""
     if kind == "id":
-        forms = [(text, form) for text in texts for form in _forms_of_id(text, text in macs)]
+        forms = [(text, form) for text in texts for form in _forms_of_id(text)]
         return forms, [Device.objects.annotate(key=F("vendor_id"))]
     if kind == "mac":
         forms = [(text, mac) for text in texts for mac in macs.get(text, ())]
@@ -193,13 +187,10 @@ def _forms(
     return forms, [Device.objects.annotate(key=F(column)) for column in NAME_KEYS.values()]
 
 
-def _forms_of_id(text: str, is_mac: bool) -> Collection[str]:
+def _forms_of_id(text: str) -> set[str]:
     """Return an id as it is given, and in either case without invisible marks."""
     plain = text if text.isascii() else plain_signs(text).strip()
-    if is_mac or " " in plain:
-        return (text,)
-    forms = {text, plain, plain.lower()}
-    return forms if len(plain) < _ID_LENGTH else forms | {plain.upper()}
+    return {text, plain, plain.lower(), plain.upper()}
 
 
 def _keys(hit: _Hit) -> set[int]:
