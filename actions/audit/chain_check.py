@@ -13,10 +13,10 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Count
+from django.db.models import Count, Max, Min
 
 from actions.audit.findings import Finding, VerificationReport, archive_boundaries
-from actions.trail import chain, key_marks
+from actions.trail import chain, head, key_marks
 from actions.trail.models import AuditDevice, AuditEvent
 
 MAX_DISTANCE = 1000
@@ -42,6 +42,22 @@ def verify_chain(report: VerificationReport, progress: Callable[[int], None]) ->
         if report.is_full:
             return
     report.head = f"{verifier.last_id}:{verifier.previous}"
+
+
+def index_problem() -> tuple[int, str] | None:
+    """Return a line that the device index names and that does not exist, or None.
+
+    Only lines outside of the chain are looked for: gaps within it are findings of their own. The
+    order of the queries matters, because lines are written and archived meanwhile.
+    """
+    first = AuditEvent.objects.aggregate(id=Min("pk"))["id"]
+    index = AuditDevice.objects.aggregate(first=Min("event"), last=Max("event"))
+    last = head.head()[0]
+    if index["last"] is not None and index["last"] > last:
+        return index["last"], f"The device index names it; the trail ends at record {last}."
+    if index["first"] is not None and first is not None and index["first"] < first:
+        return index["first"], f"The device index names it; the trail begins at record {first}."
+    return None
 
 
 def _rows() -> Iterator[Row]:

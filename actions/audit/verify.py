@@ -11,7 +11,7 @@ from django.db import connection
 
 from actions.action_requests.models import ActionRequest
 from actions.audit import anchor_check
-from actions.audit.chain_check import verify_chain
+from actions.audit.chain_check import index_problem, verify_chain
 from actions.audit.findings import Finding, VerificationReport
 from actions.audit.reconcile import reconcile_commands
 from actions.trail import head, key_marks
@@ -34,6 +34,8 @@ def verify(
         report.findings.append(Finding("key", key_id, text))
     total = head.head()[0] + ActionRequest.objects.count()
     verify_chain(report, lambda done: progress(done, total))
+    if problem := index_problem():
+        report.findings.append(Finding("altered", f"record {problem[0]}", problem[1]))
     if problem := head.head_problem(lost_keys):
         report.findings.append(Finding("cut", f"record {problem[0]}", problem[1]))
     anchor_check.check_own(report, lost_keys)

@@ -122,6 +122,18 @@ def test_a_device_removed_from_the_index_is_found(settled):
     assert found()[0].startswith("altered record")
 
 
+@pytest.mark.parametrize(("line", "end"), [(8, "ends at record 7"), (0, "begins at record 1")])
+def test_a_device_of_a_line_that_does_not_exist_is_named(lines, line, end):
+    assert found() == []
+    tamper(f"INSERT INTO {NAMED} (event_id, device_key, status) VALUES ({line}, 'kiosk', 'sent')")
+
+    [finding] = verify().findings
+
+    assert (finding.what, finding.place) == ("altered", f"record {line}")
+    assert end in str(finding)
+    tamper(f"DELETE FROM {NAMED} WHERE event_id = {line}")  # SQLite checks the key at the end.
+
+
 @pytest.mark.parametrize("table", [EVENT, NAMED])
 @pytest.mark.parametrize("operation", ["UPDATE {} SET id = id", "DELETE FROM {}", "truncate"])
 def test_the_database_refuses_every_change(settled, table, operation):
