@@ -74,6 +74,7 @@ def moved_mark(last: tuple[int, str], number: int, signature: str, key_id: str) 
     if last[0] == 0:
         return f"{_INSERT_MARK} NOTHING", new
     macs = [_mac(key, HEAD, *last) for key in settings.AUDIT_KEYS.values()]
+    # The text holds the name of our own table and placeholders.
     text = (
         f"UPDATE {_MARKS} SET number = %s, key_id = %s, mac = %s "  # noqa: S608
         f"WHERE name = %s AND number = %s AND mac IN ({', '.join(['%s'] * len(macs))})"

@@ -121,8 +121,8 @@ def _link(event: AuditEvent) -> tuple[int, str]:
 
     Returns id and signature of the line before it.
     """
-    last = locked_head()
-    event.pk, event.previous, event.at = last[0] + 1, last[1], now()
+    last_id, last_signature = last = locked_head()
+    event.pk, event.previous, event.at = last_id + 1, last_signature, now()
     key_marks.ensure_may_sign(event.pk)
     event.key_id = next(iter(settings.AUDIT_KEYS))
     event.signature = chain.sign(settings.AUDIT_KEYS[event.key_id], chain.content(vars(event)))
