@@ -46,6 +46,7 @@ def record_answer(taken: Claim, answer: Answer[Any]) -> None:
     in_time = limiter.close_call(
         call, CallState.ANSWERED, http_status=answer.http_status or None, rate=answer.rate
     )
+    limiter.note_limit(account, answer.rate)
     _record_call(taken, Verb.VENDOR_ANSWERED)
     if taken.work is None:
         token_store.store(account, answer.value, clock.now())
@@ -69,6 +70,7 @@ def record_error(taken: Claim, error: VendorError) -> None:
         detail=str(error),
         vendor_words=error.body,
     )
+    limiter.note_limit(account, error.rate)
     _record_call(taken, Verb.VENDOR_FAILED, detail=str(error))
     _back_off(account, taken, error)
     if taken.work is not None:

@@ -30,7 +30,7 @@ from actions.opswat.errors import TooLarge, Unconfirmed, VendorError
 from actions.opswat.rate_headers import RateLimitStatus
 from actions.opswat.redaction import Redactor, Secret
 from actions.opswat.responses import MAX_ERROR_BYTES, Body, Reply, read_reply
-from actions.opswat.status_codes import raise_for_status, unusable
+from actions.opswat.status_codes import FINAL_IN_JSON, raise_for_status, unusable
 from actions.opswat.tokens import Token, is_token, read_token
 from actions.opswat.transport import SecretQueryAdapter
 
@@ -107,6 +107,9 @@ class VendorClient:
             secret,
             call.body(),
             lambda body: parse_results(body, call.targets),
+            # Only 400 is about a device (assumed): these are about the call as such, so that one
+            # wrong version, lost right or gateway must not fail every device that waits.
+            final=(),
         )
 
     def list_devices(
@@ -223,12 +226,13 @@ class VendorClient:
         token: Secret[str],
         payload: dict[str, object],
         read: Callable[[object], T],
+        final: tuple[int, ...] = FINAL_IN_JSON,
     ) -> Answer[T]:
         """POST JSON and read JSON, as all calls but the token and the report do."""
         body = Body(self._config.max_body_bytes)
         reply = self._send(slot, "POST", path, read=body, json=payload, token=token)
         redactor = self._redactor(token)
-        raise_for_status(reply, redactor)
+        raise_for_status(reply, redactor, final=final)
         error = reply.error
         if not error:
             is_json, value = body.json()

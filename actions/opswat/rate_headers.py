@@ -2,14 +2,15 @@
 
 Source: page "APIs" of the vendor's developer guidelines: X-RateLimit-Limit, X-RateLimit-Remaining
 and X-RateLimit-Reset-Time, the last one "in second". Whether that is seconds from now or a point
-in Unix time is not documented, so both are read. Gateways send Retry-After instead (RFC 9110),
-which is read in its form of seconds.
+in Unix time is not documented, so both are read. Gateways send Retry-After instead (RFC 9110), in
+seconds or as a date.
 """
 
 import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 
 EPOCH_FROM = 1_000_000_000
 """A reset time above this is a point in Unix time (seconds), not a number of seconds to wait."""
@@ -33,12 +34,13 @@ class RateLimitStatus:
 
 def read_rate(headers: Mapping[str, str]) -> RateLimitStatus:
     """Read the three headers of one answer; never raises."""
+    reset_after = _read_reset(headers.get("X-RateLimit-Reset-Time"))
+    if reset_after is None:
+        reset_after = _read_retry_after(headers.get("Retry-After"))
     return RateLimitStatus(
         limit=_read_calls(headers.get("X-RateLimit-Limit")),
         remaining=_read_calls(headers.get("X-RateLimit-Remaining")),
-        reset_after=_read_reset(
-            headers.get("X-RateLimit-Reset-Time") or headers.get("Retry-After")
-        ),
+        reset_after=reset_after,
     )
 
 
@@ -50,6 +52,18 @@ def _read_number(text: str | None) -> float | None:
 def _read_calls(text: str | None) -> int | None:
     number = _read_number(text)
     return int(number) if number is not None and number <= 1_000_000 else None
+
+
+def _read_retry_after(text: str | None) -> float | None:
+    seconds = _read_reset(text)
+    if seconds is not None or not text:
+        return seconds
+    try:
+        at = parsedate_to_datetime(text.strip()[:100])
+        wait = at.timestamp() - time.time()
+    except (ValueError, OverflowError, TypeError):
+        return None
+    return max(0.0, wait) if wait <= EPOCH_FROM else None
 
 
 def _read_reset(text: str | None) -> float | None:

@@ -24,12 +24,19 @@ _MEANING = {
 _FINAL = (400, 413)
 """Codes that refuse the call for good, whatever the body is."""
 
-_FINAL_IN_JSON = (403, 404, 405, 406, 415)
+FINAL_IN_JSON = (403, 404, 405, 406, 415)
 """Codes that refuse the call for good if the vendor's JSON says so; gateways use them as well."""
 
 
-def raise_for_status(reply: Reply, redactor: Redactor, refused: tuple[int, ...] = (401,)) -> None:
+def raise_for_status(
+    reply: Reply,
+    redactor: Redactor,
+    refused: tuple[int, ...] = (401,),
+    final: tuple[int, ...] = FINAL_IN_JSON,
+) -> None:
     """Return for 200, else raise; `refused` are the codes that mean bad credentials.
+
+    `final` are the codes that refuse the content of the call if the vendor's JSON says so.
 
     Raises Unauthorized for those, Throttled for 429, Rejected for a documented 4xx, Blocked for any
     other 4xx, and Unconfirmed for the rest: a redirect or a 5xx does not say whether the request
@@ -49,7 +56,7 @@ def raise_for_status(reply: Reply, redactor: Redactor, refused: tuple[int, ...] 
             retry_after=reply.rate.reset_after,
             **details,
         )
-    if status in _FINAL or (status in _FINAL_IN_JSON and reply.body.is_json_object()):
+    if status in _FINAL or (status in final and reply.body.is_json_object()):
         raise Rejected(f"{endpoint}: the vendor refused it with HTTP {status}{meaning}.", **details)
     if 400 <= status < 500:
         raise Blocked(

@@ -59,17 +59,18 @@ class Ledger:
     def wait_for(self, lane: Lane) -> float:
         """Return the seconds until `lane` may take a slot; 0 if it may now.
 
-        A lower lane may take one only if an urgent call would wait at most `urgent_wait` after it.
-        Bulk and lower lanes yield to the normal lane by the same rule with three times that wait,
-        and the two lowest lanes yield to bulk with six times.
+        After a call of a lower lane the k-th urgent call waits at most k times `urgent_wait`: the
+        normal lane keeps to this for the first urgent call, bulk for the first three. Reports and
+        inventory leave one slot more, within six times that wait.
         """
         waits = [self.frees_in(1)]
         if lane >= Lane.NORMAL:
             waits.append(self.frees_in(2) - self.urgent_wait)
         if lane >= Lane.BULK:
-            waits.append(self.frees_in(3) - 3 * self.urgent_wait)
+            waits.append(self.frees_in(3) - 2 * self.urgent_wait)
+            waits.append(self.frees_in(4) - 3 * self.urgent_wait)
         if lane >= Lane.REPORTS:
-            waits.append(self.frees_in(4) - 6 * self.urgent_wait)
+            waits.append(self.frees_in(5) - 6 * self.urgent_wait)
         return max(0.0, *waits)
 
     def after(self, wait: float, hold: float) -> "Ledger":

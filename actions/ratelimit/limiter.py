@@ -18,10 +18,16 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from actions.opswat.payloads import RateLimitStatus
-from actions.ratelimit import breaker, clock, window
+from actions.ratelimit import accounts, breaker, clock, window
 from actions.ratelimit.ledger import Ledger, hold_after_reply
 from actions.ratelimit.models import VendorAccount, VendorCall
 from actions.ratelimit.states import CallState, Lane
+
+THROTTLED = 429
+"""The HTTP status with which the vendor refuses a call beyond its limit."""
+
+SHORTEST_RESET = 1.0
+"""Seconds that a refused call holds its slot at least: the vendor may round its time down."""
 
 
 def worker_name() -> str:
@@ -29,15 +35,16 @@ def worker_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{threading.get_ident() % 10_000}"[:100]
 
 
-def read_ledger(at: datetime) -> Ledger:
+def read_ledger(at: datetime, account: VendorAccount | None = None) -> Ledger:
     """Return the ledger at that time; exact under the account's lock, otherwise a snapshot."""
+    account = account or accounts.read()
     held = VendorCall.objects.filter(holds_until__gt=at).order_by("holds_until")
     rows = list(held.values_list("holds_until", "state"))
     return Ledger(
         at=at,
         holds=tuple(until for until, _ in rows),
         open_calls=sum(state == CallState.SENDING for _, state in rows),
-        limit=window.limit(),
+        limit=window.limit(account.vendor_limit),
         urgent_wait=settings.ENGINE_URGENT_WAIT,
     )
 
@@ -83,6 +90,10 @@ def close_call(
     # Without an answer the vendor may receive the call shortly after we closed the connection.
     late = window.length() / 12 if state == CallState.FAILED else timedelta(0)
     call.holds_until = at + late + hold_after_reply(window.length())
+    if http_status == THROTTLED and rate is not None and rate.reset_after is not None:
+        # The vendor did not count it, and has said when its window ends.
+        reset = timedelta(seconds=max(SHORTEST_RESET, rate.reset_after))
+        call.holds_until = min(call.holds_until, at + reset)
     if rate is not None:
         call.rate_limit, call.rate_remaining = rate.limit, rate.remaining
         call.rate_reset_after = rate.reset_after
@@ -91,18 +102,27 @@ def close_call(
     return was_open
 
 
+def note_limit(account: VendorAccount, rate: RateLimitStatus | None) -> None:
+    """Note the limit that the vendor states, if it is another one than before."""
+    if rate is not None and rate.limit and rate.limit != account.vendor_limit:
+        account.vendor_limit = rate.limit
+        account.save(update_fields=["vendor_limit"])
+
+
 def _note_foreign_calls(call: VendorCall, at: datetime) -> None:
     """Add calls that other clients made with this account to the ledger, by the vendor's count.
 
     Each of our calls that the vendor counted held a slot when this one was claimed, or was claimed
     since. So the calls that it counts beyond those were made by another client.
     """
-    if call.rate_remaining is None or call.http_status == 429:
+    if call.rate_remaining is None or call.http_status == THROTTLED:
         return
     if call.claimed_at > at or call.lease_until != call.claimed_at + window.lease():
         return  # The clock was set during the call, so the times of the rows cannot be compared.
-    ours = VendorCall.objects.filter(holds_until__gt=call.claimed_at).count()
-    total = int(settings.OPSWAT_RATE_LIMIT[0])
+    held = VendorCall.objects.filter(holds_until__gt=call.claimed_at)
+    # The vendor does not count refused calls (assumed); if it does, this errs on the safe side.
+    ours = held.exclude(http_status=THROTTLED).count()
+    total = call.rate_limit or int(settings.OPSWAT_RATE_LIMIT[0])
     foreign = min(total, total - ours - max(0, call.rate_remaining))
     VendorCall.objects.bulk_create(
         VendorCall(

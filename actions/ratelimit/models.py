@@ -14,7 +14,9 @@ class VendorAccount(models.Model):
     `open_until` stops sending until that time, for the reason and the cause beside it; `half_open`
     allows one call at a time until the vendor gives a good answer; `consecutive_failures` counts
     the failures since the last good answer. The `clock_` fields hold what the shared clock and the
-    machine's monotonic clock showed at one moment, in seconds.
+    machine's monotonic clock showed at one moment, in seconds. `epoch` names this course of the
+    database, `former_epochs` those that a person has given up (see dispatch/epoch.py).
+    `vendor_limit` is the limit that the vendor's latest answer stated.
     """
 
     frozen = models.BooleanField(default=False)
@@ -32,6 +34,9 @@ class VendorAccount(models.Model):
     clock_machine = models.CharField(max_length=64, blank=True)
     clock_wall = models.FloatField(default=0.0)
     clock_own = models.FloatField(default=0.0)
+    epoch = models.CharField(max_length=32, blank=True, default="", db_default="")
+    former_epochs = models.JSONField(default=list)
+    vendor_limit = models.PositiveIntegerField(null=True)
 
     def __str__(self) -> str:
         return "The vendor's account"

@@ -5,9 +5,13 @@ from datetime import timedelta
 from django.conf import settings
 
 
-def limit() -> int:
-    """Return the calls in one window that this console may make: the limit less ENGINE_RESERVE."""
-    return int(settings.OPSWAT_RATE_LIMIT[0]) - int(settings.ENGINE_RESERVE)
+def limit(stated: int | None = None) -> int:
+    """Return the calls in one window that this console may make: the limit less ENGINE_RESERVE.
+
+    `stated` is the limit that the vendor has told; the lower one counts.
+    """
+    calls = min(int(settings.OPSWAT_RATE_LIMIT[0]), stated or int(settings.OPSWAT_RATE_LIMIT[0]))
+    return max(1, calls - int(settings.ENGINE_RESERVE))
 
 
 def length() -> timedelta:

@@ -1,6 +1,8 @@
 """The rate limit headers are read in both units; malformed values are ignored."""
 
 import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 from hypothesis import given
@@ -55,3 +57,14 @@ def test_no_header_crashes_the_reading(text):
     names = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset-Time")
     rate = read_rate(dict.fromkeys(names, text))
     assert rate.reset_after is None or rate.reset_after >= 0
+
+
+def test_f11_retry_after_is_read_in_seconds_and_as_a_date():
+    assert read_rate({"Retry-After": "20"}).reset_after == 20.0
+    later = format_datetime(datetime.now(UTC) + timedelta(seconds=100), usegmt=True)
+    assert 90 < (read_rate({"Retry-After": later}).reset_after or 0) <= 100
+    assert read_rate({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}).reset_after == 0.0
+    both = {"X-RateLimit-Reset-Time": "3", "Retry-After": "20"}
+    assert read_rate(both).reset_after == 3.0
+    for odd in ("soon", "", "Wed, 99 Foo 9999", "Fri, 31 Dec 99999 00:00:00 GMT", "-5"):
+        assert read_rate({"Retry-After": odd}).reset_after is None

@@ -69,6 +69,21 @@ def test_after_a_call_of_a_lower_lane_an_urgent_one_waits_at_most_urgent_wait(he
     assert before.after(0, hold=10_000).wait_for(Lane.URGENT) <= 10.0
 
 
+@given(
+    held=st.lists(st.floats(0.1, 120), max_size=14),
+    lane=st.sampled_from([Lane.BULK, Lane.REPORTS, Lane.INVENTORY]),
+)
+def test_f2_after_a_bulk_call_the_kth_urgent_one_waits_at_most_k_times_urgent_wait(held, lane):
+    now = ledger(START, tuple(at(seconds) for seconds in sorted(held)))
+    if now.wait_for(lane) > 0:
+        return
+
+    now = now.after(0, hold=10_000)
+    for place in (1, 2, 3):
+        now = now.after(now.wait_for(Lane.URGENT), hold=10_000)
+        assert (now.at - START).total_seconds() <= place * 10.0 + 1e-3
+
+
 def test_a_full_ledger_returns_when_the_next_slot_is_free():
     holds = tuple(at(seconds) for seconds in range(5, 15))
 
@@ -169,7 +184,7 @@ class TestRows:
             self.close(self.open())
 
         with django_assert_num_queries(1):
-            limiter.read_ledger(datetime.now(UTC))
+            limiter.read_ledger(datetime.now(UTC), VendorAccount())
 
 
 def test_a_clock_step_is_detected_and_a_steady_clock_is_not():
@@ -193,3 +208,51 @@ def test_time_that_passes_frees_the_slots(travel):
     travel.move_to(at(61))
 
     assert limiter.read_ledger(clock.now()).free == 10
+
+
+@pytest.mark.django_db
+def test_f4_a_refused_call_holds_its_slot_until_the_vendor_says_that_its_window_ends():
+    def held_after_429(reset_after: float | None) -> float:
+        call = limiter.open_call(clock.now(), Lane.NORMAL, "action")
+        rate = RateLimitStatus(limit=10, remaining=0, reset_after=reset_after)
+        with transaction.atomic():
+            accounts.lock()
+            limiter.close_call(call, CallState.ANSWERED, http_status=429, rate=rate)
+        assert call.replied_at
+        return (call.holds_until - call.replied_at).total_seconds()
+
+    assert held_after_429(20.0) == 20.0
+    assert held_after_429(0.0) == 1.0
+    assert held_after_429(None) == held_after_429(900.0) == HOLD
+
+
+@pytest.mark.django_db
+def test_f6_foreign_calls_are_counted_without_our_refused_ones():
+    refused = limiter.open_call(clock.now(), Lane.NORMAL, "action")
+    call = limiter.open_call(clock.now(), Lane.NORMAL, "action")
+    with transaction.atomic():
+        accounts.lock()
+        limiter.close_call(
+            refused, CallState.ANSWERED, http_status=429, rate=RateLimitStatus(10, 0, None)
+        )
+        # Ten less this one and the five that remain are four, none of which we made.
+        limiter.close_call(
+            call, CallState.ANSWERED, http_status=200, rate=RateLimitStatus(10, 5, None)
+        )
+    assert VendorCall.objects.filter(state=CallState.FOREIGN).count() == 4
+
+
+@pytest.mark.django_db
+def test_a_lower_limit_of_the_vendor_is_obeyed_and_a_higher_one_is_not(settings):
+    def limit() -> int:
+        return limiter.read_ledger(clock.now()).limit
+
+    account = accounts.lock()
+    for stated, expected in ((None, 10), (5, 5), (20, 10), (1, 1), (0, 1), (10, 10)):
+        limiter.note_limit(account, RateLimitStatus(stated, 3, None))
+        assert limit() == expected, stated
+    settings.ENGINE_RESERVE = 3
+    limiter.note_limit(account, RateLimitStatus(5, 3, None))
+    assert limit() == 2
+    limiter.note_limit(account, None)
+    assert limit() == 2
