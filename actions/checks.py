@@ -1,5 +1,6 @@
 """Django system checks of the settings. An error stops the start and names the setting."""
 
+import os
 import re
 from collections.abc import Collection
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.files.storage import storages
 from django.db import DatabaseError
 
 from actions.audit.siem.targets import parse_target
@@ -35,6 +37,9 @@ def check_vendor(**_: Any) -> list[CheckMessage]:
                     id="actions.E001",
                 )
             )
+    if wrong := [host for host in settings.OPSWAT_ALLOWED_HOSTS if not _HOST.fullmatch(host)]:
+        names = ", ".join(map(repr, wrong))
+        problems.append(Error(f"OPSWAT_ALLOWED_HOSTS: {names}.", id="actions.E004"))
     try:
         check_base_url(settings.OPSWAT_BASE_URL, settings.OPSWAT_ALLOWED_HOSTS)
     except ValueError as error:
@@ -108,9 +113,21 @@ def check_audit(**_: Any) -> list[CheckMessage]:
             missing = "AUDIT_STREAM_SECRET is missing or shorter than 16 characters."
             hint = "It signs the lines that a webhook receives."
             problems.append(Error(missing, hint=hint, id="actions.E031"))
-    if settings.AUDIT_KEEP_DAYS < 0:
-        problems.append(Error("AUDIT_KEEP_DAYS cannot be negative.", id="actions.E032"))
+    if settings.AUDIT_STREAM_CA and not os.access(settings.AUDIT_STREAM_CA, os.R_OK):
+        problems.append(Error("AUDIT_STREAM_CA: no such file can be read.", id="actions.E034"))
     return problems
+
+
+@register()
+def check_storage(**_: Any) -> list[CheckMessage]:
+    """Check that the storage of the agent logs can be made."""
+    try:
+        storage = storages["agent_logs"]
+        storage.exists("x")
+    except Exception as error:  # noqa: BLE001  # Each storage has errors of its own.
+        name = type(error).__name__
+        return [Error(f"AGENT_LOG_STORAGE cannot be used ({name}).", id="actions.E040")]
+    return []
 
 
 @register(Tags.database)
@@ -130,6 +147,20 @@ def check_debug(**_: Any) -> list[CheckMessage]:
     """Check that DEBUG is off where others can reach the console."""
     if settings.DEBUG and settings.PUBLIC:
         return [Error("DEBUG must be off where others can reach the console.", id="actions.E020")]
+    return []
+
+
+@register()
+def check_https(**_: Any) -> list[CheckMessage]:
+    """Check that HTTPS is on where others can reach the console."""
+    if settings.PUBLIC and not settings.HTTPS and not settings.SIMULATED:
+        return [
+            Error(
+                "HTTPS must be on where others can reach the console.",
+                hint="Put a proxy with TLS in front, and set BEHIND_PROXY.",
+                id="actions.E024",
+            )
+        ]
     return []
 
 

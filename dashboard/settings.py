@@ -4,41 +4,39 @@
 """
 
 import json
-import math
 import os
 import secrets
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
-import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from actions.trail.keys import new_key_file, read_key_file, read_keys
 from dashboard.data_folder import prepare_folder, redis_socket
+from dashboard.environment import (
+    DATABASE_FORM,
+    REDIS_FORM,
+    Environment,
+    read_database,
+    read_redis,
+    sqlite_at,
+    whole,
+)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
+_DAY = 24 * 3600
+"""Seconds of a day."""
 
-class _Env(environ.FileAwareEnv):  # type: ignore[misc]  # The package has no types.
-    """Reads the environment; an error names the variable, never its value."""
-
-    def get_value(self, var: str, *args: Any, **kwargs: Any) -> object:
-        """Read a value; raise ImproperlyConfigured without quoting it, as it may be secret."""
-        try:
-            return super().get_value(var, *args, **kwargs)
-        except ValueError:
-            raise ImproperlyConfigured(f"{var} is not valid. See .env.example.") from None
-        except OSError as error:
-            raise ImproperlyConfigured(f"The file of {var}: {error.strerror}.") from None
+_LOG_LEVELS = ("CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG")
 
 
-env = _Env()
-if os.environ.get("READ_DOT_ENV", "1") == "1":
-    env.read_env(BASE_DIR / ".env")
+env = Environment(
+    os.environ, BASE_DIR / ".env" if os.environ.get("READ_DOT_ENV", "1") == "1" else None
+)
 
 RENAMED = {
     "ENGINE_NAP_SECONDS": "ENGINE_MAX_IDLE_SECONDS",
@@ -53,14 +51,14 @@ RENAMED = {
 
 for _old, _new in RENAMED.items():
     # Ignoring the old name would silently replace the chosen value with the default.
-    if _old in os.environ or f"{_old}_FILE" in os.environ:
+    if env.text(_old):
         raise ImproperlyConfigured(f"{_old} was renamed: set {_new} instead. See .env.example.")
 
 # ── Data folder, secret key and hosts ───────────────────────────────────────────────────────────
 
 # Every process of the console reads the settings first, whatever starts it.
 os.umask(0o077)
-DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / ".data"))).resolve()
+DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / ".data"))).resolve()
 prepare_folder(DATA_DIR)
 
 
@@ -87,57 +85,35 @@ _IS_NEW = not (
 )
 """Whether nothing hints at an installation that signed its trail with a key from SECRET_KEY."""
 
-SECRET_KEY = env.str("SECRET_KEY", default="") or _own_secret("secret_key")
-DEBUG = env.bool("DEBUG", default=False)
-ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+SECRET_KEY = env.text("SECRET_KEY") or _own_secret("secret_key")
+DEBUG = env.flag("DEBUG", default=False)
+ALLOWED_HOSTS: list[str] = env.items("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 
 LOOPBACK = {"localhost", "127.0.0.1", "[::1]", "testserver"}
 PUBLIC = not LOOPBACK.issuperset(ALLOWED_HOSTS)
 """Whether others than this machine can reach the console."""
-HTTPS = env.bool("HTTPS", default=PUBLIC)
+HTTPS = env.flag("HTTPS", default=PUBLIC)
 """Whether pages and cookies require HTTPS."""
 
-ALLOWED_PORTS: list[str] = env.list("ALLOWED_PORTS", default=[])
+ALLOWED_PORTS = [str(port) for port in env.ports("ALLOWED_PORTS")]
 
-
-def _proxies() -> int:
-    """Read BEHIND_PROXY: how many proxies are in front; also 1, true, yes or on for one."""
-    text = env.str("BEHIND_PROXY", default="0").strip().lower()
-    words = {"": "0", "false": "0", "no": "0", "off": "0", "true": "1", "yes": "1", "on": "1"}
-    try:
-        return max(0, int(words.get(text, text)))
-    except ValueError:
-        raise ImproperlyConfigured("BEHIND_PROXY: write the number of proxies, or 0.") from None
-
-
-BEHIND_PROXY = _proxies()
-try:
-    PROXY_NETWORKS = [
-        ip_network(each.strip())
-        for each in env.list("PROXY_NETWORKS", default=["127.0.0.0/8", "::1/128"])
-    ]
-except ValueError as _error:
-    raise ImproperlyConfigured(f"PROXY_NETWORKS: {_error}.") from None
+_PROXIES = {"true": 1, "yes": 1, "on": 1, "false": 0, "no": 0, "off": 0}
+BEHIND_PROXY = env.parsed(
+    "BEHIND_PROXY",
+    0,
+    lambda text: _PROXIES[text.lower()] if text.lower() in _PROXIES else whole(text, 0, 10),
+    "write the number of proxies in front, from 0 to 10",
+)
+"""How many proxies are in front, whose headers are believed."""
+PROXY_NETWORKS = env.networks("PROXY_NETWORKS", ["127.0.0.0/8", "::1/128"])
 
 # ── Vendor ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def _pair(name: str, default: str) -> tuple[float, float]:
-    """Read two positive numbers, written as `a/b`."""
-    text = env.str(name, default=default)
-    try:
-        first, second = (float(part) for part in text.split("/"))
-    except ValueError:
-        first = second = 0.0
-    if not (0 < first < math.inf and 0 < second < math.inf):
-        raise ImproperlyConfigured(f"{name}={text!r}: write two positive numbers, as {default}.")
-    return first, second
-
-
 SIMULATOR_FILE = DATA_DIR / "simulator.json"
-OPSWAT_CLIENT_ID = env.str("OPSWAT_CLIENT_ID", default="")
-OPSWAT_CLIENT_SECRET = env.str("OPSWAT_CLIENT_SECRET", default="")
-OPSWAT_BASE_URL = env.str("OPSWAT_BASE_URL", default="")
+OPSWAT_CLIENT_ID = env.text("OPSWAT_CLIENT_ID")
+OPSWAT_CLIENT_SECRET = env.text("OPSWAT_CLIENT_SECRET")
+OPSWAT_BASE_URL = env.text("OPSWAT_BASE_URL")
 SIMULATED = not (OPSWAT_CLIENT_ID or OPSWAT_CLIENT_SECRET or OPSWAT_BASE_URL)
 if SIMULATED and SIMULATOR_FILE.exists():
     # `manage.py up` writes this file, so that commands in other terminals find its simulator.
@@ -148,17 +124,17 @@ if SIMULATED and SIMULATOR_FILE.exists():
 if not OPSWAT_BASE_URL:
     # Without credentials nothing may reach the real vendor: nothing listens on this port.
     OPSWAT_BASE_URL = "http://127.0.0.1:9" if SIMULATED else "https://gears.opswat.com"
-OPSWAT_ALLOWED_HOSTS: list[str] = env.list("OPSWAT_ALLOWED_HOSTS", default=[])
-OPSWAT_ACTION_VERSION = env.str("OPSWAT_ACTION_VERSION", default="v3.1")
-OPSWAT_RATE_LIMIT = _pair("OPSWAT_RATE_LIMIT", "10/60")
-OPSWAT_MAX_DEVICES = env.int("OPSWAT_MAX_DEVICES", default=50)
-OPSWAT_TIMEOUT = _pair("OPSWAT_TIMEOUT", "5/60")
+OPSWAT_ALLOWED_HOSTS: list[str] = env.items("OPSWAT_ALLOWED_HOSTS")
+OPSWAT_ACTION_VERSION = env.text("OPSWAT_ACTION_VERSION", "v3.1")
+OPSWAT_RATE_LIMIT = env.pair("OPSWAT_RATE_LIMIT", "10/60", high=(10_000, 86_400))
+OPSWAT_MAX_DEVICES = env.whole("OPSWAT_MAX_DEVICES", 50, 1, 1000)
+OPSWAT_TIMEOUT = env.pair("OPSWAT_TIMEOUT", "5/60", high=(60, 600))
 
 # ── Engine ──────────────────────────────────────────────────────────────────────────────────────
 
-ENGINE_IN_FLIGHT = env.int("ENGINE_IN_FLIGHT", default=4)
-ENGINE_RESERVE = env.int("ENGINE_RESERVE", default=0)
-ENGINE_URGENT_WAIT = env.float("ENGINE_URGENT_WAIT", default=10.0)
+ENGINE_IN_FLIGHT = env.whole("ENGINE_IN_FLIGHT", 4, 1, 100)
+ENGINE_RESERVE = env.whole("ENGINE_RESERVE", 0, 0, 10000)
+ENGINE_URGENT_WAIT = env.number("ENGINE_URGENT_WAIT", 10.0, 0, 3600)
 # What one person may ask for in a minute; requests on devices are limited by roles.
 BUDGETS_PER_MINUTE: dict[str, int] = {
     "refreshes": 30,
@@ -166,20 +142,25 @@ BUDGETS_PER_MINUTE: dict[str, int] = {
     "exports": 10,
     "selections": 60,
     "uploads": 20,
-    **env.json("BUDGETS_PER_MINUTE", default={}),
+    **env.mapping("BUDGETS_PER_MINUTE"),
 }
-ENGINE_VERIFY_AFTER = env.float("ENGINE_VERIFY_AFTER", default=60.0)
-ENGINE_RUN_SECONDS = env.float("ENGINE_RUN_SECONDS", default=30.0)
-ENGINE_MAX_IDLE_SECONDS = env.float("ENGINE_MAX_IDLE_SECONDS", default=5.0)
-ENGINE_GRACE_SECONDS = env.float("ENGINE_GRACE_SECONDS", default=10.0)
+ENGINE_VERIFY_AFTER = env.number("ENGINE_VERIFY_AFTER", 60.0, 0, _DAY)
+ENGINE_RUN_SECONDS = env.number("ENGINE_RUN_SECONDS", 30.0, 1, 3600)
+ENGINE_MAX_IDLE_SECONDS = env.number("ENGINE_MAX_IDLE_SECONDS", 5.0, 0, 600)
+ENGINE_GRACE_SECONDS = env.number("ENGINE_GRACE_SECONDS", 10.0, 0.1, 600)
+# Longer than a call may take, because a worker that stops finishes the call under way.
+STOP_SECONDS = env.number("STOP_SECONDS", sum(OPSWAT_TIMEOUT) + ENGINE_GRACE_SECONDS, 0, 3600)
+
+EPOCH_FILE: Path | None = DATA_DIR / ("epoch-simulator.json" if SIMULATED else "epoch.json")
+"""What shows that the database is older than the world (actions.dispatch.epoch)."""
 
 # ── Inventory ───────────────────────────────────────────────────────────────────────────────────
 
-INVENTORY_CHANGES_MINUTES = env.float("INVENTORY_CHANGES_MINUTES", default=5.0)
-INVENTORY_NEW_MINUTES = env.float("INVENTORY_NEW_MINUTES", default=10.0)
-INVENTORY_FULL_READ_HOURS = env.float("INVENTORY_FULL_READ_HOURS", default=20.0)
-INVENTORY_REFRESH_CALLS = env.int("INVENTORY_REFRESH_CALLS", default=4)
-INVENTORY_FRESH_HOURS = env.float("INVENTORY_FRESH_HOURS", default=24.0)
+INVENTORY_CHANGES_MINUTES = env.number("INVENTORY_CHANGES_MINUTES", 5.0, 0, 7 * 24 * 60)
+INVENTORY_NEW_MINUTES = env.number("INVENTORY_NEW_MINUTES", 10.0, 0, 7 * 24 * 60)
+INVENTORY_FULL_READ_HOURS = env.number("INVENTORY_FULL_READ_HOURS", 20.0, 0, 366 * 24)
+INVENTORY_REFRESH_CALLS = env.whole("INVENTORY_REFRESH_CALLS", 4, 0, 1000)
+INVENTORY_FRESH_HOURS = env.number("INVENTORY_FRESH_HOURS", 24.0, 0, 366 * 24)
 
 # ── Audit trail ─────────────────────────────────────────────────────────────────────────────────
 
@@ -198,34 +179,36 @@ AUDIT_INSTALLATION = next(iter(AUDIT_OWN_KEYS))
 """The id of the own key also names this installation, in its anchors."""
 
 try:
-    AUDIT_KEYS = read_keys(env.list("AUDIT_KEYS", default=[]), AUDIT_OWN_KEYS)
+    AUDIT_KEYS = read_keys(env.items("AUDIT_KEYS"), AUDIT_OWN_KEYS)
 except ValueError as _error:
     raise ImproperlyConfigured(f"AUDIT_KEYS: {_error}.") from None
 # As with the database, the simulator's anchors never mix with those of a real fleet.
 AUDIT_ANCHORS_FILE = DATA_DIR / (
     "audit-anchors-simulator.jsonl" if SIMULATED else "audit-anchors.jsonl"
 )
+AUDIT_LOST_FILE = DATA_DIR / ("audit-lost-simulator.jsonl" if SIMULATED else "audit-lost.jsonl")
+"""Anchors of lines that a restored database has lost."""
 AUDIT_EXPORT_DIR = DATA_DIR / "audit-exports"
 AUDIT_ARCHIVE_DIR = DATA_DIR / "audit-archive"
-AUDIT_KEEP_DAYS = env.int("AUDIT_KEEP_DAYS", default=0)
-AUDIT_STREAM_TO: list[str] = env.list("AUDIT_STREAM_TO", default=[])
-AUDIT_STREAM_SECRET = env.str("AUDIT_STREAM_SECRET", default="")
-AUDIT_STREAM_CA = env.str("AUDIT_STREAM_CA", default="")
+AUDIT_KEEP_DAYS = env.whole("AUDIT_KEEP_DAYS", 0, 0, 36500)
+AUDIT_STREAM_TO: list[str] = env.items("AUDIT_STREAM_TO")
+AUDIT_STREAM_SECRET = env.text("AUDIT_STREAM_SECRET")
+AUDIT_STREAM_CA = env.text("AUDIT_STREAM_CA")
 
 # ── Agent logs ──────────────────────────────────────────────────────────────────────────────────
 
-AGENT_LOG_FIRST_POLL = env.float("AGENT_LOG_FIRST_POLL", default=60.0)
-AGENT_LOG_MAX_INTERVAL = env.float("AGENT_LOG_MAX_INTERVAL", default=1800.0)
-AGENT_LOG_DEADLINE_HOURS = env.float("AGENT_LOG_DEADLINE_HOURS", default=24.0)
-AGENT_LOG_KEEP_DAYS = env.float("AGENT_LOG_KEEP_DAYS", default=30.0)
-AGENT_LOG_MAX_MB = env.int("AGENT_LOG_MAX_MB", default=512)
+AGENT_LOG_FIRST_POLL = env.number("AGENT_LOG_FIRST_POLL", 60.0, 1, _DAY)
+AGENT_LOG_MAX_INTERVAL = env.number("AGENT_LOG_MAX_INTERVAL", 1800.0, 1, _DAY)
+AGENT_LOG_DEADLINE_HOURS = env.number("AGENT_LOG_DEADLINE_HOURS", 24.0, 0.01, 366 * 24)
+AGENT_LOG_KEEP_DAYS = env.number("AGENT_LOG_KEEP_DAYS", 30.0, 0.01, 36500)
+AGENT_LOG_MAX_MB = env.whole("AGENT_LOG_MAX_MB", 512, 1, 10240)
 AGENT_LOG_FOLDER = DATA_DIR / "agent-logs"
 AGENT_LOG_INCOMING = DATA_DIR / "agent-logs-incoming"
 
 
 def _agent_log_storage() -> dict[str, Any]:
     """Return the storage that AGENT_LOG_STORAGE describes as JSON, or a private folder."""
-    given: dict[str, Any] = env.json("AGENT_LOG_STORAGE", default={})
+    given: dict[str, Any] = env.mapping("AGENT_LOG_STORAGE")
     if given:
         return given
     return {
@@ -258,6 +241,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "dashboard.views.health.HealthMiddleware",
     "dashboard.middleware.RequestIdMiddleware",
     "dashboard.refusal_lines.RefusalLineMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -302,13 +286,8 @@ TEMPLATES = [
 def _database() -> dict[str, Any]:
     """Read DATABASE_URL; add the options with which SQLite is safe for many processes."""
     # Two files, so that the fleet of the simulator never mixes with a real one.
-    name = "simulator.sqlite3" if SIMULATED else "console.sqlite3"
-    default = f"sqlite:///{DATA_DIR / name}"
-    if not env.str("DATABASE_URL", default=default).startswith(
-        ("sqlite:///", "postgres://", "postgresql://")
-    ):
-        raise ImproperlyConfigured("DATABASE_URL must begin with sqlite:/// or postgres://.")
-    config: dict[str, Any] = env.db_url("DATABASE_URL", default=default)
+    own = DATA_DIR / ("simulator.sqlite3" if SIMULATED else "console.sqlite3")
+    config = env.parsed("DATABASE_URL", sqlite_at(own), read_database, DATABASE_FORM)
     if config["ENGINE"] == "django.db.backends.sqlite3":
         config["OPTIONS"] = {
             "transaction_mode": "IMMEDIATE",
@@ -331,7 +310,7 @@ USE_I18N = False
 
 # ── Redis and Celery ────────────────────────────────────────────────────────────────────────────
 
-REDIS_URL = env.str("REDIS_URL", default="")
+REDIS_URL = env.parsed("REDIS_URL", "", read_redis, REDIS_FORM)
 OWN_REDIS = not REDIS_URL
 if OWN_REDIS:
     REDIS_SOCKET = redis_socket(DATA_DIR)
@@ -339,6 +318,9 @@ if OWN_REDIS:
 
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # A worker waits for Redis, however long it takes.
+# So does it when Redis answers with an error: a full disk, or a replica that takes no writes.
+CELERY_BROKER_CHANNEL_ERROR_RETRY = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     # Without timeouts a half-open connection blocks indefinitely.
     "socket_timeout": 2,
@@ -346,7 +328,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_keepalive": not OWN_REDIS,
     "health_check_interval": 25,
     "visibility_timeout": 600,
-    # A failed hint must not delay a response: beat repeats it.
+    # A failed hint must not delay a response: the ticker repeats it.
     "max_retries": 1,
     "interval_start": 0,
     "interval_step": 0.1,
@@ -363,18 +345,6 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # Unused, and closing its mailbox while Redis is unavailable would end a worker.
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_TIMEZONE = "UTC"
-CELERY_BEAT_SCHEDULE = {
-    "dispatch": {"task": "actions.dispatch", "schedule": 2.0, "options": {"expires": 30}},
-    "sweep": {"task": "actions.sweep", "schedule": 15.0, "options": {"expires": 30}},
-    "inventory": {"task": "actions.keep_inventory", "schedule": 30.0, "options": {"expires": 30}},
-    "audit": {"task": "actions.audit", "schedule": 30.0, "options": {"expires": 30}},
-    "audit_maintenance": {
-        "task": "actions.audit_maintenance",
-        "schedule": 5.0,
-        "options": {"expires": 30},
-    },
-}
-
 # ── Static and stored files ─────────────────────────────────────────────────────────────────────
 
 FILE_UPLOAD_PERMISSIONS = 0o600  # Of all files that storages write; Django's default is 644.
@@ -389,14 +359,14 @@ STORAGES = {
 
 # ── Limits of the web server (dashboard.server) ─────────────────────────────────────────────────
 
-WEB_HEAD_SECONDS = env.float("WEB_HEAD_SECONDS", default=10.0)
-WEB_BODY_SECONDS = env.float("WEB_BODY_SECONDS", default=60.0)
-WEB_CONNECTIONS = env.int("WEB_CONNECTIONS", default=1000)
-WEB_CONNECTIONS_PER_ADDRESS = env.int("WEB_CONNECTIONS_PER_ADDRESS", default=500)
-WEB_REQUESTS = env.int("WEB_REQUESTS", default=20)
-WEB_WAIT_SECONDS = env.float("WEB_WAIT_SECONDS", default=20.0)
-WEB_PASSWORD_CHECKS = env.int("WEB_PASSWORD_CHECKS", default=2)
-WEB_STREAMS_PER_PERSON = env.int("WEB_STREAMS_PER_PERSON", default=30)
+WEB_HEAD_SECONDS = env.number("WEB_HEAD_SECONDS", 10.0, 0.1, 600)
+WEB_BODY_SECONDS = env.number("WEB_BODY_SECONDS", 60.0, 0.1, 3600)
+WEB_CONNECTIONS = env.whole("WEB_CONNECTIONS", 1000, 1, 100000)
+WEB_CONNECTIONS_PER_ADDRESS = env.whole("WEB_CONNECTIONS_PER_ADDRESS", 500, 1, 100000)
+WEB_REQUESTS = env.whole("WEB_REQUESTS", 20, 1, 1000)
+WEB_WAIT_SECONDS = env.number("WEB_WAIT_SECONDS", 20.0, 0, 600)
+WEB_PASSWORD_CHECKS = env.whole("WEB_PASSWORD_CHECKS", 2, 1, 100)
+WEB_STREAMS_PER_PERSON = env.whole("WEB_STREAMS_PER_PERSON", 30, 1, 10000)
 
 # ── Users, sign-in and sessions ─────────────────────────────────────────────────────────────────
 
@@ -413,7 +383,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "dashboard.sign_in.passwords.RepetitionValidator"},
     {"NAME": "dashboard.sign_in.passwords.ContextValidator"},
 ]
-PASSWORD_WORDS: list[str] = env.list("PASSWORD_WORDS", default=[])
+PASSWORD_WORDS: list[str] = env.items("PASSWORD_WORDS")
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "overview"
 ACCOUNT_ADAPTER = "dashboard.access.AccountAdapter"
@@ -436,8 +406,8 @@ CACHES = {
     }
 }
 
-SESSION_HOURS = env.float("SESSION_HOURS", default=12.0)
-SESSION_IDLE_MINUTES = env.float("SESSION_IDLE_MINUTES", default=30.0)
+SESSION_HOURS = env.number("SESSION_HOURS", 12.0, 0.01, 366 * 24)
+SESSION_IDLE_MINUTES = env.number("SESSION_IDLE_MINUTES", 30.0, 0.01, 366 * 24 * 60)
 SESSION_ENGINE = "dashboard.session_store"
 SESSION_COOKIE_AGE = max(60, int(SESSION_HOURS * 3600))
 SESSION_COOKIE_SAMESITE = "Lax"
@@ -463,9 +433,10 @@ SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 SECURE_SSL_REDIRECT = HTTPS
 # A day at first: a browser that has seen this header refuses plain http for so long, whatever is
 # changed here. The two options also bind other hosts, so nobody gets them without asking.
-SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=24 * 3600) if HTTPS else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("HSTS_INCLUDE_SUBDOMAINS", default=False)
-SECURE_HSTS_PRELOAD = env.bool("HSTS_PRELOAD", default=False)
+_HSTS_SECONDS = env.whole("HSTS_SECONDS", _DAY, 0, 10 * 366 * _DAY)
+SECURE_HSTS_SECONDS = _HSTS_SECONDS if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = env.flag("HSTS_INCLUDE_SUBDOMAINS", default=False)
+SECURE_HSTS_PRELOAD = env.flag("HSTS_PRELOAD", default=False)
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]  # They demand these two options.
 if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
@@ -491,8 +462,18 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"()": "dashboard.log_formatter.OneLine"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "filters": {"repeats": {"()": "dashboard.log_formatter.Repeats"}},
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "filters": ["repeats"],
+        }
+    },
+    "root": {"handlers": ["console"], "level": env.one_of("LOG_LEVEL", "INFO", _LOG_LEVELS)},
     # Fixed: at DEBUG urllib3 would log the access token, which the vendor expects in the URL.
     "loggers": {"urllib3": {"level": "WARNING"}},
 }
+
+# Last: all settings have been read, so any other name that looks like one is a mistake.
+env.refuse_unknown({"DJANGO_SETTINGS_MODULE", "READ_DOT_ENV"})

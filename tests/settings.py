@@ -19,7 +19,7 @@ for name in list(os.environ):
 from dashboard.settings import *  # noqa: E402, F403
 from dashboard.settings import DATA_DIR, DATABASES, env  # noqa: E402
 
-DATABASES["default"]["TEST"] = {"NAME": env.str("TEST_DATABASE", default="") or None}
+DATABASES["default"]["TEST"] = {"NAME": env.text("TEST_DATABASE") or None}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # A file, because servers and workers of tests open it in other threads and processes.
     DATABASES["default"]["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}
@@ -29,4 +29,5 @@ STORAGES = {
     "agent_logs": STORAGES["agent_logs"],  # noqa: F405
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+EPOCH_FILE = None  # Tests empty the database; tests of the epoch set a file.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
