@@ -1,8 +1,8 @@
 """After commit: wake the workers and publish changes to open pages.
 
 Both messages are hints; the database is the source of truth. A hint that cannot be sent is logged
-and never raised to the person who submitted, because beat repeats the first kind and pages poll
-for the second.
+and never raised to the person who submitted, because the ticker repeats the first kind and pages
+poll for the second.
 """
 
 import json
@@ -61,9 +61,7 @@ def publish_change(topic: str, version: int) -> None:
 
 
 def _send_task(task: str) -> None:
-    _redis_state.send(
-        lambda: current_app.send_task(task, expires=30, ignore_result=True, retry=False)
-    )
+    _redis_state.send(lambda: current_app.send_task(task, ignore_result=True, retry=False))
 
 
 def _publish(topic: str, version: int) -> None:

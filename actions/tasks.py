@@ -4,7 +4,7 @@ import signal
 
 from celery import shared_task
 
-from actions.audit import jobs, maintenance
+from actions.audit import jobs, maintenance, settings_changes
 from actions.dispatch import dispatcher, shutdown, sweeper
 from actions.inventory import sync
 
@@ -36,5 +36,17 @@ def audit() -> None:
 
 @shared_task(name="actions.audit_maintenance")
 def audit_maintenance() -> None:
-    """Stream the audit trail; when due, write an anchor and delete expired files."""
+    """Stream the audit trail; when due, write an anchor."""
     maintenance.run()
+
+
+@shared_task(name="actions.audit_settings")
+def audit_settings() -> None:
+    """Record changed settings in the audit trail."""
+    settings_changes.record_changes()
+
+
+@shared_task(name="actions.audit_tidy", time_limit=4 * 3600)
+def audit_tidy() -> None:
+    """Delete expired exports, and move old lines of the audit trail into an archive."""
+    maintenance.tidy()

@@ -9,7 +9,7 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import beat_init, celeryd_init
+from celery.signals import celeryd_init
 
 from dashboard.start import check_start, read_settings
 
@@ -27,7 +27,6 @@ def _read(**_: Any) -> None:
 
 
 @celeryd_init.connect
-@beat_init.connect
 def _check(**_: Any) -> None:
-    """Check the start of a worker and of beat; a web process or a command has done so itself."""
+    """Check the start of a worker; a web process or a command has done so itself."""
     check_start()

@@ -90,7 +90,10 @@ def _entries(user: User) -> list[dict[str, Any]]:
 
 def _notices() -> list[Notice]:
     status = dispatch.sending_status()
-    found = (_frozen(status), _stopped(status), _paused(status), _no_worker(status))
+    found = (
+        *(_frozen(status), _stopped(status), _paused(status), _background(status)),
+        _lower_limit(status),
+    )
     return [notice for notice in found if notice]
 
 
@@ -116,13 +119,35 @@ def _paused(status: SendingStatus) -> Notice | None:
     return _notice("warning", title, printable(status.open_reason))
 
 
-def _no_worker(status: SendingStatus) -> Notice | None:
-    if status.worker_seen or action_requests.oldest_waiting_seconds() <= LATE_AFTER:
+def _background(status: SendingStatus) -> Notice | None:
+    """The notice of background processes that are missing, by its cause."""
+    if status.ticker_problem:
+        return _notice(
+            "warning",
+            status.ticker_problem,
+            "Nothing is lost: one process sends meanwhile, and open pages poll. Check Redis.",
+        )
+    if status.worker_seen and status.ticker_seen:
         return None
+    if action_requests.oldest_waiting_seconds() <= LATE_AFTER:
+        return None
+    missing = "ticker" if status.worker_seen else "worker"
     return _notice(
         "danger",
-        "No worker has been active for a minute.",
-        "Queued devices are kept and are sent when a worker runs.",
+        f"No {missing} has been active for a minute.",
+        f"Queued devices are kept and are sent when a {missing} runs.",
+    )
+
+
+def _lower_limit(status: SendingStatus) -> Notice | None:
+    """The notice of a limit that is set higher than the vendor states it; the lower one is kept."""
+    calls = int(settings.OPSWAT_RATE_LIMIT[0])
+    if not status.vendor_limit or status.vendor_limit >= calls:
+        return None
+    return _notice(
+        "warning",
+        f"The vendor states a limit of {status.vendor_limit} calls.",
+        f"OPSWAT_RATE_LIMIT allows {calls}. The lower limit is kept; set it there as well.",
     )
 
 

@@ -1,32 +1,45 @@
-"""Periodic work on the trail: stream it, anchor it, archive old lines, delete old exports."""
+"""Periodic work on the trail: stream it, anchor it, archive old lines, delete old exports.
 
+The ticker starts each of these functions at its interval; two hosts may start them at once.
+"""
+
+import time
 from datetime import timedelta
+from pathlib import Path
 
 from django.conf import settings
-from django.core.cache import cache
 from django.utils.timezone import now
 
-from actions.audit import jobs, retention, settings_changes
+from actions.audit import jobs, retention
 from actions.audit.siem import stream
 from actions.trail import anchors, ceilings
 
-ANCHOR_INTERVAL = 15 * 60
-"""Seconds between two anchors."""
-
-CLEANUP_INTERVAL = 3600
-SETTINGS_INTERVAL = 60
+ANCHOR_INTERVAL = 15 * 60.0
+"""Seconds between two anchors of an installation."""
 
 
 def run() -> None:
-    """Do what is due; workers may run this at the same time."""
-    if cache.add("audit-settings", 1, SETTINGS_INTERVAL):
-        settings_changes.record_changes()
+    """Stream what is pending, tell counted refusals, and write an anchor if one is due."""
     ceilings.tell_counted()
     stream.send_pending()
-    # Each installation whose workers run this has a file of its own.
-    if cache.add(f"audit-anchor-{settings.AUDIT_INSTALLATION}", 1, ANCHOR_INTERVAL):
+    if _anchor_is_due():
         anchors.write_anchor()
-    if cache.add("audit-tidy", 1, CLEANUP_INTERVAL):
-        jobs.delete_expired()
-        if settings.AUDIT_KEEP_DAYS > 0:
-            retention.archive(now() - timedelta(days=settings.AUDIT_KEEP_DAYS))
+
+
+def tidy() -> None:
+    """Delete expired exports, and move old lines into an archive."""
+    jobs.delete_expired()
+    if settings.AUDIT_KEEP_DAYS > 0:
+        retention.archive(now() - timedelta(days=settings.AUDIT_KEEP_DAYS))
+
+
+def _anchor_is_due() -> bool:
+    """Return whether the file of this installation is older than the interval, or of the future.
+
+    It is of the future after the clock was set back; waiting for that time could take days.
+    """
+    try:
+        age = time.time() - Path(settings.AUDIT_ANCHORS_FILE).stat().st_mtime
+    except OSError:
+        return True
+    return not 0 <= age < ANCHOR_INTERVAL

@@ -8,7 +8,6 @@ time is up; any number of dispatchers may run at once.
 import logging
 import time
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any, TypeVar
 
 from django.conf import settings
@@ -16,14 +15,14 @@ from django.db import InterfaceError, OperationalError, close_old_connections
 from django.views.decorators.debug import sensitive_variables
 
 from actions import on_commit
-from actions.dispatch import token_store
+from actions.dispatch import epoch, heartbeats, token_store
 from actions.dispatch.claims import Claim, Wait, claim
-from actions.dispatch.models import DispatcherHeartbeat
 from actions.dispatch.results import record_answer, record_error, record_unrecorded
 from actions.dispatch.scheduler import Candidate, next_candidate
+from actions.log_fields import log_fields
 from actions.opswat.client import Answer, Slot, VendorClient, VendorConfig
 from actions.opswat.errors import Rejected, Unconfirmed, VendorError
-from actions.ratelimit import clock, limiter
+from actions.ratelimit import accounts, clock, limiter
 
 T = TypeVar("T")
 
@@ -115,7 +114,10 @@ def step() -> float | None:
         return taken.seconds
     if _more_is_possible():
         on_commit.wake_dispatcher_now()  # Another one sends while this one waits.
-    send(taken)
+    requests = [str(uuid) for uuid in taken.call.action_requests.values_list("uuid", flat=True)[:5]]
+    with log_fields(call=taken.call.pk, action_requests=" ".join(requests)):
+        epoch.note(accounts.read(), taken.call.pk)
+        send(taken)
     return 0.0
 
 
@@ -135,8 +137,8 @@ def dispatch(
     """Claim, send and record until nothing is due or the time is up; return the calls made.
 
     It waits in the process for a slot that frees within ENGINE_MAX_IDLE_SECONDS; for a later one it
-    returns, and beat starts another dispatcher in time. If another dispatcher is idle already, it
-    returns at once unless `alone`. Between two calls it stops if `leave` returns True.
+    returns, and the ticker starts another dispatcher in time. If another dispatcher is idle
+    already, it returns at once unless `alone`. Between two calls it stops if `leave` returns True.
     """
     end = time.monotonic() + (settings.ENGINE_RUN_SECONDS if seconds is None else seconds)
     calls = 0
@@ -150,20 +152,14 @@ def dispatch(
             break
         if not alone and _another_is_idle(name):
             break
-        _beat(name, idle=True)
+        heartbeats.beat(idle=True)
         time.sleep(min(wait, left, 1.0))
-    _beat(name, idle=False)
+    heartbeats.beat(idle=False)
     return calls
-
-
-def _beat(name: str, *, idle: bool) -> None:
-    DispatcherHeartbeat.objects.update_or_create(
-        name=name, defaults={"heartbeat_at": clock.now(), "idle": idle}
-    )
 
 
 def _another_is_idle(name: str) -> bool:
     at = clock.now()
-    others = DispatcherHeartbeat.objects.exclude(name=name).filter(idle=True)
+    others = heartbeats.recent(at, seconds=3).exclude(name=name).filter(idle=True)
     # A heartbeat from before the clock was set back may be that of a dead process.
-    return others.filter(heartbeat_at__gt=at - timedelta(seconds=3), heartbeat_at__lte=at).exists()
+    return others.filter(heartbeat_at__lte=at).exists()

@@ -4,10 +4,11 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Exists
+from django.db.models import Exists, Subquery
 from django.utils import timezone
 
 from actions.account import DEFAULT_ACCOUNT
+from actions.dispatch import heartbeats
 from actions.dispatch.models import DispatcherHeartbeat
 from actions.ratelimit import accounts, window
 from actions.ratelimit.breaker import STOPS_AFTER
@@ -48,7 +49,7 @@ def window_stats() -> WindowStats:
     account = accounts.read()
     held = VendorCall.objects.filter(holds_until__gt=at).order_by("holds_until")
     rows = list(held.values_list("holds_until", "state"))
-    limit = window.limit()
+    limit = window.limit(account.vendor_limit)
     late = len(rows) - limit
     return WindowStats(
         limit=limit,
@@ -73,19 +74,31 @@ class SendingStatus:
     open_reason: str
     cause: PauseCause
     worker_seen: bool
+    ticker_seen: bool
+    ticker_problem: str
+    vendor_limit: int | None
 
 
 def sending_status() -> SendingStatus:
     """Return what stops sending now, with one query."""
-    beats = DispatcherHeartbeat.objects.filter(
-        heartbeat_at__gt=timezone.now() - timedelta(seconds=60)
-    )
+    at = timezone.now()
+    tickers = heartbeats.recent(at, part=DispatcherHeartbeat.TICKER)
     known = (
-        VendorAccount.objects.filter(pk=DEFAULT_ACCOUNT).annotate(worker_seen=Exists(beats)).first()
+        VendorAccount.objects.filter(pk=DEFAULT_ACCOUNT)
+        .annotate(
+            worker_seen=Exists(heartbeats.recent(at)),
+            # The problem that all tickers have; None without a ticker.
+            ticker_problem=Subquery(tickers.order_by("problem").values("problem")[:1]),
+        )
+        .first()
     )
     account = known or VendorAccount()
+    problem = known.ticker_problem if known else None
     return SendingStatus(
         worker_seen=known.worker_seen if known else worker_seen(),
+        ticker_seen=problem is not None if known else ticker_seen(),
+        ticker_problem=problem or "",
+        vendor_limit=account.vendor_limit,
         frozen=account.frozen,
         frozen_reason=account.frozen_reason,
         paused_for=_left(account.open_until, timezone.now()),
@@ -143,5 +156,10 @@ def latest_calls(limit: int = 100, before: int | None = None) -> list[VendorCall
 
 def worker_seen(seconds: float = 60.0) -> bool:
     """Return whether a dispatcher has written a heartbeat in the last `seconds`."""
-    since = timezone.now() - timedelta(seconds=seconds)
-    return DispatcherHeartbeat.objects.filter(heartbeat_at__gt=since).exists()
+    return heartbeats.recent(timezone.now(), seconds).exists()
+
+
+def ticker_seen(seconds: float = 60.0) -> bool:
+    """Return whether a ticker has written a heartbeat in the last `seconds`."""
+    at = timezone.now()
+    return heartbeats.recent(at, seconds, DispatcherHeartbeat.TICKER).exists()

@@ -78,7 +78,7 @@ def _ours(installation: Installation, count: int) -> Line:
     ids = setup.names("del-", count)
     setup.add_to_vendor(vendor, ids)
     setup.add_to_inventory(ids)
-    installation.beat()
+    installation.ticker()
     installation.configure(OPSWAT_MAX_DEVICES=1)
     workers = [installation.worker(), installation.worker()]
     setup.warm_up(vendor)

@@ -95,11 +95,9 @@ class Installation:
         many = ("--concurrency", str(concurrency), "--hostname", name)
         return self.spawn(*celery, "worker", *many, *QUIET)
 
-    def beat(self) -> Process:
-        """Start Celery beat."""
-        celery = [sys.executable, "-m", "celery", "-q", "-A", "dashboard"]
-        schedule = str(self.folder / "beat-schedule")
-        return self.spawn(*celery, "beat", "--schedule", schedule, "--loglevel", "ERROR")
+    def ticker(self) -> Process:
+        """Start the ticker."""
+        return self.spawn(sys.executable, "manage.py", "tick")
 
     def web(self) -> tuple[Process, int]:
         """Start the console's web server as Procfile does; returns its port as well."""

@@ -37,7 +37,7 @@ def idle(*, quick: bool) -> list[Line]:
         ids = setup.names("i", tries)
         setup.add_to_vendor(vendor, ids)
         installation.worker()
-        installation.beat()
+        installation.ticker()
         setup.warm_up(vendor)
         ours = spread([_one_request(vendor, name, place) for place, name in enumerate(ids)])
     with Installation() as installation:
@@ -106,7 +106,7 @@ def screen(*, quick: bool) -> list[Line]:
         setup.operator()
         _, port = installation.web()
         installation.worker()
-        installation.beat()
+        installation.ticker()
         setup.warm_up(vendor)
         seen = len(vendor.received)
         for pause in pauses:

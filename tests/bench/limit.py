@@ -53,7 +53,7 @@ def _ours(installation: Installation, seconds: float) -> Line:
     add_delays(vendor)
     rng = random.Random(SEED)
     ids = list(vendor.devices)
-    installation.beat()
+    installation.ticker()
     workers = [installation.worker(), installation.worker()]
     for kind, first in (("unexempt", 0), ("ignore", 600), ("dhcprenew", 1_200)):
         setup.submit(ids[first : first + 600], kind)

@@ -35,7 +35,7 @@ def use(*, quick: bool) -> list[Line]:
         vendor.fault("slow", times=None, api=None, seconds=0.02, jitter=0.06)
         installation.worker()
         installation.worker()
-        installation.beat()
+        installation.ticker()
         setup.submit(setup.names("u", 5_000), "dhcprenew")
         submitted = _submit_urgent(seconds, window)
         time.sleep(0.25 * window)

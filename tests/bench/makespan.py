@@ -94,7 +94,7 @@ def real(*, quick: bool) -> list[Line]:
         installation.configure(ENGINE_VERIFY_AFTER=0, ENGINE_URGENT_WAIT=0.5, ENGINE_RUN_SECONDS=10)
         vendor.fault("slow", times=None, api=None, seconds=0.005, jitter=0.025)
         installation.worker()
-        installation.beat()
+        installation.ticker()
         setup.warm_up(vendor)
         for run in range(runs):
             time.sleep(limit[1] + 1)

@@ -55,7 +55,7 @@ def _round(seed: int) -> tuple[int, float, float]:
         installation.configure(ENGINE_VERIFY_AFTER=0, ENGINE_URGENT_WAIT=10.0 / FASTER)
         setup.add_to_vendor(vendor, ids)
         installation.worker()
-        installation.beat()
+        installation.ticker()
         setup.warm_up(vendor)
         time.sleep(LIMIT[1])
         seen = len(vendor.received)

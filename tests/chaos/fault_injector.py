@@ -85,7 +85,7 @@ class FaultInjector:
         self.installation.vendor.clear_faults()
         self._start_vendor()
         self.installation.ensure_redis()
-        self.installation.ensure_beat()
+        self.installation.ensure_ticker()
         self.event_log.note("everything is restored")
 
     def set_vendor_faults(self) -> None:
@@ -100,7 +100,7 @@ class FaultInjector:
 
     def _shuffled_faults(self) -> Iterator[Callable[[], None]]:
         faults = [
-            *(self.kill_worker, self.kill_worker, self.kill_beat),
+            *(self.kill_worker, self.kill_worker, self.kill_ticker),
             *(self.flush_redis, self.restart_redis),
             *(self.disrupt_database, self.disrupt_database, self.stop_vendor),
         ]
@@ -119,15 +119,15 @@ class FaultInjector:
         self.installation.workers.append(self.installation.worker(2))
         self.event_log.note(f"starts worker {self.installation.workers[-1].pid}")
 
-    def kill_beat(self) -> None:
-        """Kill -9 beat and start it again after a while."""
-        if self.installation.beat_process is not None:
-            self.event_log.note(f"kills beat {self.installation.beat_process.pid}")
-            victim, self.installation.beat_process = self.installation.beat_process, None
+    def kill_ticker(self) -> None:
+        """Kill -9 the ticker and start it again after a while."""
+        if self.installation.ticker_process is not None:
+            self.event_log.note(f"kills the ticker {self.installation.ticker_process.pid}")
+            victim, self.installation.ticker_process = self.installation.ticker_process, None
             self.installation.kill(victim)
         self._wait_duration()
-        self.installation.ensure_beat()
-        self.event_log.note("starts beat")
+        self.installation.ensure_ticker()
+        self.event_log.note("starts the ticker")
 
     def flush_redis(self) -> None:
         """Delete everything in Redis."""

@@ -47,7 +47,7 @@ SCALED = {
     "ENGINE_VERIFY_AFTER": "1.5",
 }
 
-BEAT = [sys.executable, "-m", "celery", "-q", "-A", "tests.chaos.scaled_celery", "beat"]
+TICKER = [sys.executable, "-m", "tests.chaos.scaled_ticker"]
 WEB = [sys.executable, "-m", "uvicorn", "dashboard.asgi:application", "--host", "127.0.0.1"]
 
 
@@ -58,7 +58,7 @@ class ChaosInstallation(Installation):
         super().__init__(folder, database, vendor)
         self.env |= SCALED
         self.workers: list[Process] = []
-        self.beat_process: Process | None = None
+        self.ticker_process: Process | None = None
         self.redis_server: Process | None = None
         self.web: Process | None = None
         self.port = 0
@@ -71,7 +71,7 @@ class ChaosInstallation(Installation):
         self.ensure_redis()
         quiet = ("--log-level", "warning", "--no-access-log")
         self.web = self.spawn(*WEB, "--port", str(self.port), *quiet)
-        self.ensure_beat()
+        self.ensure_ticker()
         self.workers = [self.worker(2), self.worker(2)]
         self.wait_until(self._web_answers)
 
@@ -81,11 +81,10 @@ class ChaosInstallation(Installation):
             server = own_redis(self.folder / "redis" / "redis.sock")
             self.redis_server = self._redis.enter_context(server)
 
-    def ensure_beat(self) -> None:
-        """Start beat unless it is running; a killed beat may have left its schedule file."""
-        if self.beat_process is None:
-            schedule = str(self.folder / "beat-schedule")
-            self.beat_process = self.spawn(*BEAT, "--schedule", schedule, "--loglevel", "WARNING")
+    def ensure_ticker(self) -> None:
+        """Start the ticker unless it is running."""
+        if self.ticker_process is None:
+            self.ticker_process = self.spawn(*TICKER)
 
     def kill(self, process: Process) -> None:
         """Kill -9 the process and everything it started.
@@ -102,7 +101,7 @@ class ChaosInstallation(Installation):
     def unexpected_exits(self) -> list[str]:
         """Return a sentence for each process that ended without being killed."""
         parts: dict[str, list[Process | None]] = {
-            "beat": [self.beat_process],
+            "ticker": [self.ticker_process],
             "redis": [self.redis_server],
             "web": [self.web],
             "worker": [*self.workers],

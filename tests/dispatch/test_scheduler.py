@@ -123,7 +123,7 @@ def test_a_waiting_lane_gets_a_call_in_each_window_under_any_load(operator, vend
 def test_bulk_leaves_the_last_slot_to_urgent_calls_until_the_next_is_near(
     operator, vendor, settings
 ):
-    settings.OPSWAT_RATE_LIMIT = (4, 60.0)
+    settings.OPSWAT_RATE_LIMIT = (6, 60.0)
     settings.OPSWAT_MAX_DEVICES = 1
     settings.ENGINE_URGENT_WAIT = 10.0
     enrol(vendor, *(f"d{number}" for number in range(8)))
@@ -131,12 +131,12 @@ def test_bulk_leaves_the_last_slot_to_urgent_calls_until_the_next_is_near(
     DeviceCommand.objects.update(lane=Lane.BULK)
 
     dispatcher.dispatch(0.5, alone=True)
-    assert len(vendor.received) == 2  # Of four: one for urgent calls, one for normal ones.
+    assert len(vendor.received) == 3  # Of six: three are left for urgent calls.
     soon = now() + timedelta(seconds=9)
     VendorCall.objects.filter(api="token").update(holds_until=soon)
     dispatcher.dispatch(0.5, alone=True)
 
-    assert len(vendor.received) == 3
+    assert len(vendor.received) == 4
 
 
 def test_requests_of_a_lane_take_turns_call_by_call(operator, vendor, send_due, settings):

@@ -139,14 +139,14 @@ def test_commands_are_sent_before_the_inventory_is_read(operator, vendor, send_d
 
 
 def test_the_inventory_leaves_slots_for_urgent_calls(operator, vendor, send_due, settings):
-    settings.OPSWAT_RATE_LIMIT = (5, 60.0)
+    settings.OPSWAT_RATE_LIMIT = (7, 60.0)
     settings.ENGINE_URGENT_WAIT = 10.0
     settings.ENGINE_MAX_IDLE_SECONDS = 1.0
     start_sync(operator)
 
     send_due()
 
-    assert len(vendor.received) == 3
+    assert len(vendor.received) == 4
     know_devices("kiosk")
     vendor.add_device(device_id="kiosk")
     action_request = make_request(operator, "kiosk")
