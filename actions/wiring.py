@@ -9,7 +9,7 @@ from actions.action_requests.work import CommandWork, ReadBackWork
 from actions.agent_logs import expect
 from actions.agent_logs.work import AgentLogWork
 from actions.budgets import budget
-from actions.dispatch import sweeper, work
+from actions.dispatch import heartbeats, sweeper, work
 from actions.inventory.work import PageWork, RefreshWork
 from actions.selections import choose, uploads
 
@@ -20,3 +20,4 @@ events.on_accepted(expect.expect_logs)
 sweeper.on_sweep(choose.drop_old)
 sweeper.on_sweep(uploads.drop_old)
 sweeper.on_sweep(budget.drop_old)
+sweeper.on_sweep(heartbeats.delete_old)

@@ -20,6 +20,7 @@ from actions.action_requests.states import CommandStatus
 from actions.action_requests.submissions import Submission, read_reason
 from actions.action_requests.submit import submit_action
 from actions.actor import Actor
+from actions.dispatch import epoch
 from actions.errors import Code, NotAllowed, Refused
 from actions.ratelimit import accounts
 from actions.roles import RIGHTS
@@ -194,6 +195,8 @@ def _freeze(actor: Actor, reason: str, *, frozen: bool) -> bool:
         return False
     account.frozen, account.frozen_reason = frozen, reason if frozen else ""
     account.save()
+    if not frozen and epoch.problem(account):
+        epoch.begin(account)  # A person has decided that sending goes on with this database.
     trail.record(
         actor,
         Verb.SENDING_FROZEN if frozen else Verb.SENDING_RESUMED,

@@ -176,6 +176,19 @@ def withdraw(
     return withdrawn, len(in_doubt)
 
 
+def doubt_all(reason: str) -> int:
+    """Mark all commands unconfirmed that wait or are in a call; return how many."""
+    waiting = DeviceCommand.objects.filter(status__in=[S.QUEUED, S.HELD, S.SENDING])
+    count = 0
+    for kind in waiting.order_by().values_list("request__kind_name", flat=True).distinct():
+        check_at = _first_check(S.UNCONFIRMED, kind)
+        commands = list(waiting.filter(request__kind_name=kind).select_related("request"))
+        moved = _move(commands, S.UNCONFIRMED, detail=reason, in_doubt=True, check_at=check_at)
+        recording.record_moved(Verb.COMMANDS_UNCONFIRMED, moved, None, detail=reason)
+        count += len(moved)
+    return count
+
+
 def settle_stranded(at: datetime) -> None:
     """Mark the commands unconfirmed whose call has ended without settling them.
 

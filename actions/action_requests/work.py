@@ -94,6 +94,10 @@ class CommandWork(Work[DeviceCommand, ActionCall]):
         outcomes.expire(at)
         outcomes.settle_stranded(at)
 
+    def restored(self, reason: str) -> int:
+        """Mark the commands unconfirmed that wait or are in a call."""
+        return outcomes.doubt_all(reason)
+
     def clock_was_set(self, at: datetime) -> None:
         """Make queued commands due now that the old clock made due later."""
         DeviceCommand.objects.filter(status=S.QUEUED, due_at__gt=at).update(due_at=at)

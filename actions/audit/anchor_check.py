@@ -36,6 +36,9 @@ def check_own(report: VerificationReport, lost_keys: Collection[str]) -> None:
     if not mark or mark.key_id not in lost_keys:
         texts += _mark_problems([each for each in found if "number" in each], mark)
     report.findings += [Finding("anchors", path.name, text) for text in texts]
+    for other in (settings.EPOCH_FILE, settings.AUDIT_LOST_FILE):
+        if other and Path(other).exists():
+            found += anchors.read_anchors(Path(other))
     _check_lines(report, found, lost_keys)
 
 

@@ -10,13 +10,15 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from actions.dispatch import token_store
+from actions.dispatch import epoch, token_store
 from actions.dispatch.scheduler import Candidate, next_candidate
 from actions.dispatch.work import WORKS, Work
 from actions.ratelimit import accounts, clock, limiter
 from actions.ratelimit.ledger import Ledger
 from actions.ratelimit.models import VendorAccount, VendorCall
 from actions.ratelimit.states import CallState
+from actions.trail import trail
+from actions.trail.verbs import Verb
 
 CHECK_AGAIN_SECONDS = 0.2
 """Seconds after which a dispatcher checks whether a call in flight has ended."""
@@ -52,15 +54,48 @@ def claim() -> Claim | Wait | None:
     at = clock.now()
     if clock.has_jumped(at, account):
         clock_was_set(account, at)
-    if account.frozen:
+    if account.frozen or _freeze_if_older(account):
         return None
     for work in WORKS:
         work.release(at)
-    ledger = limiter.read_ledger(at)
+    ledger = limiter.read_ledger(at, account)
     found = next_candidate(ledger, _line_wait(account, ledger))
     if isinstance(found, Candidate):
         return _take(found, account, at)
     return Wait(found) if found else None
+
+
+def _freeze_if_older(account: VendorAccount) -> bool:
+    """Freeze sending if the database is older than the world; return whether it is.
+
+    What waits may have been sent since the backup was made, so it is not sent: it is unconfirmed.
+    """
+    problem = epoch.problem(account)
+    if problem:
+        _freeze(account, f"The database looks like a restored backup. {problem}")
+    return bool(problem)
+
+
+@transaction.atomic
+def freeze_restored(reason: str) -> int:
+    """Freeze sending after a backup was restored; return the commands that are in doubt."""
+    return _freeze(accounts.lock(), reason)
+
+
+def _freeze(account: VendorAccount, cause: str) -> int:
+    account.frozen, account.frozen_reason = True, cause[:500]
+    account.save()
+    reason = "The database was restored from a backup: it may have been sent since."
+    in_doubt = sum(work.restored(reason) for work in WORKS)
+    trail.record(
+        trail.ENGINE,
+        Verb.SENDING_FROZEN,
+        subject_kind="engine",
+        subject="sending",
+        detail=account.frozen_reason,
+        in_doubt=in_doubt,
+    )
+    return in_doubt
 
 
 def clock_was_set(account: VendorAccount, at: datetime) -> None:

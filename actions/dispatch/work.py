@@ -102,6 +102,10 @@ class Work(ABC, Generic[Item, Payload]):
     def clock_was_set(self, at: datetime) -> None:
         """Bring times that the old clock wrote back within reach of the new one."""
 
+    def restored(self, reason: str) -> int:
+        """Give up what waits, because a restored backup calls it so; return how much it was."""
+        return 0
+
     def backlog(self, at: datetime) -> Iterable[Backlog]:
         """Return what waits, for the forecast."""
         return ()

@@ -68,6 +68,13 @@ def write_anchor() -> dict[str, Any]:
     return anchor
 
 
+def keep_lost(anchor: dict[str, Any]) -> None:
+    """Keep an anchor of lines that a restored database has lost, so that the check names them."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    with os.fdopen(os.open(settings.AUDIT_LOST_FILE, flags, 0o600), "a") as file:
+        file.write(f"{json.dumps(anchor)}\n")
+
+
 def _last(file: IO[bytes]) -> dict[str, Any]:
     """Return the last anchor of the file; a line that was not written to its end is closed."""
     size = file.seek(0, os.SEEK_END)

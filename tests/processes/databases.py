@@ -3,8 +3,8 @@
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit, urlunsplit
@@ -22,6 +22,8 @@ class Database(Protocol):
 
     def rows(self, query: str) -> list[Row]: ...
 
+    def snapshot(self) -> AbstractContextManager[Callable[[], None]]: ...
+
     def remove(self) -> None: ...
 
 
@@ -38,6 +40,20 @@ class SqliteDatabase:
     def rows(self, query: str) -> list[Row]:
         with closing(sqlite3.connect(self.path, timeout=20)) as connection:
             return connection.execute(query).fetchall()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Callable[[], None]]:
+        """Copy the database now; yields a function that puts the copy in its place."""
+        copy = self.path.with_suffix(".snapshot")
+        with closing(sqlite3.connect(self.path)) as source, closing(sqlite3.connect(copy)) as kept:
+            source.backup(kept)
+
+        def put_back() -> None:
+            for suffix in ("-wal", "-shm"):
+                Path(f"{self.path}{suffix}").unlink(missing_ok=True)
+            copy.replace(self.path)
+
+        yield put_back
 
     def remove(self) -> None:
         """Do nothing: the file is removed with its folder."""
@@ -58,6 +74,21 @@ class PostgresDatabase:
     def rows(self, query: str) -> list[Row]:
         with psycopg.connect(self.url, autocommit=True) as connection:
             return connection.execute(query.encode()).fetchall()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Callable[[], None]]:
+        """Copy the database now; yields a function that puts the copy in its place."""
+        copy = f"{self.name}_copy"
+        self._execute(f"CREATE DATABASE {copy} TEMPLATE {self.name}")
+
+        def put_back() -> None:
+            self.remove()
+            self._execute(f"CREATE DATABASE {self.name} TEMPLATE {copy}")
+
+        try:
+            yield put_back
+        finally:
+            self._execute(f"DROP DATABASE {copy} WITH (FORCE)")
 
     def remove(self) -> None:
         self._execute(f"DROP DATABASE {self.name} WITH (FORCE)")
