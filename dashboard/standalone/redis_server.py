@@ -31,24 +31,33 @@ def find_server() -> str | None:
     return shutil.which("valkey-server") or shutil.which("redis-server")
 
 
-@contextmanager
-def own_redis(socket: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run the server on this socket; raises RuntimeError if there is none or it does not start."""
+def redis_command(socket: Path) -> list[str]:
+    """Return the command of a server on this socket, which keeps nothing on disk.
+
+    The database holds all that matters, so a full disk or a damaged file cannot stop Redis. Makes
+    the folder of the socket, and raises RuntimeError if others can reach it or if there is no
+    server.
+    """
     program = find_server()
     if program is None:
         raise RuntimeError("No Redis was found. Install one, or set REDIS_URL.")
     folder = socket.parent
     _make_private(folder)
+    shutil.rmtree(folder / "appendonlydir", ignore_errors=True)  # Of an earlier version.
+    return [
+        *(program, "--port", "0", "--unixsocket", str(socket)),
+        *("--unixsocketperm", "700", "--dir", str(folder)),
+        *("--appendonly", "no", "--save", "", "--loglevel", "warning"),
+    ]
+
+
+@contextmanager
+def own_redis(socket: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run the server on this socket; raises RuntimeError if there is none or it does not start."""
+    command = redis_command(socket)
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(  # noqa: S603  # Our own program with our own arguments.
-            [
-                *(program, "--port", "0", "--unixsocket", str(socket)),
-                *("--unixsocketperm", "700", "--dir", str(folder)),
-                *("--appendonly", "yes", "--save", "", "--loglevel", "warning"),
-            ],
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
+            command, stdout=output, stderr=output, start_new_session=True
         )
         try:
             _wait(process, socket, output)

@@ -83,10 +83,9 @@ class Installation:
         """Start a Celery worker."""
         return self.spawn(*CELERY, "worker", "--concurrency", str(concurrency), *QUIET)
 
-    def beat(self) -> Process:
-        """Start Celery beat."""
-        schedule = str(self.folder / "beat-schedule")
-        return self.spawn(*CELERY, "beat", "--schedule", schedule, "--loglevel", "WARNING")
+    def ticker(self) -> Process:
+        """Start the ticker."""
+        return self.spawn(*MANAGE, "tick")
 
     def spawn_manage(self, *args: str) -> Process:
         """Start a command of manage.py and return without waiting for it."""

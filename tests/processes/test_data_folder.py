@@ -80,10 +80,16 @@ def test_m3_all_files_of_a_running_console_are_private_in_a_folder_made_beforeha
     finally:
         os.umask(previous)
 
-    wanted = {"simulator.sqlite3", "simulator.sqlite3-wal", "simulator.sqlite3-shm", "up.lock"}
+    wanted = {
+        "simulator.sqlite3",
+        "simulator.sqlite3-wal",
+        "simulator.sqlite3-shm",
+        "up.lock",
+        "up.json",
+    }
     seen: set[str] = set()
     end = time.monotonic() + 60
-    while not (wanted <= seen and any(name.startswith("beat-schedule") for name in seen)):
+    while not wanted <= seen:
         assert open_files(console.folder) == {}
         assert time.monotonic() < end, seen
         # The last connection removes -wal and -shm when it is closed.

@@ -39,7 +39,7 @@ def test_after_a_worker_is_killed_in_a_call_nothing_is_lost_or_sent_twice(
 ) -> None:
     installation.start_redis()
     workers = {worker.pid: worker for worker in (installation.worker(1), installation.worker(1))}
-    installation.beat()
+    installation.ticker()
     warm_up(installation)
     installation.vendor.fault("slow", seconds=5.5)
 

@@ -29,7 +29,7 @@ def test_no_window_has_more_than_ten_calls_and_every_device_is_acted_on_once(
     installation.start_redis()
     for _ in range(2):
         installation.worker(concurrency=2)
-    installation.beat()
+    installation.ticker()
 
     with ThreadPoolExecutor(3) as people:
         list(people.map(lambda devices: installation.submit("delete", *devices), requests))

@@ -25,7 +25,7 @@ ENTRY_POINTS: dict[str, Callable[[Path], list[str]]] = {
         *("--port", str(free_port())),
     ],
     "worker": lambda folder: [*CELERY, "worker", "--concurrency", "1"],
-    "beat": lambda folder: [*CELERY, "beat", "--schedule", str(folder / "beat")],
+    "ticker": lambda folder: [*MANAGE, "tick"],
     "up": lambda folder: [*MANAGE, "up", "--port", str(free_port())],
     "migrate": lambda folder: [*MANAGE, "migrate"],
     "submit_action": lambda folder: [*MANAGE, "submit_action", "exempt", "a", "--reason", "x"],

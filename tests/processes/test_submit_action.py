@@ -63,7 +63,7 @@ def test_command_ids_of_logs_are_returned_while_a_worker_runs(
 ) -> None:
     installation.start_redis()
     installation.worker()
-    installation.beat()
+    installation.ticker()
 
     fetch_logs(installation, vendor_devices)
 

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,13 +17,14 @@ from tests.ports import free_port
 from tests.processes.installation import (
     MANAGE,
     ROOT,
+    Installation,
     bare_environment,
     processes_of,
     short_folder,
 )
 
-STOP_SECONDS = 20.0
-"""A stop usually takes 2 s; `up` kills processes that have not ended after 5 s."""
+STOP_SECONDS = 60.0
+"""A stop usually takes 2 s; without a call under way nothing makes it longer."""
 
 
 class Console:
@@ -65,6 +66,17 @@ class Console:
         self.process.send_signal(number)
         return self.process.wait(STOP_SECONDS)
 
+    def pid_of(self, part: str) -> int:
+        """Return the process of a part, or 0; of a worker, the one that leads its pool."""
+        found = [pid for pid, args in processes_of(self.folder).items() if PARTS[part] in args]
+        return next((pid for pid in found if os.getpgid(pid) == pid), 0)
+
+    def wait_until(self, condition: Callable[[], object], seconds: float = 60) -> None:
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, self.output()
+            time.sleep(0.05)
+
     def clear(self) -> dict[int, str]:
         """Kill the processes that are left and return them."""
         left = processes_of(self.folder)
@@ -95,6 +107,18 @@ def up(folder: Path, port: int, **env: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def command(folder: Path, name: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*MANAGE, name],
+        cwd=ROOT,
+        env=bare_environment(folder),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
 def mode(path: Path) -> str:
     return oct(path.stat().st_mode & 0o777)
 
@@ -114,9 +138,12 @@ def test_one_command_starts_everything_and_ctrl_c_stops_it(console: Console) -> 
     assert mode(console.folder / "redis") == "0o700"
 
     second = up(console.folder, free_port())
-    message = f"The console is already running with the data in {console.folder}."
+    assert console.process is not None
     assert second.returncode == 1
-    assert second.stderr == f"CommandError: {message}\n"
+    assert second.stderr == (
+        f"CommandError: The console is already running with the data in {console.folder}: process "
+        f"{console.process.pid}. Stop it with: manage.py down\n"
+    )
 
     assert console.stop(signal.SIGINT) == 0
     assert processes_of(console.folder) == {}
@@ -144,8 +171,8 @@ def test_a_signal_during_startup_leaves_no_process_behind(console: Console) -> N
         console.process = process
         assert process.stdout is not None
         for line in process.stdout:
-            if b"started (pid=" in line:
-                break  # The first of four processes.
+            if b"starting" in line:
+                break  # The first of its processes.
         process.send_signal(signal.SIGINT)
         rest = process.stdout.read()
         assert process.wait(STOP_SECONDS) == 0, rest
@@ -153,15 +180,77 @@ def test_a_signal_during_startup_leaves_no_process_behind(console: Console) -> N
     assert console.clear() == {}
 
 
-def test_when_one_process_fails_up_stops_all_and_exits_with_an_error(console: Console) -> None:
+PARTS = {
+    "redis": "valkey-server",
+    "worker": " worker --concurrency",
+    "ticker": "manage.py tick",
+    "web": "uvicorn dashboard.asgi",
+    "vendor": "simulate_vendor",
+}
+"""What the command line of each part contains."""
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_h4_a_part_that_is_killed_is_started_again_and_ends_no_other(
+    console: Console, part: str
+) -> None:
     console.start()
-    beat = next(pid for pid, args in processes_of(console.folder).items() if " beat " in args)
+    before = {name: console.pid_of(name) for name in PARTS}
 
-    os.kill(beat, signal.SIGKILL)
+    os.kill(before[part], signal.SIGKILL)
+    console.wait_until(lambda: console.pid_of(part) not in (0, before[part]))
 
+    after = {name: console.pid_of(name) for name in PARTS}
+    assert [name for name in PARTS if after[name] != before[name]] == [part]
     assert console.process is not None
-    assert console.process.wait(STOP_SECONDS) != 0
+    assert console.process.poll() is None
+    told = command(console.folder, "status").stdout
+    assert re.search(
+        rf"^  {part} +process {after[part]} since .*, started again 1 times$", told, re.M
+    )
+    assert console.stop(signal.SIGTERM) == 0
     assert console.clear() == {}
+
+
+def test_h3_after_kill_9_of_up_all_its_processes_end_and_the_next_start_works(
+    console: Console,
+) -> None:
+    console.start()
+    assert console.process is not None
+    os.kill(console.process.pid, signal.SIGKILL)
+    console.process.wait()
+
+    console.start()  # At once, with the same port: it waits until that is free.
+    assert len(re.findall("process", command(console.folder, "status").stdout)) == 1 + len(PARTS)
+    assert console.stop(signal.SIGTERM) == 0
+    console.wait_until(lambda: processes_of(console.folder) == {})
+
+
+def test_h3_down_stops_the_console_and_status_tells_whether_it_runs(console: Console) -> None:
+    assert command(console.folder, "status").returncode == 3
+    assert command(console.folder, "down").stdout == "The console is not running.\n"
+    console.start()
+    assert command(console.folder, "status").returncode == 0
+
+    stopped = command(console.folder, "down")
+
+    assert (stopped.returncode, stopped.stdout) == (0, "The console has stopped.\n")
+    assert processes_of(console.folder) == {}
+    assert command(console.folder, "status").returncode == 3
+
+
+def test_m4_a_stop_waits_for_a_call_under_way(installation: Installation) -> None:
+    installation.vendor.add_device(device_id="a1")
+    installation.vendor.fault("slow", times=None, seconds=8.0)
+    up = installation.spawn_manage("up", "--port", str(free_port()))
+    installation.submit("dhcprenew", "a1")
+    installation.wait_until(lambda: installation.statuses()["a1"] == "sending")
+
+    up.send_signal(signal.SIGINT)
+
+    assert up.wait(STOP_SECONDS) == 0
+    assert installation.statuses() == {"a1": "accepted"}
+    assert "Waiting for worker, at most 75 s" in installation.output()
 
 
 def test_a_taken_port_prints_one_line_and_exits_with_1(console: Console) -> None:

@@ -1,17 +1,14 @@
 """Start all processes of the console with one command."""
 
-import fcntl
 import http.client
 import json
 import os
 import secrets
-import shlex
 import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -27,26 +24,33 @@ from actions.inventory.sync import start_sync
 from actions.roles import Role
 from dashboard.models import User
 from dashboard.standalone.demo_users import demo_people
-from dashboard.standalone.redis_server import own_redis
-from dashboard.standalone.supervisor import Processes
+from dashboard.standalone.redis_server import redis_command
+from dashboard.standalone.run_lock import RunLock, RunningError
+from dashboard.standalone.supervisor import Part, Supervisor
 
 HOST = "127.0.0.1"
 
 NO_ROOT_WARNING = "ignore:You're running the worker with superuser privileges"
 """Value of PYTHONWARNINGS: silences Celery's warning, because a container runs this as root."""
 
-INTERRUPTED, TERMINATED = 130, 143
-"""Exit codes after SIGINT and SIGTERM."""
+INTERRUPTED = 130
+"""Exit code after SIGINT during the start."""
+
+PORT_SECONDS = 5.0
+"""Seconds to wait for a port that is in use."""
 
 
 class Command(BaseCommand):
-    """Runs Redis, simulator, worker, beat and web until one fails or Ctrl-C stops them."""
+    """Runs Redis, simulator, worker, ticker and web until Ctrl-C or `down` stops them."""
 
-    help = "Start everything: Redis (unless REDIS_URL is set), worker, beat and web."
+    help = "Start everything: Redis (unless REDIS_URL is set), worker, ticker and web."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Add the port and the options of the demo fleet."""
+        """Add the address and the options of the demo fleet."""
         parser.add_argument("--port", type=int, default=8000, help="port of the web server (8000)")
+        parser.add_argument(
+            "--host", default=HOST, help=f"address that the web server listens on ({HOST})"
+        )
         parser.add_argument(
             "--devices", type=int, default=2000, help="devices of the demo fleet (2000)"
         )
@@ -58,41 +62,42 @@ class Command(BaseCommand):
 
     def handle(self, *_: Any, **options: Any) -> None:
         """Prepare the data, start the processes, print the address and wait."""
-        port = options["port"]
+        lock = RunLock(settings.DATA_DIR)
         try:
-            with _only_one():
-                _check_port(port)
+            with lock.held():
+                _wait_for_port(options["host"], options["port"])
                 people = _prepare()
-                with _redis():
-                    if latest_sync() is None:
-                        start_sync(Actor(name="up", role=Role.OPERATOR, source="system"))
-                    code = self._run(port, options, people)
+                if latest_sync() is None:
+                    start_sync(Actor(name="up", role=Role.OPERATOR, source="system"))
+                self._run(lock, options, people)
+        except RunningError as error:
+            raise CommandError(
+                f"The console is already running with the data in {settings.DATA_DIR}: {error}. "
+                "Stop it with: manage.py down"
+            ) from None
         except RuntimeError as error:
             raise CommandError(str(error)) from None
         except DatabaseError as error:
             raise CommandError(f"The database cannot be used: {error}".splitlines()[0]) from None
         except KeyboardInterrupt:
-            code = INTERRUPTED
-        sys.exit(code)
+            sys.exit(INTERRUPTED)
 
-    def _run(self, port: int, options: dict[str, Any], people: dict[str, str]) -> int:
-        printer = threading.Thread(target=self._print_address, args=(port, people), daemon=True)
-        manager = Processes(when_started=printer.start)
-        for name, (command, env) in _processes(port, options).items():
-            manager.add_process(
-                name,
-                f"exec {shlex.join(command)}",
-                env={**os.environ, **env},
-                cwd=str(settings.BASE_DIR),
-            )
-        # The manager forks, and two processes must not share a database connection.
-        connections.close_all()
-        try:
-            manager.loop()
-        finally:
-            manager.end()
-        # Ctrl-C and SIGTERM are the normal ways to stop.
-        return 0 if manager.returncode in (INTERRUPTED, TERMINATED) else manager.returncode or 0
+    def _run(self, lock: RunLock, options: dict[str, Any], people: dict[str, str]) -> None:
+        parts = [Part(name, *each) for name, each in _processes(options).items()]
+        redis = [Part("redis", redis_command(settings.REDIS_SOCKET))] if settings.OWN_REDIS else []
+        printer = threading.Thread(
+            target=self._print_address, args=(options["port"], people), daemon=True
+        )
+
+        def changed(parts: Sequence[Part]) -> None:
+            lock.tell({"port": options["port"], "parts": [_told(part) for part in parts]})
+
+        supervisor = Supervisor(
+            parts, last=redis, stop_seconds=settings.STOP_SECONDS, changed=changed
+        )
+        connections.close_all()  # This process needs none while it waits.
+        printer.start()
+        supervisor.run()
 
     def _print_address(self, port: int, people: dict[str, str]) -> None:
         """Print the address and the demo users once the web server answers."""
@@ -130,25 +135,32 @@ def _prepare() -> dict[str, str]:
     return {}
 
 
-def _redis() -> AbstractContextManager[Any]:
-    return own_redis(settings.REDIS_SOCKET) if settings.OWN_REDIS else nullcontext()
+def _told(part: Part) -> dict[str, Any]:
+    return {
+        "name": part.name,
+        "pid": part.process.pid if part.process else None,
+        "started_at": part.started.isoformat(timespec="seconds") if part.started else None,
+        "restarts": part.restarts,
+    }
 
 
-def _processes(port: int, options: dict[str, Any]) -> dict[str, tuple[list[str], dict[str, str]]]:
-    python, celery = sys.executable, [sys.executable, "-m", "celery", "-q", "-A", "dashboard"]
-    beat_file = str(settings.DATA_DIR / "beat-schedule")
-    quiet = ["--without-gossip", "--without-mingle", "--loglevel", "WARNING"]
+def _processes(options: dict[str, Any]) -> dict[str, tuple[list[str], dict[str, str]]]:
+    """Return the command and the environment of each process, by name."""
+    python, manage = sys.executable, str(settings.BASE_DIR / "manage.py")
     processes: dict[str, tuple[list[str], dict[str, str]]] = {
         "worker": (
-            [*celery, "worker", "--concurrency", "4", *quiet],
+            [
+                *(python, "-m", "celery", "-q", "-A", "dashboard", "worker", "--concurrency", "4"),
+                *("--without-gossip", "--without-mingle", "--loglevel", "WARNING"),
+            ],
             {"PYTHONWARNINGS": NO_ROOT_WARNING},
         ),
-        "beat": ([*celery, "beat", "--schedule", beat_file, "--loglevel", "WARNING"], {}),
+        "ticker": ([python, manage, "tick"], {}),
         "web": (
             [
                 *(python, "-m", "uvicorn", "dashboard.asgi:application"),
-                *("--host", HOST, "--port", str(port), "--log-level", "warning"),
-                *("--no-access-log", "--timeout-graceful-shutdown", "2"),
+                *("--host", options["host"], "--port", str(options["port"])),
+                *("--log-level", "warning", "--no-access-log", "--timeout-graceful-shutdown", "2"),
                 "--no-proxy-headers",
             ],
             {},
@@ -156,7 +168,7 @@ def _processes(port: int, options: dict[str, Any]) -> dict[str, tuple[list[str],
     }
     if settings.SIMULATED:
         vendor = _simulator()
-        command = [python, str(settings.BASE_DIR / "manage.py"), "simulate_vendor"]
+        command = [python, manage, "simulate_vendor"]
         command += ["--port", vendor["base_url"].rsplit(":", 1)[1]]
         for option in ("devices", "changes", "log_delay"):
             command += [f"--{option.replace('_', '-')}", str(options[option])]
@@ -189,14 +201,20 @@ def _simulator() -> dict[str, str]:
     return vendor
 
 
-def _check_port(port: int) -> None:
-    """Raise CommandError, naming a free port, unless the web server can use this one."""
+def _wait_for_port(host: str, port: int) -> None:
+    """Wait until the web server can use this port; raise CommandError, naming a free one.
+
+    After `up` was killed, its web server needs a few seconds to end.
+    """
     if not 0 < port < 65536:
         raise CommandError(f"Port {port} is not valid. Choose a port from 1 to 65535.")
-    if not _is_free(port):
-        raise CommandError(
-            f"Port {port} is in use or not permitted. Try another: make run PORT={_free_port()}"
-        )
+    end = time.monotonic() + PORT_SECONDS
+    while not _is_free(port, host):
+        if time.monotonic() > end:
+            raise CommandError(
+                f"Port {port} is in use or not permitted. Try another: make run PORT={_free_port()}"
+            )
+        time.sleep(0.2)
 
 
 def _free_port() -> int:
@@ -205,14 +223,16 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-    return True
+def _is_free(port: int, host: str = HOST) -> bool:
+    try:
+        with socket.create_server((host, port), family=_family(host)):
+            return True
+    except OSError:
+        return False
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
 def _host_name() -> str:
@@ -240,16 +260,3 @@ def _answers(port: int, name: str, seconds: float = 60) -> bool:
             web.close()
         time.sleep(0.1)
     return False
-
-
-@contextmanager
-def _only_one() -> Iterator[None]:
-    """Hold the lock of the data folder, because two instances would corrupt its files."""
-    with (settings.DATA_DIR / "up.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise CommandError(
-                f"The console is already running with the data in {settings.DATA_DIR}."
-            ) from None
-        yield
