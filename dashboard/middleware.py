@@ -14,6 +14,7 @@ from django.shortcuts import render, resolve_url
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from actions.budgets.budget import OverBudget
+from actions.log_fields import log_fields
 from dashboard import session_end
 from dashboard.addresses import believe_proxies
 from dashboard.http import DashboardRequest
@@ -61,7 +62,8 @@ class RequestIdMiddleware:
         """Set `request.id`, REMOTE_ADDR, and the headers that every response has."""
         request.id = uuid.uuid4().hex  # type: ignore[attr-defined]  # See DashboardRequest.
         believe_proxies(request.META)
-        response = self.get_response(request)
+        with log_fields(request_id=request.id):  # type: ignore[attr-defined]
+            response = self.get_response(request)
         if getattr(request, "signed_out", False):
             response["Clear-Site-Data"] = '"cache", "storage"'
         response["X-Request-ID"] = request.id  # type: ignore[attr-defined]

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 from allauth.account import views as account
-from django.contrib.auth.decorators import login_not_required
 from django.http import HttpResponseBase
 from django.urls import path
 from django.views.generic import RedirectView
@@ -17,7 +16,6 @@ from dashboard.views import (
     device,
     device_lists,
     devices,
-    health,
     inventory,
     overview,
     request_controls,
@@ -88,8 +86,6 @@ pages = [
     path("accounts/logout/", account.logout, name="account_logout"),
     path("accounts/inactive/", account.account_inactive, name="account_inactive"),
     path("accounts/signup/", account.signup, name="account_signup"),
-    path("healthz/live/", health.live, name="live"),
-    path("healthz/ready/", health.ready, name="ready"),
 ]
 
 
@@ -104,7 +100,6 @@ redirects = [
     path("devices/pick/<uuid:token>/", _moved("uploaded_list"), name="old_uploaded_list"),
     path("devices/find/", _moved("find_device"), name="old_find_device"),
     path("audit/work/", _moved("audit_jobs"), name="old_audit_jobs"),
-    path("alive", login_not_required(_moved("live")), name="old_live"),
 ]
 """Addresses of earlier versions that a person may have as a bookmark.
 

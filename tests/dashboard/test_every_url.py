@@ -74,14 +74,11 @@ GET = {
     "account_logout": (302, 200, 200, 200, 200),
     "account_inactive": (200, 200, 200, 200, 200),
     "account_signup": (200, 302, 302, 302, 302),
-    "live": (200, 200, 200, 200, 200),
-    "ready": (200, 200, 200, 200, 200),
     "old_vendor_calls": MOVED,
     "old_upload_list": MOVED,
     "old_uploaded_list": MOVED,
     "old_find_device": MOVED,
     "old_audit_jobs": MOVED,
-    "old_live": (301, 301, 301, 301, 301),
 }
 POST = {
     "overview": NO_POST,
@@ -127,14 +124,11 @@ POST = {
     "account_logout": (302, 302, 302, 302, 302),
     "account_inactive": (405, 405, 405, 405, 405),
     "account_signup": (200, 302, 302, 302, 302),
-    "live": (405, 405, 405, 405, 405),
-    "ready": (405, 405, 405, 405, 405),
     "old_vendor_calls": MOVED,
     "old_upload_list": MOVED,
     "old_uploaded_list": MOVED,
     "old_find_device": MOVED,
     "old_audit_jobs": MOVED,
-    "old_live": (301, 301, 301, 301, 301),
 }
 
 

@@ -21,7 +21,6 @@ TOKEN = "96799198-3750-4b8f-8aa6-45c745e52d0b"
         (f"/devices/pick/{TOKEN}/", f"/devices/lists/{TOKEN}/"),
         ("/devices/find/?q=kiosk", "/devices/search/?q=kiosk"),
         ("/audit/work/", "/audit/jobs/"),
-        ("/alive", "/healthz/live/"),
         ("/requests/new?kind=exempt", "/requests/new/?kind=exempt"),
         ("/devices/export", "/devices/export/"),
     ],
