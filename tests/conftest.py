@@ -39,6 +39,7 @@ TransactionTestCase._fixture_teardown = _flush_the_trail_too  # type: ignore[att
 def own_anchors(settings: Any, tmp_path: Path) -> None:
     """Anchors of one test say nothing of the trail of another."""
     settings.AUDIT_ANCHORS_FILE = tmp_path / "audit-anchors.jsonl"
+    settings.AUDIT_LOST_FILE = tmp_path / "audit-lost.jsonl"
 
 
 @pytest.fixture

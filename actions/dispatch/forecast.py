@@ -54,7 +54,7 @@ def forecast(new: Backlog | None = None) -> Forecast:
     backlogs = found + ([new] if new else [])
     if account.frozen or not backlogs:
         return waiting
-    ledger = limiter.read_ledger(max(at, account.open_until or at))
+    ledger = limiter.read_ledger(max(at, account.open_until or at), account)
     played = simulate(backlogs, replace(ledger, open_calls=0), _last_calls(at), _hold())
     return replace(played, devices=waiting.devices, logs=waiting.logs)
 

@@ -95,8 +95,9 @@ def sending_status() -> SendingStatus:
     account = known or VendorAccount()
     problem = known.ticker_problem if known else None
     return SendingStatus(
-        worker_seen=known.worker_seen if known else worker_seen(),
-        ticker_seen=problem is not None if known else ticker_seen(),
+        # A worker makes the account's row before it sends.
+        worker_seen=known.worker_seen if known else False,
+        ticker_seen=problem is not None,
         ticker_problem=problem or "",
         vendor_limit=account.vendor_limit,
         frozen=account.frozen,
