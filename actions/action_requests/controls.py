@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
-from django.utils.timezone import now
 
 from actions import bounds, on_commit
 from actions.action_requests import gate, linked, outcomes, recording
@@ -22,7 +21,7 @@ from actions.action_requests.submit import submit_action
 from actions.actor import Actor
 from actions.dispatch import epoch
 from actions.errors import Code, NotAllowed, Refused
-from actions.ratelimit import accounts
+from actions.ratelimit import accounts, clock
 from actions.roles import RIGHTS
 from actions.trail import trail
 from actions.trail.refusals import recording_refusals, records_refusals
@@ -131,9 +130,9 @@ def resume(action_request: ActionRequest, actor: Actor) -> int:
         return 0
     rows = DeviceCommand.objects.filter(request=action_request, status=S.HELD)
     gate.check_may_send(actor, action_request.kind, rows.count())
-    due = max(now(), action_request.start_at or now())
+    due = max(clock.now(), action_request.start_at or clock.now())
     count = rows.update(due_at=due)
-    if due <= now():
+    if due <= clock.now():
         rows.move(S.HELD, S.QUEUED)
     _record(action_request, actor, Verb.REQUEST_RESUMED, count=count)
     on_commit.wake_dispatcher()

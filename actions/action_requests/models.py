@@ -6,12 +6,12 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
-from django.utils.timezone import now
 
 from actions.account import ACCOUNT_KEY
 from actions.action_requests.states import WAITING, CommandStatus, check_move
 from actions.catalog import KINDS, ActionKind
 from actions.inventory.models import Device
+from actions.ratelimit import clock
 from actions.ratelimit.models import VendorCall
 from actions.ratelimit.states import Lane
 
@@ -89,7 +89,7 @@ class DeviceCommandQuerySet(models.QuerySet["DeviceCommand"]):
         It is a compare-and-swap: of two callers only one moves a row.
         """
         check_move(old, new)
-        at = now()
+        at = clock.now()
         changes["settled_at"] = None if new in WAITING else at
         return self.filter(status=old).update(status=new, moved_at=at, **changes)
 

@@ -10,7 +10,6 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models import Q
-from django.utils.timezone import now
 
 from actions.action_requests import events, recording
 from actions.action_requests.models import DeviceCommand, DeviceCommandQuerySet
@@ -221,7 +220,7 @@ def _first_check(status: CommandStatus, kind: str) -> datetime | None:
     wait = settings.ENGINE_VERIFY_AFTER
     if not KINDS[kind].observable or not wait or status not in (S.ACCEPTED, S.UNCONFIRMED):
         return None
-    return now() + timedelta(seconds=wait if status == S.ACCEPTED else wait / 6)
+    return clock.now() + timedelta(seconds=wait if status == S.ACCEPTED else wait / 6)
 
 
 def _requeue_commands(commands: Commands, **changes: Any) -> Commands:

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
-from django.utils.timezone import now
 
 from actions import json_rows, on_commit
 from actions.action_requests import gate, repeats
@@ -21,6 +20,7 @@ from actions.inventory import refresh
 from actions.inventory.freshness import fresh_for
 from actions.inventory.models import Device, DeviceGroup, DeviceMac
 from actions.inventory.names import MAX_NAMED, labels_of, names_several
+from actions.ratelimit import clock
 from actions.trail import trail
 from actions.trail.refusals import records_refusals
 from actions.trail.verbs import Verb
@@ -183,7 +183,7 @@ def _store(
         actor=actor.label[:150],
         role=actor.role,
         source=actor.source,
-        created_at=now(),
+        created_at=clock.now(),
         parent_id=submission.parent_id,
         origin=submission.origin,
         start_at=submission.start_at,
@@ -227,7 +227,7 @@ def _refresh_stale(action_request: ActionRequest) -> None:
     read_back = action_request.kind.observable and settings.ENGINE_VERIFY_AFTER > 0
     if read_back or action_request.device_count > limit:
         return
-    old = now() - fresh_for()
+    old = clock.now() - fresh_for()
     rows = Device.objects.filter(commands__request=action_request, read_at__lt=old, gone_at=None)
     refresh.request_refresh(rows)
 

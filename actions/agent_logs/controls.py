@@ -40,7 +40,7 @@ S = LogStatus
 
 def note_viewer(agent_log: AgentLog) -> None:
     """Poll this log sooner while a person has its page open."""
-    at = now()
+    at = clock.now()
     soon = (agent_log.last_polled_at or agent_log.created_at) + interval_while_viewed()
     AgentLog.objects.filter(pk=agent_log.pk, open=True).exclude(
         viewed_until__gt=at + VIEWED_FOR / 2

@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from django.conf import settings
-from django.utils.timezone import now
 
 from actions import on_commit
 from actions.action_requests.models import DeviceCommand
 from actions.action_requests.states import CommandStatus
 from actions.agent_logs.models import AgentLog
+from actions.ratelimit import clock
 
 KIND = "fetch_agent_log"
 
@@ -19,7 +19,7 @@ def expect_logs(commands: Iterable[DeviceCommand]) -> None:
     fetched = [c for c in commands if c.request.kind_name == KIND]
     if not fetched:
         return
-    at = now()
+    at = clock.now()
     due = at + timedelta(seconds=settings.AGENT_LOG_FIRST_POLL)
     AgentLog.objects.bulk_create(
         [

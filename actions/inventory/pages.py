@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db.models import Sum
-from django.utils.timezone import now
 
 from actions import on_commit
 from actions.actor import Actor
@@ -24,6 +23,7 @@ from actions.inventory.models import (
 )
 from actions.inventory.store import mark_gone, store_group_rows, store_records
 from actions.opswat.payloads import ChangePage, DevicePage, GroupPage
+from actions.ratelimit import clock
 from actions.trail import trail
 from actions.trail.verbs import Verb
 
@@ -76,8 +76,8 @@ def store_groups(sync: InventorySync, page: GroupPage) -> None:
     repeats = (
         sync.page > 1 and bool(names) and began.filter(vendor_id__in=names).count() == len(names)
     )
-    # If the clock was set back, `now()` may be before the start of this read.
-    store_group_rows(page.groups, max(now(), sync.started_at))
+    # If the clock was set back, `clock.now()` may be before the start of this read.
+    store_group_rows(page.groups, max(clock.now(), sync.started_at))
     sync.groups_read += 0 if repeats else len(page.groups)
     sync.page += 1
     if page.dropped:
@@ -207,7 +207,7 @@ def requeue(sync: InventorySync, reason: str) -> None:
 
 def _ask_again(sync: InventorySync, reason: str) -> None:
     sync.detail = reason[:500]
-    sync.due_at = now() + timedelta(seconds=min(300, 2**sync.attempts))
+    sync.due_at = clock.now() + timedelta(seconds=min(300, 2**sync.attempts))
     sync.save()
 
 
@@ -225,7 +225,7 @@ def stop(sync: InventorySync, actor: Actor) -> None:
 
 def _next_page(sync: InventorySync) -> None:
     sync.attempts, sync.detail = 0, ""
-    sync.due_at = now() + timedelta(seconds=sync.page_interval)
+    sync.due_at = clock.now() + timedelta(seconds=sync.page_interval)
     sync.save()
     on_commit.publish_change("inventory", sync.devices_read)
 
@@ -240,7 +240,7 @@ def _finish(sync: InventorySync, stage: InventorySync.Stage, detail: str) -> Non
 
 def _end(sync: InventorySync, stage: InventorySync.Stage, detail: str) -> None:
     sync.stage, sync.detail = stage, detail[:500]
-    sync.running, sync.finished_at = False, now()
+    sync.running, sync.finished_at = False, clock.now()
     sync.save()
     SyncCursor.objects.filter(sync=sync).delete()
     on_commit.publish_change("inventory", sync.devices_read)
@@ -286,7 +286,7 @@ def _mark_missing(sync: InventorySync) -> tuple[int, str]:
     before = whole.exclude(pk=sync.pk).values_list("pk", flat=True).first() or 0
     removed = 0
     if sync.devices_read and not sync.dropped:
-        removed = unseen.filter(last_sync_id__lt=before).update(gone_at=now())
+        removed = unseen.filter(last_sync_id__lt=before).update(gone_at=clock.now())
     missing = unseen.count()
     if not missing:
         return removed, ""

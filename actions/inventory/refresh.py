@@ -8,7 +8,6 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
-from django.utils.timezone import now
 
 from actions import on_commit
 from actions.actor import Actor
@@ -65,7 +64,7 @@ def refresh(device: Device, actor: Actor) -> bool:
     """Refresh a device that a person waits for; return False if that is under way or just done."""
     check_submits(actor.role)
     waiting = DeviceRefresh.objects.filter(device=device, due_at__isnull=False, lane=WATCHED)
-    at = now()
+    at = clock.now()
     just_read = DeviceSnapshot.objects.filter(
         device=device, read_at__gt=at - MIN_REFRESH_INTERVAL, read_at__lte=at
     )
@@ -87,7 +86,7 @@ def request_refresh(devices: QuerySet[Device]) -> None:
 
 def _request(keys: Iterable[int], lane: Lane) -> None:
     """Store refreshes; one that a person waits for replaces any other, never the reverse."""
-    at = now()
+    at = clock.now()
     rows = [DeviceRefresh(device_id=key, lane=lane, requested_at=at, due_at=at) for key in keys]
     if lane != WATCHED:
         waiting = DeviceRefresh.objects.filter(device_id__in=[row.device_id for row in rows])
@@ -141,7 +140,7 @@ def note_absent(vendor_ids: Iterable[str]) -> None:
     devices = Device.objects.filter(vendor_id__in=list(vendor_ids))
     twice = devices.filter(Q(refresh__detail=ABSENT) | Q(gone_at__isnull=False))
     mark_as_gone(twice.values_list("vendor_id", flat=True))
-    requested_at, due_at = now(), clock.now() + MIN_REFRESH_INTERVAL
+    requested_at, due_at = clock.now(), clock.now() + MIN_REFRESH_INTERVAL
     DeviceRefresh.objects.bulk_create(
         (
             DeviceRefresh(

@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import datetime
 
 from django.db.models import Max
-from django.utils.timezone import now
 
 from actions.folding import fold
 from actions.inventory.models import (
@@ -20,6 +19,7 @@ from actions.inventory.models import (
 from actions.inventory.names import NAME_KEYS, name_key
 from actions.inventory.versions import version_key
 from actions.opswat.payloads import DevicePage, DeviceRecord, GroupRecord
+from actions.ratelimit import clock
 
 FIELDS = (
     *("name", "host_name", "nickname", "status", "severity", "device_type"),
@@ -44,7 +44,7 @@ def store_records(records: Sequence[DeviceRecord]) -> None:
     known = {row.vendor_id: row for row in Device.objects.filter(vendor_id__in=by_id)}
     macs = _macs_of(known.values())
     merged = {name: _merged(each, known.get(name), macs) for name, each in by_id.items()}
-    read_at, sync_id = now(), last_read()
+    read_at, sync_id = clock.now(), last_read()
     Device.objects.bulk_create(
         (_row(record, read_at, sync_id) for record in merged.values()),
         update_conflicts=True,
@@ -73,7 +73,7 @@ def store_details(requested: Iterable[str], page: DevicePage) -> set[str]:
     store_records(records)
     detailed = {record.vendor_id: record for record in records if record.raw is not None}
     keys = dict(Device.objects.filter(vendor_id__in=detailed).values_list("vendor_id", "pk"))
-    read_at = now()
+    read_at = clock.now()
     texts = ((keys[name], _as_json(each)) for name, each in detailed.items())
     DeviceSnapshot.objects.bulk_create(
         (
@@ -99,7 +99,7 @@ def _as_json(record: DeviceRecord) -> str:
 def mark_gone(vendor_ids: Iterable[str]) -> int:
     """Mark devices that the vendor no longer has; return how many. Rows and history stay."""
     rows = Device.objects.filter(vendor_id__in=list(vendor_ids), gone_at=None)
-    return rows.update(gone_at=now())
+    return rows.update(gone_at=clock.now())
 
 
 def store_group_rows(groups: Sequence[GroupRecord], read_at: datetime) -> None:

@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.utils.timezone import now
 
 from actions import on_commit
 from actions.actor import Actor
@@ -21,7 +20,7 @@ from actions.inventory.models import (
     InventorySync,
 )
 from actions.inventory.pages import MAX_CHANGE_AGE, OVERLAP, expected_devices, stop
-from actions.ratelimit import accounts
+from actions.ratelimit import accounts, clock
 from actions.roles import RIGHTS
 from actions.trail import trail
 from actions.trail.refusals import fixed_subject, records_refusals
@@ -82,7 +81,7 @@ def stop_syncs(actor: Actor, key: int | None = None) -> int:
 def start_due() -> list[InventorySync]:
     """Start the reads that are due; none before the first full read."""
     accounts.lock()  # Of two concurrent callers only one starts a read.
-    at = now()
+    at = clock.now()
     whole = InventorySync.objects.filter(kind__in=FULL_READ_KINDS, stage=Stage.DONE).first()
     if whole is None:
         return []
@@ -111,7 +110,7 @@ def start_due() -> list[InventorySync]:
 
 
 def _start(kind: InventorySync.Kind, actor: Actor, **fields: object) -> InventorySync:
-    at = now()
+    at = clock.now()
     sync = InventorySync.objects.create(
         kind=kind, actor=actor.label[:150], started_at=at, due_at=at, **fields
     )
