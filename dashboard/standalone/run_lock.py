@@ -55,16 +55,18 @@ class RunLock:
         return found if isinstance(found, dict) else {}
 
     def tell(self, state: dict[str, Any]) -> None:
-        """Store the state for `status` and `down`; the file is replaced as a whole."""
-        with tempfile.NamedTemporaryFile(
-            "w", dir=self.folder, prefix="up.", delete=False, encoding="ascii"
-        ) as draft:
-            json.dump({"pid": os.getpid(), **state}, draft)
+        """Store the state for `status` and `down`; the file is replaced as a whole.
+
+        Raises OSError if it cannot be written, for example on a full disk.
+        """
+        handle, draft = tempfile.mkstemp(dir=self.folder, prefix="up.")
         try:
-            Path(draft.name).replace(self._state)
+            with os.fdopen(handle, "w", encoding="ascii") as file:
+                json.dump({"pid": os.getpid(), **state}, file)
+            Path(draft).replace(self._state)
         except OSError:
             with suppress(OSError):
-                Path(draft.name).unlink()
+                Path(draft).unlink()
             raise
 
     @property

@@ -23,7 +23,7 @@ CHECK_SECONDS = 0.1
 STEADY_SECONDS = 60.0
 """A process that ran for so long is started again at once; an earlier end lengthens the pause."""
 
-LONGEST_PAUSE = 30.0
+LONGEST_PAUSE = 5.0
 """Longest pause before a process is started again, in seconds."""
 
 SAY_AFTER = 2.0

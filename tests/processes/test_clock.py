@@ -1,18 +1,16 @@
 """The wall clock is set while a job runs: sending goes on, and the limit and each device hold.
 
-libfaketime shifts the wall clock of all processes of the console; their monotonic clock, and the
-vendor's clock in the process of the test, run on.
+The vendor runs in the process of the test, whose clock is not set.
 """
 
 import time
-from importlib.util import find_spec
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 
 from tests.processes.conftest import MakeInstallation
 from tests.processes.installation import Installation
+from tests.processes.surroundings import FakeClock
 
 CALLS, WINDOW = 10, 3.0
 """The vendor's rate limit: calls, and seconds of the window."""
@@ -20,22 +18,6 @@ CALLS, WINDOW = 10, 3.0
 REASON = "SELECT open_reason FROM actions_vendoraccount"
 
 DEVICES = [f"d{number}" for number in range(400)]
-
-
-def fake_time_library() -> Path:
-    """Return the library that is preloaded into the processes."""
-    found = find_spec("libfaketime")
-    assert found is not None
-    assert found.origin is not None
-    return Path(found.origin).parent / "vendor" / "libfaketime" / "src" / "libfaketime.so.1"
-
-
-def set_clock(installation: Installation, seconds: float) -> None:
-    """Set the wall clock of the console's processes so many seconds off, at once for all."""
-    path = installation.folder / "faketime"
-    draft = path.with_suffix(".new")
-    draft.write_text(f"{seconds:+.0f}\n", encoding="ascii")
-    draft.replace(path)
 
 
 def clock_of(installation: Installation) -> float:
@@ -55,23 +37,20 @@ def test_h2_a_clock_that_is_set_pauses_sending_for_a_window_at_most(
     installation = make_installation(limit=(CALLS, WINDOW))
     for device in DEVICES:
         installation.vendor.add_device(device_id=device)
-    set_clock(installation, 0)
     installation.env |= {
         "OPSWAT_RATE_LIMIT": f"{CALLS}/{WINDOW:g}",
         "OPSWAT_MAX_DEVICES": "10",
         "ENGINE_VERIFY_AFTER": "0",
-        "LD_PRELOAD": str(fake_time_library()),
-        "FAKETIME_TIMESTAMP_FILE": str(installation.folder / "faketime"),
-        "FAKETIME_NO_CACHE": "1",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
     }
+    fake_clock = FakeClock(installation.folder)
+    installation.env |= fake_clock.env
     installation.submit("delete", *DEVICES)
     installation.start_redis()
     installation.worker()
     installation.ticker()
     installation.wait_until(lambda: sent(installation) >= 100)
 
-    set_clock(installation, seconds)
+    fake_clock.set(seconds)
 
     assert abs(clock_of(installation) - time.time() - seconds) < 60
     if installation.database.url.startswith("sqlite"):  # PostgreSQL's clock is not set.

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import logging
 import os
 import secrets
 import socket
@@ -27,6 +28,8 @@ from dashboard.standalone.demo_users import demo_people
 from dashboard.standalone.redis_server import redis_command
 from dashboard.standalone.run_lock import RunLock, RunningError
 from dashboard.standalone.supervisor import Part, Supervisor
+
+log = logging.getLogger(__name__)
 
 HOST = "127.0.0.1"
 
@@ -90,7 +93,11 @@ class Command(BaseCommand):
         )
 
         def changed(parts: Sequence[Part]) -> None:
-            lock.tell({"port": options["port"], "parts": [_told(part) for part in parts]})
+            try:
+                lock.tell({"port": options["port"], "parts": [_told(part) for part in parts]})
+            except OSError as error:
+                # The parts must run on a full disk too; `status` then tells what was stored before.
+                log.error("The processes cannot be noted for `status`: %s.", error.strerror)
 
         supervisor = Supervisor(
             parts, last=redis, stop_seconds=settings.STOP_SECONDS, changed=changed
