@@ -15,6 +15,7 @@ import redis
 from tests.chaos.event_log import EventLog
 from tests.chaos.installation import READ_SECONDS, ChaosInstallation, on_postgres
 from tests.processes.installation import Process
+from tests.processes.surroundings import full_disk
 
 FAULTS: tuple[tuple[str, str | None, dict[str, object]], ...] = (
     ("cut_before", None, {}),
@@ -41,13 +42,15 @@ TERMINATE = (
 class FaultProfile:
     """How often and how long to inject faults; both ranges are (minimum, maximum) in seconds.
 
-    `pause` is the time between two faults and `duration` how long one lasts. `share` is the part
-    of all vendor calls that fails.
+    `pause` is the time between two faults and `duration` how long one lasts; `outage` is how long
+    the database is away, the disk full or Redis read-only, once each. `share` is the part of all
+    vendor calls that fails.
     """
 
     pause: tuple[float, float]
     duration: tuple[float, float]
     share: float = 0.2
+    outage: float = 2.0
 
 
 class FaultInjector:
@@ -86,6 +89,7 @@ class FaultInjector:
         self._start_vendor()
         self.installation.ensure_redis()
         self.installation.ensure_ticker()
+        self.installation.ensure_web()
         self.event_log.note("everything is restored")
 
     def set_vendor_faults(self) -> None:
@@ -103,6 +107,8 @@ class FaultInjector:
             *(self.kill_worker, self.kill_worker, self.kill_ticker),
             *(self.flush_redis, self.restart_redis),
             *(self.disrupt_database, self.disrupt_database, self.stop_vendor),
+            *(self.kill_web, self.set_clock, self.set_clock),
+            *(self.fill_disk, self.refuse_redis_writes, self.close_database),
         ]
         while True:
             yield from self.random.sample(faults, len(faults))
@@ -159,11 +165,14 @@ class FaultInjector:
                 row = connection.execute(TERMINATE).fetchone()
             self.event_log.note(f"cuts {row[0] if row else 0} connections to the database")
             return
+        self._lock_database(self.random.uniform(*self.profile.duration))
+
+    def _lock_database(self, seconds: float) -> None:
         path = self.installation.database.url.removeprefix("sqlite:///")
         with closing(sqlite3.connect(path, timeout=20, isolation_level=None)) as connection:
             connection.execute("BEGIN IMMEDIATE")
             self.event_log.note("locks the database")
-            self._wait_duration()
+            self._wait(seconds)
             connection.execute("ROLLBACK")
         self.event_log.note("unlocks the database")
 
@@ -175,6 +184,54 @@ class FaultInjector:
         self._wait_duration()
         self._start_vendor()
         self.event_log.note("starts the vendor")
+
+    def kill_web(self) -> None:
+        """Kill -9 the web server and start it again after a while."""
+        self.event_log.note("kills the web server")
+        with self.installation.trouble("web"):
+            if victim := self.installation.web:
+                self.installation.web = None
+                self.installation.kill(victim)
+            self._wait_duration()
+            self.installation.ensure_web()
+        self.event_log.note("starts the web server")
+
+    def set_clock(self) -> None:
+        """Set the wall clock of all processes, 5 minutes or a day off, or right again."""
+        seconds = self.random.choice([-86_400, -300, 0, 300, 86_400])
+        self.event_log.note(f"sets the clock {seconds:+} s off")
+        self.installation.clock.set(seconds)
+
+    def fill_disk(self) -> None:
+        """Fill the disk of the data folder."""
+        self.event_log.note("fills the disk")
+        with self.installation.trouble("disk"), full_disk(self.installation.folder):
+            self._wait(self.profile.outage)
+        self.event_log.note("empties the disk")
+
+    def refuse_redis_writes(self) -> None:
+        """Make Redis a read-only replica, as after a failover."""
+        self.event_log.note("makes Redis read-only")
+        socket = self.installation.folder / "redis" / "redis.sock"
+        with redis.Redis(unix_socket_path=str(socket), socket_timeout=2) as client:
+            client.replicaof("127.0.0.1", 1)
+            self._wait(self.profile.outage)
+            client.replicaof("NO", "ONE")
+        self.event_log.note("makes Redis writable")
+
+    def close_database(self) -> None:
+        """Refuse all connections to the database (PostgreSQL); a longer lock (SQLite)."""
+        with self.installation.trouble("database"):
+            if on_postgres():
+                self.event_log.note("closes the database")
+                self.installation.database.set_open(is_open=False)
+                try:
+                    self._wait(self.profile.outage)
+                finally:
+                    self.installation.database.set_open(is_open=True)
+                self.event_log.note("opens the database")
+                return
+            self._lock_database(self.profile.outage)
 
     # Internals.
 

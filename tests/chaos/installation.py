@@ -26,13 +26,14 @@ from tests.processes.installation import (
     Process,
     bare_environment,
     processes_of,
-    short_folder,
 )
+from tests.processes.surroundings import FakeClock, small_disk
 
 CALLS, WINDOW = 10, 6.0
 """The vendor's rate limit: calls, and seconds of the window (a tenth of the real 60 s)."""
 
 READ_SECONDS = 2.0
+DISK_MEGABYTES = 400
 FLEET = 240
 
 SCALED = {
@@ -45,6 +46,9 @@ SCALED = {
     "ENGINE_MAX_IDLE_SECONDS": "1",
     "ENGINE_URGENT_WAIT": "1",
     "ENGINE_VERIFY_AFTER": "1.5",
+    # The clock is set by a day, and the person stays signed in.
+    "SESSION_HOURS": "240",
+    "SESSION_IDLE_MINUTES": "14400",
 }
 
 TICKER = [sys.executable, "-m", "tests.chaos.scaled_ticker"]
@@ -62,6 +66,10 @@ class ChaosInstallation(Installation):
         self.redis_server: Process | None = None
         self.web: Process | None = None
         self.port = 0
+        self.clock = FakeClock(folder)
+        self.env |= self.clock.env
+        self.troubles: list[str] = []
+        self.past_troubles = 0
 
     def start(self) -> None:
         """Start every process and wait until the web server answers."""
@@ -69,11 +77,26 @@ class ChaosInstallation(Installation):
         assert done.returncode == 0, done.stderr
         self.port = free_port()
         self.ensure_redis()
-        quiet = ("--log-level", "warning", "--no-access-log")
-        self.web = self.spawn(*WEB, "--port", str(self.port), *quiet)
         self.ensure_ticker()
         self.workers = [self.worker(2), self.worker(2)]
-        self.wait_until(self._web_answers)
+        self.ensure_web()
+
+    @contextmanager
+    def trouble(self, name: str) -> Iterator[None]:
+        """State that pages may fail during this block."""
+        self.troubles.append(name)
+        try:
+            yield
+        finally:
+            self.troubles.remove(name)
+            self.past_troubles += 1
+
+    def ensure_web(self) -> None:
+        """Start the web server unless it is running, and wait until it answers."""
+        if self.web is None:
+            quiet = ("--log-level", "warning", "--no-access-log")
+            self.web = self.spawn(*WEB, "--port", str(self.port), *quiet)
+            self.wait_until(self._web_answers)
 
     def ensure_redis(self) -> None:
         """Start Redis unless it is running."""
@@ -114,8 +137,8 @@ class ChaosInstallation(Installation):
         ]
 
     def query(self, sql: str) -> list[Row]:
-        """Query the database; retry for 2 s after its connections were cut."""
-        for _ in range(20):
+        """Query the database; retry for two minutes while it cannot be reached."""
+        for _ in range(1200):
             with suppress(psycopg.OperationalError):
                 return self.rows(sql)
             time.sleep(0.1)
@@ -162,7 +185,7 @@ class UserProcess:
     def call_with_retry(self, name: str, **arguments: Any) -> dict[str, Any]:
         """Call until the database is available, as a person does who sees an error page."""
         answer: dict[str, Any] = {}
-        for _ in range(20):
+        for _ in range(400):
             answer = self.call(name, **arguments)
             if "error" not in answer:
                 return answer
@@ -183,7 +206,7 @@ def open_installation(seed: int) -> Iterator[ChaosInstallation]:
     """Make a migrated installation in which only the vendor runs, and remove it at the end."""
     limit = (CALLS, WINDOW)
     with (
-        short_folder() as folder,
+        small_disk(DISK_MEGABYTES) as folder,
         empty_database(folder) as database,
         Simulator(devices=FLEET, seed=seed, limit=limit, log_delay=(0, 0)) as vendor,
     ):

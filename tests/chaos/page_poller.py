@@ -7,6 +7,7 @@ import time
 from collections import Counter
 
 from tests.chaos.event_log import EventLog
+from tests.chaos.installation import ChaosInstallation
 from tests.chaos.workload import Workload
 
 TIMEOUT = 40.0
@@ -18,8 +19,14 @@ LIVE = {"HX-Request": "true", "HX-Target": "progress-live"}
 class PagePoller:
     """Requests one page after the other and counts the answers by HTTP status."""
 
-    def __init__(self, port: int, cookie: str, workload: Workload, event_log: EventLog) -> None:
-        self.port, self.cookie = port, cookie
+    def __init__(
+        self,
+        installation: ChaosInstallation,
+        cookie: str,
+        workload: Workload,
+        event_log: EventLog,
+    ) -> None:
+        self.installation, self.port, self.cookie = installation, installation.port, cookie
         self.workload, self.event_log = workload, event_log
         self.statuses: Counter[int] = Counter()
         self.errors: list[str] = []
@@ -45,14 +52,15 @@ class PagePoller:
             self._get(*pages[turn % len(pages)])
 
     def _get(self, path: str, headers: dict[str, str]) -> None:
-        start = time.monotonic()
+        start, troubles = time.monotonic(), self.installation.past_troubles
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT)
         try:
             connection.request("GET", path, headers=headers | {"Cookie": self.cookie})
             response = connection.getresponse()
             body = response.readline() if path.endswith("stream/") else response.read()
         except (OSError, http.client.HTTPException) as error:
-            self._note(path, f"{type(error).__name__}: {error}")
+            if not self._in_trouble(troubles):
+                self._note(path, f"{type(error).__name__}: {error}")
             return
         finally:
             connection.close()
@@ -60,9 +68,14 @@ class PagePoller:
         self.statuses[response.status] += 1
         if response.status == 503:
             # A stream also answers 503 while Redis is down: its page polls then.
-            self.unavailable += not path.endswith("stream/")
-        elif response.status not in (200, 204):
+            expected = path.endswith("stream/") or self._in_trouble(troubles)
+            self.unavailable += not expected
+        elif response.status not in (200, 204) and not self._in_trouble(troubles):
             self._note(path, f"{response.status} {body[:100]!r}")
+
+    def _in_trouble(self, past: int) -> bool:
+        """Return whether a fault under which pages may fail lasts, or ended since `past`."""
+        return bool(self.installation.troubles) or self.installation.past_troubles > past
 
     def _note(self, path: str, error: str) -> None:
         self.event_log.note(f"THE WEB: {path} {error}")

@@ -34,7 +34,14 @@ SHORT = Plan(20, 12, 90, FaultProfile((0.3, 1.0), (0.5, 1.2), 0.35), 0.25, 3.0)
 
 def long_plan(seed: int, seconds: float) -> Plan:
     """Return a plan of this many seconds, with pauses in which the engine can recover."""
-    return Plan(seed, seconds, 240, FaultProfile((1.0, 9.0), (1.0, 5.0)), 0.7, 8.0)
+    return Plan(
+        seed,
+        seconds,
+        240,
+        FaultProfile((1.0, 9.0), (1.0, 5.0), outage=min(60.0, seconds / 10)),
+        0.7,
+        8.0,
+    )
 
 
 @dataclass(slots=True)
@@ -83,12 +90,15 @@ def _run_in(installation: ChaosInstallation, result: RunResult) -> None:
         users.call_with_retry("start_sync")
         installation.wait_until(lambda: installation.vendor.received)
         event_log.note("everything is started")
-        poller = PagePoller(installation.port, cookie, workload, event_log)
+        poller = PagePoller(installation, cookie, workload, event_log)
         _run_all(plan, workload, injector, poller, lambda: _settle(installation, plan, event_log))
     finally:
         users.close()
     checker = InvariantChecker(installation, workload)
     result.findings += checker.findings() + installation.unexpected_exits()
+    verified = installation.manage("audit_verify", timeout=300)
+    if verified.returncode:
+        result.findings.append(f"audit_verify: {verified.stdout[-500:]}")
     result.findings += [f"web: {error}" for error in poller.errors]
     if poller.unavailable > injector.cuts:
         result.findings.append(

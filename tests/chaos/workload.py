@@ -128,7 +128,7 @@ class Workload:
 
     def _control(self, uuid: str, verb: str, *options: str) -> dict[str, object] | None:
         """Return the command's answer; None if it refuses or the database stays unavailable."""
-        for _ in range(10):
+        for _ in range(400):
             done = self.installation.manage("action_request", uuid, verb, "--json", *options)
             if done.returncode == 0:
                 self.event_log.note(f"{verb}: {done.stdout.strip()}")

@@ -14,6 +14,8 @@ import psycopg
 
 Row = tuple[Any, ...]
 
+CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+
 
 class Database(Protocol):
     """The database of an installation, which a test can query directly."""
@@ -23,6 +25,8 @@ class Database(Protocol):
     def rows(self, query: str) -> list[Row]: ...
 
     def snapshot(self) -> AbstractContextManager[Callable[[], None]]: ...
+
+    def set_open(self, *, is_open: bool) -> None: ...
 
     def remove(self) -> None: ...
 
@@ -54,6 +58,9 @@ class SqliteDatabase:
             copy.replace(self.path)
 
         yield put_back
+
+    def set_open(self, *, is_open: bool) -> None:
+        """Do nothing: a file cannot be closed to others."""
 
     def remove(self) -> None:
         """Do nothing: the file is removed with its folder."""
@@ -89,6 +96,13 @@ class PostgresDatabase:
             yield put_back
         finally:
             self._execute(f"DROP DATABASE {copy} WITH (FORCE)")
+
+    def set_open(self, *, is_open: bool) -> None:
+        """Allow connections, or refuse new ones and cut those that exist."""
+        self._execute(f"ALTER DATABASE {self.name} WITH ALLOW_CONNECTIONS {is_open}")
+        if not is_open:
+            with psycopg.connect(self._server, autocommit=True) as connection:
+                connection.execute(CUT, [self.name])
 
     def remove(self) -> None:
         self._execute(f"DROP DATABASE {self.name} WITH (FORCE)")

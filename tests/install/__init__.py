@@ -1,0 +1,1 @@
+"""Follows docs/operations.md on an empty Debian."""
