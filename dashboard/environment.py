@@ -80,7 +80,7 @@ class Environment:
 
     def items(self, name: str, default: Iterable[str] = ()) -> list[str]:
         """Read texts separated by commas; a variable that is there but empty gives none."""
-        if not self._find(name) and not self._is_set(name):
+        if not self._find(name) and name not in self._variables:
             return list(default)
         return [item for part in self._find(name).split(",") if (item := part.strip())]
 
@@ -140,8 +140,9 @@ class Environment:
                 hint = f" Did you mean {alike[0]}?" if alike else " See .env.example."
                 raise ImproperlyConfigured(f"{given} is not a setting of the console.{hint}")
 
-    def _is_set(self, name: str) -> bool:
-        return name in self._variables or f"{name}_FILE" in self._variables
+    def is_set(self, name: str) -> bool:
+        """Return whether the setting has a value, or a file that holds it."""
+        return any(self._variables.get(given, "").strip() for given in (name, f"{name}_FILE"))
 
     def _find(self, name: str) -> str:
         """Return the value without blanks around it, or an empty text."""

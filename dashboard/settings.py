@@ -51,7 +51,7 @@ RENAMED = {
 
 for _old, _new in RENAMED.items():
     # Ignoring the old name would silently replace the chosen value with the default.
-    if env.text(_old):
+    if env.is_set(_old):
         raise ImproperlyConfigured(f"{_old} was renamed: set {_new} instead. See .env.example.")
 
 # ── Data folder, secret key and hosts ───────────────────────────────────────────────────────────
@@ -197,8 +197,8 @@ AUDIT_STREAM_CA = env.text("AUDIT_STREAM_CA")
 
 # ── Agent logs ──────────────────────────────────────────────────────────────────────────────────
 
-AGENT_LOG_FIRST_POLL = env.number("AGENT_LOG_FIRST_POLL", 60.0, 1, _DAY)
-AGENT_LOG_MAX_INTERVAL = env.number("AGENT_LOG_MAX_INTERVAL", 1800.0, 1, _DAY)
+AGENT_LOG_FIRST_POLL = env.number("AGENT_LOG_FIRST_POLL", 60.0, 0.1, _DAY)
+AGENT_LOG_MAX_INTERVAL = env.number("AGENT_LOG_MAX_INTERVAL", 1800.0, 0.1, _DAY)
 AGENT_LOG_DEADLINE_HOURS = env.number("AGENT_LOG_DEADLINE_HOURS", 24.0, 0.01, 366 * 24)
 AGENT_LOG_KEEP_DAYS = env.number("AGENT_LOG_KEEP_DAYS", 30.0, 0.01, 36500)
 AGENT_LOG_MAX_MB = env.whole("AGENT_LOG_MAX_MB", 512, 1, 10240)

@@ -28,6 +28,7 @@ class HealthMiddleware:
             return HttpResponse(status=405, headers={"Allow": "GET, HEAD"})
         response = answer()
         response["Cache-Control"] = "no-store"
+        response["Content-Length"] = str(len(response.content))
         return response
 
 

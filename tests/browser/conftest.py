@@ -57,12 +57,6 @@ class Console:
         """Run a command of manage.py on the same data."""
         subprocess.run([*MANAGE, *arguments], cwd=ROOT, env=self.env, check=True, timeout=60)
 
-    def stop_redis(self) -> None:
-        """Kill the console's Redis, as a crash would."""
-        running = processes_of(self.folder).items()
-        (redis,) = [pid for pid, command in running if "redis.sock" in command]
-        os.kill(redis, signal.SIGKILL)
-
 
 @contextmanager
 def running_console(devices: int, **variables: str) -> Iterator[Console]:

@@ -4,6 +4,7 @@ import re
 
 from playwright.sync_api import Page, expect
 
+from dashboard.standalone.redis_server import own_redis
 from tests.browser.conftest import Complaints, Console, Open, running_console, wait_for_inventory
 from tests.browser.steps import (
     choose_first,
@@ -14,6 +15,7 @@ from tests.browser.steps import (
     review_and_send,
     tab_to,
 )
+from tests.processes.installation import short_folder
 
 
 def finish(page: Page) -> None:
@@ -128,11 +130,15 @@ def test_without_redis_the_page_polls_and_the_outcomes_still_arrive(
     chromium: object, open_page: Open, complaints: Complaints
 ) -> None:
     complaints.expect("503", "console: [object Event]")  # htmx logs a refused stream.
-    with running_console(60) as console:
+    with (
+        short_folder() as folder,
+        own_redis(folder / "redis.sock") as redis,
+        running_console(60, REDIS_URL=f"unix://{folder}/redis.sock") as console,
+    ):
         page = open_page(console, "operator")
         choose_first(page, 60)
         fill_exemption(page, "Redis is down")
-        console.stop_redis()
+        redis.kill()
         review_and_send(page, "Exempt 60 devices")
         mark(page)
         expect(page.locator("[data-live-state]")).to_have_class(re.compile("live-polling"))

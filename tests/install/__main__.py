@@ -16,9 +16,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs" / "operations.md"
 LOG = ROOT / "docs" / "install-log.txt"
+AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
+"""The authorities that this machine trusts; a proxy between it and the network may have its own."""
+
 SERVICE = Path(__file__).with_name("systemctl.sh")
 
-BLOCK = re.compile(r"^```sh\n(.*?)^```$|^(#+ .*)$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```sh\n(.*?)^```$|^(#+ [^\n]*)$", re.MULTILINE | re.DOTALL)
 
 PACKAGES = "systemd,systemd-sysv,python3"
 
@@ -66,6 +69,7 @@ def _prepare(debian: Path) -> None:
     for name in ("resolv.conf", "pip.conf"):
         if Path("/etc", name).exists():
             shutil.copy(Path("/etc", name), debian / "etc" / name)
+    shutil.copy(AUTHORITIES, debian / "root" / "authorities.crt")
     shutil.copy(SERVICE, debian / "usr" / "local" / "sbin" / "systemctl")
     (debian / "usr" / "local" / "sbin" / "systemctl").chmod(0o755)
     text = ["set -e", "cd /root", "say() { printf '\\n== %s\\n' \"$1\"; }"]
@@ -79,8 +83,10 @@ def _prepare(debian: Path) -> None:
 
 
 def _follow(debian: Path) -> int:
-    env = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "http"))}
+    proxies = ("http_proxy", "https_proxy", "no_proxy", "PIP_INDEX_URL")
+    env = {name: os.environ[name] for name in proxies if name in os.environ}
     env |= {
+        "PIP_CERT": "/root/authorities.crt",
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "HOME": "/root",
         "LANG": "C.UTF-8",

@@ -9,6 +9,7 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -69,7 +70,11 @@ class Console:
     def pid_of(self, part: str) -> int:
         """Return the process of a part, or 0; of a worker, the one that leads its pool."""
         found = [pid for pid, args in processes_of(self.folder).items() if PARTS[part] in args]
-        return next((pid for pid in found if os.getpgid(pid) == pid), 0)
+        for pid in found:
+            with suppress(ProcessLookupError):  # It may have ended meanwhile.
+                if os.getpgid(pid) == pid:
+                    return pid
+        return 0
 
     def wait_until(self, condition: Callable[[], object], seconds: float = 60) -> None:
         end = time.monotonic() + seconds
@@ -235,6 +240,8 @@ def test_h3_down_stops_the_console_and_status_tells_whether_it_runs(console: Con
     stopped = command(console.folder, "down")
 
     assert (stopped.returncode, stopped.stdout) == (0, "The console has stopped.\n")
+    assert console.process is not None
+    assert console.process.wait(10) == 0
     assert processes_of(console.folder) == {}
     assert command(console.folder, "status").returncode == 3
 
