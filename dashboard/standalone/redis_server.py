@@ -43,7 +43,9 @@ def redis_command(socket: Path) -> list[str]:
         raise RuntimeError("No Redis was found. Install one, or set REDIS_URL.")
     folder = socket.parent
     _make_private(folder)
-    shutil.rmtree(folder / "appendonlydir", ignore_errors=True)  # Of an earlier version.
+    # What an earlier version kept: a damaged file would keep the server from starting.
+    shutil.rmtree(folder / "appendonlydir", ignore_errors=True)
+    (folder / "dump.rdb").unlink(missing_ok=True)
     return [
         *(program, "--port", "0", "--unixsocket", str(socket)),
         *("--unixsocketperm", "700", "--dir", str(folder)),

@@ -28,7 +28,7 @@ class Plan:
     control_pause: float
 
 
-SHORT = Plan(20, 12, 90, FaultProfile((0.3, 1.0), (0.5, 1.2), 0.35), 0.25, 3.0)
+SHORT = Plan(20, 30, 120, FaultProfile((0.3, 1.0), (0.5, 1.2), 0.35, outage=1.0), 0.25, 3.0)
 """The run of the ordinary suite."""
 
 

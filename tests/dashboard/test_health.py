@@ -14,7 +14,9 @@ from django.utils.timezone import now
 from actions.dispatch import heartbeats
 from actions.dispatch.models import DispatcherHeartbeat
 from dashboard import health
+from dashboard.server.hosts import HEALTH_CHECKS
 from dashboard.standalone.redis_server import own_redis
+from dashboard.views.health import ANSWERS
 from tests.factories import know_devices, make_request
 from tests.processes.installation import short_folder
 
@@ -101,3 +103,7 @@ def test_h2_a_heartbeat_of_the_future_is_none(travel):
     assert "No worker" in ready()[1]["checks"]["worker"]
     heartbeats.beat()
     assert ready()[1]["checks"]["worker"] == "ok"
+
+
+def test_h6_no_health_check_asks_for_the_host():
+    assert set(ANSWERS) == HEALTH_CHECKS

@@ -10,7 +10,7 @@ start() {
   env $(value Environment) setsid setpriv --reuid="$(value User)" --regid="$(value Group)" \
     --init-groups $(value ExecStart) >>/root/service.log 2>&1 </dev/null &
   for _ in $(seq 300); do
-    grep -q "Press Ctrl-C to stop" /root/service.log && return
+    grep -qs "Press Ctrl-C to stop" /root/service.log && return
     sleep 0.2
   done
   cat /root/service.log
@@ -22,7 +22,7 @@ stop() {
   mv /root/service.log /root/service.log.1
 }
 
-/usr/bin/systemctl "$@"
+case "$1" in enable) /usr/bin/systemctl "$1" ${@:3} ;; esac
 case "$*" in
   *--now*console.service* | "start console.service") start ;;
   "stop console.service") stop ;;

@@ -1,5 +1,6 @@
 """`manage.py up` with a real vendor and a public host name: it says when it is up, in few lines."""
 
+import http.client
 import signal
 import subprocess
 import time
@@ -129,3 +130,27 @@ def test_low_the_hint_goes_when_a_real_person_can_sign_in_and_counts_no_demo_per
     console.start()
     console.wait_for(lambda: "Press Ctrl-C to stop." in console.output())
     assert "add_person" not in console.output()
+
+
+def test_h6_health_checks_are_answered_by_the_address_of_the_host(
+    make: Callable[[str], Production],
+) -> None:
+    console = make("console.example.com")
+    console.start()
+    console.wait_for(lambda: "Press Ctrl-C to stop." in console.output())
+    console.wait_for(lambda: asked(console, "/healthz/ready")[0] == 200)
+
+    assert asked(console, "/healthz/live") == (200, b"ok")
+    assert asked(console, "/")[0] == 400
+    assert console.stop(signal.SIGTERM) == 0
+
+
+def asked(console: Production, path: str) -> tuple[int, bytes]:
+    """Ask as a load balancer does: by address and port, without https."""
+    web = http.client.HTTPConnection("127.0.0.1", console.port, timeout=20)
+    try:
+        web.request("GET", path)
+        response = web.getresponse()
+        return response.status, response.read()
+    finally:
+        web.close()
