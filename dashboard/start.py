@@ -1,4 +1,4 @@
-"""The start of every process: web, worker, beat and commands pass the same checks.
+"""The start of every process: web, worker, ticker and commands pass the same checks.
 
 Nothing else runs before them, because a process that is set up wrongly can do harm at once: send
 the client secret to another host, or show it on an error page.

@@ -15,7 +15,8 @@ _TEXT = "The console has no page under this host name. Use the address that you 
 def check_host(scope: Scope) -> None:
     """Raise Refused unless the request names one host, and that one is allowed.
 
-    The health checks accept any. It is no error of the console, so the log has one line a minute, without the name.
+    The health checks accept any. It is no error of the console, so the log has one line a minute,
+    without the name.
     """
     if scope["path"].rstrip("/") in HEALTH_CHECKS:
         return

@@ -25,7 +25,7 @@ SEED = 6
 def idle(*, quick: bool) -> list[Line]:
     """From the call of the submit service to the arrival at the vendor, on an idle system.
 
-    In real time, with a real worker, Redis, beat and SQLite; the limit is 1,000 calls a minute,
+    In real time, with a real worker, Redis, ticker and SQLite; the limit is 1,000 calls a minute,
     so that only the latency is measured. 25 tries (8 when quick), half a second apart, each with
     other hours so that none waits to fill a call. The comparison is the same with a Celery task
     that calls at once and stores nothing: the difference is the cost of storing first.
@@ -88,7 +88,7 @@ def _bare_task(installation: Installation, ids: list[str]) -> str:
 def screen(*, quick: bool) -> list[Line]:
     """From the vendor's answer to the event on an open stream that shows it.
 
-    In real time: a real worker, Redis and beat, the page's stream from uvicorn, and a job of 20
+    In real time: a real worker, Redis and ticker, the page's stream from uvicorn, and a job of 20
     calls (10 when quick) one after the other. The vendor answers after 0.3 to 1.5 s, drawn
     beforehand (seed 6), so its answer leaves at arrival + that time. The way to the worker and
     its commit are part of the figure, and so is the pause of 0.5 s between two events of one

@@ -79,7 +79,7 @@ def _empty_database() -> None:
 
 
 def real(*, quick: bool) -> list[Line]:
-    """1,000 devices (20 calls) with a real worker, Redis, beat and vendor.
+    """1,000 devices (20 calls) with a real worker, Redis, ticker and vendor.
 
     Time runs twenty times faster: the limit is 10 calls in 3 s instead of 60 s. From the first
     to the last arrival at the vendor ÷ the time that so many calls take at the limit; median of

@@ -18,7 +18,7 @@ def calls(*, quick: bool) -> list[Line]:
     """Calls that arrived at the vendor for 200 requests of one device each, of one kind.
 
     They come at random times within 12 s, a minute with time five times faster, while a real
-    worker, Redis and beat run and the limit is 10 calls in 12 s. If this machine is too slow to
+    worker, Redis and ticker run and the limit is 10 calls in 12 s. If this machine is too slow to
     submit them within that time, the time that it took is shown. Two rounds (one when quick),
     each with its own seed from 3 on; the most calls of a round count. The comparison is a
     Celery task for each request, whose count does not depend on the pace: so it is measured

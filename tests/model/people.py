@@ -176,7 +176,7 @@ class People:
         refresh.refresh(device, self.actor)
 
     def keep_inventory(self) -> None:
-        """Start the reads that are due, as Celery beat does."""
+        """Start the reads that are due, as the ticker does."""
         start_due()
 
     def enroll(self) -> None:

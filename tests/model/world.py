@@ -65,7 +65,7 @@ class World:
             self.time.move_to(end)
 
     def sweep_repeatedly(self) -> None:
-        """Sweep and dispatch every SWEEP_EVERY seconds, as Celery beat does."""
+        """Sweep and dispatch every SWEEP_EVERY seconds, as the ticker does."""
         self.sweep()
         if self._wake_at is None:
             self.dispatch()
