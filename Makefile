@@ -24,8 +24,11 @@ model: .venv/test ## Run 100,000 virtual seconds of random load and faults (abou
 	MODEL_SECONDS=25000 MODEL_SEEDS="7 8 9 10" MODEL_EXAMPLES=300 \
 	  $(BIN)/python -m pytest -q -n 2 -rP --show-capture=stdout tests/model
 
-chaos: .venv/test ## Ten minutes of killed workers, a flushed Redis and a faulty vendor
+chaos: .venv/test ## Half an hour of kills, outages, set clocks, a full disk and a faulty vendor
 	$(BIN)/python -m tests.chaos --seconds 600
+	$(BIN)/python -m tests.chaos --seconds 600 --database postgres
+	$(BIN)/python -m tests.chaos --without-redis 360
+	$(BIN)/python -m tests.chaos --kill-parts 10
 
 upgrade: .venv/test ## Upgrade an installation of commit 80774f3 with 100,000 devices, on both databases
 	$(BIN)/python -m tests.upgrade --database sqlite

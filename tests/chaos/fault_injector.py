@@ -44,13 +44,20 @@ class FaultProfile:
 
     `pause` is the time between two faults and `duration` how long one lasts; `outage` is how long
     the database is away, the disk full or Redis read-only, once each. `share` is the part of all
-    vendor calls that fails.
+    vendor calls that fails. `faults` names the methods of FaultInjector, each as often as it
+    is injected in a round.
     """
 
     pause: tuple[float, float]
     duration: tuple[float, float]
     share: float = 0.2
     outage: float = 2.0
+    faults: tuple[str, ...] = (
+        *("kill_worker", "kill_worker", "kill_ticker", "kill_web"),
+        *("flush_redis", "restart_redis", "refuse_redis_writes"),
+        *("disrupt_database", "disrupt_database", "close_database"),
+        *("set_clock", "set_clock", "fill_disk", "stop_vendor"),
+    )
 
 
 class FaultInjector:
@@ -103,13 +110,7 @@ class FaultInjector:
         vendor.fault("slow", times=None, api=None, share=0.5, seconds=0.0, jitter=0.8)
 
     def _shuffled_faults(self) -> Iterator[Callable[[], None]]:
-        faults = [
-            *(self.kill_worker, self.kill_worker, self.kill_ticker),
-            *(self.flush_redis, self.restart_redis),
-            *(self.disrupt_database, self.disrupt_database, self.stop_vendor),
-            *(self.kill_web, self.set_clock, self.set_clock),
-            *(self.fill_disk, self.refuse_redis_writes, self.close_database),
-        ]
+        faults = [getattr(self, name) for name in self.profile.faults]
         while True:
             yield from self.random.sample(faults, len(faults))
 

@@ -44,6 +44,12 @@ def long_plan(seed: int, seconds: float) -> Plan:
     )
 
 
+def without_redis(seed: int, seconds: float) -> Plan:
+    """Return a plan in which Redis is away for this many seconds, and nothing else fails."""
+    profile = FaultProfile((2.0, 2.0), (seconds, seconds), share=0.0, faults=("restart_redis",))
+    return Plan(seed, seconds, 240, profile, 0.7, 8.0)
+
+
 @dataclass(slots=True)
 class RunResult:
     """The result of a run; it passed if there are no findings."""
