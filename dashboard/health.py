@@ -72,7 +72,7 @@ def _run() -> Iterator[Check]:
         close_old_connections()
         reason = f"The database does not answer ({type(error).__name__})."
         yield Check("database", passed=False, reason=reason, needed=True)
-    yield _check("redis", _redis)
+    yield _check("redis", redis_problem)
     yield _check("disk", _disk)
 
 
@@ -118,7 +118,8 @@ def _client() -> "redis.Redis":
     )
 
 
-def _redis() -> str:
+def redis_problem() -> str:
+    """Return why Redis cannot be used, or an empty text."""
     try:
         _client().ping()
     except redis.RedisError as error:

@@ -145,6 +145,20 @@ def test_h6_health_checks_are_answered_by_the_address_of_the_host(
     assert console.stop(signal.SIGTERM) == 0
 
 
+def test_m2_a_redis_that_does_not_answer_is_told_beside_the_address(
+    make: Callable[[str], Production], vendor: Simulator
+) -> None:
+    console = make("localhost")
+    console.env["REDIS_URL"] = f"redis://:secret@127.0.0.1:{free_port()}/0"
+    console.start()
+    console.wait_for(lambda: "Press Ctrl-C to stop." in console.output())
+
+    assert "Redis does not answer (ConnectionError). Check REDIS_URL" in console.output()
+    assert "secret" not in console.output()
+    console.wait_for(lambda: vendor.received)  # The ticker reads the inventory.
+    assert console.stop(signal.SIGTERM) == 0
+
+
 def asked(console: Production, path: str) -> tuple[int, bytes]:
     """Ask as a load balancer does: by address and port, without https."""
     web = http.client.HTTPConnection("127.0.0.1", console.port, timeout=20)

@@ -23,6 +23,7 @@ from actions.actor import Actor
 from actions.inventory.selectors import latest_sync
 from actions.inventory.sync import start_sync
 from actions.roles import Role
+from dashboard.health import redis_problem
 from dashboard.models import User
 from dashboard.standalone.demo_users import demo_people
 from dashboard.standalone.redis_server import redis_command
@@ -127,6 +128,8 @@ class Command(BaseCommand):
             lines += [
                 "Nobody can sign in yet. Run: .venv/bin/python manage.py add_person NAME --role …"
             ]
+        if not settings.OWN_REDIS and (problem := redis_problem()):
+            lines += ["", f"{problem} Check REDIS_URL: until then one process sends, pages poll."]
         lines += ["", "Press Ctrl-C to stop."]
         self.stdout.write("\n" + "\n".join(lines) + "\n\n")
         self.stdout.flush()
