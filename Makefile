@@ -7,6 +7,15 @@ PIP_OPTIONS := --quiet --disable-pip-version-check --require-hashes
 LOCK := $(BIN)/uv pip compile --quiet --system-certs --universal --python-version 3.11 \
   --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 .DEFAULT_GOAL := help
+
+# After an upgrade of Python the one in .venv may be gone: then .venv is made anew.
+ifneq ($(wildcard .venv/python),)
+  ifneq ($(shell $(BIN)/python -c 'print("runs")' 2>/dev/null),runs)
+    $(info The Python of .venv does not run any more: making .venv anew.)
+    $(shell rm -rf .venv)
+  endif
+endif
+
 .PHONY: help run test model chaos bench upgrade check format lock clean
 
 help: ## List the targets

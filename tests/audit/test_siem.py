@@ -38,6 +38,9 @@ pytestmark = pytest.mark.django_db
 SECRET = "a secret for the webhook"
 
 
+ROOT = Path(__file__).resolve().parents[2]
+
+
 def write(operator: Any, count: int) -> None:
     for number in range(count):
         trail.record(
@@ -52,7 +55,8 @@ def write(operator: Any, count: int) -> None:
 @contextmanager
 def rsyslog(folder: Path, port: int) -> Iterator[Path]:
     """Run a real rsyslog with its own configuration; yield the file that it writes."""
-    program = shutil.which("rsyslogd") or shutil.which("/usr/sbin/rsyslogd")
+    unpacked = ROOT / ".venv" / "parts" / "usr"  # By .ci/system_parts.
+    program = shutil.which(unpacked / "sbin" / "rsyslogd") or shutil.which("rsyslogd")
     if program is None:
         if os.environ.get("CI"):
             pytest.fail("No rsyslog in CI: its tests must run there.")
@@ -69,7 +73,11 @@ action(type="omfile" file="{output}" template="line")
 """
     )
     command = [program, "-n", "-f", str(config), "-i", str(folder / "pid"), "-C"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    env = dict(os.environ)
+    for modules in unpacked.glob("lib/*/rsyslog"):
+        command += ["-M", str(modules)]
+        env["LD_LIBRARY_PATH"] = str(modules.parent)
+    process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     try:
         wait_for(lambda: answers(port))
         yield output

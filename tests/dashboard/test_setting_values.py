@@ -208,6 +208,7 @@ MEANS: list[tuple[str, str, Any]] = [
     ("REDIS_URL", "redis://:pa%2Fss@h:6379/0", "redis://:pa%2Fss@h:6379/0"),
     ("ALLOWED_PORTS", "8443, 9443", ["8443", "9443"]),
     ("PASSWORD_WORDS", "acme, corp", ["acme", "corp"]),
+    ("AUDIT_STREAM_TO", "syslog+tls://nohost", ["syslog+tls://nohost"]),
 ]
 
 
@@ -241,6 +242,13 @@ def test_a_password_may_be_percent_encoded_and_the_host_may_be_a_socket(load: Lo
     config = load(**REAL, DATABASE_URL=url)["DATABASES"]["default"]
 
     assert (config["PASSWORD"], config["HOST"]) == ("pa/ss", "/var/run/postgresql")
+
+
+def test_m2_a_secret_key_of_blanks_is_none(load: Load) -> None:
+    own = load()["SECRET_KEY"]
+
+    assert len(own) > 40
+    assert load(SECRET_KEY="   ")["SECRET_KEY"] == own
 
 
 @pytest.mark.parametrize("hosts", ["", "*"])
