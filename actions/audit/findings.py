@@ -49,6 +49,19 @@ def as_json(report: VerificationReport) -> str:
 
 
 def archive_boundaries() -> list[tuple[int, str]]:
-    """Return the id and signature of the last line of each archive."""
+    """Return the id and signature of each line after which the trail may begin.
+
+    It is the last line of an archive, or of a step in which the lines of an archive are deleted.
+    """
     lines = AuditEvent.objects.filter(verb=Verb.AUDIT_ARCHIVED).values_list("data", flat=True)
-    return [(data.get("last_id"), data.get("last_mac")) for data in lines]
+    ends = [(data.get("last_id"), data.get("last_mac")) for data in lines]
+    return ends + [(last, mac) for data in lines for last, mac in data.get("steps", ())]
+
+
+def is_archived(number: int) -> bool:
+    """Return whether the line is gone and an archive holds it, by what the trail says now.
+
+    Call it for a line that is missing: an archive may have taken it since it was read.
+    """
+    ends = max((last for last, _ in archive_boundaries()), default=0)
+    return number <= ends and not AuditEvent.objects.filter(pk=number).exists()

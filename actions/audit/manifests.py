@@ -79,6 +79,15 @@ def check_manifest(path: Path) -> VerificationReport:
     return report
 
 
+def read_manifest(path: Path) -> dict[str, Any]:
+    """Return the manifest of an archive, or an empty one if the file cannot be read."""
+    try:
+        with _opened(path) as (manifest, _):
+            return manifest
+    except (ValueError, KeyError, OSError, zipfile.BadZipFile):
+        return {}
+
+
 def _check_signature(report: VerificationReport, manifest: dict[str, Any]) -> None:
     if not chain.verify_document(settings.AUDIT_KEYS, manifest):
         text = "It was not signed by this console, or it was changed afterwards."

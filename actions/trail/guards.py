@@ -10,9 +10,13 @@ from contextlib import contextmanager
 
 from django.db import DatabaseError, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+from psycopg import errors
 
 TABLES = ("actions_auditevent", "actions_auditdevice")
 SEARCH_INDEX = "actions_auditwords"
+
+LOCK_WAIT = "500ms"
+"""How long an archive waits for the tables of the trail while writers wait for it."""
 
 _REFUSAL = "The audit trail is append-only."
 
@@ -40,11 +44,38 @@ def drop_triggers(connection: BaseDatabaseWrapper) -> None:
 
 @contextmanager
 def triggers_suspended(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    """Run a block without the triggers, in one transaction: others always see the triggers."""
+    """Run a block without the triggers, in one transaction: others always see the triggers.
+
+    PostgreSQL disables them, because dropping them would make all readers of the trail wait.
+    """
     with transaction.atomic(using=connection.alias):
-        drop_triggers(connection)
+        if connection.vendor != "postgresql":
+            drop_triggers(connection)
+            yield
+            create_triggers(connection)
+            return
+        _switch_triggers(connection, "DISABLE")
         yield
-        create_triggers(connection)
+        _switch_triggers(connection, "ENABLE")
+
+
+def limit_lock_wait(connection: BaseDatabaseWrapper) -> None:
+    """Wait for locks at most LOCK_WAIT in this transaction; a vacuum holds a table for long."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_WAIT}'")
+
+
+def is_lock_timeout(error: DatabaseError) -> bool:
+    """Return whether a statement ended because others held what it needs."""
+    return isinstance(error.__cause__, errors.LockNotAvailable)
+
+
+def _switch_triggers(connection: BaseDatabaseWrapper, word: str) -> None:
+    with connection.cursor() as cursor:
+        for table in TABLES:
+            for name in trigger_names(connection.vendor, table):
+                cursor.execute(f"ALTER TABLE {table} {word} TRIGGER {name}")
 
 
 def missing_triggers(connection: BaseDatabaseWrapper) -> list[str]:
@@ -128,6 +159,17 @@ def drop_search_index(connection: BaseDatabaseWrapper) -> None:
         else:
             cursor.execute("DROP TRIGGER IF EXISTS auditevent_words")
             cursor.execute(f"DROP TABLE IF EXISTS {SEARCH_INDEX}")
+
+
+def forget_words(connection: BaseDatabaseWrapper, last: int) -> None:
+    """Remove the lines up to this one from SQLite's trigram index, before they are deleted."""
+    if connection.vendor == "sqlite" and has_search_index(connection):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"INSERT INTO {SEARCH_INDEX} ({SEARCH_INDEX}, rowid, words) "  # noqa: S608
+                "SELECT 'delete', id, search_text FROM actions_auditevent WHERE id <= %s",
+                [last],
+            )
 
 
 def clear_search_index(connection: BaseDatabaseWrapper) -> None:

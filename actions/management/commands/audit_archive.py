@@ -31,5 +31,6 @@ class Command(OneLineCommand):
                 raise CommandError("Give --before, or set AUDIT_KEEP_DAYS.", returncode=2)
             before = now() - timedelta(days=settings.AUDIT_KEEP_DAYS)
         actor = shell_actor()
-        path = retention.archive(before, actor)
-        self.stdout.write(f"Archived to {path}." if path else "No line is that old.")
+        written = retention.archive(before, actor)
+        names = ", ".join(str(path) for path in written)
+        self.stdout.write(f"Archived to {names}." if written else "No line is that old.")
