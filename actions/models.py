@@ -15,6 +15,7 @@ from actions.inventory.models import (
     InventorySync,
 )
 from actions.ratelimit.models import VendorAccount, VendorCall
+from actions.retention.models import RetentionCount, RetentionLease, StorageDay
 from actions.selections.models import SelectedDevice, Selection, UploadedList
 from actions.trail.models import AuditDevice, AuditEvent, AuditMark, RefusalCount
 
@@ -37,8 +38,11 @@ __all__ = [
     "InventorySync",
     "PersonBudget",
     "RefusalCount",
+    "RetentionCount",
+    "RetentionLease",
     "SelectedDevice",
     "Selection",
+    "StorageDay",
     "UploadedList",
     "VendorAccount",
     "VendorCall",

@@ -7,6 +7,7 @@ from celery import shared_task
 from actions.audit import jobs, maintenance, settings_changes
 from actions.dispatch import dispatcher, shutdown, sweeper
 from actions.inventory import sync
+from actions.retention import run
 
 
 @shared_task(name="actions.dispatch")
@@ -46,7 +47,8 @@ def audit_settings() -> None:
     settings_changes.record_changes()
 
 
-@shared_task(name="actions.audit_tidy", time_limit=4 * 3600)
-def audit_tidy() -> None:
-    """Delete expired exports, and move old lines of the audit trail into an archive."""
-    maintenance.tidy()
+@shared_task(name="actions.retention", time_limit=run.TIME_LIMIT)
+def retention() -> None:
+    """Remove what is older than its days, and archive old lines of the audit trail."""
+    with shutdown.noting(signal.SIGTERM) as leave:
+        run.run(leave=leave)

@@ -30,7 +30,7 @@ SECONDS = {
     "actions.keep_inventory": 30.0,
     "actions.audit": 30.0,
     "actions.audit_settings": 60.0,
-    "actions.audit_tidy": 3600.0,
+    "actions.retention": 3600.0,
 }
 """Seconds between two starts of each task."""
 

@@ -191,9 +191,18 @@ AUDIT_LOST_FILE = DATA_DIR / ("audit-lost-simulator.jsonl" if SIMULATED else "au
 AUDIT_EXPORT_DIR = DATA_DIR / "audit-exports"
 AUDIT_ARCHIVE_DIR = DATA_DIR / "audit-archive"
 AUDIT_KEEP_DAYS = env.whole("AUDIT_KEEP_DAYS", 0, 0, 36500)
+AUDIT_ARCHIVE_KEEP_DAYS = env.whole("AUDIT_ARCHIVE_KEEP_DAYS", 0, 0, 36500)
+AUDIT_JOBS_KEEP_DAYS = env.whole("AUDIT_JOBS_KEEP_DAYS", 400, 0, 36500)
 AUDIT_STREAM_TO: list[str] = env.items("AUDIT_STREAM_TO")
 AUDIT_STREAM_SECRET = env.text("AUDIT_STREAM_SECRET")
 AUDIT_STREAM_CA = env.text("AUDIT_STREAM_CA")
+
+# ── Retention and room ──────────────────────────────────────────────────────────────────────────
+
+REQUESTS_KEEP_DAYS = env.whole("REQUESTS_KEEP_DAYS", 400, 0, 36500)
+CALLS_KEEP_DAYS = env.whole("CALLS_KEEP_DAYS", 400, 0, 36500)
+GONE_DEVICES_KEEP_DAYS = env.whole("GONE_DEVICES_KEEP_DAYS", 0, 0, 36500)
+MIN_FREE_DISK_MB = env.whole("MIN_FREE_DISK_MB", 500, 0, 10_000_000)
 
 # ── Agent logs ──────────────────────────────────────────────────────────────────────────────────
 
@@ -202,6 +211,7 @@ AGENT_LOG_MAX_INTERVAL = env.number("AGENT_LOG_MAX_INTERVAL", 1800.0, 0.1, _DAY)
 AGENT_LOG_DEADLINE_HOURS = env.number("AGENT_LOG_DEADLINE_HOURS", 24.0, 0.01, 366 * 24)
 AGENT_LOG_KEEP_DAYS = env.number("AGENT_LOG_KEEP_DAYS", 30.0, 0.01, 36500)
 AGENT_LOG_MAX_MB = env.whole("AGENT_LOG_MAX_MB", 512, 1, 10240)
+AGENT_LOG_TOTAL_MB = env.whole("AGENT_LOG_TOTAL_MB", 10240, 0, 10_000_000)
 AGENT_LOG_FOLDER = DATA_DIR / "agent-logs"
 AGENT_LOG_INCOMING = DATA_DIR / "agent-logs-incoming"
 

@@ -16,6 +16,14 @@ from actions.ratelimit.models import VendorCall
 from actions.ratelimit.states import Lane
 
 
+class KeptRequests(models.Manager["ActionRequest"]):
+    """Requests without those that retention is removing, which nobody sees any more."""
+
+    def get_queryset(self) -> models.QuerySet["ActionRequest"]:
+        """Return the requests that are not being removed."""
+        return super().get_queryset().filter(removing=False)
+
+
 class ActionRequest(models.Model):
     """What a person requested: a kind, parameters, a reason, a frozen set of devices.
 
@@ -23,7 +31,8 @@ class ActionRequest(models.Model):
     `paused` is read when commands return from a call. `parent` is the request that this one
     retries or undoes; `origin` says which of the two. `form_token` names the form of a person,
     `digest` is the SHA-256 of kind, parameters and devices (`submissions`). `version` grows with
-    every change of a command; open pages compare it.
+    every change of a command; open pages compare it. `removing`: retention deletes its commands,
+    and then the request.
     """
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -52,6 +61,10 @@ class ActionRequest(models.Model):
     start_at = models.DateTimeField(null=True)
     give_up_at = models.DateTimeField(null=True)
     version = models.PositiveIntegerField(default=0)
+    removing = models.BooleanField(default=False, db_default=False)
+
+    objects = KeptRequests()
+    everything = models.Manager["ActionRequest"]()
 
     class Meta:
         ordering = ["-id"]
@@ -64,6 +77,10 @@ class ActionRequest(models.Model):
                 condition=Q(parent__isnull=False),
                 name="request_once_for_a_parent",
             ),
+        ]
+        indexes = [
+            # Retention: which requests has a run begun to remove?
+            models.Index(fields=["id"], condition=Q(removing=True), name="request_removing"),
         ]
 
     def __str__(self) -> str:

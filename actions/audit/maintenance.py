@@ -1,16 +1,13 @@
-"""Periodic work on the trail: stream it, anchor it, archive old lines, delete old exports.
+"""Periodic work on the trail: stream it, and anchor it.
 
-The ticker starts each of these functions at its interval; two hosts may start them at once.
+The ticker starts this at its interval; two hosts may start them at once.
 """
 
 import time
-from datetime import timedelta
 from pathlib import Path
 
 from django.conf import settings
-from django.utils.timezone import now
 
-from actions.audit import jobs, retention
 from actions.audit.siem import stream
 from actions.trail import anchors, ceilings
 
@@ -24,13 +21,6 @@ def run() -> None:
     stream.send_pending()
     if _anchor_is_due():
         anchors.write_anchor()
-
-
-def tidy() -> None:
-    """Delete expired exports, and move old lines into an archive."""
-    jobs.delete_expired()
-    if settings.AUDIT_KEEP_DAYS > 0:
-        retention.archive(now() - timedelta(days=settings.AUDIT_KEEP_DAYS))
 
 
 def _anchor_is_due() -> bool:

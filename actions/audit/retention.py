@@ -110,9 +110,8 @@ def _delete_unrecorded() -> None:
         if AuditEvent.objects.filter(verb=Verb.AUDIT_ARCHIVED, subject=path.name).exists():
             continue
         end = manifests.read_manifest(path)
-        if AuditEvent.objects.filter(
-            pk=end.get("last_id"), signature=end.get("last_mac") or "-"
-        ).exists():
+        last = AuditEvent.objects.filter(pk=int(end.get("last_id") or 0)).first()
+        if last is not None and last.signature == end["last_mac"]:
             path.unlink(missing_ok=True)
 
 

@@ -86,6 +86,8 @@ class Verb(TextChoices):
     REQUEST_SUBMITTED = "request.submitted", "Request submitted"
     REQUEST_UNDO_REFUSED = "request.undo_refused", "Request undo refused"
 
+    RETENTION_REMOVED = "retention.removed", "Removed after retention"
+
     SELECTION_REFUSED = "selection.refused", "Selection refused"
 
     SENDING_FREEZE_REFUSED = "sending.freeze_refused", "Sending freeze refused"

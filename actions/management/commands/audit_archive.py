@@ -7,9 +7,9 @@ from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 from django.utils.timezone import now
 
-from actions.audit import retention
 from actions.audit.query import parse_time
 from actions.management.base import OneLineCommand, shell_actor
+from actions.retention import run
 
 
 class Command(OneLineCommand):
@@ -31,6 +31,8 @@ class Command(OneLineCommand):
                 raise CommandError("Give --before, or set AUDIT_KEEP_DAYS.", returncode=2)
             before = now() - timedelta(days=settings.AUDIT_KEEP_DAYS)
         actor = shell_actor()
-        written = retention.archive(before, actor)
+        written = run.archive_trail(before, actor)
+        if written is None:
+            raise CommandError("Retention is running. Try again when it has ended.")
         names = ", ".join(str(path) for path in written)
         self.stdout.write(f"Archived to {names}." if written else "No line is that old.")
