@@ -81,6 +81,7 @@ class Code(StrEnum):
     ILLEGAL_MOVE = "illegal_move"
 
     # How much of it.
+    DISK_SHORT = "disk_short"
     OVER_BUDGET = "over_budget"
     TOO_MANY_EXPORTS = "too_many_exports"
 

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
+from actions import free_disk
 from actions.action_requests import activity
 from actions.action_requests import selectors as action_requests
 from actions.dispatch import selectors as dispatch
@@ -93,6 +94,7 @@ def _notices() -> list[Notice]:
     found = (
         *(_frozen(status), _stopped(status), _paused(status), _background(status)),
         _lower_limit(status),
+        _disk(),
     )
     return [notice for notice in found if notice]
 
@@ -148,6 +150,18 @@ def _lower_limit(status: SendingStatus) -> Notice | None:
         "warning",
         f"The vendor states a limit of {status.vendor_limit} calls.",
         f"OPSWAT_RATE_LIMIT allows {calls}. The lower limit is kept; set it there as well.",
+    )
+
+
+def _disk() -> Notice | None:
+    """The notice of a disk that is nearly full, on which nothing large is written."""
+    if not free_disk.is_short():
+        return None
+    return _notice(
+        "danger",
+        f"Only {free_disk.free_mb():,} MB of disk are free.",
+        "No agent log is fetched and no export or archive is written below MIN_FREE_DISK_MB "
+        f"({settings.MIN_FREE_DISK_MB:,} MB). Sending goes on. Free space where DATA_DIR lies.",
     )
 
 

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.timezone import now
 
-from actions import on_commit
+from actions import free_disk, on_commit
 from actions.action_requests import gate, recording
 from actions.action_requests.models import ActionRequest
 from actions.actor import Actor
@@ -77,6 +77,7 @@ def poll_now(agent_log: AgentLog, actor: Actor) -> None:
     Not in the urgent lane: each poll takes a slot, and an urgent action must not wait for them.
     """
     check_reads_logs(actor.role)
+    free_disk.check("No agent log is fetched")
     accounts.lock()
     row = AgentLog.objects.select_for_update(of=("self",)).get(pk=agent_log.pk)
     at = clock.now()

@@ -16,8 +16,9 @@ from pathlib import Path
 from django.conf import settings
 from django.core.files import File
 from django.db import transaction
-from django.db.models import Case, When
+from django.db.models import Case, Sum, When
 
+from actions import free_disk
 from actions.agent_logs.files import forget, move_and_record, storage
 from actions.agent_logs.models import AgentLog
 from actions.agent_logs.states import LOG_OPEN, LOG_STORED, LogStatus
@@ -40,6 +41,11 @@ log = logging.getLogger(__name__)
 
 GROWTH = 1.5
 """Factor by which the interval between polls grows."""
+
+REMOVED_BY_CAP = (
+    "Removed: the total cap. All agent logs together had become larger than AGENT_LOG_TOTAL_MB, "
+    "and this one was the oldest."
+)
 
 S = LogStatus
 
@@ -64,7 +70,10 @@ def due(lane: Lane, at: datetime) -> AgentLog | None:
     """Return the log to poll next: those with an open page first, then the newest.
 
     At most ENGINE_IN_FLIGHT - 2 downloads run at once, so that slow ones leave room for others.
+    None runs while the disk is short.
     """
+    if free_disk.is_short():
+        return None
     rows = AgentLog.objects.filter(open=True, lane=lane, due_at__lte=at, deadline__gt=at)
     order = Case(When(viewed_until__gt=at, then=0), default=1)
     found = rows.select_related("command").order_by(order, "-id").first()
@@ -245,6 +254,7 @@ def sweep(at: datetime) -> None:
     _expire(at)
     for row in AgentLog.objects.filter(keep_until__lte=at, status__in=LOG_STORED)[:100]:
         remove(row, at)
+    _remove_beyond_cap(at)
     folder = Path(settings.AGENT_LOG_INCOMING)
     oldest = (at - 2 * window.lease()).timestamp()
     for part in folder.glob("*.part") if folder.is_dir() else ():
@@ -262,8 +272,26 @@ def _expire(at: datetime) -> None:
         move_and_record(row, S.EXPIRED, at, message=message, lane=Lane.REPORTS)
 
 
+def _remove_beyond_cap(at: datetime) -> None:
+    """Remove the oldest files while all together are larger than AGENT_LOG_TOTAL_MB.
+
+    The newest stays even if it is larger alone.
+    """
+    cap = settings.AGENT_LOG_TOTAL_MB * 2**20
+    stored = AgentLog.objects.filter(keep_until__isnull=False, status__in=LOG_STORED)
+    total = stored.aggregate(bytes=Sum("size"))["bytes"] or 0
+    if not cap or total <= cap:
+        return
+    for row in list(stored.order_by("stored_at", "pk")[:100])[: stored.count() - 1]:
+        remove(row, at, REMOVED_BY_CAP)
+        total -= row.size or 0
+        if total <= cap:
+            return
+
+
 @transaction.atomic
-def remove(row: AgentLog, at: datetime) -> None:
-    """Remove the file of a log; its row stays."""
-    if move_and_record(row, S.REMOVED, at, stored_as="", keep_until=None):
+def remove(row: AgentLog, at: datetime, message: str = "") -> None:
+    """Remove the file of a log; its row stays, with a message if it goes before its time."""
+    changes = {"message": message} if message else {}
+    if move_and_record(row, S.REMOVED, at, stored_as="", keep_until=None, **changes):
         forget(row.stored_as)

@@ -56,7 +56,8 @@ LOG_STATUSES: dict[LogStatus, LogStatusInfo] = {
     ),
     _L.STOPPED: LogStatusInfo("A user stopped fetching.", moves=(_L.WAITING,)),
     _L.REMOVED: LogStatusInfo(
-        "The file was removed after its retention time.", moves=(_L.WAITING,)
+        "The file was removed after its retention time, or before for the reason below.",
+        moves=(_L.WAITING,),
     ),
 }
 """All that is known of each status."""

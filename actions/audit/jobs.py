@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils.timezone import now
 
-from actions import on_commit, spreadsheets
+from actions import free_disk, on_commit, spreadsheets
 from actions.actor import Actor
 from actions.audit import manifests, verify
 from actions.audit import selectors as audit
@@ -40,6 +40,7 @@ STALE_AFTER = timedelta(seconds=90)
 """Age of a heartbeat after which another worker restarts the job."""
 
 HEARTBEAT_SECONDS = 2.0
+NO_EXPORT = "No export is written"
 
 EXPORT_COLUMNS = (
     *("id", "at", "actor", "role", "source", "address", "request_id", "verb", "subject_kind"),
@@ -87,6 +88,7 @@ def ask_export(actor: Actor, query: AuditQuery, file_format: str) -> AuditJob:
         problems.append(Problem("", Code.UNKNOWN_FORMAT, "Choose CSV, XLSX or JSON lines."))
     if problems:
         raise Refused(*problems)
+    free_disk.check(NO_EXPORT)
     with transaction.atomic():
         _check_room(actor)
         budget.take(actor, Budget.EXPORTS)
@@ -163,6 +165,8 @@ def run(job: AuditJob) -> None:
     """Run the job and store its result, or the type of the error that ended it."""
     try:
         result = _check(job) if job.kind == AuditJob.Kind.CHECK else _export(job)
+    except Refused as refusal:
+        _end(job, AuditJob.State.FAILED, {"trouble": str(refusal)})
     except Exception as error:
         logging.getLogger(__name__).exception("Job %s on the trail failed.", job.pk)
         _end(job, AuditJob.State.FAILED, {"trouble": type(error).__name__})
@@ -212,6 +216,7 @@ def _check(job: AuditJob) -> dict[str, Any]:
 
 def _export(job: AuditJob) -> dict[str, Any]:
     """Write the result of the query and its manifest into one zip file."""
+    free_disk.check(NO_EXPORT)
     folder = Path(settings.AUDIT_EXPORT_DIR)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     job.file = f"audit-{job.uuid}.zip"

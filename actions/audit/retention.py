@@ -21,7 +21,7 @@ from django.conf import settings
 from django.db import OperationalError, connection, transaction
 from django.db.models import QuerySet
 
-from actions import spreadsheets
+from actions import free_disk, spreadsheets
 from actions.actor import Actor
 from actions.audit import manifests
 from actions.audit.jobs import line_of
@@ -78,6 +78,7 @@ def archive(
         old = AuditEvent.objects.filter(pk__lt=cut).order_by("pk")[:PIECE_LINES]
         if not old.exists():
             break
+        free_disk.check("No archive of the audit trail is written")
         piece = _write(old, actor)
         written.append(piece.path)
         if not _delete_lines(piece, go_on):

@@ -20,6 +20,7 @@ from actions.audit import selectors as audit
 from actions.catalog import KINDS
 from actions.dispatch.forecast import forecast
 from actions.inventory import selectors as inventory
+from actions.retention import removed
 from dashboard.access import actor_of
 from dashboard.http import DashboardRequest, read_int, read_text, wants_part
 
@@ -71,7 +72,7 @@ def action_request_detail(request: DashboardRequest, token: UUID) -> HttpRespons
     """Show one request; htmx requests a part under the same URL, with the version it has as `v`."""
     action_request = action_requests.find(token)
     if action_request is None:
-        raise Http404("There is no such request.")
+        raise Http404(removed.explanation("request", str(token)) or "There is no such request.")
     if wants_part(request, "progress-live"):
         if request.GET.get("v") == str(action_request.version):
             return HttpResponse(status=204)

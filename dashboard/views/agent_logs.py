@@ -20,6 +20,7 @@ from actions.agent_logs.stored import AlteredFile
 from actions.agent_logs.zip.directory import BadArchive
 from actions.agent_logs.zip.search import MAX_PHRASE
 from actions.errors import NotAllowed, Refused
+from actions.retention import removed
 from actions.trail.verbs import Verb
 from dashboard.access import actor_of, log_reader_required
 from dashboard.agent_log_reader import file_view, hits_of
@@ -85,7 +86,7 @@ def _page(request: DashboardRequest, log: "AgentLog", status: int = 200) -> Http
 def _find(token: UUID) -> "AgentLog":
     log = agent_logs.find(token)
     if log is None:
-        raise Http404("There is no such log.")
+        raise Http404(removed.explanation("log", str(token)) or "There is no such log.")
     return log
 
 
@@ -183,7 +184,7 @@ def action_request_logs(request: DashboardRequest, token: UUID) -> HttpResponse:
     """Search a phrase in all logs of a request that have been received."""
     action_request = action_requests.find(token)
     if action_request is None:
-        raise Http404("There is no such request.")
+        raise Http404(removed.explanation("request", str(token)) or "There is no such request.")
     phrase = read_text(request.GET.get("q"), max_length=MAX_PHRASE)
     first = read_int(request.GET.get("from"), default=0)
     context = {

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST
 from actions.action_requests import controls
 from actions.action_requests import selectors as action_requests
 from actions.errors import NotAllowed, Refused
+from actions.retention import removed
 from dashboard.access import actor_of
 from dashboard.http import DashboardRequest
 from dashboard.views.action_requests import detail_page
@@ -37,7 +38,7 @@ def control_action_request(request: DashboardRequest, token: UUID) -> HttpRespon
     """Perform a control; a refusal is shown beside its button."""
     action_request = action_requests.find(token)
     if action_request is None:
-        raise Http404("There is no such request.")
+        raise Http404(removed.explanation("request", str(token)) or "There is no such request.")
     verb, form = request.POST.get("verb", ""), request.POST
     try:
         result = controls.perform(

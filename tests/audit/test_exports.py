@@ -227,3 +227,20 @@ def test_rows_beyond_a_full_sheet_go_to_another_sheet(monkeypatch):
     with zipfile.ZipFile(box) as book:
         names = [name for name in book.namelist() if re.search(r"worksheets/sheet\d", name)]
     assert len(names) == 3
+
+
+def test_h9_no_export_and_no_archive_is_written_while_the_disk_is_short(operator, lines, settings):
+    waiting = jobs.ask_export(operator, AuditQuery(), "csv")
+    settings.MIN_FREE_DISK_MB = 10**12
+    before = AuditEvent.objects.count()
+
+    with pytest.raises(Refused, match="No export is written: only"):
+        jobs.ask_export(operator, AuditQuery(), "csv")
+    assert AuditEvent.objects.count() == before + 1
+    jobs.work()
+    waiting.refresh_from_db()
+    assert waiting.state == "failed"
+    assert waiting.result["trouble"].startswith("No export is written: only")
+    with pytest.raises(Refused, match="No archive of the audit trail is written: only"):
+        retention.archive(now() + timedelta(hours=1))
+    assert not list(Path(settings.AUDIT_ARCHIVE_DIR).glob("*"))

@@ -8,6 +8,8 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils.timezone import now
 
 from actions.audit.query import parse_time
+from actions.audit.retention import ArchiveMissing
+from actions.errors import Refused
 from actions.management.base import OneLineCommand, shell_actor
 from actions.retention import run
 
@@ -31,7 +33,10 @@ class Command(OneLineCommand):
                 raise CommandError("Give --before, or set AUDIT_KEEP_DAYS.", returncode=2)
             before = now() - timedelta(days=settings.AUDIT_KEEP_DAYS)
         actor = shell_actor()
-        written = run.archive_trail(before, actor)
+        try:
+            written = run.archive_trail(before, actor)
+        except (Refused, ArchiveMissing) as refusal:
+            raise CommandError(str(refusal)) from None
         if written is None:
             raise CommandError("Retention is running. Try again when it has ended.")
         names = ", ".join(str(path) for path in written)
