@@ -92,6 +92,7 @@ class Code(StrEnum):
     ROLE_MAY_NOT_USE_KIND = "role_may_not_use_kind"
     ROLE_MAY_NOT_READ_AUDIT = "role_may_not_read_audit"
     ROLE_MAY_NOT_READ_LOGS = "role_may_not_read_logs"
+    ROLE_MAY_NOT_READ_STORAGE = "role_may_not_read_storage"
     ROLE_MAY_NOT_SYNC = "role_may_not_sync"
     ROLE_MAY_NOT_FREEZE = "role_may_not_freeze"
     NOT_YOUR_REQUEST = "not_your_request"

@@ -25,6 +25,7 @@ class Rights:
     kinds: frozenset[str] = frozenset()
     reads_audit: bool = False
     reads_logs: bool = False
+    reads_storage: bool = False
     controls_engine: bool = False
 
 
@@ -36,9 +37,10 @@ RIGHTS: dict[Role, Rights] = {
         kinds=frozenset(KINDS),
         reads_audit=True,
         reads_logs=True,
+        reads_storage=True,
         controls_engine=True,
     ),
-    Role.AUDITOR: Rights(reads_audit=True),
+    Role.AUDITOR: Rights(reads_audit=True, reads_storage=True),
 }
 
 

@@ -131,3 +131,8 @@ submitter_required = requires("kinds", Code.ROLE_MAY_NOT_SUBMIT, "Your role cann
 log_reader_required = requires(
     "reads_logs", Code.ROLE_MAY_NOT_READ_LOGS, "Your role cannot read agent logs."
 )
+storage_reader_required = requires(
+    "reads_storage",
+    Code.ROLE_MAY_NOT_READ_STORAGE,
+    "Your role cannot see what this installation holds.",
+)

@@ -22,6 +22,7 @@ NAVIGATION = (
     ("agent_logs", "Agent logs", "file-text"),
     ("vendor_calls", "Vendor calls", "gauge"),
     ("audit", "Audit", "scroll-text"),
+    ("storage", "Storage", "server"),
 )
 """The pages of the navigation: URL name, label, icon."""
 
@@ -73,6 +74,7 @@ def _entries(user: User) -> list[dict[str, Any]]:
     role, rights = user.get_role_display(), user.rights
     refusals = {
         "audit": "" if rights.reads_audit else f"The role {role} cannot read the audit trail.",
+        "storage": "" if rights.reads_storage else f"The role {role} cannot see the storage.",
         "agent_logs": "" if rights.reads_logs else f"The role {role} cannot read agent logs.",
     }
     return [

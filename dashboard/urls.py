@@ -21,6 +21,7 @@ from dashboard.views import (
     request_controls,
     saved_views,
     sign_in,
+    storage,
     streams,
     vendor_calls,
 )
@@ -76,6 +77,7 @@ pages = [
     path("logs/<uuid:token>/download/", agent_logs.agent_log_download, name="agent_log_download"),
     path("vendor-calls/", vendor_calls.vendor_calls, name="vendor_calls"),
     path("vendor-calls/freeze/", request_controls.freeze, name="freeze"),
+    path("storage/", storage.storage, name="storage"),
     path("audit/", audit.audit_list, name="audit"),
     path("audit/<int:number>/", audit.audit_event, name="audit_event"),
     path("audit/jobs/", audit_jobs.audit_jobs, name="audit_jobs"),

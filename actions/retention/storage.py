@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,16 @@ class Measured:
     rows: int | None
     size: int | None
     growth: dict[int, float] = field(default_factory=dict)
+
+    @property
+    def growth_7(self) -> float | None:
+        """The growth a day in the last 7 days, None if it was not observed."""
+        return self.growth.get(7)
+
+    @property
+    def growth_30(self) -> float | None:
+        """The growth a day in the last 30 days, None if it was not observed."""
+        return self.growth.get(30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,8 +226,3 @@ def _time_limit() -> Iterator[None]:
         return
     finally:
         own.set_progress_handler(None, 0)
-
-
-def oldest(at: datetime | None, days: int) -> datetime | None:
-    """Return when something of this time goes, or None if it stays."""
-    return at + timedelta(days=days) if at and days > 0 else None

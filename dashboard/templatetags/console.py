@@ -93,6 +93,21 @@ def duration(hours: int) -> str:
 
 
 @register.filter
+def size(count: float | None) -> str:
+    """Format a number of bytes in the unit that suits it, with the sign of a shrinkage."""
+    if count is None:
+        return "\u2013"
+    value, sign = abs(float(count)), "\u2212" if count <= -0.5 else ""
+    for unit in ("B", "KB", "MB", "GB"):
+        if value < 1024 or unit == "GB":
+            break
+        value /= 1024
+    return (
+        f"{sign}{value:,.0f} {unit}" if unit == "B" or value >= 100 else f"{sign}{value:.1f} {unit}"
+    )
+
+
+@register.filter
 def signed(number: int | None) -> str:
     """Format a status number with a minus sign (U+2212), None as a dash."""
     return "\u2013" if number is None else str(number).replace("-", "\u2212")

@@ -9,6 +9,7 @@
     l: "agent_logs",
     v: "vendor_calls",
     a: "audit",
+    s: "storage",
   };
   const SEQUENCE_TIMEOUT = 1200; // ms within which the second key must follow "g"
   let pressedG = 0;

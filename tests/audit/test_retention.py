@@ -1,7 +1,7 @@
 """Old lines go into archives piece by piece: a run may end anywhere, and the next one goes on."""
 
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from itertools import pairwise
@@ -45,7 +45,7 @@ def write_lines(count: int = LINES) -> None:
     for number in range(count):
         devices = [(f"d{number}-{place}", "accepted") for place in range(number % 3)]
         listed = [{"target": key, "status": status} for key, status in devices]
-        more = {"devices": listed, "device_statuses": devices} if devices else {}
+        more: dict[str, Any] = {"devices": listed, "device_statuses": devices} if devices else {}
         trail.record(
             actor_for(person), Verb.LOG_OPENED, subject_kind="test", subject=str(number), **more
         )
@@ -198,11 +198,7 @@ def test_any_course_of_runs_and_new_lines_leaves_each_line_once(
     start = AuditEvent.objects.count() and AuditEvent.objects.latest("pk").pk
     write_lines(10)
     for steps, new in course:
-        asked = iter(range(1000))
-        retention.archive(
-            now() + timedelta(hours=1),
-            go_on=lambda asked=asked, steps=steps: next(asked) < steps,
-        )
+        retention.archive(now() + timedelta(hours=1), go_on=_so_often(steps))
         write_lines(new)
         assert verify().findings == []
     in_archives = archived(small)
@@ -210,3 +206,9 @@ def test_any_course_of_runs_and_new_lines_leaves_each_line_once(
     here = set(AuditEvent.objects.values_list("pk", flat=True))
     last = max(here)
     assert here | set(in_archives) >= set(range(start + 1, last + 1))
+
+
+def _so_often(times: int) -> Callable[[], bool]:
+    """Return a `go_on` that is true so often."""
+    asked = iter(range(1000))
+    return lambda: next(asked) < times

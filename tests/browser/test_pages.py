@@ -79,6 +79,13 @@ def checking(page: Page) -> None:
     expect(page.get_by_role("button", name="Download").first).to_be_visible()
 
 
+def storage_measured(page: Page) -> None:
+    """Open the page of storage once the first run of retention has measured."""
+    page.goto("/storage/")
+    while not page.get_by_text("Measured on").count():
+        page.reload()
+
+
 def log_requested(page: Page) -> None:
     fetch_log(page)
     page.get_by_role("link", name="Log requested").click()
@@ -196,6 +203,7 @@ PAGES: dict[str, tuple[str, Visit]] = {
     "agent-logs": ("operator", lambda page: page.goto("/logs/")),
     "agent-logs-searched": ("operator", logs_searched),
     "vendor-calls": ("operator", lambda page: page.goto("/vendor-calls/")),
+    "storage": ("auditor", storage_measured),
     "audit": ("auditor", lambda page: page.goto("/audit/")),
     "audit-device": ("auditor", about_a_device),
     "audit-event": ("auditor", lambda page: page.goto("/audit/2/")),
