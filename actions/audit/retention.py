@@ -40,8 +40,11 @@ STEP_LINES = 500
 STEP_DEVICES = 2_000
 """Named devices after which a step ends, because each is a row as well."""
 
-LONGEST_PAUSE = 1.0
-"""Seconds between two steps at most; a pause is as long as the step before it."""
+REST, LONGEST_REST = 2.0, 1.0
+"""A rest is so many times as long as the work before it, and at most so many seconds."""
+
+LOCKED_PAUSE = 1.0
+"""Seconds until the tables are tried again that others hold."""
 
 Step = tuple[int, str]
 """The id and signature of the last line of a step."""
@@ -84,6 +87,11 @@ def archive(
         if not _delete_lines(piece, go_on):
             break
     return written
+
+
+def rest(seconds: float) -> None:
+    """Leave the database and the processor to others after so many seconds of work."""
+    time.sleep(min(LONGEST_REST, REST * seconds))
 
 
 def _folder() -> Path:
@@ -133,8 +141,7 @@ def _delete_lines(piece: _Piece, go_on: Callable[[], bool]) -> bool:
         while not _delete_step(last):
             if not go_on():
                 return False
-        # Others, who waited for this transaction, come before the next one.
-        time.sleep(min(LONGEST_PAUSE, time.monotonic() - began))
+        rest(time.monotonic() - began)
     return True
 
 
@@ -151,7 +158,7 @@ def _delete_step(last: int) -> bool:
     except OperationalError as error:
         if not guards.is_lock_timeout(error):
             raise
-        time.sleep(LONGEST_PAUSE)
+        time.sleep(LOCKED_PAUSE)
         return False
     return True
 
@@ -216,6 +223,7 @@ def _noting_steps(events: Iterator[AuditEvent], steps: list[Step]) -> Iterator[A
     """Yield the lines, and note where each step of their deletion ends."""
     lines = devices = 0
     last: AuditEvent | None = None
+    began = time.monotonic()
     for event in events:
         last = event
         yield event
@@ -225,5 +233,7 @@ def _noting_steps(events: Iterator[AuditEvent], steps: list[Step]) -> Iterator[A
         if lines >= STEP_LINES or devices >= STEP_DEVICES:
             steps.append((event.pk, event.signature))
             lines = devices = 0
+            rest(time.monotonic() - began)
+            began = time.monotonic()
     if last is not None and lines:
         steps.append((last.pk, last.signature))

@@ -34,7 +34,7 @@ NEWEST_CALLS = 1_000
 NEWEST_READS = 100
 """Reads of the inventory that stay whatever their age."""
 
-MOST_MARKED = 200
+MOST_MARKED = 500
 """Requests that are removed together."""
 
 DB = "default"
@@ -100,11 +100,15 @@ def _mark(run: Run, before: datetime, after: int) -> int:
 def _remove_marked(run: Run, keys: list[int], before: datetime) -> bool:
     """Remove the commands of marked requests, then the requests; return whether all are gone."""
 
+    is_done = False
+
     def remove_commands(size: int) -> int:
+        nonlocal is_done
         rows = DeviceCommand.objects.filter(request__in=keys).order_by()
         pks = list(rows.values_list("pk", flat=True)[:size])
         AgentLog.objects.filter(command__in=pks)._raw_delete(using=DB)
         DeviceCommand.objects.filter(pk__in=pks)._raw_delete(using=DB)
+        is_done = len(pks) < size
         return len(pks)
 
     def remove_requests(_: int) -> int:
@@ -113,7 +117,8 @@ def _remove_marked(run: Run, keys: list[int], before: datetime) -> bool:
         return rows._raw_delete(using=DB) or 0
 
     while run.go_on():
-        if not run.piece("commands", before, remove_commands):
+        run.piece("commands", before, remove_commands)
+        if is_done:
             return bool(run.piece("requests", before, remove_requests))
     return False
 

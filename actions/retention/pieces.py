@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils.timezone import now
 
+from actions.audit.retention import rest
 from actions.ratelimit import limiter
 from actions.retention.models import RetentionCount, RetentionLease
 
@@ -20,11 +21,11 @@ ROW_ID = 1
 FIRST_PIECE, SMALLEST_PIECE, LARGEST_PIECE = 200, 20, 5_000
 """Rows of one transaction."""
 
-SHORT, LONG = 0.05, 0.2
+SHORT, LONG = 0.04, 0.12
 """Seconds of a transaction below which the next one is larger, and above which it is smaller."""
 
-LONGEST_PAUSE = 1.0
-"""Seconds of a pause at most; it is as long as the transaction before it."""
+RENEW_AFTER = 20.0
+"""Seconds after which the lease is renewed where no piece renews it."""
 
 
 class LeaseLost(Exception):
@@ -37,11 +38,13 @@ class Run:
     def __init__(self, holder: str, seconds: float, leave: Callable[[], bool]) -> None:
         self._holder, self._leave = holder, leave
         self._ends_at = time.monotonic() + seconds
+        self._renewed_at = time.monotonic()
         self.size = FIRST_PIECE
 
     def go_on(self) -> bool:
-        """Renew the lease; return whether there is time for another piece."""
-        self.renew()
+        """Return whether there is time for another piece; renew the lease if it is due."""
+        if time.monotonic() > self._renewed_at + RENEW_AFTER:
+            self.renew()
         return time.monotonic() < self._ends_at and not self._leave()
 
     def renew(self) -> None:
@@ -49,6 +52,7 @@ class Run:
         mine = RetentionLease.objects.filter(pk=ROW_ID, holder=self._holder)
         if not mine.update(until=now() + LEASE):
             raise LeaseLost
+        self._renewed_at = time.monotonic()
 
     def piece(self, name: str, upto: datetime | None, remove: Callable[[int], int]) -> int:
         """Call `remove` with a number of rows in a transaction, count what it returns, and pause.
@@ -66,7 +70,7 @@ class Run:
             self.size = min(LARGEST_PIECE, self.size * 2)
         elif seconds > LONG:
             self.size = max(SMALLEST_PIECE, self.size // 2)
-        time.sleep(min(LONGEST_PAUSE, seconds))
+        rest(seconds)
         return count
 
 

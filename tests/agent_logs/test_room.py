@@ -28,7 +28,7 @@ def test_h9_the_oldest_logs_go_when_all_together_exceed_the_cap(
     logs = list(AgentLog.objects.order_by("stored_at", "pk"))
     assert {log.status for log in logs} == {S.READY}
     newest = logs[-kept:] if kept else []
-    total = sum(log.size for log in newest) or 1
+    total = sum(log.size or 0 for log in newest) or 1
     settings.AGENT_LOG_TOTAL_MB = total / MEGABYTE
 
     sweeper.sweep()

@@ -36,7 +36,6 @@ def small(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     settings.AUDIT_ARCHIVE_DIR = tmp_path / "archive"
     monkeypatch.setattr(retention, "PIECE_LINES", 15)
     monkeypatch.setattr(retention, "STEP_LINES", 4)
-    monkeypatch.setattr(retention, "LONGEST_PAUSE", 0.0)
     return tmp_path / "archive"
 
 

@@ -23,6 +23,9 @@ from tests.bench.report import line_cells, report
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "benchmarks.md"
+KEPT = ("PATH", "HOME", "LANG", "BENCH_LINES", "BENCH_COMMANDS")
+"""Variables of the environment that a figure sees."""
+
 SECONDS_TO_END = 20.0
 """Time in which an interrupted figure may clean up."""
 
@@ -67,7 +70,7 @@ def _interrupt(signum: int, frame: FrameType | None) -> NoReturn:
 
 def _environment(folder: Path) -> dict[str, str]:
     """Environment of all processes of a figure; `Installation.vendor` sets the vendor's address."""
-    env = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    env = {name: os.environ[name] for name in KEPT if name in os.environ}
     return env | {
         "READ_DOT_ENV": "0",
         "DATA_DIR": str(folder),

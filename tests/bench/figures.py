@@ -64,6 +64,14 @@ FIGURES = (
         "tests.bench.admin_settings",
     ),
     Figure("audit", "The trail: written, verified, queried (SQLite)", "audit:trails", 900),
+    Figure("retention", "Retention while five people work (SQLite)", "retention:retention", 7200),
+    Figure(
+        "retention-postgresql",
+        "Retention while five people work (PostgreSQL)",
+        "retention:retention",
+        7200,
+        "postgresql",
+    ),
     Figure(
         "audit-postgresql",
         "The trail: written, verified, queried (PostgreSQL)",

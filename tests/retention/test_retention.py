@@ -38,7 +38,6 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parts, "MOST_MARKED", 3)
     monkeypatch.setattr(pieces, "FIRST_PIECE", 2)
     monkeypatch.setattr(pieces, "LARGEST_PIECE", 4)
-    monkeypatch.setattr(pieces, "LONGEST_PAUSE", 0.0)
 
 
 def old_request(
