@@ -34,13 +34,13 @@ NAME = "audit.jsonl"
 PIECE_LINES = 50_000
 """Lines of one archive, which is some 6 MB."""
 
-STEP_LINES = 500
+STEP_LINES = 1_000
 """Lines that one transaction deletes; the writers of the trail wait for it."""
 
-STEP_DEVICES = 2_000
+STEP_DEVICES = 5_000
 """Named devices after which a step ends, because each is a row as well."""
 
-REST, LONGEST_REST = 2.0, 1.0
+REST, LONGEST_REST = 1.0, 1.0
 """A rest is so many times as long as the work before it, and at most so many seconds."""
 
 LOCKED_PAUSE = 1.0

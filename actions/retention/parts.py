@@ -35,7 +35,8 @@ NEWEST_READS = 100
 """Reads of the inventory that stay whatever their age."""
 
 MOST_MARKED = 500
-"""Requests that are removed together."""
+MOST_COMMANDS = 10_000
+"""Requests that are removed together, and their commands, unless one has more alone."""
 
 DB = "default"
 
@@ -69,31 +70,30 @@ def _children() -> QuerySet[ActionRequest]:
 
 
 def _mark(run: Run, before: datetime, after: int) -> int:
-    """Mark the next removable requests; return the key of the last one that was looked at.
-
-    They are looked at without a lock. A request whose version has grown since stays.
-    """
+    """Mark the next removable requests; return the key of the last one that was looked at."""
     old = ActionRequest.objects.filter(pk__gt=after, created_at__lt=before).order_by("pk")
-    seen = list(old.values_list("pk", flat=True)[:MOST_MARKED])
+    seen: list[int] = []
+    devices = 0
+    for pk, count in old.values_list("pk", "device_count")[:MOST_MARKED]:
+        devices += count
+        if seen and devices > MOST_COMMANDS:
+            break
+        seen.append(pk)
     if not seen:
         return after
     commands = DeviceCommand.objects.filter(request=OuterRef("pk"))
     to_come = Q(settled_at=None) | Q(settled_at__gte=before) | Q(check_at__isnull=False)
     kept = Q(status__in=list(LOG_OPEN | LOG_STORED))
     logs = AgentLog.objects.filter(kept, request=OuterRef("pk"))
-    rows = ActionRequest.objects.filter(pk__in=seen).exclude(
+    ended = ActionRequest.objects.filter(pk__in=seen).exclude(
         Exists(commands.filter(to_come)) | Exists(logs) | Exists(_children())
     )
-    versions = list(rows.values_list("pk", "version"))
 
     def mark(_: int) -> int:
-        for pk, version in versions:
-            unchanged = ActionRequest.objects.filter(pk=pk, version=version)
-            unchanged.exclude(Exists(_children())).update(removing=True)
-        return 0
+        ended.update(removing=True)
+        return 0  # Nothing is removed yet.
 
-    if versions:
-        run.piece("requests", before, mark)
+    run.piece("requests", before, mark)
     return seen[-1]
 
 

@@ -22,7 +22,9 @@ FIRST_PIECE, SMALLEST_PIECE, LARGEST_PIECE = 200, 20, 5_000
 """Rows of one transaction."""
 
 SHORT, LONG = 0.04, 0.12
-"""Seconds of a transaction below which the next one is larger, and above which it is smaller."""
+"""Seconds of work in a transaction below which the next is larger, and above which it is smaller.
+
+Its commit does not count: a slow disk makes each commit slow, so smaller ones would not help."""
 
 RENEW_AFTER = 20.0
 """Seconds after which the lease is renewed where no piece renews it."""
@@ -65,12 +67,12 @@ class Run:
             count = remove(self.size)
             if count:
                 _count(name, upto, count)
-        seconds = time.monotonic() - began
+            seconds = time.monotonic() - began
         if seconds < SHORT:
             self.size = min(LARGEST_PIECE, self.size * 2)
         elif seconds > LONG:
             self.size = max(SMALLEST_PIECE, self.size // 2)
-        rest(seconds)
+        rest(time.monotonic() - began)
         return count
 
 

@@ -143,7 +143,7 @@ def _make_old_requests(commands: int) -> None:
         if connection.vendor == "postgresql":
             for table in ("actions_actionrequest", "actions_devicecommand"):
                 cursor.execute(
-                    f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), "
+                    f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), "  # noqa: S608
                     f"(SELECT max(id) FROM {table}))"
                 )
     with connection.cursor() as cursor:
