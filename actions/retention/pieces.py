@@ -1,5 +1,7 @@
 """Remove rows in pieces: one lease, short transactions, and pauses in which others may write."""
 
+import os
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -82,13 +84,29 @@ def _count(name: str, upto: datetime | None, count: int) -> None:
     row.update(untold=F("untold") + count, upto=upto)
 
 
+def _dead_holder() -> str | None:
+    """Return who holds the lease, if it is a process of this host that has ended; else None."""
+    holder = RetentionLease.objects.filter(pk=ROW_ID).values_list("holder", flat=True).first()
+    host, _, rest = (holder or "").partition(":")
+    pid = rest.partition(":")[0]
+    if host != socket.gethostname() or not pid.isdecimal():
+        return None
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return holder
+    except OSError:
+        pass  # It lives, and belongs to another user.
+    return None
+
+
 @contextmanager
 def lease(seconds: float, leave: Callable[[], bool]) -> Iterator[Run | None]:
     """Yield a run, or None while another process holds the lease."""
     holder, at = limiter.worker_name(), now()
     RetentionLease.objects.bulk_create([RetentionLease(pk=ROW_ID)], ignore_conflicts=True)
     # A lease that ends later than any new one is from before the clock was set back.
-    free = Q(until=None) | Q(until__lt=at) | Q(until__gt=at + 2 * LEASE)
+    free = Q(until=None) | Q(until__lt=at) | Q(until__gt=at + 2 * LEASE) | Q(holder=_dead_holder())
     taken = RetentionLease.objects.filter(free, pk=ROW_ID).update(
         holder=holder, until=at + LEASE, started_at=at, ended_at=None
     )

@@ -12,7 +12,7 @@ from django.utils.timezone import now
 
 from actions.actor import Actor
 from actions.audit import archive_files, jobs, retention
-from actions.retention import pieces, storage
+from actions.retention import pieces, space, storage
 from actions.retention.models import RetentionCount, RetentionLease
 from actions.retention.parts import (
     remove_calls,
@@ -69,6 +69,7 @@ def run(seconds: float = RUN_SECONDS, leave: Callable[[], bool] = lambda: False)
         if own is None:
             return False
         problems = [problem for part in PARTS if (problem := _attempt(part, own))]
+        space.give_back(own)
         RetentionLease.objects.filter(pk=pieces.ROW_ID).update(problem=" ".join(problems)[:300])
         jobs.delete_expired()
         tell()

@@ -1,5 +1,9 @@
 """What is older than its days goes in pieces; what is needed stays, and the trail tells it."""
 
+import os
+import socket
+import subprocess
+import sys
 from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
@@ -253,6 +257,18 @@ def test_h9_the_lease_of_a_killed_run_ends_also_after_the_clock_was_set_back(
     RetentionLease.objects.create(pk=pieces.ROW_ID, holder="dead", until=now() + until)
     assert run.run()
     assert ActionRequest.objects.count() == 0
+
+
+def test_h9_the_lease_of_a_dead_process_of_this_host_is_free_at_once(operator: Actor) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        pass
+    names = {f"{socket.gethostname()}:{ended.pid}:1": True, f"elsewhere:{ended.pid}:1": False}
+    names[f"{socket.gethostname()}:{os.getpid()}:1"] = False
+    for holder, is_free in names.items():
+        RetentionLease.objects.all().delete()
+        until = now() + timedelta(seconds=60)
+        RetentionLease.objects.create(pk=pieces.ROW_ID, holder=holder, until=until)
+        assert run.run() is is_free, holder
 
 
 def test_a_part_that_fails_is_told_and_the_others_run(operator: Actor, settings: Any) -> None:
