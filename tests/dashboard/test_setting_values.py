@@ -46,6 +46,15 @@ def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iter
 
 
 REFUSED: list[tuple[str, str]] = [
+    # Retention: what is misread removes what should stay, or fills the disk.
+    ("REQUESTS_KEEP_DAYS", "1 year"),
+    ("REQUESTS_KEEP_DAYS", "-1"),
+    ("CALLS_KEEP_DAYS", "400.5"),
+    ("AUDIT_JOBS_KEEP_DAYS", "never"),
+    ("AUDIT_ARCHIVE_KEEP_DAYS", "36501"),
+    ("GONE_DEVICES_KEEP_DAYS", "1e3"),
+    ("MIN_FREE_DISK_MB", "500 MB"),
+    ("AGENT_LOG_TOTAL_MB", "10GB"),
     # The vendor and the engine: a limit that is misread breaks the first promise of the product.
     ("OPSWAT_RATE_LIMIT", "0/60"),
     ("OPSWAT_RATE_LIMIT", "10"),
