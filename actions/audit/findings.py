@@ -63,5 +63,6 @@ def is_archived(number: int) -> bool:
 
     Call it for a line that is missing: an archive may have taken it since it was read.
     """
-    ends = max((last for last, _ in archive_boundaries()), default=0)
-    return number <= ends and not AuditEvent.objects.filter(pk=number).exists()
+    lines = AuditEvent.objects.filter(verb=Verb.AUDIT_ARCHIVED).order_by("-pk")
+    last = lines.values_list("data__last_id", flat=True).first() or 0
+    return number <= last and not AuditEvent.objects.filter(pk=number).exists()
