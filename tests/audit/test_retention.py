@@ -1,5 +1,6 @@
 """Old lines go into archives piece by piece: a run may end anywhere, and the next one goes on."""
 
+import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, connection, connections, transaction
 from django.utils.timezone import now
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
@@ -211,3 +212,29 @@ def _so_often(times: int) -> Callable[[], bool]:
     """Return a `go_on` that is true so often."""
     asked = iter(range(1000))
     return lambda: next(asked) < times
+
+
+@pytest.mark.django_db(transaction=True)
+def test_h8_a_check_that_runs_meanwhile_finds_nothing(small: Path) -> None:
+    write_lines(300)
+    anchors.write_anchor()
+    before = AuditEvent.objects.get(pk=300).at
+    failures: list[BaseException] = []
+
+    def archive() -> None:
+        try:
+            retention.archive(before)
+        except BaseException as error:  # noqa: BLE001  # The test tells of it.
+            failures.append(error)
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=archive)
+    thread.start()
+    checks = 0
+    while thread.is_alive() or not checks:
+        assert verify().findings == []
+        checks += 1
+    thread.join()
+    assert failures == []
+    assert archived(small) == list(range(1, 300))
