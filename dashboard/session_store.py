@@ -18,8 +18,22 @@ def stored(session_key: str | None) -> str:
     return blake2b((session_key or "").encode(), digest_size=20).hexdigest()
 
 
+PIECE, MOST_PIECES = 1_000, 20
+"""Expired sessions that one statement deletes, and statements of one sweep."""
+
+
 class SessionStore(db.SessionStore):
     """Django's sessions in the database, by the hash of the key."""
+
+    @classmethod
+    def clear_expired(cls) -> None:
+        """Delete expired sessions in short transactions; the next sweep deletes the rest."""
+        expired = Session.objects.filter(expire_date__lt=timezone.now())
+        for _ in range(MOST_PIECES):
+            keys = list(expired.values_list("pk", flat=True)[:PIECE])
+            Session.objects.filter(pk__in=keys).delete()
+            if len(keys) < PIECE:
+                return
 
     def _get_session_from_db(self) -> Session | None:
         live = Session.objects.filter(expire_date__gt=timezone.now())

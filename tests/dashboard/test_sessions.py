@@ -11,7 +11,7 @@ from django.utils.timezone import now
 
 from actions.dispatch import sweeper
 from actions.roles import Role
-from dashboard import session_end
+from dashboard import session_end, session_store
 from dashboard.models import User
 from dashboard.session_store import SessionStore
 from dashboard.views import streams
@@ -250,3 +250,18 @@ def test_case_61_a_form_leads_back_to_its_page():
     assert answer["Location"] == f"{LOGIN}?next=/requests/new/%3Fselection%3Da%2526b"
     answer = Client().post("/requests/new/", headers={"Referer": "http://evil.example/x"})
     assert answer["Location"] == f"{LOGIN}?next=/requests/new/"
+
+
+def test_low_expired_sessions_go_in_pieces_and_live_ones_stay(
+    django_assert_max_num_queries, monkeypatch
+):
+    monkeypatch.setattr(session_store, "PIECE", 10)
+    monkeypatch.setattr(session_store, "MOST_PIECES", 2)
+    for number in range(35):
+        expires = now() + timedelta(hours=1 if number < 5 else -1)
+        Session.objects.create(session_key=f"{number:040}", expire_date=expires)
+
+    for left in (15, 5, 5):
+        with django_assert_max_num_queries(4):
+            session_store.SessionStore.clear_expired()
+        assert Session.objects.count() == left
