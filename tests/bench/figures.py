@@ -26,6 +26,8 @@ FIGURES = (
     Figure("processes", "The same with real processes", "makespan:real", 120),
     Figure("merging", "Calls for 200 requests of one device in a minute", "merging:calls", 120),
     Figure("urgent", "Urgent during a job of 5,000: submit → vendor", "urgent:waits", 500),
+    Figure("people", "Three people in a minute of a job, real", "three_people:real", 1100),
+    Figure("people-virtual", "Three people a minute, for an hour", "three_people:virtual", 500),
     Figure("idle", "Idle: submit → first byte at the vendor", "latency:idle", 120),
     Figure("screen", "Answer at the worker → on an open page", "latency:screen", 120),
     Figure("submit", "Submit 100,000 devices (SQLite)", "storing:submit", 240),
