@@ -10,7 +10,11 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 @dataclass(frozen=True, slots=True)
 class Assumptions:
-    """The assumptions of one simulated account; raises ValueError for an unknown value."""
+    """The assumptions of one simulated account; raises ValueError for an unknown value.
+
+    `reset_time` rounds the reset time up or down, sends 0 or a time in the past, or leaves it out.
+    `big_page` says what Get Devices answers to a limit over 50; "50" sends fifty.
+    """
 
     # Device Action.
     accepted_status: int = 1  # assumed, U1: seen in the example only
@@ -45,9 +49,12 @@ class Assumptions:
     token_counts: bool = True  # assumed, U7: whether token calls count
     throttled_counts: bool = False  # assumed, U7: whether refused calls count
     reset_unit: Literal["seconds", "epoch"] = "seconds"  # assumed, U7: "in second"
+    reset_time: Literal["up", "down", "zero", "past", "none"] = "up"  # assumed, U7: its rounding
     rate_headers: Literal["all", "429", "none"] = "all"  # assumed, U7: on which replies
+    retry_after: Literal["none", "seconds", "date"] = "none"  # assumed: not among its headers
 
     # Reading devices.
+    big_page: Literal["406", "400", "50"] = "406"  # assumed: the page says 406 is for old APIs only
     agent_type_in_list: bool = False  # assumed, U10: not among the listed fields
     list_fields: Literal["full", "documented"] = "full"  # assumed, U11: an incomplete table
     end_mark: Literal["empty", "missing", "null", "repeated", "empty_page"] = (
@@ -58,7 +65,8 @@ class Assumptions:
     detail_shape: Literal["array", "object"] = "array"  # assumed: no example is known
     detail_spelling: Literal["underscore", "hyphen"] = "underscore"  # assumed: non[_-]compliant
 
-    # Status Change: only its parameters and the names of its two lists are known.
+    # Status Change: known are its parameters, the names of its two lists, that `status_detail` is
+    # an object, and that `verbose` is about issue details only.
     changes_paging: Literal["each", "together"] = "each"  # assumed: whether `page` counts each list
     deleted_entry: Literal["object", "text"] = "object"  # assumed: form of `deleted_devices`
     new_is_change: bool = True  # assumed: whether enrollment counts as a change

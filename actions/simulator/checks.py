@@ -101,12 +101,12 @@ def strings(value: object, name: str) -> tuple[str, ...]:
     return tuple(string(entry, f"each of {name}") for entry in value)
 
 
-def page_limit(body: Json, default: int) -> int:
-    """Return `limit` of the body; more than 50 is a 406, another invalid value a 400."""
+def page_limit(body: Json, default: int, too_big: str = "406") -> int:
+    """Return `limit` of the body; more than 50 is `too_big`, another invalid value a 400."""
     limit = integer(body.get("limit", default), "limit", 1)
-    if limit > 50:
-        raise Refusal(406, "limit is greater than 50")
-    return limit
+    if limit > 50 and too_big != "50":
+        raise Refusal(int(too_big), "limit is greater than 50")
+    return min(limit, 50)
 
 
 def _refuse_constant(name: str) -> object:

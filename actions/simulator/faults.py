@@ -14,6 +14,9 @@ from actions.simulator.checks import Answer, Json
 API_NAMES = frozenset({"token", "action", "devices", "detail", "groups", "changes", "reports"})
 HOLD_SECONDS = 75.0  # longer than the client's timeout
 
+# Retry-After in seconds, sent as a date if `as_date`; `gateway`: a page without rate headers.
+GATEWAY: Json = {"retry_after": None, "as_date": False, "gateway": False}
+
 # Each fault with its options and their defaults. `apply`: the call takes effect before it fails.
 FAULTS: dict[str, Json] = {
     "late": {"seconds": 1.0, "jitter": 0.0},  # delays the arrival; combines with others
@@ -24,17 +27,18 @@ FAULTS: dict[str, Json] = {
     "cut_after": {},
     "cut_body": {"apply": True},
     "drip": {"seconds": 0.5, "size": 1, "apply": True},  # `size` bytes every `seconds`
-    "status": {"code": 500, "apply": False},
+    "status": {"code": 500, "apply": False, **GATEWAY},
     "html": {"apply": False},
     "broken_json": {"apply": True},
     "wrong_shape": {"apply": True},
     "huge": {"mb": 8.0, "apply": True, "announced": True},  # announced: with Content-Length
-    "throttled": {"reset": None},
+    "throttled": {"reset": None, **GATEWAY},
     "expired_token": {},
     "redirect": {"location": "http://127.0.0.1:9/", "code": 302},
     "missing_rows": {"count": 1},
     "doubled_rows": {"count": 1},
     "doubled_differing": {"count": 1},
+    "early_end": {},  # a list of devices ends with this page
     "reordered": {},
     "foreign_rows": {"count": 1},
     "odd_status": {"value": 7, "count": 1},
@@ -43,7 +47,7 @@ COMBINABLE = frozenset({"late", "slow"})
 ROW_FAULTS = frozenset(
     {
         *("missing_rows", "doubled_rows", "doubled_differing"),
-        *("reordered", "foreign_rows", "odd_status"),
+        *("reordered", "foreign_rows", "odd_status", "early_end"),
     }
 )
 NEVER_APPLIED = frozenset(
@@ -163,7 +167,10 @@ class FaultList:
 def corrupt_rows(fault: Fault, answer: Answer) -> None:
     """Apply a row fault to the rows of an answer; an answer without rows stays unchanged."""
     payload = answer.payload
-    if isinstance(payload, dict) and isinstance(payload.get("devices"), list):
+    if fault.name == "early_end":
+        if isinstance(payload, dict) and "next_token" in payload:
+            answer.payload = payload | {"next_token": ""}
+    elif isinstance(payload, dict) and isinstance(payload.get("devices"), list):
         answer.payload = payload | {"devices": _corrupted(fault, payload["devices"])}
     elif isinstance(payload, list):
         answer.payload = _corrupted(fault, payload)

@@ -6,14 +6,16 @@ import time
 from dataclasses import asdict, dataclass, field
 
 from actions.simulator.account import Account
+from actions.simulator.assumptions import Assumptions
 from actions.simulator.checks import Answer, Call, Json, Refusal, peek_json
 from actions.simulator.churn import Churn
 from actions.simulator.faults import ROW_FAULTS, Fault, FaultList, corrupt_rows
 from actions.simulator.limiter import Limiter, Verdict
-from actions.simulator.replies import Reply, apply_fault, make_reply, refusal_reply
+from actions.simulator.replies import Reply, apply_fault, make_reply, refusal_reply, retry_after
 from actions.simulator.routes import ROUTES
 
 MAX_LOG_ENTRIES = 20_000  # bounds memory when a demo runs for weeks
+SECONDS_PAST = 30  # how long ago a reset time in the past was
 SECRET_NAMES = frozenset({"access_token", "client_secret"})
 
 
@@ -150,19 +152,34 @@ class CallHandler:
         return refusal_reply(refusal, self.account.assumptions.error_body)
 
     def _add_rate_headers(self, reply: Reply, verdict: Verdict | None) -> None:
-        """Add the three documented headers; on which replies and in which unit is assumed (U7)."""
+        """Add the rate headers; on which replies, in which unit and rounding is assumed (U7)."""
         assumed = self.account.assumptions
+        if reply.from_gateway:
+            return
+        if reply.code == 429 and verdict is not None and assumed.retry_after != "none":
+            text = retry_after(verdict.reset_after, as_date=assumed.retry_after == "date")
+            reply.headers.setdefault("Retry-After", text)
         wanted = assumed.rate_headers == "all" or (
             assumed.rate_headers == "429" and reply.code == 429
         )
         if verdict is None or verdict.limit is None or not wanted:
             return
-        base = time.time() if assumed.reset_unit == "epoch" else 0.0
         remaining = 0 if reply.code == 429 else verdict.remaining
         reply.headers["X-RateLimit-Limit"] = str(verdict.limit)
         reply.headers["X-RateLimit-Remaining"] = str(remaining)
-        reset = str(math.ceil(base + verdict.reset_after))
-        reply.headers.setdefault("X-RateLimit-Reset-Time", reset)
+        if assumed.reset_time != "none":
+            reset = str(_reset_time(assumed, verdict.reset_after))
+            reply.headers.setdefault("X-RateLimit-Reset-Time", reset)
+
+
+def _reset_time(assumed: Assumptions, seconds: float) -> int:
+    """Return the reset time in the assumed unit and rounding."""
+    if assumed.reset_time == "zero":
+        return 0
+    base = time.time() if assumed.reset_unit == "epoch" else 0.0
+    if assumed.reset_time == "past":
+        return math.floor(base - SECONDS_PAST)
+    return (math.floor if assumed.reset_time == "down" else math.ceil)(base + seconds)
 
 
 def _api_name(path: str) -> str:

@@ -1,8 +1,11 @@
 """HTTP replies: from answers and refusals, and the changes that a fault makes to them."""
 
 import json
+import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from typing import Literal
 
 from actions.simulator.checks import Answer, Refusal
@@ -26,6 +29,7 @@ class Reply:
     pause: float = 0.0
     size: int = 1  # bytes per chunk for "drip", in total for "padded"
     announced: bool = True  # whether Content-Length is sent
+    from_gateway: bool = False  # then it has no rate headers
 
 
 def make_reply(answer: Answer) -> Reply:
@@ -48,13 +52,26 @@ def refusal_reply(refusal: Refusal, shape: str) -> Reply:
     return Reply(refusal.code, json.dumps(payload).encode(), {"Content-Type": JSON_TYPE})
 
 
+def retry_after(seconds: float, *, as_date: bool) -> str:
+    """Return a Retry-After header, rounded up, in either of its forms (RFC 9110)."""
+    if as_date:
+        return formatdate(math.ceil(time.time() + seconds), usegmt=True)
+    return str(math.ceil(seconds))
+
+
 def apply_fault(fault: Fault, reply: Reply, error_shape: str) -> Reply:
     """Return the reply as changed by the fault; row faults change nothing here."""
     if fault.name in _STATUS_CODES:
         code = _STATUS_CODES[fault.name] or int(fault.number("code"))
         reply = refusal_reply(Refusal(code, "injected fault"), error_shape)
+        if fault.options.get("gateway"):
+            page = {"Content-Type": "text/html; charset=utf-8"}
+            reply = Reply(code, HTML_PAGE, page, from_gateway=True)
         if fault.options.get("reset") is not None:
             reply.headers["X-RateLimit-Reset-Time"] = str(fault.options["reset"])
+        if fault.options.get("retry_after") is not None:
+            text = retry_after(fault.number("retry_after"), as_date=bool(fault.options["as_date"]))
+            reply.headers["Retry-After"] = text
         return reply
     return _EFFECTS[fault.name](fault, reply) if fault.name in _EFFECTS else reply
 

@@ -29,6 +29,7 @@ from actions.simulator.checks import (
     string,
     strings,
 )
+from actions.simulator.older_apis import device_information, list_devices_by_page
 from actions.simulator.serializers import detail_row, group_row, list_row
 from actions.simulator.status_changes import status_changed
 
@@ -83,7 +84,7 @@ def issue_token(account: Account, call: Call) -> Answer:
 def list_devices(account: Account, call: Call) -> Answer:
     """POST /o/api/v3.7/devices: pages by cursor over all devices, by enrollment time."""
     body = json_object(call)
-    limit = page_limit(body, 20)
+    limit = page_limit(body, 20, account.assumptions.big_page)
     sent = string(body["token"], "token") if "token" in body else None
     with account.lock:
         now, ordered = time.time(), account.enrollment_order()
@@ -216,6 +217,14 @@ ROUTES: dict[str, Route] = {
     "/o/api/v3/groups": Route("groups", _POST, list_groups),
     "/o/api/v3/devices/status_changed": Route("changes", _POST, status_changed),
 }
+# Paths of other public clients; only those whose form is known.
+for _minor in (2, 3):
+    _list = Route("devices", _POST, list_devices_by_page, (3, _minor))
+    ROUTES[f"/o/api/v3.{_minor}/devices"] = _list
+for _minor in (3, 4):
+    _detail = Route("detail", _POST, device_details, (3, _minor))
+    ROUTES[f"/o/api/v3.{_minor}/devices/detail"] = _detail
+ROUTES["/o/api/v3/device_info"] = Route("detail", _POST, device_information)
 for _minor in (0, 1, 2, 3):
     _name = f"v3.{_minor}" if _minor else "v3"  # The vendor writes v3, not v3.0.
     ROUTES[f"/o/api/{_name}/devices/action"] = Route("action", _POST, device_action, (3, _minor))

@@ -66,15 +66,19 @@ def detail_row(
 def change_row(
     device: SimDevice, groups: dict[str, SimGroup], assumptions: Assumptions, verbose: bool
 ) -> Row:
-    """Return one device of POST /o/api/v3/devices/status_changed; `verbose` fields are assumed."""
-    row: Row = {"device_id": device.device_id, "status": device.status, "status_detail": ""}
+    """Return one device of POST /o/api/v3/devices/status_changed.
+
+    Documented: `status_detail` is an object (what it holds is not: *assumed* empty), and `verbose`
+    is about issue details only.
+    """
+    group = groups.get(device.group_id)
+    row: Row = {"device_id": device.device_id, "status": device.status, "status_detail": {}}
     row["severity"] = device.severity
+    row["device_name"] = device.device_name
+    row["group_name"] = group.name if group else ""
+    row["last_seen"] = timestamp(device.last_seen)
     if verbose:
-        group = groups.get(device.group_id)
-        row["device_name"] = device.device_name
-        row["group_name"] = group.name if group else ""
         row["issue"] = _issue(device, "plural")
-        row["last_seen"] = timestamp(device.last_seen)
     if assumptions.detail_spelling == "hyphen":
         row["status"] = device.status.replace("_", "-")
     return row

@@ -16,7 +16,15 @@ from actions.simulator.options import parse_delay, parse_fault, parse_limit, par
 class Command(BaseCommand):
     """Serves until SIGINT or SIGTERM; exit code 1 for wrong options or a port that is taken."""
 
-    help = "Run a simulated vendor on 127.0.0.1 with a made-up fleet, for demos and tests."
+    help = (
+        "Run a simulated vendor on 127.0.0.1 with a made-up fleet, for demos and tests. Simulated "
+        "are the token, Device Action 3.0-3.3, Get Devices 3.2, 3.3 and 3.7, Device Details 3.3, "
+        "3.4 and 3.8, Device Information 3.0, Get Groups 3.0, Status Change 3.0 and Get Reports "
+        "3.0-3.1; any other path answers 404. What the vendor leaves open is a switch of --assume "
+        "(actions/simulator/assumptions.py), for example reset_time=down, retry_after=seconds, "
+        "max_action_ids=20. Faults (actions/simulator/faults.py) are for example "
+        "status:ever:code=403:gateway=true or early_end:1:api=devices:skip=7."
+    )
     requires_system_checks = ()  # It needs neither the database nor a whole configuration.
 
     def add_arguments(self, parser: ArgumentParser) -> None:
