@@ -130,6 +130,7 @@ def _record_call(taken: Claim, verb: Verb, detail: str = "") -> None:
 def _back_off(account: VendorAccount, taken: Claim, error: VendorError) -> None:
     """Open the circuit breaker where the vendor, or something in front of it, needs a pause."""
     reason, cause = _reason(taken, error), _cause(taken, error)
+    wait = error.rate.retry_after if error.rate else None
     if isinstance(error, Throttled):
         breaker.record_throttled(account, error.retry_after, reason, cause)
     elif isinstance(error, Unauthorized):
@@ -139,9 +140,9 @@ def _back_off(account: VendorAccount, taken: Claim, error: VendorError) -> None:
         account.save()
         # An expired token is renewed at once; a second refusal is about the credentials.
         if account.unauthorized > 1 or taken.work is None:
-            breaker.record_failure(account, reason, cause)
+            breaker.record_failure(account, reason, cause, wait=wait)
     elif taken.work is None or not isinstance(error, Rejected):
-        breaker.record_failure(account, reason, cause)
+        breaker.record_failure(account, reason, cause, wait=wait)
     elif error.http_status not in (None, 400, 413):
         breaker.record_refusal(account, reason)
 

@@ -23,24 +23,30 @@ _NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?", re.ASCII)
 class RateLimitStatus:
     """The vendor's rate limit headers; None for a header that is missing or malformed.
 
-    `limit` and `remaining` are calls in the vendor's window; `reset_after` is seconds from now,
-    0 if that time has passed. It is not capped: the caller decides how long to wait.
+    `limit` and `remaining` are calls in the vendor's window; `reset_after` and `retry_after` are
+    seconds from now, 0 if that time has passed. They are not capped: the caller decides how long to
+    wait. `retry_after` is the header Retry-After, which the vendor's pages do not name.
     """
 
     limit: int | None = None
     remaining: int | None = None
     reset_after: float | None = None
+    retry_after: float | None = None
+
+    @property
+    def wait(self) -> float | None:
+        """Seconds to wait after a refusal: the longer of the two, None without either."""
+        known = [each for each in (self.reset_after, self.retry_after) if each is not None]
+        return max(known, default=None)
 
 
 def read_rate(headers: Mapping[str, str]) -> RateLimitStatus:
-    """Read the three headers of one answer; never raises."""
-    reset_after = _read_reset(headers.get("X-RateLimit-Reset-Time"))
-    if reset_after is None:
-        reset_after = _read_retry_after(headers.get("Retry-After"))
+    """Read the headers of one answer; never raises."""
     return RateLimitStatus(
         limit=_read_calls(headers.get("X-RateLimit-Limit")),
         remaining=_read_calls(headers.get("X-RateLimit-Remaining")),
-        reset_after=reset_after,
+        reset_after=_read_reset(headers.get("X-RateLimit-Reset-Time")),
+        retry_after=_read_retry_after(headers.get("Retry-After")),
     )
 
 

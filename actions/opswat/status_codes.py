@@ -53,14 +53,14 @@ def raise_for_status(
     if status == 429:
         raise Throttled(
             f"{endpoint}: the vendor's rate limit is reached.",
-            retry_after=reply.rate.reset_after,
+            retry_after=reply.rate.wait,
             **details,
         )
     if status in _FINAL or (status in final and reply.body.is_json_object()):
         raise Rejected(f"{endpoint}: the vendor refused it with HTTP {status}{meaning}.", **details)
     if 400 <= status < 500:
         raise Blocked(
-            f"{endpoint}: refused with HTTP {status}, not in the vendor's documented form. "
+            f"{endpoint}: refused with HTTP {status}{_form(reply, meaning)}. "
             "Nothing was done; it is sent again.",
             **details,
         )
@@ -70,6 +70,12 @@ def raise_for_status(
             **details,
         )
     raise Unconfirmed(f"{endpoint}: the vendor answered HTTP {status}{meaning}.", **details)
+
+
+def _form(reply: Reply, meaning: str) -> str:
+    """Return what a refusal means that is about the call as such."""
+    documented = bool(meaning) and reply.body.is_json_object()
+    return meaning if documented else ", not in the vendor's documented form"
 
 
 def unusable(reply: Reply, redactor: Redactor, error: str) -> Unconfirmed:

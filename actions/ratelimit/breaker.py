@@ -6,6 +6,9 @@ from actions.ratelimit import clock, window
 from actions.ratelimit.models import VendorAccount
 from actions.ratelimit.states import PauseCause
 
+SHORTEST_WAIT = 1.0
+"""Seconds to wait at least after a 429: the vendor may round its time down (*assumed*)."""
+
 STOPS_AFTER = 3
 """Refusals in a row after which the calls as such are taken to be refused, not their content."""
 
@@ -23,11 +26,19 @@ def open_for(
 
 
 def record_failure(
-    account: VendorAccount, reason: str, cause: PauseCause = PauseCause.NONE
+    account: VendorAccount,
+    reason: str,
+    cause: PauseCause = PauseCause.NONE,
+    *,
+    wait: float | None = None,
 ) -> None:
-    """Open the breaker after an error of the vendor; the pause doubles, up to one window."""
+    """Open the breaker after an error of the vendor; the pause doubles, up to one window.
+
+    `wait` are the seconds that a gateway has asked for (Retry-After), obeyed up to two windows.
+    """
     account.consecutive_failures += 1
-    open_for(account, growing(account.consecutive_failures), reason, cause)
+    asked = min(wait or 0.0, 2 * window.length().total_seconds())
+    open_for(account, max(asked, growing(account.consecutive_failures)), reason, cause)
 
 
 def record_refusal(account: VendorAccount, reason: str) -> None:
@@ -51,7 +62,7 @@ def record_throttled(
     if account.open_until is None or account.open_until <= clock.now():
         account.consecutive_failures += 1
     whole = window.length().total_seconds()
-    shortest = growing(account.consecutive_failures - 1)
+    shortest = max(SHORTEST_WAIT, growing(account.consecutive_failures - 1))
     open_for(account, min(max(wait or whole, shortest), 2 * whole), reason, cause)
 
 

@@ -26,9 +26,6 @@ from actions.ratelimit.states import CallState, Lane
 THROTTLED = 429
 """The HTTP status with which the vendor refuses a call beyond its limit."""
 
-SHORTEST_RESET = 1.0
-"""Seconds that a refused call holds its slot at least: the vendor may round its time down."""
-
 
 def worker_name() -> str:
     """Return the name of this process and thread for the calls page."""
@@ -90,9 +87,9 @@ def close_call(
     # Without an answer the vendor may receive the call shortly after we closed the connection.
     late = window.length() / 12 if state == CallState.FAILED else timedelta(0)
     call.holds_until = at + late + hold_after_reply(window.length())
-    if http_status == THROTTLED and rate is not None and rate.reset_after is not None:
+    if http_status == THROTTLED and rate is not None and rate.wait is not None:
         # The vendor did not count it, and has said when its window ends.
-        reset = timedelta(seconds=max(SHORTEST_RESET, rate.reset_after))
+        reset = timedelta(seconds=max(breaker.SHORTEST_WAIT, rate.wait))
         call.holds_until = min(call.holds_until, at + reset)
     if rate is not None:
         call.rate_limit, call.rate_remaining = rate.limit, rate.remaining

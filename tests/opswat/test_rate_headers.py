@@ -60,11 +60,11 @@ def test_no_header_crashes_the_reading(text):
 
 
 def test_f11_retry_after_is_read_in_seconds_and_as_a_date():
-    assert read_rate({"Retry-After": "20"}).reset_after == 20.0
+    assert read_rate({"Retry-After": "20"}).wait == 20.0
     later = format_datetime(datetime.now(UTC) + timedelta(seconds=100), usegmt=True)
-    assert 90 < (read_rate({"Retry-After": later}).reset_after or 0) <= 100
-    assert read_rate({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}).reset_after == 0.0
+    assert 90 < (read_rate({"Retry-After": later}).wait or 0) <= 100
+    assert read_rate({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}).wait == 0.0
     both = {"X-RateLimit-Reset-Time": "3", "Retry-After": "20"}
-    assert read_rate(both).reset_after == 3.0
+    assert (read_rate(both).reset_after, read_rate(both).wait) == (3.0, 20.0)
     for odd in ("soon", "", "Wed, 99 Foo 9999", "Fri, 31 Dec 99999 00:00:00 GMT", "-5"):
-        assert read_rate({"Retry-After": odd}).reset_after is None
+        assert read_rate({"Retry-After": odd}).wait is None
