@@ -62,7 +62,7 @@ def record_throttled(
     if account.open_until is None or account.open_until <= clock.now():
         account.consecutive_failures += 1
     whole = window.length().total_seconds()
-    shortest = max(SHORTEST_WAIT, growing(account.consecutive_failures - 1))
+    shortest = max(min(SHORTEST_WAIT, whole), growing(account.consecutive_failures - 1))
     open_for(account, min(max(wait or whole, shortest), 2 * whole), reason, cause)
 
 
