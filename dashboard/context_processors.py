@@ -96,6 +96,7 @@ def _notices() -> list[Notice]:
     found = (
         *(_frozen(status), _stopped(status), _paused(status), _background(status)),
         _lower_limit(status),
+        _smaller_calls(status),
         _disk(),
     )
     return [notice for notice in found if notice]
@@ -164,6 +165,18 @@ def _disk() -> Notice | None:
         f"Only {free_disk.free_mb():,} MB of disk are free.",
         "No agent log is fetched and no export or archive is written below MIN_FREE_DISK_MB "
         f"({settings.MIN_FREE_DISK_MB:,} MB). Sending goes on. Free space where DATA_DIR lies.",
+    )
+
+
+def _smaller_calls(status: SendingStatus) -> Notice | None:
+    """The notice that the vendor takes fewer devices a call than are set."""
+    if status.devices_per_call is None:
+        return None
+    return _notice(
+        "warning",
+        f"OPSWAT refuses calls of {settings.OPSWAT_MAX_DEVICES} devices.",
+        f"Calls carry {status.devices_per_call} for now. "
+        "Set OPSWAT_MAX_DEVICES to what OPSWAT accepts.",
     )
 
 

@@ -198,7 +198,7 @@ class DeviceCommand(models.Model):
             models.Index(fields=["device_key", "created_at"], name="command_of_device"),
             # Claim: which commands can be coalesced into a call with these parameters?
             models.Index(
-                fields=["coalesce_key", "request", "id"],
+                fields=["coalesce_key", "request", "lane", "id"],
                 condition=Q(status=CommandStatus.QUEUED),
                 name="command_coalesce",
             ),

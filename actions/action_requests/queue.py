@@ -10,7 +10,7 @@ from actions.action_requests import recording
 from actions.action_requests.models import DeviceCommand, DeviceCommandQuerySet
 from actions.action_requests.states import CommandStatus
 from actions.opswat.payloads import ActionCall
-from actions.ratelimit import limiter, window
+from actions.ratelimit import accounts, call_size, limiter, window
 from actions.ratelimit.models import VendorCall
 from actions.ratelimit.states import CallState, Lane
 
@@ -18,6 +18,9 @@ S = CommandStatus
 
 LINGER_CROWD = 15
 """From so many waiting urgent commands of one coalesce key on, they linger longer to fill calls."""
+
+TAKEN_ALONG = 100
+"""Urgent commands whose older ones one claim moves to their lane; the next claim goes on."""
 
 Commands = list[DeviceCommand]
 
@@ -45,6 +48,8 @@ def next_command(lane: Lane, at: datetime, lingering: Collection[str] = ()) -> D
     """Return the command that goes next in a lane: requests take turns, call by call."""
     if not DeviceCommand.objects.filter(lane=lane, status=S.QUEUED).exists():
         return None
+    if lane == Lane.URGENT:
+        _take_along()
     rows = due_commands(at).filter(lane=lane).order_by("request_id", "id")
     if lingering:
         rows = rows.exclude(coalesce_key__in=lingering)
@@ -54,6 +59,23 @@ def next_command(lane: Lane, at: datetime, lingering: Collection[str] = ()) -> D
     if last:
         turn = rows.filter(request_id__gt=last.lead_request_id).first()
     return turn or rows.first()
+
+
+def _take_along() -> None:
+    """Put older commands into the urgent lane if a younger one of their device waits there.
+
+    The order for one device stays; otherwise the urgent command would wait as long as the lowest
+    lane of an older one. A command whose call failed may come back at any time, so this is done
+    with each claim and not once with the submit.
+    """
+    same = DeviceCommand.objects.filter(device_key=OuterRef("device_key"), status=S.QUEUED)
+    older = same.filter(id__lt=OuterRef("id"), lane__gt=Lane.URGENT)
+    urgent = DeviceCommand.objects.filter(Exists(older), lane=Lane.URGENT, status=S.QUEUED)
+    keys = list(urgent.values_list("device_key", flat=True)[:TAKEN_ALONG])
+    if keys:
+        younger = same.filter(id__gt=OuterRef("id"), lane=Lane.URGENT)
+        behind = DeviceCommand.objects.filter(Exists(younger), device_key__in=keys)
+        behind.filter(status=S.QUEUED, lane__gt=Lane.URGENT).update(lane=Lane.URGENT)
 
 
 def lingering_keys(at: datetime) -> dict[str, float]:
@@ -76,21 +98,25 @@ def lingering_keys(at: datetime) -> dict[str, float]:
         if lane == Lane.URGENT
     }
     left = {}
+    full = call_size.allowed(accounts.read()) if last else 0
     for coalesce_key, claimed_at in last.items():
         rows = DeviceCommand.objects.filter(coalesce_key=coalesce_key, status=S.QUEUED)
-        waiting = len(rows.values_list("pk")[: settings.OPSWAT_MAX_DEVICES])
+        waiting = len(rows.values_list("pk")[:full])
         patience = longest if waiting >= LINGER_CROWD else settings.ENGINE_URGENT_WAIT
         wait = patience - (at - claimed_at).total_seconds()
-        left[coalesce_key] = wait if 0 < waiting < settings.OPSWAT_MAX_DEVICES else 0.0
+        left[coalesce_key] = wait if 0 < waiting < full else 0.0
     return {coalesce_key: wait for coalesce_key, wait in left.items() if wait > 0}
 
 
 def claim_commands(lead: DeviceCommand, lane: Lane, at: datetime) -> tuple[VendorCall, ActionCall]:
     """Fill a call: first with the lead's request, then with others of the same coalesce key."""
-    size = settings.OPSWAT_MAX_DEVICES
+    account = accounts.read()
+    size = call_size.to_claim(account, at)
     rows = due_commands(at).filter(coalesce_key=lead.coalesce_key, split_group=lead.split_group)
     rows = rows.select_for_update(of=("self",))
-    carried: Commands = list(rows.filter(request=lead.request_id).order_by("id")[:size])
+    # By lane first: commands that a younger urgent one took along go before their like.
+    mine = rows.filter(request=lead.request_id).order_by("lane", "id")
+    carried: Commands = list(mine[:size])
     if not lead.split_group and len(carried) < size:
         others = rows.exclude(request=lead.request_id).order_by("lane", "request_id", "id")
         carried += others[: size - len(carried)]
@@ -105,7 +131,9 @@ def claim_commands(lead: DeviceCommand, lane: Lane, at: datetime) -> tuple[Vendo
         coalesce_key=lead.coalesce_key,
         device_count=len(carried),
         lead_request_id=lead.request_id,
+        split_of=lead.split_group // 2 or None,
     )
+    call_size.note_claimed(account, len(carried), at)
     _mark_sent(call, carried, coalesced=False)
     _mark_sent(call, duplicates, coalesced=True)
     requests = {row.request_id for row in carried + duplicates}

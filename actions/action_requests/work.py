@@ -23,7 +23,7 @@ from actions.opswat.errors import (
     VendorError,
 )
 from actions.opswat.payloads import ActionCall
-from actions.ratelimit import accounts, window
+from actions.ratelimit import accounts, call_size, window
 from actions.ratelimit.models import VendorCall
 from actions.ratelimit.states import Lane
 
@@ -59,6 +59,7 @@ class CommandWork(Work[DeviceCommand, ActionCall]):
     ) -> None:
         """Give each command its result."""
         outcomes.settle(call, answer.value)
+        call_size.note_accepted(accounts.lock(), call)
 
     def fail(self, call: VendorCall, payload: ActionCall, error: VendorError) -> None:
         """Requeue, reject or mark unconfirmed: not sent, refused and unknown are three things."""

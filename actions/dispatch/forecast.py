@@ -11,7 +11,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from actions.dispatch.work import WORKS, Backlog
-from actions.ratelimit import accounts, limiter, window
+from actions.ratelimit import accounts, call_size, limiter, window
 from actions.ratelimit.ledger import Ledger, hold_after_reply, is_starved
 from actions.ratelimit.models import VendorCall
 from actions.ratelimit.states import CallState, Lane
@@ -55,14 +55,22 @@ def forecast(new: Backlog | None = None) -> Forecast:
     if account.frozen or not backlogs:
         return waiting
     ledger = limiter.read_ledger(max(at, account.open_until or at), account)
-    played = simulate(backlogs, replace(ledger, open_calls=0), _last_calls(at), _hold())
+    size = call_size.allowed(account)
+    played = simulate(backlogs, replace(ledger, open_calls=0), _last_calls(at), _hold(), size)
     return replace(played, devices=waiting.devices, logs=waiting.logs)
 
 
 def simulate(
-    backlogs: list[Backlog], ledger: Ledger, last: dict[Lane, datetime], hold: float
+    backlogs: list[Backlog],
+    ledger: Ledger,
+    last: dict[Lane, datetime],
+    hold: float,
+    size: int | None = None,
 ) -> Forecast:
-    """Give the slots away as the dispatcher does; a call holds its slot for `hold` seconds."""
+    """Give the slots away as the dispatcher does; a call holds its slot for `hold` seconds.
+
+    A call of a request carries `size` devices.
+    """
     start, turn, calls = ledger.at, dict.fromkeys(Lane, 0), 0
     lanes: dict[Lane, datetime] = {}
     requests: dict[int, datetime] = {}
@@ -72,14 +80,14 @@ def simulate(
         ledger = ledger.after(wait, hold)
         calls += 1
         last[lane] = lanes[lane] = ledger.at
-        for backlog in _fill(backlogs, lane, turn):
+        for backlog in _fill(backlogs, lane, turn, size):
             if backlog.request_id is not None:
                 requests[backlog.request_id] = ledger.at
                 begins.setdefault(backlog.request_id, ledger.at)
         backlogs = [backlog for backlog in backlogs if backlog.devices > 0]
     for backlog in backlogs:
         begin = start + timedelta(seconds=(calls + 1) * hold / ledger.limit)
-        calls += ceil(backlog.devices / settings.OPSWAT_MAX_DEVICES)
+        calls += ceil(backlog.devices / _room(backlog, size))
         end = start + timedelta(seconds=calls * hold / ledger.limit)
         lanes[backlog.lane] = max(end, lanes.get(backlog.lane, end))
         if backlog.request_id is not None:
@@ -106,7 +114,15 @@ def _next(
     return first, wait
 
 
-def _fill(backlogs: list[Backlog], lane: Lane, turn: dict[Lane, int]) -> list[Backlog]:
+def _room(backlog: Backlog, size: int | None) -> int:
+    """Return how many devices of this backlog a call carries."""
+    whole = int(settings.OPSWAT_MAX_DEVICES)
+    return whole if backlog.request_id is None or size is None else size
+
+
+def _fill(
+    backlogs: list[Backlog], lane: Lane, turn: dict[Lane, int], size: int | None
+) -> list[Backlog]:
     """Take a call's worth: the backlog whose turn it is, then others of its coalesce key."""
     mine = [backlog for backlog in backlogs if backlog.lane == lane]
     lead = next((s for s in mine if (s.request_id or 0) > turn[lane]), mine[0])
@@ -116,7 +132,7 @@ def _fill(backlogs: list[Backlog], lane: Lane, turn: dict[Lane, int]) -> list[Ba
         for s in backlogs
         if s is not lead and s.coalesce_key and s.coalesce_key == lead.coalesce_key
     ]
-    room, taken = settings.OPSWAT_MAX_DEVICES, []
+    room, taken = _room(lead, size), []
     for backlog in [lead, *alike]:
         count = min(room, backlog.devices)
         if count:
@@ -156,7 +172,7 @@ class CostEstimate:
 
 def estimate(devices: int, lane: Lane) -> CostEstimate:
     """Return the cost of a request for so many devices, given the queue as it stands."""
-    calls = ceil(devices / settings.OPSWAT_MAX_DEVICES)
+    calls = ceil(devices / call_size.allowed(accounts.read()))
     ahead = forecast(Backlog(lane, devices, timezone.now(), NOT_STORED))
     first, last = ahead.begins.get(NOT_STORED), ahead.requests.get(NOT_STORED)
     return CostEstimate(calls, first, last, ahead.frozen)

@@ -10,7 +10,7 @@ from django.utils import timezone
 from actions.account import DEFAULT_ACCOUNT
 from actions.dispatch import heartbeats
 from actions.dispatch.models import DispatcherHeartbeat
-from actions.ratelimit import accounts, window
+from actions.ratelimit import accounts, call_size, window
 from actions.ratelimit.breaker import STOPS_AFTER
 from actions.ratelimit.models import VendorAccount, VendorCall
 from actions.ratelimit.states import CallState, PauseCause
@@ -29,6 +29,7 @@ class WindowStats:
     frozen_reason: str
     paused_for: float
     open_reason: str
+    devices_per_call: int | None = None
 
     @property
     def free(self) -> int:
@@ -61,7 +62,13 @@ def window_stats() -> WindowStats:
         frozen_reason=account.frozen_reason,
         paused_for=_left(account.open_until, at),
         open_reason=account.open_reason,
+        devices_per_call=_learned_size(account),
     )
+
+
+def _learned_size(account: VendorAccount) -> int | None:
+    """Return the devices a call may carry if the vendor takes fewer than are set, else None."""
+    return call_size.allowed(account) if call_size.is_bounded(account) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +84,7 @@ class SendingStatus:
     ticker_seen: bool
     ticker_problem: str
     vendor_limit: int | None
+    devices_per_call: int | None
 
 
 def sending_status() -> SendingStatus:
@@ -100,6 +108,7 @@ def sending_status() -> SendingStatus:
         ticker_seen=problem is not None,
         ticker_problem=problem or "",
         vendor_limit=account.vendor_limit,
+        devices_per_call=_learned_size(account),
         frozen=account.frozen,
         frozen_reason=account.frozen_reason,
         paused_for=_left(account.open_until, timezone.now()),

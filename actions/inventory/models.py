@@ -130,7 +130,7 @@ class InventorySync(models.Model):
     which changes are requested. `expected` is the expected number of devices. `page_interval` is
     the time between two pages in seconds, 0 for no pause. `dropped` counts the rows that could not
     be read, `empty_pages` the empty pages in a row. `notice` tells what went wrong without ending
-    the read.
+    the read. `short` says that it ended with clearly fewer devices than the groups have.
     """
 
     class Kind(models.TextChoices):
@@ -174,6 +174,7 @@ class InventorySync(models.Model):
     finished_at = models.DateTimeField(null=True)
     detail = models.CharField(max_length=500, blank=True)
     notice = models.CharField(max_length=500, blank=True, db_default="", default="")
+    short = models.BooleanField(db_default=False, default=False)
 
     class Meta:
         ordering = ["-id"]

@@ -16,7 +16,8 @@ class VendorAccount(models.Model):
     the failures since the last good answer. The `clock_` fields hold what the shared clock and the
     machine's monotonic clock showed at one moment, in seconds. `epoch` names this course of the
     database, `former_epochs` those that a person has given up (see dispatch/epoch.py).
-    `vendor_limit` is the limit that the vendor's latest answer stated.
+    `vendor_limit` is the limit that the vendor's latest answer stated. The `devices_` fields hold
+    what was learned about the devices that a call may carry (see ratelimit/call_size.py).
     """
 
     frozen = models.BooleanField(default=False)
@@ -37,6 +38,10 @@ class VendorAccount(models.Model):
     epoch = models.CharField(max_length=32, blank=True, default="", db_default="")
     former_epochs = models.JSONField(default=list)
     vendor_limit = models.PositiveIntegerField(null=True)
+    devices_fit = models.PositiveIntegerField(null=True)
+    devices_refused = models.PositiveIntegerField(null=True)
+    devices_probed_at = models.DateTimeField(null=True)
+    devices_setting = models.CharField(max_length=32, blank=True, default="", db_default="")
 
     def __str__(self) -> str:
         return "The vendor's account"
@@ -48,7 +53,8 @@ class VendorCall(models.Model):
     The row is written before the first byte is sent and *holds a slot* until `holds_until`: the
     end of the lease plus one window while the call is open, and the reply plus one window after
     the vendor has replied. Proof that the limit is never exceeded: see ratelimit/limiter.py.
-    `vendor_words` is the vendor's own text of a failure: shortened, and without secrets.
+    `vendor_words` is the vendor's own text of a failure: shortened, and without secrets. `split_of`
+    is the key of the refused call of which this one carries a half.
     """
 
     account = models.ForeignKey("actions.VendorAccount", on_delete=models.PROTECT, **ACCOUNT_KEY)
@@ -61,6 +67,7 @@ class VendorCall(models.Model):
     device_count = models.PositiveIntegerField(default=0)
     action_requests = models.ManyToManyField("actions.ActionRequest", related_name="calls")
     lead_request_id = models.BigIntegerField(null=True)
+    split_of = models.BigIntegerField(null=True)
     state = models.CharField(max_length=10, choices=CallState.choices)
     worker = models.CharField(max_length=100, blank=True)
     claimed_at = models.DateTimeField()
@@ -86,6 +93,10 @@ class VendorCall(models.Model):
                 fields=["lease_until"],
                 condition=Q(state=CallState.SENDING),
                 name="call_open",
+            ),
+            # Size of calls: how did both halves of a refused call end?
+            models.Index(
+                fields=["split_of"], condition=Q(split_of__isnull=False), name="call_halves"
             ),
             # Scheduler: which request had the last call in this lane?
             models.Index(fields=["lane", "-id"], name="call_turn"),

@@ -49,7 +49,7 @@ def _real_tries(tries: int, faster: float) -> list[Line]:
             time.sleep(limit[1] + 1.5)  # All slots become free.
             rounds.append(_round(vendor, number, faster))
         refused = sum(call.status == 429 for call in vendor.received)
-    return _lines(rounds, f"10 in {limit[1]:g} s", refused, max(0.5, THIRD / faster))
+    return _lines(rounds, f"10 in {limit[1]:g} s", refused, max(1.0, THIRD / faster))
 
 
 def _round(vendor: Simulator, number: int, faster: float) -> list[float]:

@@ -25,6 +25,7 @@ from actions.catalog import KINDS
 from actions.dispatch.inline import dispatch_until
 from actions.errors import Code, Refused
 from actions.management.base import REFUSED, OneLineCommand, seconds, shell_actor
+from actions.ratelimit import accounts, call_size
 from actions.selections.list_matching import guess_column, has_heading
 from actions.selections.list_parser import MAX_BYTES, SEPARATORS, Entry, column_of
 from actions.selections.list_reader import Choice, read_list
@@ -145,7 +146,7 @@ class Command(OneLineCommand):
             self.stdout.write(reason)
 
     def _print_dry_run(self, submission: Submission, *, as_json: bool) -> None:
-        calls = -(-len(submission.targets) // settings.OPSWAT_MAX_DEVICES)
+        calls = -(-len(submission.targets) // call_size.allowed(accounts.read()))
         answer = {
             "dry_run": True,
             "kind": submission.kind.name,
