@@ -13,6 +13,7 @@ from django.db.models import Sum
 from actions import on_commit
 from actions.actor import Actor
 from actions.inventory import refresh
+from actions.inventory.missing import mark_missing
 from actions.inventory.models import (
     FULL_READ_KINDS,
     PAGE,
@@ -232,7 +233,7 @@ def _next_page(sync: InventorySync) -> None:
 
 def _finish(sync: InventorySync, stage: InventorySync.Stage, detail: str) -> None:
     if stage == Stage.DONE and sync.kind in FULL_READ_KINDS:
-        sync.removed_count, detail = _mark_missing(sync)
+        sync.removed_count, detail = mark_missing(sync)
     _end(sync, stage, detail)
     if not _is_routine(sync):
         _record_end(sync, trail.ENGINE, ENDED_VERB[stage])
@@ -273,22 +274,3 @@ def _is_routine(sync: InventorySync) -> bool:
         return False
     last = InventorySync.objects.filter(kind=sync.kind, pk__lt=sync.pk).first()
     return sync.stage == Stage.DONE or (last is not None and last.stage == Stage.FAILED)
-
-
-def _mark_missing(sync: InventorySync) -> tuple[int, str]:
-    """Mark the devices that two reads in a row did not find as gone; return how many, and a remark.
-
-    How the vendor marks the end of its list is not documented, so one list that ends too early
-    must not take devices away. An empty list, and one with unreadable rows, remove nothing.
-    """
-    unseen = Device.objects.filter(gone_at=None, last_sync_id__lt=sync.pk)
-    whole = InventorySync.objects.filter(kind__in=FULL_READ_KINDS, stage=Stage.DONE)
-    before = whole.exclude(pk=sync.pk).values_list("pk", flat=True).first() or 0
-    removed = 0
-    if sync.devices_read and not sync.dropped:
-        removed = unseen.filter(last_sync_id__lt=before).update(gone_at=clock.now())
-    missing = unseen.count()
-    if not missing:
-        return removed, ""
-    known = f"{missing:,} known device{'s were' if missing > 1 else ' was'} not found."
-    return removed, f"{known} Marked as gone if the next full read does not find them either."

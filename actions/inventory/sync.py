@@ -14,11 +14,8 @@ from django.db import IntegrityError, transaction
 from actions import on_commit
 from actions.actor import Actor
 from actions.errors import Code, NotAllowed
-from actions.inventory.models import (
-    FULL_READ_KINDS,
-    PAGE,
-    InventorySync,
-)
+from actions.inventory.missing import needs_another
+from actions.inventory.models import FULL_READ_KINDS, PAGE, InventorySync
 from actions.inventory.pages import MAX_CHANGE_AGE, OVERLAP, expected_devices, stop
 from actions.ratelimit import accounts, clock
 from actions.roles import RIGHTS
@@ -79,7 +76,10 @@ def stop_syncs(actor: Actor, key: int | None = None) -> int:
 
 @transaction.atomic
 def start_due() -> list[InventorySync]:
-    """Start the reads that are due; none before the first full read."""
+    """Start the reads that are due; none before the first full read.
+
+    A read that ended too early is repeated at once, in the way in which it was made.
+    """
     accounts.lock()  # Of two concurrent callers only one starts a read.
     at = clock.now()
     whole = InventorySync.objects.filter(kind__in=FULL_READ_KINDS, stage=Stage.DONE).first()
@@ -103,10 +103,14 @@ def start_due() -> list[InventorySync]:
         and not busy.intersection(FULL_READ_KINDS)
         and _is_due(Kind.BACKGROUND, 60, at)
     ):
-        started.append(
-            _start(Kind.BACKGROUND, trail.ENGINE, stage=Stage.GROUPS, expected=expected_devices())
-        )
+        started.append(_start_whole(Kind.BACKGROUND))
+    elif not busy.intersection(FULL_READ_KINDS) and needs_another(whole):
+        started.append(_start_whole(Kind(whole.kind)))
     return started
+
+
+def _start_whole(kind: InventorySync.Kind) -> InventorySync:
+    return _start(kind, trail.ENGINE, stage=Stage.GROUPS, expected=expected_devices())
 
 
 def _start(kind: InventorySync.Kind, actor: Actor, **fields: object) -> InventorySync:
