@@ -23,7 +23,15 @@ from actions.ratelimit.states import Lane
 S = CommandStatus
 
 MAX_CHECKS = 3
-"""Read-backs after which a change that is not visible counts as not seen."""
+"""Read-backs of one command; after them a person must decide."""
+
+TOLD_AFTER = {S.ACCEPTED: MAX_CHECKS, S.UNCONFIRMED: 2}
+"""Read-backs after which a change that is not visible counts as not seen, or as not done.
+
+Each observable kind changes the vendor's record at once (*assumed*: no page says otherwise). So a
+change whose call had no answer shows within seconds or not at all: with ENGINE_VERIFY_AFTER = 60 it
+is read after 10 s and 60 s later. An accepted one is only looked at in passing, in the lowest lane.
+"""
 
 
 def due(status: CommandStatus, at: datetime) -> DetailRead | None:
@@ -189,13 +197,13 @@ def _new_status(
 ) -> CommandStatus | None:
     """Return the status that a read-back leads to, or None to keep the present one.
 
-    Now           The change is visible                   It is not, in the last read-back
+    Now           The change is visible                   It is not, after TOLD_AFTER read-backs
     accepted      confirmed                               not seen
     unconfirmed   accepted; kept if it was so already     failed
 
     A record that cannot tell (`visible` is None) changes nothing.
     """
-    last = command.checks + 1 >= MAX_CHECKS
+    last = command.checks + 1 >= TOLD_AFTER[CommandStatus(command.status)]
     if command.status == S.ACCEPTED:
         return S.CONFIRMED if visible else (S.NOT_SEEN if last and visible is False else None)
     if visible and not was_already:
@@ -211,6 +219,8 @@ def max_interval() -> timedelta:
 def _retry_later(command: DeviceCommand) -> None:
     """Read back again after a growing interval; after MAX_CHECKS a person must decide."""
     checks = command.checks + 1
-    interval = timedelta(seconds=settings.ENGINE_VERIFY_AFTER * 3**checks)
+    # The first read-back of an unconfirmed command comes early; the second a whole interval later.
+    power = checks - 1 if command.status == S.UNCONFIRMED else checks
+    interval = timedelta(seconds=settings.ENGINE_VERIFY_AFTER * 3**power)
     later = None if checks >= MAX_CHECKS else clock.now() + interval
     DeviceCommand.objects.filter(pk=command.pk).update(checks=checks, check_at=later)

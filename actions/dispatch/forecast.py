@@ -25,7 +25,7 @@ class Forecast:
     """When the last call of each lane and each request will be made, if no other work comes.
 
     `begins` has the first call of each request, by its key; `devices` and `logs` count what waits
-    in each lane.
+    in each lane, `per_call` the devices that a call of a request carries.
     """
 
     at: datetime
@@ -36,6 +36,7 @@ class Forecast:
     frozen: bool = False
     devices: dict[Lane, int] = field(default_factory=dict)
     logs: dict[Lane, int] = field(default_factory=dict)
+    per_call: int = 1
 
 
 def forecast(new: Backlog | None = None) -> Forecast:
@@ -50,14 +51,16 @@ def forecast(new: Backlog | None = None) -> Forecast:
             devices[each.lane] += each.devices
         elif each.counted_as == "logs":
             logs[each.lane] += each.devices // settings.OPSWAT_MAX_DEVICES
-    waiting = Forecast(at, frozen=account.frozen, devices=dict(devices), logs=dict(logs))
+    size = call_size.allowed(account)
+    waiting = Forecast(
+        at, frozen=account.frozen, devices=dict(devices), logs=dict(logs), per_call=size
+    )
     backlogs = found + ([new] if new else [])
     if account.frozen or not backlogs:
         return waiting
     ledger = limiter.read_ledger(max(at, account.open_until or at), account)
-    size = call_size.allowed(account)
     played = simulate(backlogs, replace(ledger, open_calls=0), _last_calls(at), _hold(), size)
-    return replace(played, devices=waiting.devices, logs=waiting.logs)
+    return replace(played, devices=waiting.devices, logs=waiting.logs, per_call=size)
 
 
 def simulate(
@@ -172,8 +175,8 @@ class CostEstimate:
 
 def estimate(devices: int, lane: Lane) -> CostEstimate:
     """Return the cost of a request for so many devices, given the queue as it stands."""
-    calls = ceil(devices / call_size.allowed(accounts.read()))
     ahead = forecast(Backlog(lane, devices, timezone.now(), NOT_STORED))
+    calls = ceil(devices / ahead.per_call)
     first, last = ahead.begins.get(NOT_STORED), ahead.requests.get(NOT_STORED)
     return CostEstimate(calls, first, last, ahead.frozen)
 

@@ -5,7 +5,10 @@ from django.utils.timezone import now
 
 from actions.action_requests.models import DeviceCommand
 from actions.action_requests.states import CommandStatus as S
+from actions.catalog import KINDS
 from actions.inventory.models import Device
+from actions.ratelimit.models import VendorCall
+from actions.ratelimit.states import Lane
 from tests.factories import enrol, know_devices, make_request, statuses
 
 pytestmark = pytest.mark.django_db
@@ -70,6 +73,75 @@ def test_a_read_back_settles_a_call_without_an_answer(
     assert statuses(action_request) == {"a": after}
     assert "Read back" in action_request.commands.get().detail
     assert len([call for call in vendor.received if call.api == "action"]) == 1
+
+
+def test_f_readback_what_was_not_done_is_told_after_two_read_backs_of_10_and_60_seconds(
+    operator, vendor, send_due, read_back, settings
+):
+    settings.ENGINE_VERIFY_AFTER = 60
+    enrol(vendor, "a")
+    vendor.fault("cut_before")
+    action_request = make_request(operator, "a", kind="exempt")
+    send_due()
+    assert statuses(action_request) == {"a": S.UNCONFIRMED}
+    assert 8 < seconds_to_the_read_back() <= 10
+
+    read_back()
+    assert statuses(action_request) == {"a": S.UNCONFIRMED}
+    assert 58 < seconds_to_the_read_back() <= 60
+    read_back()
+
+    assert statuses(action_request) == {"a": S.FAILED}
+    details = list(VendorCall.objects.filter(api="detail"))
+    assert [call.lane for call in details] == [Lane.NORMAL] * 2
+
+
+def test_f_readback_an_accepted_change_is_looked_at_seldom_and_in_the_lowest_lane(
+    operator, vendor, send_due, read_back, settings
+):
+    settings.ENGINE_VERIFY_AFTER = 60
+    enrol(vendor, "a")
+    action_request = make_request(operator, "a", kind="exempt")
+    send_due()
+    vendor.devices["a"].status = "compliant"
+    waits = []
+    for _ in range(3):
+        waits.append(round(seconds_to_the_read_back() / 60))
+        read_back()
+
+    assert waits == [1, 3, 9]
+    assert statuses(action_request) == {"a": S.NOT_SEEN}
+    lanes = VendorCall.objects.filter(api="detail").values_list("lane", flat=True)
+    assert set(lanes) == {Lane.INVENTORY}
+
+
+def test_f_readback_a_record_that_cannot_tell_is_read_a_third_time(
+    operator, vendor, send_due, read_back
+):
+    enrol(vendor, "a")
+    vendor.fault("cut_after")
+    action_request = make_request(operator, "a", kind="exempt")
+    send_due()
+    device = vendor.devices.pop("a")  # Its record is away for two reads.
+
+    read_back()
+    read_back()
+    vendor.devices["a"] = device
+    assert statuses(action_request) == {"a": S.UNCONFIRMED}
+    read_back()
+
+    assert statuses(action_request) == {"a": S.ACCEPTED}
+
+
+def test_f_readback_only_kinds_that_change_the_record_are_observable():
+    at_once = {"exempt", "unexempt", "ignore", "unignore", "delete", "assign_to_group"}
+    assert {kind.name for kind in KINDS.values() if kind.observable} == at_once
+
+
+def seconds_to_the_read_back():
+    check_at = DeviceCommand.objects.get().check_at
+    assert check_at
+    return (check_at - now()).total_seconds()
 
 
 def test_a_read_back_settles_nothing_if_the_device_had_the_state_before(
