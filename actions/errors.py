@@ -41,6 +41,7 @@ class Code(StrEnum):
     START_IN_THE_PAST = "start_in_the_past"
     START_TOO_LATE = "start_too_late"
     GIVE_UP_INVALID = "give_up_invalid"
+    DATABASE_RESTORED = "database_restored"
     ALREADY_SUBMITTED = "already_submitted"
     FORM_USED = "form_used"
 

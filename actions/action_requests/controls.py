@@ -12,14 +12,14 @@ from typing import Any
 from django.db import transaction
 
 from actions import bounds, on_commit
-from actions.action_requests import gate, linked, outcomes, recording
+from actions.action_requests import gate, in_doubt, linked, outcomes, recording
 from actions.action_requests.models import ActionRequest, DeviceCommand
 from actions.action_requests.repeats import AlreadySubmitted
 from actions.action_requests.states import CommandStatus
 from actions.action_requests.submissions import Submission, read_reason
 from actions.action_requests.submit import submit_action
 from actions.actor import Actor
-from actions.dispatch import epoch
+from actions.dispatch import claims, epoch
 from actions.errors import Code, NotAllowed, Refused
 from actions.ratelimit import accounts, clock
 from actions.roles import RIGHTS
@@ -28,6 +28,11 @@ from actions.trail.refusals import recording_refusals, records_refusals
 from actions.trail.verbs import Verb
 
 S = CommandStatus
+
+RESTORED = (
+    "The database was just found to be a restored backup, and nothing was resumed. Compare what is "
+    "in doubt, then resume."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +189,8 @@ def freeze(actor: Actor, *, frozen: bool, reason: str) -> bool:
     with recording_refusals(actor, refused, subject_kind="account", subject="vendor"):
         if not RIGHTS[actor.role].controls_engine:
             raise NotAllowed(Code.ROLE_MAY_NOT_FREEZE, "Only an operator may freeze sending.")
+        if not frozen and claims.freeze_if_older():
+            raise Refused.because("", Code.DATABASE_RESTORED, RESTORED)
         return _freeze(actor, read_reason(reason), frozen=frozen)
 
 
@@ -193,9 +200,12 @@ def _freeze(actor: Actor, reason: str, *, frozen: bool) -> bool:
     if account.frozen == frozen:
         return False
     account.frozen, account.frozen_reason = frozen, reason if frozen else ""
-    account.save()
-    if not frozen and epoch.problem(account):
+    data: dict[str, Any] = {}
+    if not frozen and account.restored_at:
         epoch.begin(account)  # A person has decided that sending goes on with this database.
+        account.restored_at = None
+        data["in_doubt"] = sum(each.devices for each in in_doubt.by_kind())
+    account.save()
     trail.record(
         actor,
         Verb.SENDING_FROZEN if frozen else Verb.SENDING_RESUMED,
@@ -204,6 +214,7 @@ def _freeze(actor: Actor, reason: str, *, frozen: bool) -> bool:
         reason=reason,
         before={"frozen": not frozen},
         after={"frozen": frozen},
+        **data,
     )
     on_commit.wake_dispatcher()
     return True

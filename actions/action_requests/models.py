@@ -118,7 +118,8 @@ class DeviceCommand(models.Model):
     are stored as text, so that the record outlives the device. `device_key` is one text for a
     device, however it is addressed. `split_group` separates the halves of a refused call.
     `coalesced` marks a command whose device another command of the same call names. `in_doubt`
-    says that an earlier call with it had no usable answer, so that it may have taken effect.
+    says that an earlier call with it had no usable answer, so that it may have taken effect; if it
+    has no `call`, the database was restored, and the call is not known.
     `device_status` and `device_group` are the device's values at the time of the request.
     `check_at` is the time of the next read-back.
     """
@@ -229,6 +230,12 @@ class DeviceCommand(models.Model):
                 fields=["request", "status"],
                 condition=Q(status=CommandStatus.UNCONFIRMED),
                 name="command_unsure",
+            ),
+            # Resuming after a restore: which commands are in doubt because of it?
+            models.Index(
+                fields=["id", "request"],
+                condition=Q(status=CommandStatus.UNCONFIRMED, in_doubt=True, call=None),
+                name="command_in_doubt",
             ),
             # Read-back: which command is read back next?
             models.Index(

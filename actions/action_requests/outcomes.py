@@ -27,6 +27,9 @@ MAX_ATTEMPTS = 3
 STRANDED = timedelta(minutes=1)
 """Time after the end of a call by which its commands are settled."""
 
+DOUBTED_AT_ONCE = 1000
+"""Commands that one statement and one audit line mark unconfirmed after a restore."""
+
 FAR_FUTURE = datetime(9999, 1, 1, tzinfo=UTC)
 """Due time of a paused command: only a person can resume it."""
 
@@ -176,15 +179,23 @@ def withdraw(
 
 
 def doubt_all(reason: str) -> int:
-    """Mark all commands unconfirmed that wait or are in a call; return how many."""
+    """Mark all commands unconfirmed that wait or are in a call; return how many.
+
+    The call that carried them last is not known, so they have none.
+    """
     waiting = DeviceCommand.objects.filter(status__in=[S.QUEUED, S.HELD, S.SENDING])
+    waiting = waiting.order_by("id").select_related("request")
     count = 0
-    for kind in waiting.order_by().values_list("request__kind_name", flat=True).distinct():
-        check_at = _first_check(S.UNCONFIRMED, kind)
-        commands = list(waiting.filter(request__kind_name=kind).select_related("request"))
-        moved = _move(commands, S.UNCONFIRMED, detail=reason, in_doubt=True, check_at=check_at)
-        recording.record_moved(Verb.COMMANDS_UNCONFIRMED, moved, None, detail=reason)
-        count += len(moved)
+    while commands := list(waiting[:DOUBTED_AT_ONCE]):
+        by_kind: dict[str, Commands] = defaultdict(list)
+        for command in commands:
+            by_kind[command.request.kind_name].append(command)
+        for kind, rows in by_kind.items():
+            check_at = _first_check(S.UNCONFIRMED, kind)
+            doubt = {"in_doubt": True, "call": None, "checks": 0, "check_at": check_at}
+            moved = _move(rows, S.UNCONFIRMED, detail=reason, **doubt)
+            recording.record_moved(Verb.COMMANDS_UNCONFIRMED, moved, None, detail=reason)
+            count += len(moved)
     return count
 
 

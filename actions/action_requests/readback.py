@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db.models import Q
 
 from actions.action_requests import outcomes, recording
 from actions.action_requests.models import DeviceCommand
@@ -116,8 +117,9 @@ def _names(command: DeviceCommand, record: DeviceRecord | None) -> set[str]:
 def _others(names: set[str]) -> dict[str, list[DeviceCommand]]:
     """Return, by device key, the observable commands sent to it that may have taken effect."""
     observable = [kind.name for kind in KINDS.values() if kind.observable]
+    sent = Q(call__isnull=False) | Q(in_doubt=True)  # After a restore the call is not known.
     rows = DeviceCommand.objects.filter(
-        device_key__in=names, call__isnull=False, request__kind_name__in=observable
+        sent, device_key__in=names, request__kind_name__in=observable
     ).exclude(status__in=[S.FAILED, S.UNSUPPORTED])
     found: dict[str, list[DeviceCommand]] = {}
     for row in rows.select_related("request"):
@@ -128,23 +130,26 @@ def _others(names: set[str]) -> dict[str, list[DeviceCommand]]:
 def _is_ambiguous(command: DeviceCommand, others: Iterable[DeviceCommand]) -> bool:
     """Return whether another command may have caused what the device shows.
 
-    That is so in each of these cases:
-    1. The other was sent in a later call.
-    2. Both are deletes, and the other was confirmed before this one was requested: a deleted
-       device cannot show that it was deleted again.
-    3. This one is unconfirmed, and the other was sent in an earlier call and was not confirmed
-       before this one was requested.
+    That is so in each of these cases, unless the other was confirmed before this one was requested:
+    1. The other was sent in a later call, or the call of one of the two is not known.
+    2. This one is unconfirmed, and the other was sent in an earlier call.
+
+    It is also so if both are deletes, confirmed or not: a deleted device cannot show that it was
+    deleted again.
     """
-    call = command.call_id or 0
     for other in others:
-        others_call = other.call_id or 0
+        if other.pk == command.pk:
+            continue
         confirmed_before = other.status == S.CONFIRMED and other.moved_at <= command.created_at
         both_delete = other.request.kind_name == command.request.kind_name == "delete"
-        if (
-            others_call > call
-            or (both_delete and confirmed_before)
-            or (command.status == S.UNCONFIRMED and others_call < call and not confirmed_before)
-        ):
+        if confirmed_before:
+            if both_delete:
+                return True
+            continue
+        if other.call_id is None or command.call_id is None:
+            return True
+        is_earlier = other.call_id < command.call_id
+        if other.call_id > command.call_id or (is_earlier and command.status == S.UNCONFIRMED):
             return True
     return False
 

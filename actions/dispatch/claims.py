@@ -54,7 +54,7 @@ def claim() -> Claim | Wait | None:
     at = clock.now()
     if clock.has_jumped(at, account):
         clock_was_set(account, at)
-    if account.frozen or _freeze_if_older(account):
+    if _freeze_if_older(account) or account.frozen:
         return None
     for work in WORKS:
         work.release(at)
@@ -69,11 +69,18 @@ def _freeze_if_older(account: VendorAccount) -> bool:
     """Freeze sending if the database is older than the world; return whether it is.
 
     What waits may have been sent since the backup was made, so it is not sent: it is unconfirmed.
+    That is so too if a person had frozen sending when the backup was made.
     """
-    problem = epoch.problem(account)
+    problem = "" if account.restored_at else epoch.problem(account)
     if problem:
         _freeze(account, f"The database looks like a restored backup. {problem}")
     return bool(problem)
+
+
+@transaction.atomic
+def freeze_if_older() -> bool:
+    """Freeze sending if the database was restored and nobody has noticed it; return whether."""
+    return _freeze_if_older(accounts.lock())
 
 
 @transaction.atomic
@@ -84,6 +91,7 @@ def freeze_restored(reason: str) -> int:
 
 def _freeze(account: VendorAccount, cause: str) -> int:
     account.frozen, account.frozen_reason = True, cause[:500]
+    account.restored_at = clock.now()
     account.save()
     reason = "The database was restored from a backup: it may have been sent since."
     in_doubt = sum(work.restored(reason) for work in WORKS)

@@ -27,6 +27,7 @@ class WindowStats:
     next_in: float
     frozen: bool
     frozen_reason: str
+    restored: bool
     paused_for: float
     open_reason: str
     devices_per_call: int | None = None
@@ -60,6 +61,7 @@ def window_stats() -> WindowStats:
         next_in=(rows[late][0] - at).total_seconds() if late >= 0 else 0.0,
         frozen=account.frozen,
         frozen_reason=account.frozen_reason,
+        restored=account.restored_at is not None,
         paused_for=_left(account.open_until, at),
         open_reason=account.open_reason,
         devices_per_call=_learned_size(account),
@@ -77,6 +79,7 @@ class SendingStatus:
 
     frozen: bool
     frozen_reason: str
+    restored: bool
     paused_for: float
     open_reason: str
     cause: PauseCause
@@ -111,6 +114,7 @@ def sending_status() -> SendingStatus:
         devices_per_call=_learned_size(account),
         frozen=account.frozen,
         frozen_reason=account.frozen_reason,
+        restored=account.restored_at is not None,
         paused_for=_left(account.open_until, timezone.now()),
         open_reason=account.open_reason,
         cause=_cause(account),

@@ -31,6 +31,8 @@ def sweep() -> int:
     after the vendor acted.
     """
     _check_clock_step()
+    # Before anything is settled or expired that may have been sent since the backup.
+    _attempt(claims.freeze_if_older)
     for work in WORKS:
         _attempt(partial(work.sweep, clock.now()))
     late = VendorCall.objects.filter(state=CallState.SENDING, lease_until__lt=clock.now())

@@ -10,7 +10,8 @@ from actions.ratelimit.states import CallState, Lane, PauseCause
 class VendorAccount(models.Model):
     """An account at the vendor. The lock of its row orders all claims.
 
-    `frozen` stops sending until a person resumes it. The other fields are the circuit breaker:
+    `frozen` stops sending until a person resumes it. `restored_at` is when the database was found
+    to be a restored backup; resuming clears it. The other fields are the circuit breaker:
     `open_until` stops sending until that time, for the reason and the cause beside it; `half_open`
     allows one call at a time until the vendor gives a good answer; `consecutive_failures` counts
     the failures since the last good answer. The `clock_` fields hold what the shared clock and the
@@ -22,6 +23,7 @@ class VendorAccount(models.Model):
 
     frozen = models.BooleanField(default=False)
     frozen_reason = models.CharField(max_length=500, blank=True)
+    restored_at = models.DateTimeField(null=True)
     open_until = models.DateTimeField(null=True)
     open_reason = models.CharField(max_length=500, blank=True)
     open_cause = models.CharField(

@@ -3,6 +3,7 @@
 import pytest
 from django.utils.timezone import now
 
+from actions.action_requests import outcomes
 from actions.action_requests.models import DeviceCommand
 from actions.action_requests.states import CommandStatus as S
 from actions.catalog import KINDS
@@ -228,3 +229,60 @@ def test_case_33_one_answer_without_the_device_does_not_settle_an_unconfirmed_de
     after = S.FAILED if fault == "cut_before" else S.ACCEPTED
     assert statuses(action_request) == {"a": after}
     assert Device.objects.exclude(gone_at=None).exists() == (fault == "cut_after")
+
+
+@pytest.mark.parametrize("kinds", [("exempt", "exempt"), ("exempt", "unexempt"), ("delete",) * 2])
+@pytest.mark.parametrize("done", [0, 1, 2])
+def test_h1_of_two_commands_that_a_restore_put_in_doubt_for_a_device_neither_is_guessed(
+    operator, vendor, send_due, read_back, kinds, done
+):
+    enrol(vendor, "a")
+    action_requests = []
+    for kind in kinds:
+        action_requests.append(make_request(operator, "a", kind=kind))
+    for kind in kinds[:done]:  # In the time that the backup does not know.
+        if kind == "delete":
+            vendor.devices.pop("a", None)
+        else:
+            vendor.devices["a"].status = "exempted" if kind == "exempt" else "compliant"
+    outcomes.doubt_all("The database was restored.")
+
+    for _ in range(3):
+        read_back()
+
+    found = [statuses(each)["a"] for each in action_requests]
+    assert found == [S.UNCONFIRMED, S.UNCONFIRMED]
+
+
+@pytest.mark.parametrize(("done", "after"), [(True, S.ACCEPTED), (False, S.FAILED)])
+def test_h1_a_command_in_doubt_is_told_although_an_older_one_was_confirmed(
+    operator, vendor, send_due, read_back, done, after
+):
+    enrol(vendor, "a")
+    make_request(operator, "a", kind="exempt")
+    send_due()
+    read_back()
+    latest = make_request(operator, "a", kind="unexempt")
+    vendor.devices["a"].status = "compliant" if done else "exempted"
+    outcomes.doubt_all("The database was restored.")
+
+    for _ in range(3):
+        read_back()
+
+    assert statuses(latest) == {"a": after}
+
+
+def test_h1_an_accepted_command_is_not_told_as_not_seen_while_another_is_in_doubt(
+    operator, vendor, send_due, read_back
+):
+    enrol(vendor, "a")
+    first = make_request(operator, "a", kind="exempt")
+    send_due()
+    make_request(operator, "a", kind="unexempt")
+    vendor.devices["a"].status = "compliant"  # Both were done, in the order of the requests.
+    outcomes.doubt_all("The database was restored.")
+
+    for _ in range(3):
+        read_back()
+
+    assert statuses(first) == {"a": S.ACCEPTED}

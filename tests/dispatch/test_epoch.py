@@ -6,13 +6,15 @@ from typing import Any
 import pytest
 from django.utils.timezone import now
 
-from actions.action_requests import controls
+from actions.action_requests import controls, outcomes
 from actions.action_requests.models import DeviceCommand
 from actions.action_requests.states import CommandStatus as S
-from actions.dispatch import claims, dispatcher, epoch
+from actions.dispatch import claims, dispatcher, epoch, sweeper
+from actions.errors import Refused
 from actions.ratelimit import accounts
 from actions.ratelimit.models import VendorAccount, VendorCall
 from actions.trail.models import AuditEvent
+from actions.trail.verbs import Verb
 from dashboard.standalone.redis_server import own_redis
 from tests.factories import know_devices, make_request, statuses
 from tests.processes.installation import short_folder
@@ -83,6 +85,81 @@ def test_h1_a_person_lifts_it_and_all_hosts_go_on(operator, scripted, file):
     file.write_text(elsewhere)
     latest = send(operator, "d")
     assert set(statuses(latest).values()) == {S.ACCEPTED}
+
+
+def put_back(operator: Any, *names: str) -> Any:
+    """Return a request that the vendor has done and that the restored database calls queued."""
+    action_request = send(operator, *names)
+    forget_calls_after(1)
+    return action_request
+
+
+def test_h1_a_backup_from_a_time_when_a_person_had_frozen_sending_is_noticed_too(
+    operator, scripted
+):
+    action_request = put_back(operator, "a", "b")
+    VendorAccount.objects.update(frozen=True, frozen_reason="maintenance")
+
+    with pytest.raises(Refused, match="just found to be a restored backup"):
+        controls.freeze(operator, frozen=False, reason="maintenance is over")
+
+    account = VendorAccount.objects.get()
+    assert account.frozen
+    assert account.restored_at
+    assert set(statuses(action_request).values()) == {S.UNCONFIRMED}
+    assert AuditEvent.objects.filter(verb=Verb.SENDING_RESUME_REFUSED).count() == 1
+    carried = scripted.counts["action"]
+    controls.freeze(operator, frozen=False, reason="I have compared the list")
+    dispatcher.dispatch(1.0, alone=True)
+    assert scripted.counts["action"] == carried
+    assert VendorAccount.objects.get().restored_at is None
+
+
+def test_h1_the_dispatcher_notices_it_while_a_person_has_frozen_sending(operator, scripted):
+    action_request = put_back(operator, "a")
+    VendorAccount.objects.update(frozen=True, frozen_reason="maintenance")
+
+    assert claims.claim() is None
+
+    assert set(statuses(action_request).values()) == {S.UNCONFIRMED}
+    assert "restored backup" in VendorAccount.objects.get().frozen_reason
+
+
+def test_h1_nothing_that_may_have_been_sent_expires_as_not_sent(operator, scripted):
+    action_request = put_back(operator, "a")
+    DeviceCommand.objects.update(expires_at=now())
+
+    sweeper.sweep()
+
+    assert set(statuses(action_request).values()) == {S.UNCONFIRMED}
+
+
+def test_h1_any_number_of_commands_is_doubted_in_pieces(operator, scripted, monkeypatch):
+    monkeypatch.setattr(outcomes, "DOUBTED_AT_ONCE", 3)
+    requests = [put_back(operator, "a", "b", "c", "d"), put_back(operator, "e", "f", "g")]
+
+    claims.claim()
+
+    assert [set(statuses(each).values()) for each in requests] == [{S.UNCONFIRMED}] * 2
+    assert not DeviceCommand.objects.exclude(call=None).exists()
+    assert AuditEvent.objects.get(verb="sending.frozen").data["in_doubt"] == 7
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+@pytest.mark.parametrize("status", [S.QUEUED, S.HELD, S.SENDING])
+@pytest.mark.parametrize("tried_before", [False, True])
+def test_h1_whatever_waited_in_the_backup_is_in_doubt(
+    operator, scripted, frozen, status, tried_before
+):
+    action_request = put_back(operator, "a")
+    VendorAccount.objects.update(frozen=frozen)
+    call = VendorCall.objects.first() if tried_before else None
+    DeviceCommand.objects.update(status=status, in_doubt=tried_before, call=call)
+
+    claims.claim()
+
+    [row] = DeviceCommand.objects.filter(request=action_request)
+    assert (row.status, row.in_doubt, row.call) == (S.UNCONFIRMED, True, None)
 
 
 def test_a_database_without_an_epoch_begins_one_and_each_call_is_noted(operator, scripted, file):
