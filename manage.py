@@ -10,9 +10,12 @@ from dashboard.start import check_start, read_settings
 WITHOUT_CHECKS = {"help", "--help", "-h", "--version", "version", "check"}
 """Commands that explain what is wrong, so they must run while something is."""
 
+DURING_RESTORE = {"restore", "down", "status"}
+"""Commands that run although a restore has not ended."""
+
 if __name__ == "__main__":
     if len(sys.argv) < 2 or sys.argv[1] in WITHOUT_CHECKS:
         read_settings()
     else:
-        check_start()
+        check_start(may_be_unfinished=sys.argv[1] in DURING_RESTORE)
     execute_from_command_line(sys.argv)

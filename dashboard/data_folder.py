@@ -17,6 +17,9 @@ from django.core.exceptions import ImproperlyConfigured
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 """The permissions of the group and of all other users."""
 
+UNFINISHED = "restore-unfinished"
+"""The file that is there while a backup is restored; it says what to do if that was killed."""
+
 SOCKET_BYTES = 100
 """Longest path of a Unix socket; the kernel accepts 107 bytes."""
 

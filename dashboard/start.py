@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, run_checks
 from django.core.exceptions import ImproperlyConfigured
 
-from dashboard.data_folder import close_to_others
+from dashboard.data_folder import UNFINISHED, close_to_others
 
 
 def read_settings() -> None:
@@ -25,12 +25,16 @@ def read_settings() -> None:
         _refuse(f"Wrong setting: {error}")
 
 
-def check_start(*, show_warnings: bool = False) -> None:
+def check_start(*, show_warnings: bool = False, may_be_unfinished: bool = False) -> None:
     """End the process with a message unless all checks pass.
 
-    Commands show the warnings by themselves, and `up` leaves them to the web process.
+    Commands show the warnings by themselves, and `up` leaves them to the web process. Only a few
+    commands may run while a restore is unfinished.
     """
     read_settings()
+    unfinished = settings.DATA_DIR / UNFINISHED
+    if unfinished.exists() and not may_be_unfinished:
+        _refuse(unfinished.read_text(encoding="utf-8", errors="replace").strip())
     django.setup()
     if closed := close_to_others(settings.DATA_DIR):
         names = ", ".join(sorted(str(path.relative_to(settings.DATA_DIR)) for path in closed))

@@ -4,8 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
 
-from dashboard import backups
+from dashboard.backups.archive import BackupError
+from dashboard.backups.make import make
 
 
 class Command(BaseCommand):
@@ -20,9 +22,11 @@ class Command(BaseCommand):
     def handle(self, *_: Any, **options: Any) -> None:
         """Write it, and tell what it holds."""
         try:
-            found = backups.make(options["file"].resolve())
-        except backups.BackupError as error:
+            found = make(options["file"].resolve())
+        except BackupError as error:
             raise CommandError(str(error)) from None
+        except DatabaseError as error:
+            raise CommandError(f"The database does not answer: {error}".strip()) from None
         except OSError as error:
             raise CommandError(f"The backup cannot be written: {error.strerror}.") from None
         self.stdout.write(f"{options['file']}: {len(found.files)} files, {found.bytes:,} bytes.")
