@@ -105,7 +105,12 @@ def _notices() -> list[Notice]:
 def _frozen(status: SendingStatus) -> Notice | None:
     if not status.frozen:
         return None
-    return _notice("danger", "Sending is frozen.", printable(status.frozen_reason))
+    reason = printable(status.frozen_reason)
+    if not status.restored:
+        return _notice("danger", "Sending is frozen.", reason)
+    advice = "Nothing is sent until an operator has read what is in doubt and resumes sending."
+    title = "Sending is frozen: the database was restored."
+    return _notice("danger", title, f"{reason} {advice}") | {"link": "Show what is in doubt"}
 
 
 def _stopped(status: SendingStatus) -> Notice | None:

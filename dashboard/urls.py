@@ -76,6 +76,7 @@ pages = [
     path("logs/<uuid:token>/control/", agent_logs.control_agent_log, name="control_agent_log"),
     path("logs/<uuid:token>/download/", agent_logs.agent_log_download, name="agent_log_download"),
     path("vendor-calls/", vendor_calls.vendor_calls, name="vendor_calls"),
+    path("vendor-calls/in-doubt/", vendor_calls.devices_in_doubt, name="in_doubt"),
     path("vendor-calls/freeze/", request_controls.freeze, name="freeze"),
     path("storage/", storage.storage, name="storage"),
     path("audit/", audit.audit_list, name="audit"),

@@ -8,6 +8,8 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 from django.views.decorators.vary import vary_on_headers
 
+from actions.action_requests import in_doubt
+from actions.catalog import KINDS
 from actions.dispatch import selectors as dispatch
 from actions.dispatch.forecast import lane_backlogs
 from dashboard.http import DashboardRequest, read_int, wants_part
@@ -33,8 +35,27 @@ def vendor_calls(request: DashboardRequest) -> HttpResponse:
     if wants_part(request, "calls-live"):
         return render(request, "vendor_calls/_live.html", context)
     context |= _chart(minute.limit)
+    context["in_doubt"] = in_doubt.by_kind() if minute.restored else []
     context["may_freeze"] = request.user.rights.controls_engine
     return render(request, "vendor_calls/page.html", context)
+
+
+@require_GET
+def devices_in_doubt(request: DashboardRequest) -> HttpResponse:
+    """List the devices that a restore of the database put in doubt."""
+    before = read_int(request.GET.get("before"), default=0) or None
+    kind = KINDS.get(request.GET.get("kind", ""))
+    name = kind.name if kind else ""
+    found = in_doubt.listed(kind=name, before=before, size=PAGE_SIZE + 1)
+    query = f"?kind={name}&" if name else "?"
+    context = {
+        "nav": "vendor_calls",
+        "kind": kind,
+        "commands": found[:PAGE_SIZE],
+        "next_url": f"{query}before={found[PAGE_SIZE - 1].pk}" if len(found) > PAGE_SIZE else "",
+        "first_url": query.rstrip("&") if before else "",
+    }
+    return render(request, "vendor_calls/in_doubt.html", context)
 
 
 def _chart(limit: int) -> dict[str, Any]:

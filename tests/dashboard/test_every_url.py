@@ -62,6 +62,7 @@ GET = {
     # The log has not come: 404 means that the guards were passed.
     "agent_log_download": (302, 403, 404, 404, 403),
     "vendor_calls": EVERYBODY,
+    "in_doubt": EVERYBODY,
     "control_action_request": NO_POST,
     "freeze": NO_POST,
     "storage": (302, 403, 403, 200, 200),
@@ -115,6 +116,7 @@ POST = {
     "freeze": (302, 403, 403, 302, 403),
     "vendor_calls": NO_POST,
     "storage": NO_POST,
+    "in_doubt": NO_POST,
     "audit": NO_POST,
     "audit_event": NO_POST,
     "audit_jobs": NO_POST,

@@ -30,6 +30,7 @@ SINGLE = {
     "agent_logs": ("device", "person", "status", "before"),
     "action_requests": ("whose", "kind", "before"),
     "vendor_calls": ("before",),
+    "in_doubt": ("kind", "before"),
     "compose": ("selection", "kind"),
 }
 

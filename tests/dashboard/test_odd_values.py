@@ -38,6 +38,7 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
     "agent_log_download": ("file",),
     "action_request_logs": LOG,
     "vendor_calls": ("before",),
+    "in_doubt": ("kind", "before"),
     "audit": (*AUDIT_NAMES, "click", "before"),
     "account_login": ("next",),
 }
