@@ -166,19 +166,31 @@ def check_https(**_: Any) -> list[CheckMessage]:
 
 @register()
 def check_secret_key(**_: Any) -> list[CheckMessage]:
-    """Check that SECRET_KEY is not one that can be guessed."""
-    key = settings.SECRET_KEY
+    """Check that neither SECRET_KEY nor one of its fallbacks can be guessed."""
+    problems: list[CheckMessage] = []
+    if _is_simple(settings.SECRET_KEY):
+        problems.append(
+            Error(
+                "SECRET_KEY is too short, too simple or an example.",
+                hint="Use at least 32 random characters, or leave it out: then one is generated.",
+                id="actions.E021",
+            )
+        )
+    if any(map(_is_simple, settings.SECRET_KEY_FALLBACKS)):
+        problems.append(
+            Error(
+                "A key in SECRET_KEY_FALLBACKS is too short, too simple or an example.",
+                hint="Leave it out: what it signed is then no longer valid.",
+                id="actions.E025",
+            )
+        )
+    return problems
+
+
+def _is_simple(key: str) -> bool:
     # A text that repeats itself is found in its double before the second half.
     repeats = key in (key + key)[1:-1]
-    if len(key) >= 32 and len(set(key)) >= 8 and not repeats and not _EXAMPLE.search(key):
-        return []
-    return [
-        Error(
-            "SECRET_KEY is too short, too simple or an example.",
-            hint="Use at least 32 random characters, or leave it out: then one is generated.",
-            id="actions.E021",
-        )
-    ]
+    return len(key) < 32 or len(set(key)) < 8 or repeats or bool(_EXAMPLE.search(key))
 
 
 @register()

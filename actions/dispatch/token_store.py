@@ -1,6 +1,7 @@
 """Stores the vendor's access token, encrypted, in the account's row that all workers share."""
 
 import hashlib
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -14,9 +15,9 @@ EARLY_SECONDS = 300.0
 """Seconds before its expiry at which a token is renewed; at most a tenth of its lifetime."""
 
 
-def _key() -> bytes:
-    """Return the key, derived from SECRET_KEY and the client ID."""
-    material = f"opswat-token|{settings.OPSWAT_CLIENT_ID}|{settings.SECRET_KEY}"
+def _key(secret: str) -> bytes:
+    """Return the key, derived from SECRET_KEY or a former one, and the client ID."""
+    material = f"opswat-token|{settings.OPSWAT_CLIENT_ID}|{secret}"
     return hashlib.sha256(material.encode()).digest()
 
 
@@ -38,14 +39,17 @@ def current(account: VendorAccount, at: datetime) -> str | None:
 @sensitive_variables()
 def decrypt(encrypted: str) -> str:
     """Return the token in clear text, for the client alone; raises ValueError."""
-    return tokens.decrypt(encrypted, _key())
+    for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
+        with suppress(ValueError):
+            return tokens.decrypt(encrypted, _key(secret))
+    raise ValueError("The token was encrypted with another SECRET_KEY, or for another client.")
 
 
 @sensitive_variables()
 def store(account: VendorAccount, token: Token, at: datetime) -> None:
     """Store a new token, encrypted, until shortly before its expiry."""
     early = min(EARLY_SECONDS, token.expires_in / 10)
-    account.token_encrypted = tokens.encrypt(token.value, _key())
+    account.token_encrypted = tokens.encrypt(token.value, _key(settings.SECRET_KEY))
     account.token_expires_at = at + timedelta(seconds=token.expires_in - early)
     account.save()
 

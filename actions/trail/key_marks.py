@@ -8,11 +8,17 @@ from django.conf import settings
 from django.db import transaction
 
 from actions.errors import UnknownKeyError
+from actions.trail import chain
 from actions.trail.head import is_signed_mark, set_mark
 from actions.trail.keys import DERIVED
 from actions.trail.models import AuditEvent, AuditMark
 
 PREFIX = "key "
+
+DERIVED_ELSEWHERE = (
+    "The audit trail was signed with a key from another SECRET_KEY. Set SECRET_KEY_FALLBACKS to "
+    "the former SECRET_KEY, move the file audit_keys in DATA_DIR away, and start again."
+)
 
 _checked: set[tuple[str, bytes]] = set()
 """Signing keys, by id, that this process has found registered."""
@@ -34,6 +40,11 @@ def ensure_may_sign(line: int) -> None:
     transaction.on_commit(lambda: _checked.add(signing))
 
 
+def usable() -> set[str]:
+    """Return the ids of the keys with which this host can check lines of the trail."""
+    return set(settings.AUDIT_KEYS) - set(lost_keys())
+
+
 def accept(line: int) -> None:
     """Register the signing key of this host, whatever signed before; a person decided so."""
     _register(next(iter(settings.AUDIT_KEYS)), line)
@@ -52,6 +63,8 @@ def lost_keys() -> dict[str, AuditMark]:
 def _problem(marks: dict[str, AuditMark]) -> str | None:
     if not marks:
         last = _last_key()
+        if last == DERIVED and last in settings.AUDIT_KEYS and not _is_last_signed():
+            return DERIVED_ELSEWHERE
         return _unknown(last) if last and last not in settings.AUDIT_KEYS else None
     signing = next(iter(settings.AUDIT_KEYS))
     newest_id, newest = max(marks.items(), key=lambda item: item[1].number)
@@ -70,6 +83,13 @@ def _problem(marks: dict[str, AuditMark]) -> str | None:
 def _last_key() -> str:
     last = AuditEvent.objects.order_by("-pk").values_list("key_id", flat=True).first()
     return last or ""
+
+
+def _is_last_signed() -> bool:
+    """Return whether the key that the last line names has signed it."""
+    [line] = AuditEvent.objects.order_by("-pk")[:1].values()
+    content = chain.content(line)
+    return chain.sign(settings.AUDIT_KEYS[line["key_id"]], content) == line["signature"]
 
 
 def _unknown(key_id: str) -> str:

@@ -19,8 +19,10 @@ from dashboard.backups import dumps
 from dashboard.backups.archive import BackupError, Found, check, digest, dump_name, extract
 from dashboard.data_folder import UNFINISHED
 
-KEYS = ("secret_key", "audit_keys")
-"""Files that must be the same, or absent, where a backup is restored."""
+IDENTITY = "audit_keys"
+"""The file that must be the same where a backup is restored; `secret_key` may have been rotated."""
+
+KEYS = ("secret_key", IDENTITY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ def check_here(path: Path) -> Found:
             "that version first."
         )
     dumps.check_programs()
-    if _other_keys(found) and not _is_unused():
+    if IDENTITY in _other_keys(found) and not _is_unused():
         names = " ".join(_other_keys(found))
         raise BackupError(
             f"The keys in DATA_DIR differ from those in the backup ({names}): it is of another "
@@ -59,7 +61,7 @@ def take_keys(path: Path, found: Found) -> bool:
 
     The process must start again then, because it has read the others.
     """
-    names = _other_keys(found)
+    names = _other_keys(found) if _is_unused() else []
     for name in names:
         extract(path, name, Path(settings.DATA_DIR) / name)
     return bool(names)

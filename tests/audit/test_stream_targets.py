@@ -144,3 +144,21 @@ def test_an_invalid_address_is_not_shown_either(address):
     assert "T0ken" not in shown(address)
     with pytest.raises(ValueError, match=r"^[^T]*$"):
         parse_target(address)
+
+
+def test_h7_two_webhooks_of_one_host_go_on_where_each_was_when_secret_key_is_rotated(
+    operator, settings, url, receiver
+):
+    settings.AUDIT_STREAM_TO = [f"{url}/first", f"{url}/second"]
+    write(operator, 3)
+    stream.send_pending()
+    AuditStream.objects.filter(target=str(parse_target(f"{url}/second"))).update(last_id=1)
+    receiver.paths.clear()
+
+    settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], "another" * 9
+    settings.AUDIT_STREAM_TO.reverse()
+    stream.send_pending()
+
+    assert set(receiver.paths) == {"/second"}
+    assert len(set(AuditStream.objects.values_list("target", flat=True))) == 2
+    assert set(AuditStream.objects.values_list("last_id", flat=True)) == {3}

@@ -53,6 +53,16 @@ def test_h6_a_key_that_can_be_guessed_is_refused(settings, key, simulated):
     assert len(key) == 1 or key not in f"{error.msg} {error.hint}"
 
 
+@pytest.mark.parametrize("key", BAD_KEYS.values(), ids=BAD_KEYS.keys())
+def test_h7_a_former_key_that_can_be_guessed_is_refused(settings, key):
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = secrets.token_hex(), [secrets.token_hex()]
+    assert check_secret_key() == []
+    settings.SECRET_KEY_FALLBACKS.append(key)
+    [error] = check_secret_key()
+    assert error.id == "actions.E025"
+    assert len(key) == 1 or key not in f"{error.msg} {error.hint}"
+
+
 @pytest.mark.parametrize(
     "make",
     [lambda: secrets.token_hex(16), lambda: secrets.token_urlsafe(24), secrets.token_hex],

@@ -16,7 +16,7 @@ from actions.checks import check_audit_key
 from actions.errors import UnknownKeyError
 from actions.trail import key_marks, trail
 from actions.trail.keys import derived_key, new_key_file, read_key_file, read_keys
-from actions.trail.models import AuditEvent
+from actions.trail.models import AuditEvent, AuditMark
 from actions.trail.verbs import Verb
 from tests.trail.tampering import found
 
@@ -83,6 +83,39 @@ def test_m7_lines_signed_with_the_derived_key_stay_valid_and_new_ones_use_the_ne
 
     assert write(operator).key_id.startswith("key-")
     assert found() == []
+
+
+def test_h7_a_key_that_was_rotated_with_the_upgrade_still_gives_the_derived_key(tmp_path):
+    (tmp_path / "audit-anchors.jsonl").touch()
+    former = {"SECRET_KEY": "a new one", "SECRET_KEY_FALLBACKS": "the-former an-older"}
+
+    assert started(tmp_path, **former)["own"] == derived_key("the-former").hex()
+
+
+def test_h7_a_key_that_did_not_sign_the_trail_is_told_before_a_line_is_written(operator, settings):
+    settings.AUDIT_KEYS = {"own": derived_key("the former one")}
+    write(operator)
+    AuditMark.objects.all().delete()  # As in a database of the version that derived the key.
+    key_marks._checked.clear()
+    settings.AUDIT_KEYS = {"key-1": b"1" * 32, "own": derived_key("another one")}
+
+    [error] = check_audit_key(databases=["default"])
+    assert "SECRET_KEY_FALLBACKS" in error.msg
+    with pytest.raises(UnknownKeyError, match="another SECRET_KEY"), transaction.atomic():
+        write(operator)
+
+    settings.AUDIT_KEYS = {"key-1": b"1" * 32, "own": derived_key("the former one")}
+    assert check_audit_key(databases=["default"]) == []
+    assert write(operator).key_id == "key-1"
+    assert key_marks.usable() == {"key-1", "own"}
+
+
+def test_h7_keys_that_this_host_has_lost_are_not_usable(operator, settings):
+    settings.AUDIT_KEYS = FIRST
+    write(operator)
+    settings.AUDIT_KEYS = SECOND | {"first": b"x" * 32}
+
+    assert key_marks.usable() == {"second"}
 
 
 def test_processes_that_start_at_once_use_one_key(tmp_path):

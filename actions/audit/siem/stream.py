@@ -37,7 +37,17 @@ def send_pending() -> int:
 
 
 def _rename(targets: list[Target]) -> None:
-    """Let a webhook whose path has changed go on where its host was, as with a new token."""
+    """Let a target go on where it was under another name.
+
+    The name of a webhook changes with SECRET_KEY. One whose path has changed, as with a new token,
+    goes on where its host was.
+    """
+    for target in targets:
+        now_named, *former_names = (name[:255] for name in target.names)
+        if not AuditStream.objects.filter(target=now_named).exists():
+            same = AuditStream.objects.filter(target__in=former_names).order_by("-last_id").first()
+            if same:
+                AuditStream.objects.filter(pk=same.pk).update(target=now_named)
     names = {str(target)[:255] for target in targets}
     for target in targets:
         name = str(target)[:255]

@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.utils.crypto import salted_hmac
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
@@ -31,9 +32,17 @@ class Target:
     def __str__(self) -> str:
         if self.path == "/" or "http" not in self.scheme:
             return self.base
-        return f"{self.base} ({salted_hmac('audit-stream', self.path).hexdigest()[:8]})"
+        return f"{self.base} ({_digest(self.path)})"
 
     __repr__ = __str__
+
+    @property
+    def names(self) -> list[str]:
+        """The target as it is shown with SECRET_KEY, and as it was with each of its fallbacks."""
+        if str(self) == self.base:
+            return [self.base]
+        secrets = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+        return [f"{self.base} ({_digest(self.path, secret)})" for secret in secrets]
 
     @property
     def is_plain_syslog(self) -> bool:
@@ -48,8 +57,11 @@ def shown(text: str) -> str:
     try:
         return str(parse_target(text))
     except ValueError:
-        digest = salted_hmac("audit-stream", text).hexdigest()[:8]
-        return f"an invalid address ({digest})"
+        return f"an invalid address ({_digest(text)})"
+
+
+def _digest(text: str, secret: str | None = None) -> str:
+    return salted_hmac("audit-stream", text, secret=secret).hexdigest()[:8]
 
 
 def parse_target(text: str) -> Target:
