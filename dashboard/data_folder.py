@@ -10,6 +10,7 @@ import pwd
 import shlex
 import stat
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -50,8 +51,16 @@ def close_to_others(folder: Path) -> list[Path]:
 
     Links and files of other users are left alone. A folder that is closed already is not entered.
     """
+    return close_paths(folder.iterdir())
+
+
+def close_paths(paths: Iterable[Path]) -> list[Path]:
+    """Take the permissions of others from these, as `close_to_others` does; return those changed.
+
+    A path where nothing is counts as closed.
+    """
     closed: list[Path] = []
-    for path in folder.iterdir():
+    for path in paths:
         try:
             # Through a descriptor, so that the file cannot be exchanged for a link meanwhile.
             handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)

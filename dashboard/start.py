@@ -6,6 +6,7 @@ the client secret to another host, or show it on an error page.
 
 import os
 import sys
+from pathlib import Path
 from typing import NoReturn
 
 import django
@@ -13,7 +14,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, run_checks
 from django.core.exceptions import ImproperlyConfigured
 
-from dashboard.data_folder import UNFINISHED, close_to_others
+from dashboard.data_folder import UNFINISHED, close_paths, close_to_others
 
 
 def read_settings() -> None:
@@ -39,6 +40,9 @@ def check_start(*, show_warnings: bool = False, may_be_unfinished: bool = False)
     if closed := close_to_others(settings.DATA_DIR):
         names = ", ".join(sorted(str(path.relative_to(settings.DATA_DIR)) for path in closed))
         _say(f"Closed to other users of this machine, in {settings.DATA_DIR}: {names}")
+    if closed := close_paths(_database_files()):
+        names = ", ".join(map(str, closed))
+        _say(f"Closed to other users of this machine: {names}")
     found = run_checks(include_deployment_checks=settings.PUBLIC)
     problems = [message for message in found if not message.is_silenced()]
     if errors := [message for message in problems if message.is_serious()]:
@@ -46,6 +50,14 @@ def check_start(*, show_warnings: bool = False, may_be_unfinished: bool = False)
     if show_warnings:
         for message in problems:
             _say(f"Warning: {_as_text(message)}")
+
+
+def _database_files() -> list[Path]:
+    """Return the files of SQLite, which may lie outside of the data folder."""
+    database = settings.DATABASES["default"]
+    if database["ENGINE"] != "django.db.backends.sqlite3":
+        return []
+    return [Path(f"{database['NAME']}{suffix}") for suffix in ("", "-wal", "-shm", "-journal")]
 
 
 def _refuse(text: str) -> NoReturn:

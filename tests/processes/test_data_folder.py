@@ -38,11 +38,26 @@ def open_files(folder: Path) -> dict[str, str]:
     return found
 
 
-def command(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
+def readable_by_nobody(folder: Path) -> str:
+    """Return the paths of the files in the folder that another user can read."""
+    done = subprocess.run(
+        ["find", str(folder), "-type", "f", "-readable"],
+        user=NOBODY,
+        group=NOBODY,
+        extra_groups=[],
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+def command(folder: Path, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*MANAGE, *args],
         cwd=ROOT,
-        env=bare_environment(folder),
+        env=bare_environment(folder) | env,
         capture_output=True,
         text=True,
         timeout=120,
@@ -158,6 +173,22 @@ AS_ROOT = os.geteuid() == 0
 if AS_ROOT:
     # Only root can give a folder away, or try to read as another user.
 
+    def test_m6_another_user_cannot_read_the_database_in_an_open_folder_elsewhere(
+        console: Console,
+    ) -> None:
+        with short_folder() as elsewhere:
+            elsewhere.chmod(0o755)
+            database = elsewhere / "console.sqlite3"
+            before = {"DATABASE_URL": f"sqlite:///{database}"}
+            assert command(console.folder, "migrate", **before).returncode == 0
+            database.chmod(0o644)  # As an earlier version made it.
+            assert readable_by_nobody(elsewhere) == str(database)
+
+            done = command(console.folder, "migrate", **before)
+
+            assert f"Closed to other users of this machine: {database}" in done.stderr
+            assert readable_by_nobody(elsewhere) == ""
+
     def test_m3_a_folder_of_another_user_is_refused(console: Console) -> None:
         os.chown(console.folder, NOBODY, NOBODY)
 
@@ -173,16 +204,5 @@ if AS_ROOT:
     ) -> None:
         assert command(console.folder, "migrate").returncode == 0
         console.folder.chmod(0o755)
-        done = subprocess.run(
-            ["find", str(console.folder), "-type", "f", "-readable"],
-            user=NOBODY,
-            group=NOBODY,
-            extra_groups=[],
-            cwd="/",
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-
         assert (console.folder / "simulator.sqlite3").exists()
-        assert done.stdout == ""
+        assert readable_by_nobody(console.folder) == ""
