@@ -32,6 +32,7 @@ ONCE = (
     *("tests/processes/test_start_gate.py", "tests/processes/test_data_folder.py"),
     *("tests/processes/test_web_connections.py", "tests/processes/test_web_bodies.py"),
     *("tests/dashboard/test_locks.py", "tests/dashboard/test_redis_folder.py"),
+    *("tests/dashboard/test_backup_archive.py",),
     *("tests/dashboard/test_security_settings.py", "tests/dashboard/test_checks.py"),
     *("tests/sign_in/test_addresses.py", "tests/sign_in/test_hosts.py"),
 )

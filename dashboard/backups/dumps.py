@@ -153,7 +153,7 @@ def _load_postgres(dump: Path, former: str) -> tuple[str, PutBack]:
             *("pg_restore", "--no-owner", "--no-privileges", "--no-comments", "--exit-on-error"),
             *("--single-transaction", f"--dbname={_address()}", str(dump)),
         )
-    except BackupError:
+    except BaseException:
         put_back()
         raise
     return f"schema {former}", put_back

@@ -2,15 +2,12 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from django.conf import settings
 from django.core.management import call_command
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.db.migrations.loader import MigrationLoader
 
 from actions.dispatch import claims
@@ -61,10 +58,12 @@ def take_keys(path: Path, found: Found) -> bool:
 
     The process must start again then, because it has read the others.
     """
-    names = _other_keys(found) if _is_unused() else []
+    names = _other_keys(found)
+    if not names or not _is_unused():
+        return False
     for name in names:
         extract(path, name, Path(settings.DATA_DIR) / name)
-    return bool(names)
+    return True
 
 
 def restore(path: Path, found: Found) -> Restored:
@@ -82,38 +81,36 @@ def restore(path: Path, found: Found) -> Restored:
         for name in found.files.keys() - {dump.name}:
             if not (folder / name).exists():
                 extract(path, name, folder / name)
-        with _unfinished(path) as finish:
+        mark = _mark(path)
+        try:
             former, put_back = dumps.load(dump)
-            try:
-                call_command("migrate", verbosity=0)
-                in_doubt = claims.freeze_restored(f"A backup of {found.made} was restored.")
-            except BaseException as error:
-                put_back()
-                finish()
-                if isinstance(error, UnknownKeyError):
-                    raise BackupError(str(error)) from None
-                raise
-            connection.close()
+        except DatabaseError:
+            raise  # The former database could not be put back: the mark says what to do.
+        except BaseException:
+            mark.unlink()
+            raise
+        try:
+            call_command("migrate", verbosity=0)
+            in_doubt = claims.freeze_restored(f"A backup of {found.made} was restored.")
+        except BaseException as error:
+            put_back()
+            mark.unlink()
+            if isinstance(error, UnknownKeyError):
+                raise BackupError(str(error)) from None
+            raise
+        connection.close()
+        mark.unlink()
     return Restored(found, in_doubt, former)
 
 
-@contextmanager
-def _unfinished(path: Path) -> Iterator[Callable[[], None]]:
-    """Leave a file from which the next start knows that a restore was killed.
-
-    It is removed when the block ends, when it raises BackupError, and by the function yielded.
-    """
+def _mark(path: Path) -> Path:
+    """Write the file from which the next start knows that a restore was killed."""
     mark = Path(settings.DATA_DIR) / UNFINISHED
     mark.write_text(
         f"The restore of {path} was interrupted. Run it again: manage.py restore {path}\n",
         encoding="utf-8",
     )
-    try:
-        yield partial(mark.unlink, missing_ok=True)
-    except BackupError:
-        mark.unlink(missing_ok=True)
-        raise
-    mark.unlink(missing_ok=True)
+    return mark
 
 
 def _other_keys(found: Found) -> list[str]:
@@ -129,9 +126,12 @@ def _other_keys(found: Found) -> list[str]:
 
 
 def _is_unused() -> bool:
-    """Return whether the present database has no line of the audit trail."""
-    if "actions_auditevent" not in connection.introspection.table_names():
-        return True
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM actions_auditevent LIMIT 1")
-        return cursor.fetchone() is None
+    """Return whether the present database has no line of the audit trail; a damaged one had."""
+    try:
+        if "actions_auditevent" not in connection.introspection.table_names():
+            return True
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM actions_auditevent LIMIT 1")
+            return cursor.fetchone() is None
+    except DatabaseError:
+        return False

@@ -102,6 +102,7 @@ def test_m8_a_database_that_is_damaged_is_replaced(
     else:
         change(installation, "DROP SCHEMA public CASCADE; CREATE SCHEMA public")
 
+    (installation.folder / "secret_key").unlink()  # It was rotated since.
     run(installation, "restore", str(archive))
 
     assert installation.rows(COMMANDS) == [(20,)]
