@@ -156,6 +156,9 @@ STOP_SECONDS = env.number("STOP_SECONDS", sum(OPSWAT_TIMEOUT) + ENGINE_GRACE_SEC
 EPOCH_FILE: Path | None = DATA_DIR / ("epoch-simulator.json" if SIMULATED else "epoch.json")
 """What shows that the database is older than the world (actions.dispatch.epoch)."""
 
+ANSWERS_DIR: Path | None = DATA_DIR / ("answers-simulator" if SIMULATED else "answers")
+"""Where the vendor's answers lie until they are stored (actions.dispatch.answers)."""
+
 # ── Inventory ───────────────────────────────────────────────────────────────────────────────────
 
 INVENTORY_CHANGES_MINUTES = env.number("INVENTORY_CHANGES_MINUTES", 5.0, 0, 7 * 24 * 60)

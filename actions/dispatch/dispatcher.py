@@ -8,28 +8,27 @@ time is up; any number of dispatchers may run at once.
 import logging
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from itertools import chain, repeat
+from typing import Any
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections
 from django.views.decorators.debug import sensitive_variables
 
 from actions import on_commit
-from actions.dispatch import epoch, heartbeats, token_store
+from actions.dispatch import answers, epoch, heartbeats, token_store
 from actions.dispatch.claims import Claim, Wait, claim
-from actions.dispatch.results import record_answer, record_error, record_unrecorded
+from actions.dispatch.results import record, record_unrecorded
 from actions.dispatch.scheduler import Candidate, next_candidate
 from actions.log_fields import log_fields
 from actions.opswat.client import Answer, Slot, VendorClient, VendorConfig
 from actions.opswat.errors import Rejected, Unconfirmed, VendorError
-from actions.ratelimit import accounts, clock, limiter
-
-T = TypeVar("T")
+from actions.ratelimit import accounts, clock, limiter, window
 
 log = logging.getLogger(__name__)
 
 RECORD_AGAIN = (0.0, 0.2, 1.0, 2.0)
-"""Seconds before each further attempt to record a result; their sum is less than the grace time."""
+"""Seconds before each further attempt to record a result; the last one repeats."""
 
 
 def vendor_client() -> VendorClient:
@@ -70,38 +69,43 @@ def _call_vendor(taken: Claim) -> Answer[Any]:
 
 def send(taken: Claim) -> None:
     """Make the claimed call with no transaction open, and apply its result."""
+    end = time.monotonic() + window.lease().total_seconds()
+    outcome: answers.Outcome
     try:
-        answer = _call_vendor(taken)
+        outcome = _call_vendor(taken)
     except VendorError as error:
-        _record(record_error, taken, error)
-    else:
-        _record(record_answer, taken, answer)
+        outcome = error
+    kept = answers.keep(taken, outcome)
+    if _record(taken, outcome, end):
+        answers.drop(kept)
 
 
-def _record(record: Callable[[Claim, T], None], taken: Claim, outcome: T) -> None:
-    """Apply the result, on a new connection if the database was restarted meanwhile.
+def _record(taken: Claim, outcome: answers.Outcome, end: float) -> bool:
+    """Apply the result; try again until the lease ends while the database is not available.
 
-    Otherwise the answer would be lost and its commands unconfirmed. An attempt leaves alone what
-    an earlier attempt has stored. A result that cannot be recorded settles its call with the cause.
+    Returns False if it was not available until then. A result that the database refuses settles
+    its call with the cause.
     """
-    cause = ""
-    for pause in (*RECORD_AGAIN, 0.0):
+    for pause in chain(RECORD_AGAIN, repeat(RECORD_AGAIN[-1])):
         try:
             record(taken, outcome)
         except (OperationalError, InterfaceError) as error:
             cause = type(error).__name__
             log.warning("Vendor call %s is recorded again: %s", taken.call.pk, cause)
             close_old_connections()
+            if time.monotonic() + pause >= end:
+                break
             time.sleep(pause)
         except Exception as error:
             cause = type(error).__name__
             # A traceback of the token's call might show the token.
             log.error("A result cannot be recorded", exc_info=error if taken.work else None)
-            break
+            record_unrecorded(taken, cause, getattr(outcome, "http_status", None) or None)
+            return True
         else:
-            return
-    log.error("The result of vendor call %s cannot be recorded: %s", taken.call.pk, cause)
-    record_unrecorded(taken, cause, getattr(outcome, "http_status", None) or None)
+            return True
+    log.error("The database is not available: the result of call %s waits.", taken.call.pk)
+    return False
 
 
 def step() -> float | None:

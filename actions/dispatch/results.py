@@ -20,7 +20,7 @@ from actions.opswat.errors import (
     VendorError,
 )
 from actions.ratelimit import accounts, breaker, clock, limiter
-from actions.ratelimit.models import VendorAccount
+from actions.ratelimit.models import VendorAccount, VendorCall
 from actions.ratelimit.states import CallState, PauseCause
 from actions.trail import trail
 from actions.trail.verbs import Verb
@@ -37,12 +37,31 @@ STATE: dict[type[VendorError], CallState] = {
 """State of a call after each error; after any other it had no usable answer."""
 
 
+@sensitive_variables("outcome")
+def record(taken: Claim, outcome: Answer[Any] | VendorError) -> None:
+    """Apply what came of a call."""
+    if isinstance(outcome, VendorError):
+        record_error(taken, outcome)
+    else:
+        record_answer(taken, outcome)
+
+
+def _is_settled(call: VendorCall) -> bool:
+    """Return whether an earlier attempt has stored the answer; call it under the account's lock.
+
+    The sweeper only gives a call up: its answer is still stored.
+    """
+    call.refresh_from_db()
+    return call.state not in (CallState.SENDING, CallState.LOST)
+
+
 @sensitive_variables("answer")
 @transaction.atomic(durable=True)
 def record_answer(taken: Claim, answer: Answer[Any]) -> None:
     """Apply a usable answer."""
     account, call = accounts.lock(), taken.call
-    call.refresh_from_db()
+    if _is_settled(call):
+        return
     in_time = limiter.close_call(
         call, CallState.ANSWERED, http_status=answer.http_status or None, rate=answer.rate
     )
@@ -59,8 +78,9 @@ def record_answer(taken: Claim, answer: Answer[Any]) -> None:
 def record_error(taken: Claim, error: VendorError) -> None:
     """Apply the lack of a usable answer, and back off where the vendor needs it."""
     account, call = accounts.lock(), taken.call
+    if _is_settled(call):
+        return
     log.warning("Vendor call %s (%s): %s", call.pk, call.api, error)
-    call.refresh_from_db()
     state = STATE.get(type(error), CallState.FAILED)
     limiter.close_call(
         call,

@@ -6,7 +6,8 @@ from functools import partial
 
 from django.db import transaction
 
-from actions.dispatch import claims
+from actions.dispatch import answers, claims
+from actions.dispatch.results import record
 from actions.dispatch.work import WORKS
 from actions.ratelimit import accounts, clock
 from actions.ratelimit.models import VendorCall
@@ -33,6 +34,7 @@ def sweep() -> int:
     _check_clock_step()
     # Before anything is settled or expired that may have been sent since the backup.
     _attempt(claims.freeze_if_older)
+    _attempt(partial(answers.store_kept, record))
     for work in WORKS:
         _attempt(partial(work.sweep, clock.now()))
     late = VendorCall.objects.filter(state=CallState.SENDING, lease_until__lt=clock.now())
