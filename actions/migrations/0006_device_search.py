@@ -15,7 +15,7 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.state import StateApps
 from django.db.utils import DatabaseError, ProgrammingError
 
-from actions.inventory.versions import version_key
+from actions.migrations._frozen_0006 import version_key
 
 OUT_OF_INDEX = (
     "INSERT INTO actions_device_search(actions_device_search, rowid, search_text) "

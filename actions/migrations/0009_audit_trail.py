@@ -4,9 +4,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 
-from actions.trail import chain
-from actions.macs import normalise_mac
-from actions.trail import guards
+from actions.migrations import _frozen_0009 as frozen
 
 
 SIGNED = (
@@ -18,21 +16,21 @@ SIGNED = (
 
 
 def chain_what_is_there(apps, schema_editor):
-    """Sign the lines that were written before there was a chain."""
+    """Sign the lines that were written before there was a frozen."""
     event_model = apps.get_model("actions", "AuditEvent")
     key_id, secret = next(iter(settings.AUDIT_KEYS.items()))
-    previous = chain.GENESIS
+    previous = frozen.GENESIS
     for event in event_model.objects.order_by("pk").iterator(chunk_size=1000):
-        event.data = chain.normalize(event.data)
+        event.data = frozen.normalize(event.data)
         count, devices = event.data.get("count"), event.data.get("devices")
         event.kind = str(event.data.get("kind") or "")[:32]
         found = len(devices) if isinstance(devices, list) else devices
         event.count = count if count is not None else found
         event.call = event.data.get("call")
         event.key, event.previous = key_id, previous
-        event.search_text = chain.search_text(vars(event))
-        content = chain.canonical(getattr(event, name) for name in SIGNED)
-        event.mac = previous = chain.sign(secret, content)
+        event.search_text = frozen.search_text(vars(event))
+        content = frozen.canonical(getattr(event, name) for name in SIGNED)
+        event.mac = previous = frozen.sign(secret, content)
         event.save()
 
 
@@ -42,7 +40,7 @@ def name_devices(apps, schema_editor):
 
     def store(pairs):
         rows = [
-            alias(device_key=key, text=(normalise_mac(text) or text).lower()[:255])
+            alias(device_key=key, text=(frozen.normalise_mac(text) or text).lower()[:255])
             for key, text in pairs
             if text
         ]
@@ -64,13 +62,13 @@ def name_devices(apps, schema_editor):
 
 
 def guard(apps, schema_editor):
-    guards.create_search_index(schema_editor.connection)
-    guards.create_triggers(schema_editor.connection)
+    frozen.create_search_index(schema_editor.connection)
+    frozen.create_triggers(schema_editor.connection)
 
 
 def unguard(apps, schema_editor):
-    guards.drop_triggers(schema_editor.connection)
-    guards.drop_search_index(schema_editor.connection)
+    frozen.drop_triggers(schema_editor.connection)
+    frozen.drop_search_index(schema_editor.connection)
 
 
 class Migration(migrations.Migration):

@@ -6,7 +6,7 @@ has a column of its own, which no form can fill.
 
 from django.db import migrations, models
 
-from actions.action_requests.submissions import content_digest
+from actions.migrations._frozen_0016 import content_digest
 
 
 def give_digests(apps, schema_editor):

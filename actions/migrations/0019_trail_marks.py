@@ -6,7 +6,10 @@ lines that exist. Targets of streams lose their path, which may hold a token.
 
 import re
 
+from django.conf import settings
 from django.db import migrations, models
+
+from actions.migrations._frozen_0019 import signed_mark
 
 COLUMNS = (("on_behalf_of", 150), ("host", 255), ("terminal", 64))
 
@@ -26,11 +29,13 @@ def _column(name, length):
 
 
 def _mark_the_end(apps, schema_editor):
-    from actions.trail import head  # noqa: PLC0415  # It reads settings.
-
-    last_id, signature = head.head()
-    if last_id:
-        head.set_mark(head.HEAD, last_id, signature)
+    events = apps.get_model("actions", "AuditEvent").objects.using(schema_editor.connection.alias)
+    last = events.order_by("-pk").values_list("pk", "signature").first()
+    if last:
+        columns = ("name", "number", "key_id", "mac")
+        mark = dict(zip(columns, signed_mark(settings.AUDIT_KEYS, "head", *last), strict=True))
+        marks = apps.get_model("actions", "AuditMark").objects.using(events.db)
+        marks.update_or_create(name=mark["name"], defaults=mark)
 
 
 def _cut_paths(apps, schema_editor):

@@ -9,8 +9,7 @@ import json
 
 from django.db import migrations, models
 
-from actions.folding import fold
-from actions.inventory.names import name_key
+from actions.migrations._frozen_0020 import fold, name_key
 
 BATCH = 5000
 KEYS = ("name_key", "host_name_key", "nickname_key")

@@ -6,7 +6,7 @@ from django.db import migrations, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.state import StateApps
 
-from dashboard.names import MAX_KEY, TWIN_MARK, name_key
+from dashboard.migrations._frozen_0004 import MAX_KEY, TWIN_MARK, name_key
 
 
 def fill_keys(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
