@@ -17,7 +17,7 @@ from actions.inventory.models import (
 from actions.ratelimit.models import VendorAccount, VendorCall
 from actions.retention.models import RetentionCount, RetentionLease, StorageDay
 from actions.selections.models import SelectedDevice, Selection, UploadedList
-from actions.trail.models import AuditDevice, AuditEvent, AuditMark, RefusalCount
+from actions.trail.models import AuditDevice, AuditEvent, AuditMark, Fingerprint, RefusalCount
 
 __all__ = [
     "ActionRequest",
@@ -35,6 +35,7 @@ __all__ = [
     "DeviceRefresh",
     "DeviceSnapshot",
     "DispatcherHeartbeat",
+    "Fingerprint",
     "InventorySync",
     "PersonBudget",
     "RefusalCount",

@@ -4,6 +4,7 @@ import signal
 
 from celery import shared_task
 
+from actions import long_statements
 from actions.audit import jobs, maintenance, settings_changes
 from actions.dispatch import dispatcher, shutdown, sweeper
 from actions.inventory import sync
@@ -32,7 +33,8 @@ def keep_inventory() -> None:
 @shared_task(name="actions.audit", time_limit=4 * 3600)
 def audit() -> None:
     """Run the checks and exports of the audit trail that were requested."""
-    jobs.work()
+    with long_statements.allowed():
+        jobs.work()
 
 
 @shared_task(name="actions.audit_maintenance")
@@ -50,5 +52,5 @@ def audit_settings() -> None:
 @shared_task(name="actions.retention", time_limit=run.TIME_LIMIT)
 def retention() -> None:
     """Remove what is older than its days, and archive old lines of the audit trail."""
-    with shutdown.noting(signal.SIGTERM) as leave:
+    with shutdown.noting(signal.SIGTERM) as leave, long_statements.allowed():
         run.run(leave=leave)

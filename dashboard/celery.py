@@ -11,7 +11,7 @@ from typing import Any
 from celery import Celery
 from celery.signals import celeryd_init
 
-from dashboard.start import check_start, read_settings
+from dashboard.start import check_database, check_start, read_settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
 
@@ -30,3 +30,4 @@ def _read(**_: Any) -> None:
 def _check(**_: Any) -> None:
     """Check the start of a worker; a web process or a command has done so itself."""
     check_start()
+    check_database()

@@ -137,6 +137,13 @@ def _background(status: SendingStatus) -> Notice | None:
             status.ticker_problem,
             "Nothing is lost: one process sends meanwhile, and open pages poll. Check Redis.",
         )
+    if status.worker_problem:
+        return _notice(
+            "danger",
+            status.worker_problem,
+            "Nothing is lost: sending goes on when it is released. Ask who administers the "
+            "database to end that session.",
+        )
     if status.worker_seen and status.ticker_seen:
         return None
     if action_requests.oldest_waiting_seconds() <= LATE_AFTER:

@@ -239,6 +239,9 @@ def _agent_log_storage() -> dict[str, Any]:
     }
 
 
+SHARED_STORAGE = bool(env.mapping("AGENT_LOG_STORAGE"))
+"""Whether the storage may be shared by several hosts: exports and archives then go there too."""
+
 # ── Django ──────────────────────────────────────────────────────────────────────────────────────
 
 INSTALLED_APPS = [
@@ -316,10 +319,34 @@ def _database() -> dict[str, Any]:
                 "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;PRAGMA cache_size=-65536;"
             ),
         }
+    else:
+        _limit(config["OPTIONS"])
     return config
 
 
+def _limit(options: dict[str, Any]) -> None:
+    """Give each connection to PostgreSQL its time-outs; options in DATABASE_URL come after ours."""
+    seconds = {
+        "statement_timeout": DATABASE_STATEMENT_SECONDS,
+        "lock_timeout": DATABASE_LOCK_SECONDS,
+        "idle_in_transaction_session_timeout": DATABASE_IDLE_SECONDS,
+    }
+    ours = " ".join(f"-c {name}={int(1000 * value)}" for name, value in seconds.items())
+    options["options"] = f"{ours} {options.get('options', '')}".strip()
+    options.setdefault("connect_timeout", DATABASE_CONNECT_SECONDS)
+    options.setdefault("application_name", "console")
+    # A server that vanished is noticed within a minute, not after hours.
+    options |= {"keepalives_idle": 20, "keepalives_interval": 10, "keepalives_count": 3} | options
+
+
+DATABASE_CONNECT_SECONDS = env.whole("DATABASE_CONNECT_SECONDS", 10, 2, 60)
+DATABASE_STATEMENT_SECONDS = env.number("DATABASE_STATEMENT_SECONDS", 60.0, 1, 3600)
+DATABASE_LOCK_SECONDS = env.number("DATABASE_LOCK_SECONDS", 10.0, 0.1, 600)
+DATABASE_IDLE_SECONDS = env.number("DATABASE_IDLE_SECONDS", 60.0, 1, 3600)
+
 DATABASES = {"default": _database()}
+SERVES_DATABASE = True
+"""Whether the web process checks its database at the start and shares its connections."""
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 USE_TZ = True

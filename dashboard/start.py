@@ -5,7 +5,10 @@ the client secret to another host, or show it on an error page.
 """
 
 import os
+import sqlite3
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -13,8 +16,16 @@ import django
 from django.conf import settings
 from django.core.checks import CheckMessage, run_checks
 from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError, OperationalError, connection, connections
 
 from dashboard.data_folder import UNFINISHED, close_paths, close_to_others
+
+LIVE_CONNECTIONS = 6
+"""Connections beside those of requests: four that render live pages, health, and the log."""
+
+
+WAIT_SECONDS = 60.0
+"""Seconds that a process waits for the database at its start; then it ends with a message."""
 
 
 def read_settings() -> None:
@@ -58,6 +69,66 @@ def _database_files() -> list[Path]:
     if database["ENGINE"] != "django.db.backends.sqlite3":
         return []
     return [Path(f"{database['NAME']}{suffix}") for suffix in ("", "-wal", "-shm", "-journal")]
+
+
+def use_pool() -> None:
+    """Let this process share its connections to PostgreSQL, and limit their number.
+
+    Only the web needs it, which has many threads. A worker has one connection, and forks: no
+    process may inherit a pool.
+    """
+    database = settings.DATABASES["default"]
+    if database["ENGINE"] == "django.db.backends.postgresql":
+        database["CONN_HEALTH_CHECKS"] = True  # After a restart of the server, the old ones fail.
+        database["OPTIONS"]["pool"] = {
+            "min_size": 0,
+            "max_size": settings.WEB_REQUESTS + LIVE_CONNECTIONS,
+            "timeout": settings.DATABASE_CONNECT_SECONDS,
+        }
+
+
+def check_schema() -> None:
+    """End the process if the database is of a newer version; a command reports other trouble."""
+    from dashboard import schema  # noqa: PLC0415  # It needs the settings.
+
+    with suppress(DatabaseError):
+        if problem := schema.problem():
+            _refuse(problem)
+
+
+def check_database(*, wait: bool = True) -> None:
+    """End the process if this host must not use the database; wait a while for it.
+
+    It is of a newer version, or this host lacks what all hosts must have alike.
+    """
+    from actions.trail import fingerprints  # noqa: PLC0415  # They need the settings.
+    from dashboard import schema  # noqa: PLC0415
+
+    end, said = time.monotonic() + (WAIT_SECONDS if wait else 0), False
+    while True:
+        try:
+            if problem := schema.problem():
+                _refuse(problem)
+            is_migrated = "actions_fingerprint" in connection.introspection.table_names()
+            if is_migrated and (found := fingerprints.problems()):
+                _refuse("\n".join(["The console does not start:", *found]))
+            break
+        except DatabaseError as error:
+            text = (str(error).splitlines() or [type(error).__name__])[0]
+            if time.monotonic() >= end or not _may_pass(error):
+                _refuse(f"The database cannot be used: {text}")
+            if not said:
+                _say(f"The database does not answer: {text}. This process waits for it.")
+            said = True
+        finally:
+            connections.close_all()
+        time.sleep(2)
+
+
+def _may_pass(error: DatabaseError) -> bool:
+    """Return whether the database may be there again later, without anybody's help."""
+    code = getattr(error.__cause__, "sqlite_errorcode", None)
+    return code == sqlite3.SQLITE_BUSY if code else isinstance(error, OperationalError)
 
 
 def _refuse(text: str) -> NoReturn:

@@ -32,3 +32,4 @@ STORAGES = {
 EPOCH_FILE = None  # Tests empty the database; tests of the epoch set a file.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 ANSWERS_DIR = None  # Tests share the data folder; tests of kept answers set a folder.
+SERVES_DATABASE = False  # The tests of the web import it before there is a test database.

@@ -4,7 +4,7 @@ from django.db import transaction
 
 from actions.actor import Actor
 from actions.audit.verify import verify
-from actions.trail import anchors, head, key_marks, trail
+from actions.trail import anchors, fingerprints, head, key_marks, trail
 from actions.trail.models import AuditEvent, AuditMark
 from actions.trail.verbs import Verb
 
@@ -21,6 +21,7 @@ def accept(actor: Actor, reason: str) -> AuditEvent:
     with transaction.atomic():
         head.lock()
         key_marks.accept(head.head()[0] + 1)
+        fingerprints.accept()
         marks = AuditMark.objects.filter(name__startswith=anchors.MARK_PREFIX)
         starts = {mark.name.removeprefix(anchors.MARK_PREFIX): mark.number + 1 for mark in marks}
         event = trail.record(

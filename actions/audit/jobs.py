@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.core.files import File
 from django.db import transaction
 from django.db.models import Q
 from django.utils.timezone import now
 
 from actions import free_disk, on_commit, spreadsheets
 from actions.actor import Actor
-from actions.audit import manifests, verify
+from actions.audit import manifests, shared_files, verify
 from actions.audit import selectors as audit
 from actions.audit.models import AuditJob
 from actions.audit.query import AuditQuery, parse_audit_query
@@ -105,11 +106,12 @@ def ask_export(actor: Actor, query: AuditQuery, file_format: str) -> AuditJob:
 
 
 @records_refusals(Verb.AUDIT_DOWNLOAD_REFUSED, fixed_subject("audit", "trail"))
-def open_export(job: AuditJob, actor: Actor) -> Path:
-    """Record the download of an export and return its path; raises Refused if it has expired."""
+def open_export(job: AuditJob, actor: Actor) -> "File[Any]":
+    """Record the download of an export and open it; raises Refused if it has expired."""
     check_reads_audit(actor.role)
     path = Path(settings.AUDIT_EXPORT_DIR) / job.file
-    if not job.file or not path.exists():
+    file = shared_files.open_file(shared_files.EXPORTS, path) if job.file else None
+    if file is None:
         raise Refused.because("", Code.EXPORT_EXPIRED, "This export has expired. Create it again.")
     trail.record(
         actor,
@@ -119,7 +121,7 @@ def open_export(job: AuditJob, actor: Actor) -> Path:
         question=job.query,
         sha256=job.result.get("sha256"),
     )
-    return path
+    return file
 
 
 def _check_room(actor: Actor) -> None:
@@ -229,6 +231,7 @@ def _export(job: AuditJob) -> dict[str, Any]:
             )
         new.chmod(0o600)
         new.replace(folder / job.file)
+        shared_files.share(shared_files.EXPORTS, folder / job.file, keep=False)
     finally:
         new.unlink(missing_ok=True)
     return {"count": manifest["count"], "sha256": manifest["files"][0]["sha256"], "upto": upto}
@@ -289,6 +292,6 @@ def delete_expired() -> int:
     expired = AuditJob.objects.filter(expires_at__lt=now()).exclude(file="")
     count = 0
     for job in expired:
-        (Path(settings.AUDIT_EXPORT_DIR) / job.file).unlink(missing_ok=True)
+        shared_files.remove(shared_files.EXPORTS, Path(settings.AUDIT_EXPORT_DIR) / job.file)
         count += AuditJob.objects.filter(pk=job.pk).update(file="")
     return count

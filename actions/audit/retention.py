@@ -23,7 +23,7 @@ from django.db.models import QuerySet
 
 from actions import free_disk, spreadsheets
 from actions.actor import Actor
-from actions.audit import manifests
+from actions.audit import manifests, shared_files
 from actions.audit.jobs import line_of
 from actions.trail import guards, head, trail
 from actions.trail.models import AuditDevice, AuditEvent
@@ -126,11 +126,13 @@ def _delete_unrecorded() -> None:
 
 def _delete_lines(piece: _Piece, go_on: Callable[[], bool]) -> bool:
     """Delete the lines of a recorded archive step by step; return whether none is left."""
-    if not piece.path.exists():
+    file = shared_files.open_file(shared_files.ARCHIVES, piece.path)
+    if file is None:
         raise ArchiveMissing(
             f"The archive {piece.path.name} is not in {_folder().name}. Its lines are still in the "
             "database and stay there: put the file back."
         )
+    file.close()
     first = _first()
     for last, _ in piece.steps:
         if last < first:
@@ -180,9 +182,10 @@ def _write(old: QuerySet[AuditEvent], actor: Actor) -> _Piece:
     finally:
         new.unlink(missing_ok=True)
     try:
+        shared_files.share(shared_files.ARCHIVES, path, keep=True)
         _record(path, manifest, steps, actor)
     except BaseException:
-        path.unlink(missing_ok=True)
+        shared_files.remove(shared_files.ARCHIVES, path)
         raise
     return _Piece(path, steps)
 

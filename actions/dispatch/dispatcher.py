@@ -30,6 +30,11 @@ log = logging.getLogger(__name__)
 RECORD_AGAIN = (0.0, 0.2, 1.0, 2.0)
 """Seconds before each further attempt to record a result; the last one repeats."""
 
+LOCK_NOT_AVAILABLE = "55P03"
+"""PostgreSQL's code of an error."""
+
+LOCKED = "Another session of the database holds a lock that sending needs."
+
 
 def vendor_client() -> VendorClient:
     """Return a client for the vendor that the settings name; raise ValueError for wrong ones."""
@@ -148,7 +153,14 @@ def dispatch(
     calls = 0
     name = limiter.worker_name()
     while (left := end - time.monotonic()) > 0 and not leave():
-        wait = step()
+        try:
+            wait = step()
+        except OperationalError as error:
+            if not _waited_for_lock(error):
+                raise
+            log.warning(LOCKED)
+            heartbeats.beat(problem=LOCKED)
+            continue
         if wait == 0.0:
             calls += 1
             continue
@@ -160,6 +172,11 @@ def dispatch(
         time.sleep(min(wait, left, 1.0))
     heartbeats.beat(idle=False)
     return calls
+
+
+def _waited_for_lock(error: OperationalError) -> bool:
+    """Return whether PostgreSQL's lock_timeout has passed: nothing was claimed."""
+    return getattr(error.__cause__, "sqlstate", None) == LOCK_NOT_AVAILABLE
 
 
 def _another_is_idle(name: str) -> bool:

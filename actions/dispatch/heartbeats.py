@@ -13,9 +13,9 @@ AHEAD = timedelta(seconds=60)
 """A heartbeat further in the future is from before the clock was set back: it does not count."""
 
 
-def beat(*, idle: bool = False) -> None:
+def beat(*, idle: bool = False, problem: str = "") -> None:
     """Write the sign of life of a dispatcher; `idle`: it waits for the next slot or for work."""
-    _write(limiter.worker_name(), DispatcherHeartbeat.WORKER, idle=idle)
+    _write(limiter.worker_name(), DispatcherHeartbeat.WORKER, idle=idle, problem=problem)
 
 
 def beat_of_ticker(problem: str) -> None:

@@ -7,7 +7,7 @@ class DispatcherHeartbeat(models.Model):
     """The last sign of life of a worker or of the ticker.
 
     `idle`: a worker's dispatcher waits for the next slot or for work. `problem` is what keeps a
-    ticker from its usual way of working.
+    process from its usual way of working.
     """
 
     WORKER, TICKER = "worker", "ticker"

@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db.models import Exists, Subquery
 from django.utils import timezone
 
@@ -86,6 +87,7 @@ class SendingStatus:
     worker_seen: bool
     ticker_seen: bool
     ticker_problem: str
+    worker_problem: str
     vendor_limit: int | None
     devices_per_call: int | None
 
@@ -93,11 +95,13 @@ class SendingStatus:
 def sending_status() -> SendingStatus:
     """Return what stops sending now, with one query."""
     at = timezone.now()
+    workers = heartbeats.recent(at, 2 * settings.DATABASE_LOCK_SECONDS + 10).exclude(problem="")
     tickers = heartbeats.recent(at, part=DispatcherHeartbeat.TICKER)
     known = (
         VendorAccount.objects.filter(pk=DEFAULT_ACCOUNT)
         .annotate(
             worker_seen=Exists(heartbeats.recent(at)),
+            worker_problem=Subquery(workers.order_by("-heartbeat_at").values("problem")[:1]),
             # The problem that all tickers have; None without a ticker.
             ticker_problem=Subquery(tickers.order_by("problem").values("problem")[:1]),
         )
@@ -110,6 +114,7 @@ def sending_status() -> SendingStatus:
         worker_seen=known.worker_seen if known else False,
         ticker_seen=problem is not None,
         ticker_problem=problem or "",
+        worker_problem=(known.worker_problem or "") if known else "",
         vendor_limit=account.vendor_limit,
         devices_per_call=_learned_size(account),
         frozen=account.frozen,

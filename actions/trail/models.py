@@ -127,6 +127,16 @@ class AuditMark(models.Model):
         return f"{self.name}: {self.number}"
 
 
+class Fingerprint(models.Model):
+    """What all hosts of this database must have alike: a name and a digest; see fingerprints.py."""
+
+    name = models.CharField(max_length=20, primary_key=True)
+    value = models.CharField(max_length=64)
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class RefusalCount(models.Model):
     """The refusals of one person, or of all strangers, of one kind in one minute; see ceilings.py.
 

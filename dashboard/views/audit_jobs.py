@@ -15,7 +15,7 @@ from actions.audit.query import parse_audit_query
 from actions.errors import Refused
 from dashboard.access import actor_of, audit_reader_required
 from dashboard.http import DashboardRequest, wants_part
-from dashboard.streaming import file_chunks, stream
+from dashboard.streaming import stream
 
 
 @require_GET
@@ -65,11 +65,11 @@ def download(request: DashboardRequest, token: UUID) -> HttpResponseBase:
     if job is None or job.kind != "export":
         raise Http404("There is no such export.")
     try:
-        path = jobs.open_export(job, actor_of(request))
+        file = jobs.open_export(job, actor_of(request))
     except Refused as refusal:
         messages.error(request, str(refusal))
         return redirect("audit_jobs")
-    response = stream(request, file_chunks(path), "application/zip")
-    response["Content-Length"] = str(path.stat().st_size)
-    response["Content-Disposition"] = f'attachment; filename="{path.name}"'
+    response = stream(request, iter(file.chunks()), "application/zip")
+    response["Content-Length"] = str(file.size)
+    response["Content-Disposition"] = f'attachment; filename="{job.file}"'
     return response

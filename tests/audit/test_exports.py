@@ -11,6 +11,7 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.utils.timezone import now
 
@@ -58,7 +59,8 @@ def export(actor, form: str, **parts: str) -> tuple[Path, AuditJob]:
     jobs.work()
     job.refresh_from_db()
     assert job.state == "done", job.result
-    return jobs.open_export(job, actor), job
+    with jobs.open_export(job, actor):
+        return Path(settings.AUDIT_EXPORT_DIR) / job.file, job
 
 
 def test_there_are_enough_payloads():

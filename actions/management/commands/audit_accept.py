@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from actions import long_statements
 from actions.audit.accept import accept
 from actions.management.base import REFUSED, OneLineCommand, shell_actor
 
@@ -20,6 +21,7 @@ class Command(OneLineCommand):
         """Add the reason."""
         parser.add_argument("--reason", required=True, help="why; the audit trail keeps it")
 
+    @long_statements.allowed()
     def handle(self, *_: Any, **options: Any) -> None:
         """Accept the findings and print the record that says so."""
         if not options["reason"].strip():

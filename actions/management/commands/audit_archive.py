@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 from django.utils.timezone import now
 
+from actions import long_statements
 from actions.audit.query import parse_time
 from actions.audit.retention import ArchiveMissing
 from actions.errors import Refused
@@ -23,6 +24,7 @@ class Command(OneLineCommand):
         """Add --before."""
         parser.add_argument("--before", help="a day as 2026-01-31 (default: AUDIT_KEEP_DAYS ago)")
 
+    @long_statements.allowed()
     def handle(self, *_: Any, **options: Any) -> None:
         """Write the archive, check it, and delete its lines from the database."""
         before = parse_time(options["before"] or "")

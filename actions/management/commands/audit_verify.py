@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from actions import long_statements
 from actions.audit import findings, manifests, verify
 from actions.management.base import OneLineCommand
 
@@ -27,6 +28,7 @@ class Command(OneLineCommand):
         parser.add_argument("--anchors", help="a file with anchors, such as a kept log")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
+    @long_statements.allowed()
     def handle(self, *_: Any, **options: Any) -> None:
         """Check, print progress and findings, and fail if there are findings."""
         self._printed_at = 0.0

@@ -23,12 +23,14 @@ from actions.actor import Actor
 from actions.inventory.selectors import latest_sync
 from actions.inventory.sync import start_sync
 from actions.roles import Role
+from dashboard import schema
 from dashboard.health import redis_problem
 from dashboard.models import User
 from dashboard.standalone.demo_users import demo_people
 from dashboard.standalone.redis_server import redis_command
 from dashboard.standalone.run_lock import RunLock, RunningError
 from dashboard.standalone.supervisor import Part, Supervisor
+from dashboard.start import check_database
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +72,7 @@ class Command(BaseCommand):
         try:
             with lock.held():
                 _wait_for_port(options["host"], options["port"])
-                people = _prepare()
+                people = self._prepare()
                 if latest_sync() is None:
                     start_sync(Actor(name="up", role=Role.OPERATOR, source="system"))
                 self._run(lock, options, people)
@@ -85,6 +87,22 @@ class Command(BaseCommand):
             raise CommandError(f"The database cannot be used: {error}".splitlines()[0]) from None
         except KeyboardInterrupt:
             sys.exit(INTERRUPTED)
+
+    def _prepare(self) -> dict[str, str]:
+        """Prepare tables, static files and users; return the demo users' passwords by name."""
+        if problem := schema.problem():
+            raise CommandError(problem)
+        try:
+            told = schema.prepare_to_migrate()
+        except (schema.SchemaError, OSError) as error:
+            raise CommandError(str(error)) from None
+        if told:
+            self.stdout.write(told)
+        call_command("migrate", verbosity=0)
+        check_database(wait=False)
+        # Otherwise pages would name the static files of an earlier version.
+        call_command("collectstatic", interactive=False, verbosity=0)
+        return demo_people() if settings.SIMULATED else {}
 
     def _run(self, lock: RunLock, options: dict[str, Any], people: dict[str, str]) -> None:
         parts = [Part(name, *each) for name, each in _processes(options).items()]
@@ -133,16 +151,6 @@ class Command(BaseCommand):
         lines += ["", "Press Ctrl-C to stop."]
         self.stdout.write("\n" + "\n".join(lines) + "\n\n")
         self.stdout.flush()
-
-
-def _prepare() -> dict[str, str]:
-    """Prepare tables, static files and users; return the passwords of the demo users by name."""
-    call_command("migrate", verbosity=0)
-    # Otherwise pages would name the static files of an earlier version.
-    call_command("collectstatic", interactive=False, verbosity=0)
-    if settings.SIMULATED:
-        return demo_people()
-    return {}
 
 
 def _told(part: Part) -> dict[str, Any]:
