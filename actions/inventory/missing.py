@@ -5,9 +5,8 @@ keep it from taking devices away: a device is gone only if two reads in a row di
 a read that found clearly fewer devices than the groups say counts only with a second like it.
 """
 
-from django.utils.timezone import now
-
 from actions.inventory.models import FULL_READ_KINDS, Device, InventorySync
+from actions.ratelimit import clock
 
 Stage = InventorySync.Stage
 
@@ -35,7 +34,7 @@ def mark_missing(sync: InventorySync) -> tuple[int, str]:
     removed = 0
     agreed = before is not None and (not sync.short or _agree(before, sync))
     if before is not None and agreed and sync.devices_read and not sync.dropped:
-        removed = unseen.filter(last_sync_id__lt=before.pk).update(gone_at=now())
+        removed = unseen.filter(last_sync_id__lt=before.pk).update(gone_at=clock.now())
     if sync.short:
         sync.notice = f"{sync.notice} {_too_short(sync, agreed=agreed)}".strip()[:500]
     missing = unseen.count()

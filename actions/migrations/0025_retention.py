@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("actions", "0023_tickers"),
+        ("actions", "0024_in_doubt"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("actions", "0023_tickers")]
+    dependencies = [("actions", "0025_retention")]
 
     operations = [
         migrations.CreateModel(

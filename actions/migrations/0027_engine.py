@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("actions", "0023_tickers")]
+    dependencies = [("actions", "0026_fingerprints")]
     operations = [
         migrations.AddField(
             model_name="vendoraccount",

@@ -27,6 +27,13 @@ def titles() -> set[str]:
     return found - {""}
 
 
+class AsWritten(configparser.ConfigParser):
+    """Names of options keep their capitals."""
+
+    def optionxform(self, optionstr: str) -> str:
+        return optionstr
+
+
 def text_of(node: ast.expr) -> str:
     if isinstance(node, ast.Constant):
         return str(node.value)
@@ -46,8 +53,7 @@ def test_the_runbook_names_each_notice():
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)
 def test_a_unit_names_commands_and_files_that_exist(unit: Path):
-    parsed = configparser.ConfigParser(interpolation=None, strict=False)
-    parsed.optionxform = str
+    parsed = AsWritten(interpolation=None, strict=False)
     parsed.read_string(unit.read_text(encoding="utf-8"))
     assert set(parsed.sections()) <= {"Unit", "Service", "Timer", "Install"}
     if "Service" not in parsed:
