@@ -68,7 +68,10 @@ def run(seconds: float = RUN_SECONDS, leave: Callable[[], bool] = lambda: False)
     with pieces.lease(seconds, leave) as own:
         if own is None:
             return False
-        problems = [problem for part in PARTS if (problem := _attempt(part, own))]
+        if problem := storage.clock_problem():
+            problems = [problem]
+        else:
+            problems = [problem for part in PARTS if (problem := _attempt(part, own))]
         space.give_back(own)
         RetentionLease.objects.filter(pk=pieces.ROW_ID).update(problem=" ".join(problems)[:300])
         jobs.delete_expired()

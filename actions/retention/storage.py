@@ -27,6 +27,8 @@ MEASURE_SECONDS = 60.0
 """Seconds after which the measuring of a SQLite file is given up for the day."""
 
 DAYS_KEPT = 800
+LONGEST_GAP = timedelta(days=8)
+"""Time between two measurements after which a day passes before anything is removed."""
 
 Sizes = dict[str, Any]
 
@@ -82,6 +84,22 @@ def note_day() -> None:
         return
     StorageDay.objects.update_or_create(day=today, defaults={"sizes": measure()})
     StorageDay.objects.filter(day__lt=today - timedelta(days=DAYS_KEPT)).delete()
+
+
+def clock_problem() -> str:
+    """Return why the clock is not trusted to say what is old, or an empty text.
+
+    A clock that is set years ahead by mistake would remove all. It shows: days without any
+    measurement lie before today. A day later it is taken to be right.
+    """
+    today = now().date()
+    before = StorageDay.objects.filter(day__lt=today).order_by("day").last()
+    if before is None or today - before.day <= LONGEST_GAP:
+        return ""
+    return (
+        f"The last measurement before today is of {before.day}. The clock was set, or the console "
+        "did not run: nothing is removed until tomorrow. If the clock is wrong, set it now."
+    )
 
 
 def measure() -> Sizes:

@@ -25,7 +25,7 @@ from actions.ratelimit import accounts
 from actions.ratelimit.models import VendorCall
 from actions.ratelimit.states import CallState, Lane
 from actions.retention import parts, pieces, run
-from actions.retention.models import RetentionCount, RetentionLease
+from actions.retention.models import RetentionCount, RetentionLease, StorageDay
 from actions.trail import trail
 from actions.trail.models import AuditEvent
 from actions.trail.verbs import Verb
@@ -269,6 +269,23 @@ def test_h9_the_lease_of_a_dead_process_of_this_host_is_free_at_once(operator: A
         until = now() + timedelta(seconds=60)
         RetentionLease.objects.create(pk=pieces.ROW_ID, holder=holder, until=until)
         assert run.run() is is_free, holder
+
+
+def test_h9_a_clock_that_was_set_years_ahead_removes_nothing_on_that_day(operator: Actor) -> None:
+    know_devices("a")
+    made = make_request(operator, "a")
+    age(made, timedelta(days=1))
+    StorageDay.objects.create(day=now().date() - timedelta(days=1))
+    run.run()
+    wrong = now().replace(hour=6) + timedelta(days=730)
+    for at in (wrong, wrong + timedelta(hours=1)):
+        with time_machine.travel(at):
+            run.run()
+            assert ActionRequest.objects.count() == 1
+            assert "nothing is removed until tomorrow" in RetentionLease.objects.get().problem
+    with time_machine.travel(wrong + timedelta(days=1)):
+        run.run()
+        assert ActionRequest.objects.count() == 0
 
 
 def test_a_part_that_fails_is_told_and_the_others_run(operator: Actor, settings: Any) -> None:
