@@ -21,8 +21,8 @@ from tests.bench.installation import Installation
 from tests.bench.latency import session_cookie
 from tests.bench.result import Line, duration, spread
 
-LINES = int(os.environ.get("BENCH_LINES", "100000"))
-COMMANDS = int(os.environ.get("BENCH_COMMANDS", "200000"))
+LINES = int(os.environ.get("BENCH_LINES", "60000"))
+COMMANDS = int(os.environ.get("BENCH_COMMANDS", "150000"))
 DEVICES_EACH = 5
 DAYS = 500
 SESSIONS = 5
@@ -40,7 +40,7 @@ RETAIN = (
 def retention(*, quick: bool) -> list[Line]:
     """Old lines and commands go while five sessions ask the main pages of a real web server.
 
-    100,000 audit lines and 200,000 commands in requests of five devices, of which all but those of
+    60,000 audit lines and 150,000 commands in requests of five devices, of which all but those of
     the last day are too old (BENCH_LINES and BENCH_COMMANDS set other sizes; a tenth when quick).
     Retention runs in a process of its own until nothing is left to remove. Meanwhile five sessions
     each ask for a main page, wait 0.5 s and ask for the next one, and a writer records a line of
