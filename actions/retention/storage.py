@@ -27,6 +27,15 @@ MEASURE_SECONDS = 60.0
 """Seconds after which the measuring of a SQLite file is given up for the day."""
 
 DAYS_KEPT = 800
+
+TABLES_SHOWN = 12
+"""Tables that are shown one by one, the largest first; the rest is one row."""
+
+INDEXES = {
+    "actions_device_search": "Search index of devices",
+    "actions_auditwords": "Search index of the audit trail",
+}
+"""Search indexes of SQLite, each of several tables whose names begin alike."""
 LONGEST_GAP = timedelta(days=8)
 """Time between two measurements after which a day passes before anything is removed."""
 
@@ -115,7 +124,7 @@ def read() -> Storage:
     last = days[0] if days else None
     sizes: Sizes = last.sizes if last else {"tables": {}, "files": {}, "total": None, "free": 0}
     earlier = {span: _day_before(days, span) for span in (7, 30)}
-    labels = {model._meta.db_table: _label(model) for model in apps.get_models(True)}
+    labels = {model._meta.db_table: _label(model) for model in apps.get_models(True)} | INDEXES
     tables = [
         Measured(name, labels.get(name, name), rows, size, _growth(last, earlier, "tables", name))
         for name, (rows, size) in sizes["tables"].items()
@@ -128,7 +137,7 @@ def read() -> Storage:
     disk = shutil.disk_usage(settings.DATA_DIR)
     return Storage(
         day=last.day if last else None,
-        tables=tables,
+        tables=_with_rest(tables),
         files=files,
         total=Measured("", "Database", None, sizes["total"], _growth(last, earlier, "total", "")),
         free=sizes["free"],
@@ -137,8 +146,21 @@ def read() -> Storage:
     )
 
 
+def _with_rest(tables: list[Measured]) -> list[Measured]:
+    """Return the largest tables, and one row for all others together."""
+    shown, rest = tables[:TABLES_SHOWN], tables[TABLES_SHOWN:]
+    if not rest:
+        return shown
+    growth: dict[int, float] = {}
+    for each in rest:
+        for span, grown in each.growth.items():
+            growth[span] = growth.get(span, 0) + grown
+    size = sum(each.size or 0 for each in rest)
+    return [*shown, Measured("", f"{len(rest)} smaller tables", None, size, growth)]
+
+
 def _label(model: type[Model]) -> str:
-    return str(model._meta.verbose_name_plural).capitalize()
+    return str(model._meta.verbose_name).capitalize()
 
 
 def _day_before(days: list[StorageDay], span: int) -> StorageDay | None:
@@ -214,8 +236,9 @@ def _postgres_tables() -> dict[str, tuple[int, int]]:
 def _sqlite_tables() -> dict[str, tuple[int | None, int | None]]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT name, tbl_name, type FROM sqlite_master WHERE type <> 'trigger'")
-        owner = {name: table for name, table, _ in cursor.fetchall()}
-        tables = list(connection.introspection.table_names(cursor))
+        owner = {name: _index_of(table) for name, table, _ in cursor.fetchall()}
+        names = connection.introspection.table_names(cursor)
+        tables = [name for name in names if _index_of(name) == name]
     found: dict[str, tuple[int | None, int | None]] = dict.fromkeys(tables, (None, None))
     with _time_limit(), connection.cursor() as cursor:
         for name in tables:
@@ -229,6 +252,11 @@ def _sqlite_tables() -> dict[str, tuple[int | None, int | None]]:
         for name, (rows, _) in found.items():
             found[name] = rows, sizes.get(name)
     return found
+
+
+def _index_of(table: str) -> str:
+    """Return the search index that a table is a part of, or the table itself."""
+    return next((name for name in INDEXES if table.startswith(f"{name}_")), table)
 
 
 @contextmanager

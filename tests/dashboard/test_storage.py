@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 
 import pytest
+from django.db import connection
 from django.utils.timezone import now
 
 from actions.retention import run, storage
@@ -41,8 +42,6 @@ def test_h9_the_page_shows_sizes_growth_and_what_goes_next(signed_in, operator, 
 def test_the_measurement_counts_rows_and_bytes_of_each_table(operator):
     know_devices("a", "b")
     sizes = storage.measure()
-    from django.db import connection
-
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE")
@@ -52,6 +51,28 @@ def test_the_measurement_counts_rows_and_bytes_of_each_table(operator):
     assert bytes_ > 0
     assert sizes["total"] > 100_000
     assert "actions_auditevent" in sizes["tables"]
+
+
+def test_the_largest_tables_are_shown_and_the_rest_is_one_row():
+    mb = 2**20
+    tables = {f"table_{number:02}": (number, number * mb) for number in range(1, 21)}
+    before = {name: (rows, size - mb) for name, (rows, size) in tables.items()}
+    rest = {"files": {}, "total": 0, "free": 0}
+    StorageDay.objects.create(day=date(2026, 1, 1), sizes={"tables": before, **rest})
+    StorageDay.objects.create(day=date(2026, 1, 2), sizes={"tables": tables, **rest})
+
+    *shown, last = storage.read().tables
+
+    assert [each.name for each in shown] == [f"table_{number:02}" for number in range(20, 8, -1)]
+    assert (last.label, last.rows, last.size) == ("8 smaller tables", None, 36 * mb)
+    assert last.growth_7 == 8 * mb
+
+
+def test_the_parts_of_a_search_index_are_one_table():
+    names = set(storage.measure()["tables"])
+
+    assert not {name for name in names if name.endswith(("_docsize", "_config", "_idx"))}
+    assert connection.vendor == "postgresql" or set(storage.INDEXES) <= names
 
 
 def test_the_sizes_are_measured_once_a_day_and_kept_for_a_while():
