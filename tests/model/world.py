@@ -111,8 +111,8 @@ class World:
         clock._last_seen.clear()
 
     def _wake_in(self, seconds: float) -> None:
-        if seconds <= CHECK_AGAIN_SECONDS and self._events:
-            # Nothing changes before the next event, so an earlier check would find no work.
+        if seconds == CHECK_AGAIN_SECONDS and self._events:
+            # A call in flight must end first, which is an event. Any other wait ends by itself.
             seconds = max(seconds, self._events[0][0] - self.time.elapsed)
         at = self.time.elapsed + seconds + 1e-5
         if self._wake_at is None or not self.time.elapsed < self._wake_at <= at:
