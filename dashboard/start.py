@@ -82,6 +82,7 @@ def use_pool() -> None:
         database["CONN_HEALTH_CHECKS"] = True  # After a restart of the server, the old ones fail.
         database["OPTIONS"]["pool"] = {
             "min_size": 0,
+            "max_idle": 60,  # Seconds.
             "max_size": settings.WEB_REQUESTS + LIVE_CONNECTIONS,
             "timeout": settings.DATABASE_CONNECT_SECONDS,
         }

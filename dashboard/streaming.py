@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable, Iterator
 
-from asgiref.sync import sync_to_async
+from asgiref.sync import SyncToAsync, sync_to_async
 from django.core.handlers.asgi import ASGIRequest
 from django.db import close_old_connections
 from django.http import HttpRequest, StreamingHttpResponse
@@ -51,13 +51,22 @@ def regroup(parts: Iterable[bytes]) -> Iterator[bytes]:
 
 
 async def leave_database(request: ASGIRequest) -> None:
-    """Close the database connection of the request and give its place back to other requests.
+    """Close the request's database connection, end its thread and give its place to others.
 
-    A stream that needs neither may stay open for long.
+    A stream that needs none of them may stay open for long.
     """
     await sync_to_async(close_old_connections)()
+    _end_thread()
     if give_back_place := request.scope.get("give_back_place"):
         give_back_place()
+
+
+def _end_thread() -> None:
+    """End the thread that asgiref keeps for the request; it makes another one when it needs one."""
+    context = SyncToAsync.thread_sensitive_context.get(None)
+    executor = SyncToAsync.context_to_thread_executor.pop(context, None) if context else None
+    if executor:
+        executor.shutdown(wait=False)
 
 
 async def _in_thread(

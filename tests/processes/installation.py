@@ -141,10 +141,14 @@ class Installation:
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
-    def stop(self) -> None:
-        """Kill all processes of the installation; raises AssertionError if one survives."""
+    def kill_all(self) -> None:
+        """Kill -9 all processes, as if this host were lost; its Redis goes on."""
         for process in self._processes:
             self.kill(process)
+
+    def stop(self) -> None:
+        """Kill all processes of the installation; raises AssertionError if one survives."""
+        self.kill_all()
         self._redis.close()
         self.vendor.stop()
         end = time.monotonic() + 5

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from secrets import token_hex
 
 import psycopg
 import pytest
@@ -14,6 +15,8 @@ from tests.ports import free_port
 from tests.processes.databases import SqliteDatabase
 from tests.processes.installation import CELERY, MANAGE, ROOT, Installation
 from tests.processes.outage import Link
+
+AUDIT_KEYS = f"hosts:{token_hex(32)}"
 
 PROCESSES = {
     "web": [sys.executable, "-m", "uvicorn", "dashboard.asgi:application"],
@@ -80,6 +83,7 @@ def test_m10_a_newer_schema_is_refused_by_every_process(
 @pytest.fixture
 def other_host(installation: Installation, tmp_path: Path) -> Installation:
     """A second host on the same database, with a data folder and all keys of its own."""
+    installation.env["AUDIT_KEYS"] = AUDIT_KEYS
     assert installation.manage("dispatch", "--seconds", "0").returncode == 0
     folder = tmp_path / "other"
     folder.mkdir(mode=0o700)
@@ -93,13 +97,15 @@ def share(first: Installation, other: Installation, *names: str) -> None:
             place = {"location": str(first.folder / "agent-logs")}
             backend = "django.core.files.storage.FileSystemStorage"
             other.env["AGENT_LOG_STORAGE"] = json.dumps({"BACKEND": backend, "OPTIONS": place})
+        elif name == "AUDIT_KEYS":
+            other.env[name] = first.env[name]
         else:
             (other.folder / name).write_bytes((first.folder / name).read_bytes())
             (other.folder / name).chmod(0o600)
 
 
 MISSING = {
-    "audit_keys": "AUDIT_KEYS",
+    "AUDIT_KEYS": "AUDIT_KEYS",
     "secret_key": "SECRET_KEY differs",
     "storage": "AGENT_LOG_STORAGE",
 }
