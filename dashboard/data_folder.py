@@ -5,6 +5,7 @@ version left open.
 """
 
 import fcntl
+import json
 import os
 import pwd
 import shlex
@@ -44,6 +45,24 @@ def prepare_folder(folder: Path) -> None:
             f"DATA_DIR {folder} is open to other users (mode {stat.S_IMODE(found.st_mode):04o}). "
             f"Close it: chmod 700 {name}"
         )
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        raise ImproperlyConfigured(
+            f"DATA_DIR {folder} cannot be written: it is on a read-only disk, or its mode forbids "
+            f"it. Try: chmod 700 {name}"
+        )
+
+
+def read_json(path: Path) -> dict[str, str]:
+    """Return the texts by name that a file of ours holds; raise ImproperlyConfigured if damaged."""
+    try:
+        found = json.loads(path.read_text(encoding="ascii"))
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(each, str) for each in found.values()):
+        raise ImproperlyConfigured(
+            f"{path} is empty or damaged. Remove it: the next start makes a new one."
+        )
+    return found
 
 
 def close_to_others(folder: Path) -> list[Path]:

@@ -3,7 +3,6 @@
 `.env.example` documents each of them. A secret may also come from a file: `NAME_FILE=/path`.
 """
 
-import json
 import os
 import secrets
 import tempfile
@@ -15,7 +14,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 
 from actions.trail.keys import new_key_file, read_key_file, read_keys
-from dashboard.data_folder import prepare_folder, redis_socket
+from dashboard.data_folder import prepare_folder, read_json, redis_socket
 from dashboard.environment import (
     DATABASE_FORM,
     REDIS_FORM,
@@ -119,10 +118,10 @@ OPSWAT_BASE_URL = env.text("OPSWAT_BASE_URL")
 SIMULATED = not (OPSWAT_CLIENT_ID or OPSWAT_CLIENT_SECRET or OPSWAT_BASE_URL)
 if SIMULATED and SIMULATOR_FILE.exists():
     # `manage.py up` writes this file, so that commands in other terminals find its simulator.
-    _simulator: dict[str, str] = json.loads(SIMULATOR_FILE.read_text(encoding="ascii"))
-    OPSWAT_CLIENT_ID = _simulator["client_id"]
-    OPSWAT_CLIENT_SECRET = _simulator["client_secret"]
-    OPSWAT_BASE_URL = _simulator["base_url"]
+    _simulator = read_json(SIMULATOR_FILE)
+    OPSWAT_CLIENT_ID = _simulator.get("client_id", "")
+    OPSWAT_CLIENT_SECRET = _simulator.get("client_secret", "")
+    OPSWAT_BASE_URL = _simulator.get("base_url", "")
 if not OPSWAT_BASE_URL:
     # Without credentials nothing may reach the real vendor: nothing listens on this port.
     OPSWAT_BASE_URL = "http://127.0.0.1:9" if SIMULATED else "https://gears.opswat.com"

@@ -35,6 +35,8 @@ def read_settings() -> None:
         _ = settings.DEBUG  # The first question reads all of them.
     except ImproperlyConfigured as error:
         _refuse(f"Wrong setting: {error}")
+    except OSError as error:
+        _refuse(f"A file of the console cannot be used: {error.filename}: {error.strerror}.")
 
 
 def check_start(*, show_warnings: bool = False, may_be_unfinished: bool = False) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from django.conf import settings
 
 from actions.roles import Role
+from dashboard.data_folder import read_json
 from dashboard.models import User
 
 
@@ -18,11 +19,14 @@ def demo_people() -> dict[str, str]:
     """
     path = Path(settings.DATA_DIR) / "demo_people.json"
     if path.exists():
-        passwords: dict[str, str] = json.loads(path.read_text(encoding="ascii"))
+        passwords = read_json(path)
     else:
         passwords = {role.value: secrets.token_urlsafe(9) for role in Role}
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+        draft = path.with_suffix(".new")  # Whole or not at all.
+        draft.unlink(missing_ok=True)
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             json.dump(passwords, file)
+        draft.replace(path)
     found = {}
     for name, password in passwords.items():
         person, created = User.objects.get_or_create(

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, connections
@@ -81,8 +82,10 @@ class Command(BaseCommand):
                 f"The console is already running with the data in {settings.DATA_DIR}: {error}. "
                 "Stop it with: manage.py down"
             ) from None
-        except RuntimeError as error:
+        except (RuntimeError, ImproperlyConfigured) as error:
             raise CommandError(str(error)) from None
+        except OSError as error:
+            raise CommandError(f"{error.filename or 'A file'}: {error.strerror}.") from None
         except DatabaseError as error:
             raise CommandError(f"The database cannot be used: {error}".splitlines()[0]) from None
         except KeyboardInterrupt:
