@@ -119,7 +119,11 @@ def test_h5_a_host_killed_in_mid_job_loses_and_doubles_nothing(
     killed.kill_all()
 
     open_states = {"queued", "sending", "unconfirmed"}
-    left.wait_until(lambda: not open_states & set(left.statuses().values()), 120)
+
+    def is_settled() -> bool:
+        return not open_states & set(left.statuses().values())
+
+    left.wait_until(is_settled, 240)
     statuses = left.statuses()
     assert set(statuses) == set(names)
     for name, status in statuses.items():
