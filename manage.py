@@ -16,6 +16,9 @@ DURING_RESTORE = {"restore", "down", "status"}
 WITHOUT_DATABASE = {"up", "down", "status", "restore", "collectstatic", "simulate_vendor"}
 """Commands that need no database, and `up`, which checks it in its turn."""
 
+OF_ANY_VERSION = {"backup"}
+"""Commands that read a database of a newer version too."""
+
 SENDING = {"tick", "dispatch"}
 """Commands that work as a worker does, so they pass its checks."""
 
@@ -26,6 +29,6 @@ if __name__ == "__main__":
         check_start(may_be_unfinished=sys.argv[1] in DURING_RESTORE)
         if sys.argv[1] in SENDING:
             check_database()
-        elif sys.argv[1] not in WITHOUT_DATABASE:
+        elif sys.argv[1] not in WITHOUT_DATABASE | OF_ANY_VERSION:
             check_schema()
     execute_from_command_line(sys.argv)

@@ -74,7 +74,8 @@ def load(dump: Path) -> tuple[str, PutBack]:
     Returns where the former database is kept, and a function that puts it back. Raises BackupError;
     nothing was changed then.
     """
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    # Unlike that of a restore that was killed a moment ago, whose former database is there.
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
     if connection.vendor == "postgresql":
         return _load_postgres(dump, f"before_{stamp.lower()}")
     return _load_sqlite(dump, Path(f"{_sqlite_file()}.before-{stamp}"))

@@ -46,6 +46,8 @@ SCALED = {
     "ENGINE_MAX_IDLE_SECONDS": "1",
     "ENGINE_URGENT_WAIT": "1",
     "ENGINE_VERIFY_AFTER": "1.5",
+    # The disk is smaller than what must be free by default.
+    "MIN_FREE_DISK_MB": "20",
     # The clock is set by a day, and the person stays signed in.
     "SESSION_HOURS": "240",
     "SESSION_IDLE_MINUTES": "14400",

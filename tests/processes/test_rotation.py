@@ -116,6 +116,9 @@ def test_h7_after_a_leak_the_former_key_is_worth_nothing(installation: Installat
     works(installation, "d1")
 
     installation.env["SECRET_KEY"] = new_key()
+    refused = installation.manage("dispatch", "--seconds", "0")
+    assert "SECRET_KEY differs" in refused.stderr
+    run(installation, "audit_accept", "--reason", "SECRET_KEY leaked")
 
     with web(installation) as console:
         assert status_of(console.get("/devices/", cookie)) == 302  # To the page of sign-in.
