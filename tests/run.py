@@ -35,10 +35,17 @@ ONCE = (
     *("tests/dashboard/test_backup_archive.py",),
     *("tests/dashboard/test_security_settings.py", "tests/dashboard/test_checks.py"),
     *("tests/sign_in/test_addresses.py", "tests/sign_in/test_hosts.py"),
+    *("tests/processes/test_clock.py", "tests/processes/test_full_disk.py"),
+    *("tests/processes/test_rotation.py", "tests/processes/test_unusable_files.py"),
+    *("tests/chaos/test_killed_parts.py", "tests/dashboard/test_setting_values.py"),
+    *("tests/dashboard/test_backup_archive.py", "tests/dashboard/test_runbook.py"),
 )
 """What touches no database, or looks at pages or the clock only, runs once: in the first round.
 
 So does the long run of the model, whose moves test_state_machine.py plays on both databases."""
+
+PROCESSES = "3"
+"""Processes of pytest on two cores: those of tests/processes mostly wait."""
 
 SECONDS_TO_END = 60.0
 """How long pytest may clean up after it was interrupted."""
@@ -76,7 +83,7 @@ def _round(name: str, url: str | None, arguments: list[str]) -> tuple[str, int, 
         if url:
             env["DATABASE_URL"] = url
         report = folder / "report.xml"
-        code = _pytest(["-n", "2", f"--junitxml={report}", *arguments], env)
+        code = _pytest(["-n", PROCESSES, f"--junitxml={report}", *arguments], env)
         if code == 0 and os.environ.get("CI", "").lower() in {"1", "true"}:
             code = _refuse_skips(report)
     return name, code, time.monotonic() - start

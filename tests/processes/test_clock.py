@@ -30,7 +30,7 @@ def sent(installation: Installation) -> int:
     return sum(installation.vendor.applied.values())
 
 
-@pytest.mark.parametrize("seconds", [-86_400, -300, 300, 86_400])
+@pytest.mark.parametrize("seconds", [-86_400, 300])  # make chaos has others.
 def test_h2_a_clock_that_is_set_pauses_sending_for_a_window_at_most(
     make_installation: MakeInstallation, seconds: int
 ) -> None:
