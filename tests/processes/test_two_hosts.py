@@ -17,14 +17,15 @@ from tests.processes.web import Web, status_of
 ROUNDS = int(os.environ.get("HOST_ROUNDS", "1"))
 
 SHORT = {
+    "OPSWAT_RATE_LIMIT": "60/10",
     "OPSWAT_TIMEOUT": "2/8",
     "ENGINE_RUN_SECONDS": "2",
     "ENGINE_GRACE_SECONDS": "0.5",
-    "ENGINE_VERIFY_AFTER": "6",
+    "ENGINE_VERIFY_AFTER": "1.5",
     "OPSWAT_MAX_DEVICES": "5",
     "AGENT_LOG_FIRST_POLL": "1",
 }
-"""A lease of 13 s; an unknown outcome is read back after a second."""
+"""A lease of 13 s; an unknown outcome is read back within a second."""
 
 OPEN = """
 SELECT count(*) FROM actions_devicecommand
@@ -58,13 +59,14 @@ def hosts(installation: Installation) -> Iterator[tuple[Installation, Installati
     with short_folder() as folder:
         other = Installation(folder, installation.database, installation.vendor)
         shutil.copytree(installation.folder / "static", folder / "static")
+        # Redis tells the second host which calls the database must know.
+        installation.start_redis()
         assert installation.manage("dispatch", "--seconds", "0").returncode == 0
         share(installation, other, *MISSING)
         installation.env["AGENT_LOG_STORAGE"] = other.env["AGENT_LOG_STORAGE"]
         socket = installation.folder / "redis" / "redis.sock"
         other.env |= SHORT | {"REDIS_URL": f"unix://{socket}"}
         assert shared in other.env["AGENT_LOG_STORAGE"]
-        installation.start_redis()
         yield installation, other
         other.stop()
 

@@ -8,6 +8,7 @@ import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 FIRST = "80774f371d0774e32ac9c003f87e63a563c8e328"
@@ -85,7 +86,9 @@ def export_first(folder: Path) -> None:
     if done.returncode:
         raise Failed(f"git archive failed: {done.stderr.strip()}")
     with tarfile.open(archive) as file:
-        file.extractall(folder, filter="data")
+        # Python before 3.11.4 has no filters; the archive is our own.
+        filtered: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+        file.extractall(folder, **filtered)  # noqa: S202
     archive.unlink()
     here = Path(__file__).parent
     ignored = shutil.ignore_patterns("__pycache__")
