@@ -6,10 +6,11 @@ the line before it shows that lines were *removed*.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from itertools import chain as concatenate
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.db import connection
@@ -31,16 +32,17 @@ Row = dict[str, Any]
 
 def verify_chain(report: VerificationReport, progress: Callable[[int], None]) -> None:
     """Verify the chain and add to the report; `progress` is given the number of lines done."""
-    verifier = ChainVerifier(report, _DeviceCounts())
-    for row, following in pairwise(concatenate(_rows(), [None])):
-        if row is None:
-            break
-        verifier.step(row, following)
-        report.records += 1
-        if report.records % PROGRESS_LINES == 0:
-            progress(report.records)
-        if report.is_full:
-            return
+    with closing(_DeviceCounts()) as counts:
+        verifier = ChainVerifier(report, counts)
+        for row, following in pairwise(concatenate(_rows(), [None])):
+            if row is None:
+                break
+            verifier.step(row, following)
+            report.records += 1
+            if report.records % PROGRESS_LINES == 0:
+                progress(report.records)
+            if report.is_full:
+                return
     report.head = f"{verifier.last_id}:{verifier.previous}"
 
 
@@ -81,6 +83,10 @@ class _DeviceCounts:
         counts = AuditDevice.objects.order_by("event_id").values_list("event_id")
         self._counts = counts.annotate(Count("id")).iterator(chunk_size=5000)
         self._next: tuple[int, int] | None = None
+
+    def close(self) -> None:
+        """Close the cursor now: PostgreSQL's would be closed within a later transaction."""
+        cast("Generator[object]", self._counts).close()
 
     def of(self, event_id: int) -> int:
         """Return the number for a line; each call must be for a later line than the call before."""

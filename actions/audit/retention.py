@@ -11,11 +11,12 @@ A piece is at most PIECE_LINES lines. Each goes in this order:
 
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.db import OperationalError, connection, transaction
@@ -210,10 +211,12 @@ def _write_file(new: Path, old: QuerySet[AuditEvent], steps: list[Step]) -> dict
     with zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED) as box:
         with box.open(NAME, "w", force_zip64=True) as raw:
             file = manifests.HashingWriter(raw)
-            noted = _noting_steps(old.iterator(500), steps)
-            for line in spreadsheets.jsonl_rows(line_of(event) for event in noted):
-                file.write(line.encode())
-                count += 1
+            # Closed here whatever happens: left to Python, it is closed in a later transaction.
+            with closing(cast("Generator[AuditEvent]", old.iterator(500))) as events:
+                noted = _noting_steps(events, steps)
+                for line in spreadsheets.jsonl_rows(line_of(event) for event in noted):
+                    file.write(line.encode())
+                    count += 1
         last_id, last_mac = steps[-1]
         manifest = manifests.make_manifest(
             [(NAME, file.sha256, file.size)], count, last_id=last_id, last_mac=last_mac
