@@ -105,16 +105,17 @@ def _difference(account: VendorAccount, noted: Epoch, last: int) -> str:
 def _read_file() -> Epoch | None:
     path = Path(settings.EPOCH_FILE or os.devnull)
     try:
-        return _parse(path.read_text(encoding="ascii"))
+        return _parse(path.read_text(encoding="ascii", errors="replace"))
     except OSError:
         return None
 
 
 def _parse(text: str) -> Epoch | None:
+    """Return what was noted, or None for anything else: a damaged note is none."""
     try:
         found: dict[str, Any] = json.loads(text)
         return Epoch(str(found["name"]), int(found["call"]), dict(found.get("anchor") or {}))
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None
 
 

@@ -216,3 +216,29 @@ def test_an_unreadable_note_counts_as_none(operator, scripted, file, text):
 
     assert set(statuses(action_request).values()) == {S.ACCEPTED}
     assert now() > VendorCall.objects.latest("pk").claimed_at
+
+
+DAMAGED = [
+    b"",
+    b"\xff\xfe\x00noise",
+    b"[]",
+    b"null",
+    b'"text"',
+    b'{"name": "x", "call": Infinity}',
+    b'{"name": "x", "call": "many"}',
+    b'{"name": "x", "call": 1, "anchor": "y"}',
+    b'{"name": "x", "call": 1, "anchor": [1]}',
+    b"[" * 100_000,
+]
+
+
+@pytest.mark.parametrize("content", DAMAGED, ids=[repr(each[:30]) for each in DAMAGED])
+def test_h1_a_damaged_note_freezes_sending_with_a_reason(operator, scripted, file, content):
+    send(operator, "a")
+    file.write_bytes(content)
+
+    assert dispatcher.dispatch(1.0, alone=True) == 0
+
+    account = VendorAccount.objects.get()
+    assert account.frozen
+    assert "tells which calls this database must know" in account.frozen_reason
